@@ -1,0 +1,34 @@
+"""Reading a file that another process appends to: complete lines only, from where the last look ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class LineFollower:
+    """Hands out the complete lines that were appended since the last call.
+
+    A half-written last line is waited for; a file that shrank is read again from its beginning.
+    """
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
+        self.path = path
+        self._offset = offset
+        self._rest = b""
+
+    def read(self, limit: int = 16 * 2**20) -> list[bytes]:
+        """New lines without their newline, at most `limit` bytes of file at a time; empty where there are none."""
+        try:
+            size = self.path.stat().st_size
+            if size < self._offset:
+                self._offset, self._rest = 0, b""
+            if size == self._offset:
+                return []
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                piece = file.read(min(size - self._offset, limit))
+        except FileNotFoundError:
+            return []
+        self._offset += len(piece)
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        return [line for line in lines if line.strip()]

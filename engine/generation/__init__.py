@@ -1,0 +1,1 @@
+"""Everything that only the generate process imports (heavy: torch)."""

@@ -1,0 +1,264 @@
+"""The run folder: what a run is on disk, and the shelf of all of them.
+
+run.json        written once: RunManifest
+metrics.jsonl   append-only: TRAINING_EVENTS
+status.json     replaced atomically: RunStatus
+commands.jsonl  append-only: COMMANDS
+lock            held by the train process for its life
+log.txt         everything that process printed
+checkpoints/    best/, last/: Hugging Face folders
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ..data.atomic import write_atomic
+from ..models.config import ModelConfig
+from ..models.recipe import TokenizerKind, TrainingConfig
+from ..models.typed_json import SchemaError, dumps, loads
+from . import locks, paths
+from .events import COMMANDS, ENDED, Command, RunState
+
+ShownState = RunState | Literal["crashed"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_STARTING_GRACE = 30.0  # seconds that a started process has before it must hold its lock
+
+
+class RunError(Exception):
+    """Something is wrong with a run; the message says what, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class CorpusRecord:
+    """The text that a run learns from, as it was when the run was made."""
+
+    name: str
+    spec: str  # what data.corpus.open_corpus understands; files and folders as absolute paths
+    fingerprint: str
+    n_bytes: int
+    n_characters: int
+    validation_fraction: float = 0.1
+
+
+@dataclass(frozen=True)
+class RunManifest:
+    """run.json: everything needed to do the run again."""
+
+    name: str
+    created: float
+    preset: str
+    corpus: CorpusRecord
+    tokenizer: TokenizerKind
+    model: ModelConfig
+    training: TrainingConfig
+    parent: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    format: int = 1
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """status.json: how a run stands, for lists; `heartbeat` is a Unix time."""
+
+    state: RunState
+    pid: int
+    host: str
+    step: int
+    total_steps: int | None
+    heartbeat: float
+    train_loss: float | None = None
+    validation_loss: float | None = None
+    best_validation_loss: float | None = None
+    reason: str = ""
+
+
+class Run:
+    """One run folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    @property
+    def name(self) -> str:
+        """The folder's name is the run's name."""
+        return self.path.name
+
+    @property
+    def metrics_path(self) -> Path:
+        """The events of the run."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def commands_path(self) -> Path:
+        """The orders to the run."""
+        return self.path / "commands.jsonl"
+
+    @property
+    def lock_path(self) -> Path:
+        """Held by the train process for its life."""
+        return self.path / "lock"
+
+    @property
+    def log_path(self) -> Path:
+        """What the train process printed."""
+        return self.path / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of `best` and `last`."""
+        return self.path / "checkpoints"
+
+    def manifest(self) -> RunManifest:
+        """Read run.json. Raises RunError where it is missing or damaged."""
+        path = self.path / "run.json"
+        try:
+            return loads(RunManifest, path.read_bytes(), str(path))
+        except FileNotFoundError:
+            raise RunError(f"{self.path} is not a run: it has no run.json") from None
+        except (OSError, SchemaError) as error:
+            raise RunError(f"the run '{self.name}' cannot be read: {error}") from error
+
+    def status(self) -> RunStatus | None:
+        """Read status.json; None where the train process has not written one, or it cannot be read."""
+        try:
+            return loads(RunStatus, (self.path / "status.json").read_bytes())
+        except (OSError, SchemaError):
+            return None
+
+    def write_status(self, status: RunStatus) -> None:
+        """Replace status.json."""
+        write_atomic(self.path / "status.json", dumps(status) + "\n")
+
+    def is_alive(self) -> bool:
+        """Whether a train process holds the lock."""
+        return locks.is_held(self.lock_path)
+
+    def state(self) -> ShownState:
+        """How the run stands: a free lock and a state that has not ended is a crash."""
+        status = self.status()
+        if status is None or status.state not in ENDED:
+            if self.is_alive():
+                return status.state if status else "starting"
+            since = status.heartbeat if status and status.state == "starting" else self._created()
+            young = time.time() - since < _STARTING_GRACE and (status is None or status.state == "starting")
+            return "starting" if young else "crashed"
+        return status.state
+
+    def send(self, command: Command) -> None:
+        """Append an order for the train process."""
+        with self.commands_path.open("a", encoding="utf-8") as file:
+            file.write(COMMANDS.encode(command))
+
+    def checkpoint(self, kind: Literal["newest", "best", "last"] = "newest") -> Path | None:
+        """The folder of a checkpoint, None where there is none yet; `newest` is `last`, else `best`."""
+        for name in ("last", "best") if kind == "newest" else (kind,):
+            # while a checkpoint is being exchanged its predecessor stands under the hidden name
+            for folder in (self.checkpoints / name, self.checkpoints / f".{name}.old"):
+                if (folder / "minigpt.json").exists():
+                    return folder
+        return None
+
+    def _created(self) -> float:
+        try:
+            return (self.path / "run.json").stat().st_mtime
+        except OSError:
+            return 0.0
+
+
+def check_name(name: str) -> str:
+    """Return `name`, or raise RunError with the characters that a run's name may have."""
+    if not _NAME.fullmatch(name):
+        raise RunError(
+            f"'{name}' cannot be a run's name: begin with a letter or digit and use up to 64 letters, digits, '.', '_', '-'"
+        )
+    return name
+
+
+def free_name(stem: str) -> str:
+    """A name for a new run made from `stem`: the first of stem-01, stem-02, ... that is not taken."""
+    clean = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:48] or "run"
+    number = 1
+    while (paths.runs_dir() / f"{clean}-{number:02d}").exists():
+        number += 1
+    return f"{clean}-{number:02d}"
+
+
+def create_run(manifest: RunManifest) -> Run:
+    """Make the folder and run.json. Raises RunError for a bad or taken name, or a directory that cannot be written."""
+    run = Run(paths.runs_dir() / check_name(manifest.name))
+    try:
+        run.path.parent.mkdir(parents=True, exist_ok=True)
+        run.path.mkdir()
+    except FileExistsError:
+        raise RunError(f"there is already a run called '{manifest.name}'; choose another name") from None
+    except OSError as error:
+        raise RunError(f"the run's folder {run.path} cannot be made: {error.strerror}") from error
+    try:
+        write_atomic(run.path / "run.json", dumps(manifest, indent=2) + "\n")
+    except OSError as error:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise RunError(f"{run.path} cannot be written: {error.strerror}; free some space and try again") from error
+    return run
+
+
+def list_runs() -> list[Run]:
+    """All runs, the newest first."""
+    return sorted(_folders(), key=lambda run: run._created(), reverse=True)
+
+
+def find_run(name: str | None = None) -> Run:
+    """The run called `name`, a path to a run folder, or the newest run. Raises RunError that lists what there is."""
+    runs = list_runs()
+    if name is None:
+        if not runs:
+            raise RunError("there is no run yet; train one with: minigpt-tui train tales")
+        return runs[0]
+    for run in runs:
+        if run.name == name:
+            return run
+    if (Path(name) / "run.json").is_file():
+        return Run(Path(name).absolute())
+    known = ", ".join(run.name for run in runs[:8]) or "none yet"
+    raise RunError(f"there is no run called '{name}'; there are: {known}")
+
+
+def trash_run(run: Run) -> Path:
+    """Move a run to the trash folder and return where it is. Raises RunError while it trains."""
+    if run.is_alive():
+        raise RunError(f"'{run.name}' is training; stop it before you delete it")
+    target = paths.trash_dir() / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    number = 1
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{target.name}-{number}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(run.path, target)
+    except OSError as error:
+        raise RunError(f"'{run.name}' cannot be moved to {target}: {error}") from error
+    return target
+
+
+def _folders() -> Iterator[Run]:
+    try:
+        entries = list(paths.runs_dir().iterdir())
+    except OSError:
+        return
+    yield from (Run(path) for path in entries if (path / "run.json").is_file())

@@ -1,0 +1,1 @@
+"""Everything that only the train process imports (heavy: torch)."""

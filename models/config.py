@@ -1,0 +1,125 @@
+"""The configuration of a decoder: every option once, documented once, checked against every other.
+
+The text beside a field is the command line's help and the form's tooltip as well. Light: no torch here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+Position = Literal["learned", "sinusoidal", "rope", "none"]
+Norm = Literal["layer", "rms"]
+NormPosition = Literal["pre", "post"]
+Mlp = Literal["gelu", "gelu_tanh", "relu", "relu2", "swiglu", "none"]
+
+
+def described(default: Any, text: str) -> Any:
+    """A dataclass field with its one description."""
+    return field(default=default, metadata={"description": text})
+
+
+def descriptions(cls: type) -> dict[str, str]:
+    """Field name -> description, for help texts and tooltips."""
+    return {f.name: f.metadata.get("description", "") for f in fields(cls)}
+
+
+class ConfigError(ValueError):
+    """An impossible configuration; the message names the options that do not go together."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A decoder-only Transformer. Raises ConfigError for a combination that cannot be built."""
+
+    vocab_size: int = described(0, "Number of tokens the model knows; 0 until the tokenizer says it.")
+    context_length: int = described(64, "How many tokens the model sees at once.")
+    n_layer: int = described(4, "Number of Transformer blocks.")
+    n_head: int = described(4, "Attention heads per block.")
+    n_kv_head: int = described(0, "Key/value heads shared by groups of heads (GQA); 0 means one for each head.")
+    d_model: int = described(128, "Width of the residual stream.")
+    head_dim: int = described(0, "Width of one attention head; 0 means d_model / n_head.")
+    d_ff: int = described(0, "Width inside the MLP; 0 means 4 x d_model, or 8/3 of it with SwiGLU.")
+    position: Position = described("rope", "How the model knows where a token stands.")
+    rope_theta: float = described(10_000.0, "Base of the rotary frequencies.")
+    norm: Norm = described("rms", "LayerNorm, or RMSNorm without mean and bias.")
+    norm_position: NormPosition = described("pre", "Normalise before each sub-layer, or after each residual sum.")
+    norm_eps: float = described(1e-6, "Added to the variance before the root.")
+    mlp: Mlp = described("swiglu", "The feed-forward layer of a block; none leaves attention alone.")
+    qk_norm: bool = described(True, "Normalise queries and keys per head (RMSNorm), which keeps attention stable.")
+    tied: bool = described(False, "The output layer shares the token embedding's weights.")
+    bias: bool = described(False, "Biases in linear layers and LayerNorm.")
+    attention_dropout: float = described(0.0, "Dropout on the attention weights.")
+    residual_dropout: float = described(0.0, "Dropout on each sub-layer's output.")
+    embedding_dropout: float = described(0.0, "Dropout on the embedded tokens.")
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "n_kv_head", "head_dim", "d_ff"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it cannot be negative")
+        for name in ("context_length", "n_layer", "n_head", "d_model"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("attention_dropout", "residual_dropout", "embedding_dropout"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1")
+        if self.head_dim == 0 and self.d_model % self.n_head:
+            raise ConfigError(
+                f"d_model {self.d_model} is not divisible by n_head {self.n_head}; change one or set head_dim"
+            )
+        if self.n_kv_head and self.n_head % self.n_kv_head:
+            raise ConfigError(f"n_head {self.n_head} is not divisible by n_kv_head {self.n_kv_head}")
+        if self.position == "rope" and self.size_per_head % 2:
+            raise ConfigError(f"rotary positions need an even head width, not {self.size_per_head}")
+        if self.norm == "rms" and self.norm_position == "post":
+            raise ConfigError("norm_position 'post' goes with LayerNorm only (norm 'layer')")
+        if self.norm_eps <= 0 or self.rope_theta <= 0:
+            raise ConfigError("norm_eps and rope_theta must be positive")
+
+    @property
+    def size_per_head(self) -> int:
+        """Width of one attention head."""
+        return self.head_dim or self.d_model // self.n_head
+
+    @property
+    def kv_heads(self) -> int:
+        """Number of key/value heads."""
+        return self.n_kv_head or self.n_head
+
+    @property
+    def hidden_size(self) -> int:
+        """Width inside the MLP; for SwiGLU 8/3 of d_model, rounded up to a multiple of 8 (0 without an MLP)."""
+        if self.mlp == "none":
+            return 0
+        if self.d_ff:
+            return self.d_ff
+        return -(-8 * self.d_model // 3 // 8) * 8 if self.mlp == "swiglu" else 4 * self.d_model
+
+
+def parameter_count(config: ModelConfig) -> int:
+    """The number of trainable parameters of the model that `config` describes."""
+    d, heads, kv, width, ff = config.d_model, config.n_head, config.kv_heads, config.size_per_head, config.hidden_size
+    norm = d * (2 if config.norm == "layer" and config.bias else 1)
+    attention = d * (heads + 2 * kv) * width + heads * width * d + (2 * width if config.qk_norm else 0)
+    mlp = (3 if config.mlp == "swiglu" else 2) * d * ff
+    if config.bias:
+        attention += (heads + 2 * kv) * width + d
+        mlp += (2 * ff if config.mlp == "swiglu" else ff) + d if ff else 0
+    block = attention + mlp + norm * (2 if ff else 1)
+    embedding = config.vocab_size * d + (config.context_length * d if config.position == "learned" else 0)
+    head = 0 if config.tied else config.vocab_size * d
+    final_norm = norm if config.norm_position == "pre" else 0
+    return embedding + config.n_layer * block + final_norm + head
+
+
+def flops_per_token(config: ModelConfig) -> int:
+    """Floating-point operations of one training token, forward and backward: 6 N + 12 L H Q T (PaLM, appendix B).
+
+    N leaves out the token and position embeddings, which are look-ups, and counts the output layer, which is a product.
+    """
+    looked_up = config.context_length * config.d_model if config.position == "learned" else 0
+    if not config.tied:
+        looked_up += config.vocab_size * config.d_model
+    products = parameter_count(config) - looked_up
+    attention = config.n_layer * config.n_head * config.size_per_head * config.context_length
+    return 6 * products + 12 * attention

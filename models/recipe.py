@@ -1,0 +1,124 @@
+"""A recipe is everything that decides how a run goes: model, tokenizer, optimizer, schedule, batch, evaluation.
+
+Light: no torch here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from .config import ConfigError, ModelConfig, described
+
+Unit = Literal["steps", "minutes", "epochs", "tokens"]
+Optimizer = Literal["adamw", "muon"]
+Schedule = Literal["linear", "cosine", "constant"]
+DataOrder = Literal["shuffle", "random"]
+Protocol = Literal["full", "random", "sliding"]
+TokenizerKind = Literal["char", "byte"]
+DTypeChoice = Literal["auto", "float32", "bfloat16"]
+
+_UNITS: dict[str, tuple[Unit, float]] = {
+    "steps": ("steps", 1), "step": ("steps", 1), "": ("steps", 1),
+    "minutes": ("minutes", 1), "minute": ("minutes", 1), "min": ("minutes", 1), "m": ("minutes", 1),
+    "seconds": ("minutes", 1 / 60), "second": ("minutes", 1 / 60), "s": ("minutes", 1 / 60),
+    "hours": ("minutes", 60), "hour": ("minutes", 60), "h": ("minutes", 60),
+    "epochs": ("epochs", 1), "epoch": ("epochs", 1),
+    "tokens": ("tokens", 1),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a run trains. The learning-rate schedule follows it."""
+
+    amount: float
+    unit: Unit = "steps"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.amount < float("inf"):
+            raise ConfigError(f"a budget of {self.amount:g} {self.unit} is not possible; give a number above 0")
+        if self.unit == "steps" and self.amount != int(self.amount):
+            raise ConfigError(f"{self.amount:g} steps is not a whole number of steps")
+
+    def __str__(self) -> str:
+        amount = f"{self.amount:,.0f}" if self.amount == int(self.amount) else f"{self.amount:g}"
+        return f"{amount} {self.unit}"
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read "2000", "2000 steps", "5 minutes", "30 s", "2 epochs". Raises ConfigError with what is understood."""
+        match = re.fullmatch(r"\s*([0-9][0-9_,]*\.?[0-9]*)\s*([a-z]*)\s*", text.lower())
+        if match is None or match[2] not in _UNITS:
+            raise ConfigError(f"the budget '{text}' is not understood; write '2000 steps', '5 minutes' or '2 epochs'")
+        unit, factor = _UNITS[match[2]]
+        return cls(float(match[1].replace(",", "").replace("_", "")) * factor, unit)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained. Raises ConfigError for values that cannot work."""
+
+    budget: Budget = described(Budget(2000), "How long to train: steps, minutes, epochs or tokens.")
+    batch_size: int = described(32, "Sequences per optimizer step.")
+    micro_batch_size: int = described(0, "Sequences per forward pass; 0 means the whole batch at once.")
+    optimizer: Optimizer = described("muon", "AdamW, or Muon for hidden matrices with AdamW for the rest.")
+    learning_rate: float = described(0.02, "Peak rate: AdamW's, or Muon's for the hidden matrices.")
+    embedding_learning_rate: float = described(0.02, "AdamW's rate for embeddings and norms beside Muon.")
+    head_learning_rate: float = described(0.02, "AdamW's rate for the output layer beside Muon.")
+    momentum: float = described(0.95, "Muon's Nesterov momentum.")
+    beta1: float = described(0.9, "AdamW's decay of the first moment.")
+    beta2: float = described(0.95, "AdamW's decay of the second moment.")
+    weight_decay: float = described(0.0, "Decoupled decay of matrices, scaled by the learning rate.")
+    gradient_clip: float = described(0.0, "Largest norm of the gradient; 0 means no clipping.")
+    warmup_steps: int = described(0, "Steps over which the rate rises from 0.")
+    schedule: Schedule = described("linear", "Linear: constant, then down to the final rate. Cosine decays throughout.")
+    decay_fraction: float = described(0.6, "Share of the budget that the linear decay takes.")
+    final_learning_rate_fraction: float = described(0.0, "The rate at the end, as a fraction of the peak.")
+    average: float = described(0.0, "Decay of an exponential average of the weights; 0 means none.")
+    data_order: DataOrder = described("shuffle", "Shuffle windows once an epoch, or draw random offsets.")
+    evaluation_interval: int = described(0, "Steps between evaluations; 0 chooses by time.")
+    evaluation: Protocol = described("full", "Which validation loss is reported.")
+    checkpoint_interval: int = described(0, "Steps between checkpoints; 0 chooses by time.")
+    sample_interval: int = described(0, "Steps between samples; 0 means one at each evaluation.")
+    patience: int = described(0, "Stop after this many evaluations without a better loss; 0 means never.")
+    seed: int = described(1337, "Seed of weights, data order and dropout.")
+    device: str = described("auto", "auto, cpu, cuda, cuda:1, mps or xpu.")
+    dtype: DTypeChoice = described("auto", "The type that activations and matrix products use; weights stay float32.")
+    threads: int = described(0, "CPU threads; 0 chooses by what is there.")
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size",):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("micro_batch_size", "warmup_steps", "evaluation_interval", "checkpoint_interval",
+                     "sample_interval", "patience", "threads", "weight_decay", "gradient_clip"):  # fmt: skip
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it cannot be negative")
+        for name in ("learning_rate", "embedding_learning_rate", "head_learning_rate"):
+            if not 0 < getattr(self, name) < 100:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("momentum", "beta1", "beta2", "average"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1")
+        for name in ("decay_fraction", "final_learning_rate_fraction"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+        if self.micro_batch_size and self.batch_size % self.micro_batch_size:
+            raise ConfigError(
+                f"batch_size {self.batch_size} is not a multiple of micro_batch_size {self.micro_batch_size}"
+            )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named preset: a whole recipe, one line of what it is, and where it comes from."""
+
+    name: str
+    description: str
+    source: str
+    model: ModelConfig
+    training: TrainingConfig
+    tokenizer: TokenizerKind = "char"
+    validation_fraction: float = 0.1

@@ -186,7 +186,7 @@ def check_name(name: str) -> str:
     """Return `name`, or raise RunError with the characters that a run's name may have."""
     if not _NAME.fullmatch(name):
         raise RunError(
-            f"'{name}' cannot be a run's name: begin with a letter or digit and use up to 64 letters, digits, '.', '_', '-'"
+            f"'{name}' cannot be a run's name: begin with a letter or digit, then up to 63 more or '.', '_', '-'"
         )
     return name
 

@@ -1,0 +1,52 @@
+"""The key/value cache of a decoder: static tensors that a generation fills from left to right."""
+
+from __future__ import annotations
+
+import torch
+
+from .config import ModelConfig
+
+
+class KVCache:
+    """Keys and values of every layer, [n_layer][batch_size, kv_heads, max_length, head_dim], allocated once.
+
+    `length` counts the positions that are filled; the model advances it at the end of a forward pass. A cache that is
+    full is the caller's to reset or truncate: the model raises ValueError rather than overwrite.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        batch_size: int,
+        max_length: int,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.batch_size, self.max_length, self.length = batch_size, max_length, 0
+        shape = (config.n_layer, batch_size, config.kv_heads, max_length, config.size_per_head)
+        self._keys = torch.zeros(shape, device=device, dtype=dtype)
+        self._values = torch.zeros(shape, device=device, dtype=dtype)
+        self.keys = list(self._keys)  # one view a layer, [batch, kv_heads, max_length, head_dim]
+        self.values = list(self._values)
+
+    def reset(self) -> None:
+        """Forget everything; the memory stays."""
+        self.length = 0
+
+    def truncate(self, length: int) -> None:
+        """Keep the first `length` positions. Raises ValueError for more than there are."""
+        if not 0 <= length <= self.length:
+            raise ValueError(f"cannot truncate a cache of {self.length} positions to {length}")
+        self.length = length
+
+    def extend(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write [batch, kv_heads, new, head_dim] behind the filled positions; all of that layer so far comes back."""
+        start, new = self.length, keys.shape[2]
+        self.keys[layer].narrow(2, start, new).copy_(keys)
+        self.values[layer].narrow(2, start, new).copy_(values)
+        return self.keys[layer].narrow(2, 0, start + new), self.values[layer].narrow(2, 0, start + new)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the tensors take."""
+        return 2 * self._keys.numel() * self._keys.element_size()

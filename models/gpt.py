@@ -1,0 +1,322 @@
+"""The decoder-only Transformer, read from top to bottom: linear, norm, positions, attention, MLP, block, GPT.
+
+Dimensions in comments: B batch, T positions, V vocabulary, C width of the residual stream, H query heads, K key/value
+heads, D width of a head, F width inside the MLP.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .cache import KVCache
+from .config import ModelConfig
+
+EXPLICIT_ATTENTION_LENGTH = 256  # on a CPU, up to here, bmm/softmax/bmm trains faster than the fused kernel
+
+
+class Linear(nn.Module):
+    """A linear layer whose float32 master weight is cast to the activations' dtype: no autocast anywhere."""
+
+    def __init__(self, n_in: int, n_out: int, bias: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n_out, n_in))
+        self.bias = nn.Parameter(torch.empty(n_out)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., in] -> [..., out], in the dtype of x."""
+        return F.linear(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
+
+
+class LayerNorm(nn.Module):
+    """LayerNorm with an optional bias."""
+
+    def __init__(self, width: int, eps: float, bias: bool) -> None:
+        super().__init__()
+        self.width, self.eps = (width,), eps
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., width] -> the same shape and dtype."""
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        return F.layer_norm(x, self.width, self.weight.to(x.dtype), bias, self.eps)
+
+
+class RMSNorm(nn.Module):
+    """Division by the root mean square, then a learned gain: no mean, no bias."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.width, self.eps = (width,), eps
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., width] -> the same shape and dtype."""
+        return F.rms_norm(x, self.width, self.weight.to(x.dtype), self.eps)
+
+
+def build_norm(config: ModelConfig) -> nn.Module:
+    """The norm that the configuration names, over the residual stream."""
+    if config.norm == "layer":
+        return LayerNorm(config.d_model, config.norm_eps, config.bias)
+    return RMSNorm(config.d_model, config.norm_eps)
+
+
+def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
+    """F.dropout, without the operator where there is nothing to drop."""
+    return F.dropout(x, probability) if training and probability else x
+
+
+# ---------------------------------------------------------------------------------------------------------- positions
+
+
+def sinusoidal_positions(length: int, width: int) -> Tensor:
+    """The table of "Attention Is All You Need", section 3.5: [length, width], sines at even columns, cosines at odd."""
+    frequencies = 10_000.0 ** (-torch.arange(0, width, 2, device="cpu") / width)
+    angles = torch.arange(length, device="cpu")[:, None] * frequencies
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)[:, :width]
+
+
+def rotary_tables(length: int, width: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Cosines and signed sines, [length, width] each, for `rotate`; halves are paired as in Hugging Face's Llama."""
+    frequencies = theta ** (-torch.arange(0, width, 2, device="cpu") / width)
+    angles = torch.arange(length, device="cpu")[:, None] * frequencies  # [length, width / 2]
+    return torch.cat((angles.cos(), angles.cos()), -1), torch.cat((-angles.sin(), angles.sin()), -1)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary positions: turn each pair (x[i], x[i + D/2]) by its angle. x [..., T, D]; cos and sin [T, D]."""
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin)
+
+
+# ---------------------------------------------------------------------------------------------------------- attention
+
+
+def explicit_attention(q: Tensor, k: Tensor, v: Tensor, dropout_probability: float) -> Tensor:
+    """Causal attention from plain matrix products. q [B, H, T, D]; k, v [B, K, T, D]; result [B, H, T, D]."""
+    (batch, heads, length, width), groups = q.shape, k.shape[1]
+    rows = heads // groups * length  # the queries of all heads that share keys stand below each other
+    mask = torch.full((length, length), -math.inf, dtype=q.dtype, device=q.device).triu(1).repeat(heads // groups, 1)
+    q, k, v = q.reshape(-1, rows, width), k.reshape(-1, length, width), v.reshape(-1, length, width)
+    weights = torch.baddbmm(mask, q, k.mT, alpha=width**-0.5).softmax(-1)
+    weights = dropout(weights, dropout_probability, True)
+    return torch.bmm(weights, v).view(batch, heads, length, width)
+
+
+def causal_attention(q: Tensor, k: Tensor, v: Tensor, dropout_probability: float = 0.0) -> Tensor:
+    """Softmax attention of the T newest positions over all S >= T. q [B, H, T, D]; k, v [B, K, S, D]."""
+    new, total = q.shape[2], k.shape[2]
+    if q.device.type == "cpu" and torch.is_grad_enabled() and new == total <= EXPLICIT_ATTENTION_LENGTH:
+        return explicit_attention(q, k, v, dropout_probability)
+    mask = None
+    if 1 < new < total:
+        mask = torch.ones(new, total, dtype=torch.bool, device=q.device).tril(total - new)
+    return F.scaled_dot_product_attention(
+        q, k, v, mask, dropout_probability, is_causal=1 < new == total, enable_gqa=q.shape[1] != k.shape[1]
+    )
+
+
+class Attention(nn.Module):
+    """Causal self-attention with grouped keys and values; one fused product makes queries, keys and values."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.layer, self.heads, self.kv_heads, self.width = layer, config.n_head, config.kv_heads, config.size_per_head
+        self.dropout = config.attention_dropout
+        self.qkv = Linear(config.d_model, (self.heads + 2 * self.kv_heads) * self.width, config.bias)
+        self.out = Linear(self.heads * self.width, config.d_model, config.bias)
+        self.q_norm = RMSNorm(self.width, config.norm_eps) if config.qk_norm else None
+        self.k_norm = RMSNorm(self.width, config.norm_eps) if config.qk_norm else None
+
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
+        """[B, T, C] -> [B, T, C]; keys and values go through the cache where there is one."""
+        batch, length, _ = x.shape
+        heads = self.qkv(x).view(batch, length, -1, self.width).transpose(1, 2)  # [B, H + 2K, T, D]
+        q, k, v = heads.split((self.heads, self.kv_heads, self.kv_heads), dim=1)
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
+        if rotary is not None:
+            q, k = rotate(q, *rotary), rotate(k, *rotary)
+        if cache is not None:
+            k, v = cache.extend(self.layer, k, v)
+        y = causal_attention(q, k, v, self.dropout if self.training else 0.0)
+        return self.out(y.transpose(1, 2).reshape(batch, length, -1))
+
+
+# ---------------------------------------------------------------------------------------------------------------- MLP
+
+
+def swiglu(x: Tensor) -> Tensor:
+    """[..., 2F] -> [..., F]: the first half gates the second."""
+    gate, up = x.chunk(2, dim=-1)
+    return F.silu(gate) * up
+
+
+def squared_relu(x: Tensor) -> Tensor:
+    """ReLU(x)^2, of "Primer" (So et al., 2021)."""
+    return F.relu(x).square()
+
+
+def gelu_tanh(x: Tensor) -> Tensor:
+    """GELU by its tanh approximation, as GPT-2 has it."""
+    return F.gelu(x, approximate="tanh")
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu, "gelu_tanh": gelu_tanh, "relu": F.relu, "relu2": squared_relu, "swiglu": swiglu,
+}  # fmt: skip
+
+
+class MLP(nn.Module):
+    """Up, activation, down; for SwiGLU the gate and the up projection are one product."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.activation = ACTIVATIONS[config.mlp]
+        self.up = Linear(config.d_model, 2 * width if config.mlp == "swiglu" else width, config.bias)
+        self.down = Linear(width, config.d_model, config.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., C] -> [..., C]."""
+        return self.down(self.activation(self.up(x)))
+
+
+# -------------------------------------------------------------------------------------------------------------- model
+
+
+class Block(nn.Module):
+    """Attention, then the MLP if there is one, each with its norm and added to the residual stream."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.post, self.dropout = config.norm_position == "post", config.residual_dropout
+        self.attention_norm = build_norm(config)
+        self.attention = Attention(config, layer)
+        self.mlp_norm = build_norm(config) if config.mlp != "none" else None
+        self.mlp = MLP(config) if config.mlp != "none" else None
+
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
+        """[B, T, C] -> [B, T, C]."""
+        if self.post:
+            x = self.attention_norm(x + dropout(self.attention(x, rotary, cache), self.dropout, self.training))
+            if self.mlp is not None and self.mlp_norm is not None:
+                x = self.mlp_norm(x + dropout(self.mlp(x), self.dropout, self.training))
+            return x
+        x = x + dropout(self.attention(self.attention_norm(x), rotary, cache), self.dropout, self.training)
+        if self.mlp is not None and self.mlp_norm is not None:
+            x = x + dropout(self.mlp(self.mlp_norm(x)), self.dropout, self.training)
+        return x
+
+
+class GPT(nn.Module):
+    """A decoder-only language model. Weights are float32; activations have `compute_dtype`."""
+
+    cos: Tensor
+    sin: Tensor
+    positions: Tensor | None
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        device: torch.device | str | None = None,
+        compute_dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        self.config, self.compute_dtype = config, compute_dtype
+        device = torch.device(device or "cpu")
+        with device:
+            self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.d_model))
+            if config.position == "learned":
+                self.positions = nn.Parameter(torch.empty(config.context_length, config.d_model))
+            else:
+                table = sinusoidal_positions(config.context_length, config.d_model)
+                self.register_buffer("positions", table if config.position == "sinusoidal" else None, persistent=False)
+            if config.position == "rope":
+                cos, sin = rotary_tables(config.context_length, config.size_per_head, config.rope_theta)
+                self.register_buffer("cos", cos, persistent=False)
+                self.register_buffer("sin", sin, persistent=False)
+            self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+            self.norm = build_norm(config) if config.norm_position == "pre" else None
+            self.head = None if config.tied else nn.Parameter(torch.empty(config.vocab_size, config.d_model))
+        if device.type != "meta":
+            self.to(device)  # the tables, which are made on the CPU
+            self.reset_parameters(torch.Generator().manual_seed(0))
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw all weights anew from a CPU generator: the same seed gives the same model on every device.
+
+        With LayerNorm as GPT-2: N(0, 0.02), residual projections smaller by sqrt(2 n_layer). With RMSNorm the residual
+        projections and an untied head start at zero, so each block begins as the identity, which suits Muon.
+        """
+        modern = self.config.norm == "rms"
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 1:
+                parameter.fill_(1.0 if name.endswith("norm.weight") else 0.0)
+                continue
+            std = 0.02
+            if modern and name != "embedding":
+                std = parameter.shape[1] ** -0.5
+            if name.endswith(("attention.out.weight", "mlp.down.weight")):
+                std = 0.0 if modern else 0.02 / math.sqrt(2 * self.config.n_layer)
+            if modern and name == "head":
+                std = 0.0
+            if modern and name == "embedding" and not self.config.tied:
+                std = 1.0
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
+
+    def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        """Tokens [B, T] -> logits [B, T, V] in float32.
+
+        With a cache the tokens continue at cache.length, and the cache is extended by T. Raises ValueError where they
+        would not fit into the cache or the context length.
+        """
+        x = self._trunk(tokens, cache)
+        head = self.embedding if self.head is None else self.head
+        return F.linear(x, head.to(x.dtype)).float()
+
+    def loss(self, tokens: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+        """Cross entropy, in nats and float32, of targets [B, T] given tokens [B, T]; reduction "mean" or "sum"."""
+        return F.cross_entropy(self(tokens).flatten(0, 1), targets.flatten(), reduction=reduction)
+
+    def _trunk(self, tokens: Tensor, cache: KVCache | None) -> Tensor:
+        """Everything but the head: [B, T] -> [B, T, C]."""
+        start, length, config = cache.length if cache else 0, tokens.shape[1], self.config
+        if start + length > config.context_length:
+            raise ValueError(f"{start + length} positions do not fit a context length of {config.context_length}")
+        if cache and start + length > cache.max_length:
+            raise ValueError(f"{start + length} positions do not fit a cache of {cache.max_length}")
+        x = F.embedding(tokens, self.embedding)
+        if self.positions is not None:
+            x = x + self.positions[start : start + length]
+        x = dropout(x.to(self.compute_dtype), config.embedding_dropout, self.training)
+        rotary = None
+        if config.position == "rope":
+            rotary = tuple(table[start : start + length].to(x.dtype) for table in (self.cos, self.sin))
+        for block in self.blocks:
+            x = block(x, rotary, cache)
+        if cache:
+            cache.length += length
+        return x if self.norm is None else self.norm(x)
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The matrices inside the blocks: Muon's."""
+        return [p for p in self.blocks.parameters() if p.ndim == 2]
+
+    def embedding_parameters(self) -> list[nn.Parameter]:
+        """Token embedding and learned positions."""
+        return [self.embedding, *([self.positions] if isinstance(self.positions, nn.Parameter) else [])]
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """The output layer, unless it is tied to the embedding."""
+        return [] if self.head is None else [self.head]
+
+    def vector_parameters(self) -> list[nn.Parameter]:
+        """Norm gains and biases: everything with one dimension."""
+        return [p for p in self.parameters() if p.ndim == 1]

@@ -1,0 +1,141 @@
+"""Tokens on the device and batches of them. Reading a batch is one gather; nothing here waits for the device."""
+
+from __future__ import annotations
+
+import random
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .corpus import check_length, split_position
+from .tokenizers import Tokenizer
+
+DataOrder = Literal["shuffle", "random"]
+
+
+@dataclass(frozen=True)
+class TokenDataset:
+    """A corpus as token ids: 1-D tensors on the device, uint8 where the vocabulary fits, else int32."""
+
+    train: Tensor
+    validation: Tensor
+    validation_bytes: int  # UTF-8 bytes of the validation text, for bits per byte
+
+
+def build_dataset(
+    text: str, tokenizer: Tokenizer, validation_fraction: float, context_length: int, device: torch.device | str
+) -> TokenDataset:
+    """Split `text` by position, the last `validation_fraction` for validation, and move its tokens to the device.
+
+    Raises CorpusError where a part is shorter than context_length + 1 tokens, UnknownCharacterError for a character
+    that the tokenizer does not know.
+    """
+    split = split_position(len(text), validation_fraction)
+    validation_text = text[split:]
+    train, validation = tokenizer.encode(text[:split]), tokenizer.encode(validation_text)
+    check_length(len(train), len(validation), context_length)
+    return TokenDataset(_tensor(train, device), _tensor(validation, device), len(validation_text.encode()))
+
+
+class BatchStream:
+    """An endless stream of training batches from a 1-D tensor of tokens.
+
+    `shuffle` cuts each epoch into windows of `context_length`, from an offset of its own, and visits each exactly once
+    in random order; a batch may cross from one epoch to the next. `random` draws as many independent offsets instead.
+    What an epoch holds depends on `seed` and its number alone, so three integers are the whole state.
+    """
+
+    def __init__(
+        self, tokens: Tensor, context_length: int, batch_size: int, *, order: DataOrder = "shuffle", seed: int = 0
+    ) -> None:
+        if len(tokens) <= context_length:
+            raise ValueError(f"{len(tokens)} tokens are too few for a window of {context_length} and its last target")
+        self._tokens = tokens
+        self._context_length = context_length
+        self._batch_size = batch_size
+        self._order = order
+        self._seed = seed
+        self._window = torch.arange(context_length + 1, device=tokens.device)
+        self._enter(epoch=0, cursor=0)
+
+    @property
+    def windows_per_epoch(self) -> int:
+        """Sequences in one pass over the tokens."""
+        return (len(self._tokens) - 1) // self._context_length
+
+    @property
+    def epoch(self) -> float:
+        """How many passes over the tokens are behind, with the fraction of the present one."""
+        return self._epoch + self._cursor / len(self._starts)
+
+    def next_batch(self) -> tuple[Tensor, Tensor]:
+        """Inputs and targets, the inputs moved on by one token: both (batch_size, context_length), int64."""
+        index = self._next_starts()[:, None] + self._window
+        windows = self._tokens[index]
+        return windows[:, :-1].long(), windows[:, 1:].long()
+
+    def state_dict(self) -> dict[str, int]:
+        """What `load_state_dict` needs to go on with the very next batch."""
+        return {"seed": self._seed, "epoch": self._epoch, "cursor": self._cursor}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on where the stream stood that gave `state`, over the same tokens with the same context length."""
+        self._seed = int(state["seed"])
+        self._enter(int(state["epoch"]), int(state["cursor"]))
+
+    def _next_starts(self) -> Tensor:
+        """The positions, (batch_size,), at which the windows of the next batch begin."""
+        pieces = [self._take(self._batch_size)]
+        missing = self._batch_size - len(pieces[0])
+        while missing:
+            self._enter(self._epoch + 1, 0)
+            pieces.append(self._take(missing))
+            missing -= len(pieces[-1])
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+    def _take(self, count: int) -> Tensor:
+        taken = self._starts[self._cursor : self._cursor + count]
+        self._cursor += len(taken)
+        return taken
+
+    def _enter(self, epoch: int, cursor: int) -> None:
+        self._epoch, self._cursor = epoch, cursor
+        self._starts = self._epoch_starts(epoch).to(self._tokens.device)
+
+    def _epoch_starts(self, epoch: int) -> Tensor:
+        """Where the windows of an epoch begin, in the order of their visit; drawn on the CPU, alike for all devices."""
+        # The CPU generator reads 32 bits of a seed, hence the mixing.
+        generator = torch.Generator().manual_seed(random.Random(f"{self._seed}:{epoch}").getrandbits(32))
+        places = len(self._tokens) - self._context_length  # a window and its last target fit at each of these
+        if self._order == "random":
+            return torch.randint(places, (self.windows_per_epoch,), generator=generator)
+        offset = int(torch.randint(min(self._context_length, places), (1,), generator=generator))
+        starts = torch.arange(offset, places, self._context_length)
+        return starts[torch.randperm(len(starts), generator=generator)]
+
+
+def validation_windows(tokens: Tensor, context_length: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The `full` protocol: windows side by side, so that every token but the first is predicted exactly once.
+
+    Yields inputs and targets, int64, of up to `batch_size` full windows (B, context_length); the tokens that are left
+    over come last as one short window (1, rest).
+    """
+    full = (len(tokens) - 1) // context_length
+    end = full * context_length
+    inputs, targets = tokens[:end].view(full, context_length), tokens[1 : end + 1].view(full, context_length)
+    for some_inputs, some_targets in zip(inputs.split(batch_size), targets.split(batch_size), strict=True):
+        if full:
+            yield some_inputs.long(), some_targets.long()
+    if end < len(tokens) - 1:
+        yield tokens[None, end:-1].long(), tokens[None, end + 1 :].long()
+
+
+def _tensor(ids: array[int], device: torch.device | str) -> Tensor:
+    """The ids as a tensor; torch has few operations for uint16, so two-byte ids become int32."""
+    types = {"B": torch.uint8, "H": torch.uint16, "I": torch.int32}
+    tokens = torch.frombuffer(ids, dtype=types[ids.typecode])
+    return tokens.to(device, torch.int32) if ids.typecode == "H" else tokens.to(device)

@@ -1,0 +1,183 @@
+"""What the panels show, as plain dataclasses that fold in events; no terminal is needed to look at the result."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from ..engine.events import (
+    ENDED,
+    CheckpointSaved,
+    Evaluation,
+    Loaded,
+    Note,
+    Sample,
+    Started,
+    StateChanged,
+    Step,
+    TrainingEvent,
+)
+from ..engine.runs import RunManifest, ShownState
+from ..models.config import parameter_count
+from .series import Series
+
+NOTES_KEPT = 50
+
+
+@dataclass
+class TrainingView:
+    """A run as a person sees it. None stands for what is not known yet; `state` None means there is no run at all."""
+
+    name: str = ""
+    state: ShownState | None = None
+    reason: str = ""  # why it stopped or failed, in one sentence
+
+    step: int = 0
+    total_steps: int | None = None
+    tokens: int = 0
+    seconds: float = 0.0
+    remaining: float | None = None
+
+    train_loss: float | None = None  # losses in nats per token
+    validation_loss: float | None = None
+    best_validation_loss: float | None = None
+    best_step: int | None = None
+    perplexity: float | None = None
+    bits_per_byte: float | None = None
+    entropy_floor: float | None = None
+
+    learning_rate: float | None = None
+    gradient_norm: float | None = None
+    tokens_per_second: float | None = None
+    memory: int | None = None  # bytes
+    mfu: float | None = None
+
+    parameters: int | None = None
+    vocab_size: int | None = None
+    train_tokens: int | None = None
+    validation_tokens: int | None = None
+    device: str = ""
+    device_name: str = ""
+    dtype: str = ""
+    threads: int | None = None
+    device_reason: str = ""
+
+    checkpoint_step: int | None = None  # of the newest checkpoint on disk
+    sample: Sample | None = None
+    notes: deque[Note] = field(default_factory=lambda: deque(maxlen=NOTES_KEPT))
+
+    train: Series = field(default_factory=Series)
+    validation: Series = field(default_factory=Series)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no train process works on it any more."""
+        return self.state == "crashed" or self.state in ENDED
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the budget is used, 0 to 1; by time where the budget is in minutes."""
+        if self.state == "finished":
+            return 1.0
+        if self.total_steps:
+            return min(1.0, self.step / self.total_steps)
+        if self.remaining is not None and self.seconds + self.remaining > 0:
+            return self.seconds / (self.seconds + self.remaining)
+        return None
+
+    def mark_crashed(self) -> None:
+        """The train process is gone without a word: its lock is free and its last state has not ended."""
+        self.state = "crashed"
+        self.reason = "the train process ended without saying why; resume the run to go on from its last checkpoint"
+        self._stop_the_clock()
+
+    def apply(self, event: TrainingEvent) -> None:
+        """Fold in the next event of the run's file; one from before the present step is out of date and skipped."""
+        match event:
+            case Started():
+                self._start(event)
+            case Step() if event.step >= self.step:
+                self._advance(event)
+            case Evaluation():
+                self._evaluate(event)
+            case Sample():
+                self.sample = event
+            case CheckpointSaved():
+                self.checkpoint_step = event.step
+            case StateChanged():
+                self.state, self.reason = event.state, event.reason
+                self.step = max(self.step, event.step)
+                if self.ended:
+                    self._stop_the_clock()
+            case Note():
+                self.notes.append(event)
+
+    def _start(self, event: Started) -> None:
+        self.state, self.reason = "running", ""
+        self.step, self.total_steps = event.step, event.total_steps
+        self.parameters, self.vocab_size = event.parameters, event.vocab_size
+        self.train_tokens, self.validation_tokens = event.train_tokens, event.validation_tokens
+        self.device, self.device_name, self.dtype = event.device, event.device_name, event.dtype
+        self.threads, self.device_reason = event.threads, event.reason
+        self.entropy_floor = event.entropy_floor
+        self._stop_the_clock()
+        # a resumed run repeats the steps after its checkpoint: they replace what was drawn there, as they come
+        self.train.resume(event.step)
+        self.validation.resume(event.step)
+
+    def _advance(self, event: Step) -> None:
+        if self.state in (None, "starting", "crashed"):
+            self.state, self.reason = "running", ""
+        self.step, self.total_steps = event.step, event.total_steps
+        self.tokens, self.seconds, self.remaining = event.tokens, event.seconds, event.remaining
+        self.train_loss = event.loss
+        self.learning_rate, self.gradient_norm = event.learning_rate, event.gradient_norm
+        self.tokens_per_second, self.memory, self.mfu = event.tokens_per_second, event.memory, event.mfu
+        self.train.append(event.step, event.loss)
+
+    def _evaluate(self, event: Evaluation) -> None:
+        version = self.validation.version
+        self.validation.append(event.step, event.validation_loss)
+        if self.validation.version == version:
+            return
+        self.validation_loss = event.validation_loss
+        self.perplexity, self.bits_per_byte = event.perplexity, event.bits_per_byte
+        if event.best:
+            self.best_validation_loss, self.best_step = event.validation_loss, event.step
+
+    def _stop_the_clock(self) -> None:
+        self.remaining = self.tokens_per_second = None
+
+
+@dataclass
+class ModelView:
+    """The model that answers. None, 0 or an empty text stands for what is not known yet."""
+
+    name: str = ""
+    parameters: int | None = None
+    n_layer: int = 0
+    n_head: int = 0
+    d_model: int = 0
+    context_length: int = 0
+    vocab_size: int = 0
+    device: str = ""
+    dtype: str = ""
+    memory: int | None = None  # bytes
+    step: int | None = None
+    validation_loss: float | None = None
+
+    @classmethod
+    def from_manifest(cls, manifest: RunManifest) -> ModelView:
+        """What a run says about its model before any weights are loaded."""
+        config = manifest.model
+        return cls(
+            name=manifest.name, parameters=parameter_count(config), n_layer=config.n_layer, n_head=config.n_head,
+            d_model=config.d_model, context_length=config.context_length, vocab_size=config.vocab_size,
+        )  # fmt: skip
+
+    def apply(self, loaded: Loaded) -> None:
+        """Take in what the generate process says about the weights that it holds."""
+        self.parameters, self.vocab_size = loaded.parameters, loaded.vocab_size
+        self.context_length = loaded.context_length
+        self.device, self.dtype, self.memory = loaded.device, loaded.dtype, loaded.memory
+        self.step, self.validation_loss = loaded.step, loaded.validation_loss

@@ -1,0 +1,159 @@
+"""Which device, which dtype and how many threads: decided by what is there and, on a CPU, by trying."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+BF16_GAIN = 1.25  # bfloat16 must beat float32 by this in a product: casts and element-wise operators are slower in it
+MOST_THREADS = 8  # more than this only wait for each other at the sizes that a CPU trains
+
+
+class DeviceError(Exception):
+    """A device or dtype that cannot be used; one sentence that says what is there."""
+
+
+@dataclass(frozen=True)
+class DeviceChoice:
+    """Where a model runs, in which dtype, and one sentence why."""
+
+    device: torch.device
+    dtype: torch.dtype
+    name: str  # the hardware, for people
+    reason: str
+
+
+def available_devices() -> list[str]:
+    """The devices of this machine, best first; "cpu" is always the last."""
+    devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    devices += ["mps"] if torch.backends.mps.is_available() else []
+    devices += [f"xpu:{index}" for index in range(torch.xpu.device_count())] if torch.xpu.is_available() else []
+    return [*devices, "cpu"]
+
+
+def choose_device(device: str = "auto", dtype: str = "auto", *, training: bool = True) -> DeviceChoice:
+    """Decide device and dtype; "auto" takes the best there is. Raises DeviceError for what is not there.
+
+    With training=False a CPU computes in float32: a decode step reads each weight once, and bfloat16 gains nothing.
+    """
+    there = available_devices()
+    wanted = there[0] if device == "auto" else device
+    found = next((name for name in there if wanted in (name, name.split(":")[0])), None)
+    if found is None:
+        raise DeviceError(f"the device '{device}' is not available; choose auto or one of {', '.join(there)}")
+    if dtype != "auto" and dtype not in DTYPES:
+        raise DeviceError(f"the dtype '{dtype}' is not known; choose auto, {' or '.join(DTYPES)}")
+    target = torch.device(found)
+    best, why = _best_dtype(target, training)
+    if dtype != "auto":
+        best, why = DTYPES[dtype], f"{dtype} was asked for"
+    place = f"{found} was asked for" if device != "auto" else f"{found} is the best device here"
+    return DeviceChoice(target, best, _hardware_name(target), f"{place}; {why}")
+
+
+def memory_in_use(device: torch.device) -> int:
+    """Bytes that this process holds on the device; on a CPU its resident memory (0 where the system does not say)."""
+    if device.type == "cuda":
+        return torch.cuda.memory_reserved(device)
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()
+    if device.type == "xpu":
+        return torch.xpu.memory_reserved(device)
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return _peak_memory()
+
+
+def physical_cores() -> int:
+    """Cores this process may use: without hyper-threads, within its affinity and its container's share."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    try:
+        siblings = {
+            Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text() for cpu in allowed
+        }
+        cores = len(siblings)
+    except OSError:
+        cores = len(allowed)
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = cores if quota == "max" else min(cores, int(quota) // int(period))
+    except (OSError, ValueError):
+        pass
+    return max(1, cores)
+
+
+def choose_threads(requested: int, leave_core: bool) -> int:
+    """How many threads torch should use: what was asked for, else the physical cores, less one for the app's screen."""
+    if requested > 0:
+        return min(requested, os.cpu_count() or 1)
+    return max(1, min(physical_cores() - leave_core, MOST_THREADS))
+
+
+def _best_dtype(device: torch.device, training: bool) -> tuple[torch.dtype, str]:
+    """The dtype that is fast and safe there, and why."""
+    if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        if capability >= (8, 0):
+            return torch.bfloat16, "bfloat16 because its tensor cores have it"
+        return torch.float32, f"float32 because compute capability {capability[0]}.{capability[1]} has no bfloat16"
+    if device.type == "xpu":
+        return torch.bfloat16, "bfloat16 because the device has it"
+    if device.type == "mps":
+        return torch.float32, "float32 because it is the safe choice on Apple's GPU"
+    if not training:
+        return torch.float32, "float32 because a decode step gains nothing from bfloat16"
+    gain = bfloat16_gain()
+    if gain >= BF16_GAIN:
+        return torch.bfloat16, f"bfloat16 because this CPU multiplies {gain:.1f} times as fast in it"
+    return torch.float32, f"float32 because this CPU multiplies only {gain:.1f} times as fast in bfloat16"
+
+
+@functools.cache
+def bfloat16_gain() -> float:
+    """How many times as fast as in float32 this CPU multiplies in bfloat16, measured within some 20 milliseconds."""
+    best = {dtype: float("inf") for dtype in (torch.float32, torch.bfloat16)}
+    operands = {dtype: (torch.ones(512, 128, dtype=dtype), torch.ones(384, 128, dtype=dtype)) for dtype in best}
+    deadline = time.perf_counter() + 0.02
+    for _ in range(40):  # in turns, so that a neighbour on the same cores disturbs both alike
+        for dtype, (x, weight) in operands.items():
+            start = time.perf_counter()
+            F.linear(x, weight)
+            best[dtype] = min(best[dtype], time.perf_counter() - start)
+        if time.perf_counter() > deadline:
+            break
+    return best[torch.float32] / best[torch.bfloat16]
+
+
+def _hardware_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "xpu":
+        return torch.xpu.get_device_name(device)
+    if device.type == "mps":
+        return f"Apple GPU ({platform.machine()})"
+    try:
+        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        model = None
+    return model[1].strip() if model else platform.processor() or platform.machine() or "CPU"
+
+
+def _peak_memory() -> int:
+    """Where there is no /proc: the largest resident size so far."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,68 @@
+"""Named tensors in one safetensors file: written without numpy (which users need not have), read with every doubt.
+
+The package's own `save_file` goes through numpy and its lower-level writers changed between versions, while the format
+is a length, a JSON header and the bytes: https://github.com/huggingface/safetensors#format.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+DTYPE_NAMES = {
+    torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16", torch.float64: "F64", torch.uint8: "U8",
+    torch.int8: "I8", torch.int16: "I16", torch.int32: "I32", torch.int64: "I64", torch.bool: "BOOL",
+}  # fmt: skip
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be read; one sentence with the file, what was found and what to do."""
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write `tensors` to `path`, as they are and in this order. Raises OSError where the disk does not take them."""
+    contents = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    header: dict[str, object] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name, tensor in contents.items():
+        start, end = end, end + tensor.nbytes
+        header[name] = {
+            "dtype": DTYPE_NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the data starts at a multiple of 8 bytes
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for tensor in contents.values():
+            if tensor.nbytes:
+                file.write((ctypes.c_char * tensor.nbytes).from_address(tensor.data_ptr()))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a file, mapped into memory and not yet read, and its metadata.
+
+    Raises CheckpointError for a file that is missing, truncated, or not what its header says.
+    """
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} is missing; choose a checkpoint folder that has it") from None
+    except (SafetensorError, OSError, ValueError, RuntimeError, OverflowError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or incomplete ({_reason(error)}); use another checkpoint or train again"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    """The first line of a foreign message, short and printable."""
+    line = (str(error).splitlines() or [""])[0].removeprefix("Error while deserializing header: ")
+    return "".join(c if c.isprintable() else "?" for c in line)[:120] or type(error).__name__

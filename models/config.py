@@ -73,7 +73,7 @@ class ModelConfig:
             raise ConfigError(f"rotary positions need an even head width, not {self.size_per_head}")
         if self.norm == "rms" and self.norm_position == "post":
             raise ConfigError("norm_position 'post' goes with LayerNorm only (norm 'layer')")
-        if self.norm_eps <= 0 or self.rope_theta <= 0:
+        if not (0 < self.norm_eps < float("inf") and 0 < self.rope_theta < float("inf")):  # also refuses NaN
             raise ConfigError("norm_eps and rope_theta must be positive")
 
     @property

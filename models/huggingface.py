@@ -1,0 +1,166 @@
+"""A checkpoint is a Hugging Face folder: weights, configuration and tokenizer that transformers opens as they are.
+
+`minigpt.json` beside them holds our own configuration; that and `model.safetensors` are all we read back.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from .config import ModelConfig, parameter_count
+from .gpt import GPT
+from .layouts import config_json, constants, model_type, places
+from .tensor_file import CheckpointError, load_tensors, save_tensors
+from .typed_json import SchemaError, dumps, loads
+
+__all__ = ["CheckpointError", "LoadedCheckpoint", "load_checkpoint", "save_checkpoint"]
+
+FORMAT = 1
+LONGEST_CONTEXT = 1 << 20  # a larger context length in a file is damage, not a model
+LARGEST_DESCRIPTION = 1 << 20  # bytes of minigpt.json
+
+
+class SavesItself(Protocol):
+    """A tokenizer, as far as a checkpoint knows it."""
+
+    kind: Any
+
+    def save(self, folder: Path) -> None:
+        """Write tokenizer.json and what belongs to it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Description:
+    """The part of minigpt.json that loading needs."""
+
+    format: int
+    model: ModelConfig
+    step: int = 0
+    validation_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class LoadedCheckpoint:
+    """A model with the step and the validation loss (nats per token, None if never evaluated) of its weights."""
+
+    model: GPT
+    config: ModelConfig
+    step: int
+    validation_loss: float | None
+
+
+def save_checkpoint(
+    model: GPT,
+    folder: Path,
+    *,
+    tokenizer: SavesItself,
+    step: int,
+    validation_loss: float | None,
+    extra: dict[str, Any] | None = None,
+) -> None:
+    """Write the whole checkpoint into an existing empty `folder`; making it appear at once is the caller's.
+
+    `extra` is kept in minigpt.json under its own keys. Raises OSError where the disk does not take it.
+    """
+    config = model.config
+    if validation_loss is not None and not math.isfinite(validation_loss):
+        validation_loss = None
+    parameters = dict(model.named_parameters())
+    shapes = {name: parameter.shape for name, parameter in parameters.items()}
+    tensors = {name: place.of(parameters[place.parameter]) for name, place in places(config, shapes).items()}
+    metadata = {"format": "pt", "step": str(step), "validation_loss": json.dumps(validation_loss)}
+    save_tensors(folder / "model.safetensors", tensors | constants(config), metadata)
+    tokenizer.save(folder)
+    generation = {"do_sample": True, "temperature": 0.8, "max_length": config.context_length}
+    special = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
+    description = {
+        "format": FORMAT, "model": config, "model_type": model_type(config), "tokenizer": tokenizer.kind,
+        "parameters": parameter_count(config), "step": step, "validation_loss": validation_loss,
+    }  # fmt: skip
+    for name, content in (
+        ("config.json", config_json(config)),
+        ("generation_config.json", generation | special),
+        ("minigpt.json", (extra or {}) | description),
+    ):
+        (folder / name).write_text(dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def load_checkpoint(
+    folder: Path,
+    device: torch.device | str = "cpu",
+    compute_dtype: torch.dtype = torch.float32,
+    weight_dtype: torch.dtype | None = None,
+) -> LoadedCheckpoint:
+    """Read a checkpoint that `save_checkpoint` wrote; the model comes back in evaluation mode.
+
+    Weights are float32 unless `weight_dtype` says otherwise: generation keeps them in the compute dtype and saves the
+    casts. Raises CheckpointError in one sentence for anything missing, truncated, foreign or contradictory; nothing
+    larger than the file itself is allocated before its shapes are known to fit.
+    """
+    description = _read_description(folder / "minigpt.json")
+    config, path = description.model, folder / "model.safetensors"
+    tensors, metadata = load_tensors(path)
+    if parameter_count(config) > sum(tensor.numel() for tensor in tensors.values()):
+        raise CheckpointError(
+            f"{path} has fewer weights than the {parameter_count(config):,} that minigpt.json beside it describes; "
+            "they do not belong together, use another checkpoint"
+        )
+    model = GPT(config, device="meta", compute_dtype=compute_dtype)
+    shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
+    weights = {
+        name: torch.empty(shape, dtype=weight_dtype or torch.float32, device=device) for name, shape in shapes.items()
+    }
+    for name, place in places(config, shapes).items():
+        target = place.of(weights[place.parameter])
+        if name not in tensors:
+            raise CheckpointError(f"{path} lacks the tensor {name}; use another checkpoint")
+        source = tensors[name]
+        if source.shape != target.shape or not source.is_floating_point():
+            raise CheckpointError(
+                f"{path} holds {name} as {source.dtype} {list(source.shape)} where {list(target.shape)} is needed; "
+                "use another checkpoint"
+            )
+        target.copy_(source)
+    model.load_state_dict(weights, assign=True)
+    model.to(device)  # the position tables
+    step, loss = _trained(metadata, description)
+    return LoadedCheckpoint(model.eval(), config, step, loss)
+
+
+def _read_description(path: Path) -> Description:
+    """minigpt.json, checked. Raises CheckpointError."""
+    try:
+        if path.stat().st_size > LARGEST_DESCRIPTION:
+            raise CheckpointError(f"{path} is too large to be a checkpoint's description; use another checkpoint")
+        description = loads(Description, path.read_bytes(), path.name)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path.parent} holds no checkpoint ({path.name} is missing); choose a folder that this program saved"
+        ) from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
+    except SchemaError as error:
+        raise CheckpointError(f"{path} is damaged ({str(error)[:300]}); use another checkpoint") from None
+    if description.format > FORMAT:
+        raise CheckpointError(
+            f"{path} has format {description.format}, this version reads up to {FORMAT}; update the program"
+        )
+    if description.model.vocab_size < 1 or description.model.context_length > LONGEST_CONTEXT:
+        raise CheckpointError(f"{path} describes a model that cannot be; use another checkpoint")
+    return description
+
+
+def _trained(metadata: dict[str, str], description: Description) -> tuple[int, float | None]:
+    """Step and validation loss as the weights' own file says them, else as minigpt.json does."""
+    try:
+        step, loss = int(metadata["step"]), json.loads(metadata["validation_loss"])
+    except (KeyError, ValueError):
+        return description.step, description.validation_loss
+    return step, float(loss) if isinstance(loss, (int, float)) else None

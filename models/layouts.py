@@ -1,0 +1,192 @@
+"""How our models look in Hugging Face's words: model type, config.json, and where each of its tensors lies in ours.
+
+A block that transformers has, exactly, under some name is stored under that name; every other block keeps our own
+tensor names and the model type "minigpt", which only this program reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from .config import ModelConfig
+from .gpt import sinusoidal_positions
+
+ModelType = Literal["gpt2", "openai-gpt", "llama", "qwen3", "arcee", "minigpt"]
+
+HIDDEN_ACTIVATIONS = {
+    "gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu", "relu2": "relu2", "swiglu": "silu", "none": "silu",
+}  # fmt: skip
+ZERO_MLP_WIDTH = 8  # a model without an MLP is written with one of this width that adds zero
+
+
+@dataclass(frozen=True)
+class Place:
+    """The rows [start, start + rows) of one of our parameters; transposed where the other side stores (in, out)."""
+
+    parameter: str
+    start: int
+    rows: int
+    transposed: bool = False
+
+    def of(self, parameter: Tensor) -> Tensor:
+        """That part of the parameter, as the other side shapes it; a view."""
+        part = parameter.narrow(0, self.start, self.rows)
+        return part.T if self.transposed else part
+
+
+def model_type(config: ModelConfig) -> ModelType:
+    """The transformers model that computes exactly what this configuration does, or "minigpt" where there is none."""
+    rotary = config.position == "rope" and config.norm == "rms"
+    if rotary and config.qk_norm and config.mlp in ("swiglu", "none") and not (config.bias and config.mlp == "swiglu"):
+        return "qwen3"
+    if rotary and not config.qk_norm:
+        return "llama" if config.mlp in ("swiglu", "none") else "arcee"
+    usual_heads = config.kv_heads == config.n_head and config.n_head * config.size_per_head == config.d_model
+    if config.position == "rope" or config.norm != "layer" or config.qk_norm or not usual_heads:
+        return "minigpt"
+    if config.norm_position == "pre" and config.mlp != "swiglu":
+        return "gpt2"
+    if config.mlp in ("relu", "gelu_tanh") and config.hidden_size == 4 * config.d_model:
+        return "openai-gpt"
+    return "minigpt"
+
+
+def config_json(config: ModelConfig) -> dict[str, Any]:
+    """The contents of config.json, in words that transformers 4 and 5 both read; no token is special."""
+    kind = model_type(config)
+    common: dict[str, Any] = {
+        "model_type": kind, "vocab_size": config.vocab_size, "tie_word_embeddings": config.tied,
+        "bos_token_id": None, "eos_token_id": None, "pad_token_id": None,
+        "dtype": "float32", "torch_dtype": "float32",
+    }  # fmt: skip
+    if kind == "minigpt":
+        return common
+    if kind in ("gpt2", "openai-gpt"):
+        activation = HIDDEN_ACTIVATIONS[config.mlp]
+        own = {
+            "gpt2": {
+                "architectures": ["GPT2LMHeadModel"], "activation_function": activation,
+                "n_inner": config.hidden_size or ZERO_MLP_WIDTH,
+            },
+            "openai-gpt": {"architectures": ["OpenAIGPTLMHeadModel"], "afn": activation.removesuffix("_new")},
+        }[kind]  # fmt: skip
+        return common | own | {
+            "n_positions": config.context_length, "n_ctx": config.context_length, "n_embd": config.d_model,
+            "n_layer": config.n_layer, "n_head": config.n_head, "layer_norm_epsilon": config.norm_eps,
+            "attn_pdrop": config.attention_dropout, "resid_pdrop": config.residual_dropout,
+            "embd_pdrop": config.embedding_dropout,
+        }  # fmt: skip
+    architecture = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM", "arcee": "ArceeForCausalLM"}[kind]
+    return common | {
+        "architectures": [architecture], "hidden_size": config.d_model,
+        "intermediate_size": config.hidden_size or ZERO_MLP_WIDTH, "num_hidden_layers": config.n_layer,
+        "num_attention_heads": config.n_head, "num_key_value_heads": config.kv_heads,
+        "head_dim": config.size_per_head, "hidden_act": HIDDEN_ACTIVATIONS[config.mlp],
+        "max_position_embeddings": config.context_length, "rms_norm_eps": config.norm_eps,
+        "rope_theta": config.rope_theta,
+        "rope_parameters": {"rope_theta": config.rope_theta, "rope_type": "default"},
+        "attention_bias": config.bias, "mlp_bias": config.bias and config.mlp != "none",
+        "attention_dropout": config.attention_dropout,
+    }  # fmt: skip
+
+
+def places(config: ModelConfig, shapes: dict[str, torch.Size]) -> dict[str, Place]:
+    """Tensor name in the file -> the part of our parameters that it holds. `shapes` are those of our parameters.
+
+    Together the places cover every parameter once.
+    """
+    kind = model_type(config)
+    if kind == "minigpt":
+        return {name: Place(name, 0, shape[0]) for name, shape in shapes.items()}
+    renamed = _gpt2_names(config) if kind in ("gpt2", "openai-gpt") else _llama_names(config)
+    found: dict[str, Place] = {}
+    for name, parameter, start, rows in renamed:
+        for suffix in (".weight", ".bias"):
+            ours = parameter if parameter in shapes else parameter + suffix
+            if ours not in shapes or (ours == parameter and suffix == ".bias"):
+                continue
+            transposed = kind in ("gpt2", "openai-gpt") and suffix == ".weight" and parameter.startswith("blocks")
+            rows_there = rows or shapes[ours][0]
+            found[name + suffix] = Place(ours, start, rows_there, transposed and len(shapes[ours]) == 2)
+    return found
+
+
+def constants(config: ModelConfig) -> dict[str, Tensor]:
+    """Tensors that transformers wants and we do not have: biases that are zero, fixed positions, an MLP of zeros."""
+    kind, d, n = model_type(config), config.d_model, config.hidden_size or ZERO_MLP_WIDTH
+    fixed: dict[str, Tensor] = {}
+    if kind in ("llama", "qwen3", "arcee") and config.mlp == "none":
+        for layer in range(config.n_layer):
+            block = f"model.layers.{layer}"
+            fixed[f"{block}.post_attention_layernorm.weight"] = torch.ones(d)
+            fixed |= {f"{block}.mlp.{name}_proj.weight": torch.zeros(n, d) for name in ("gate", "up")}
+            fixed[f"{block}.mlp.down_proj.weight"] = torch.zeros(d, n)
+    if kind not in ("gpt2", "openai-gpt"):
+        return fixed
+    if config.position != "learned":
+        table = sinusoidal_positions(config.context_length, d)
+        name = "wpe" if kind == "gpt2" else "positions_embed"
+        fixed[f"transformer.{name}.weight"] = table if config.position == "sinusoidal" else torch.zeros_like(table)
+    for layer in range(config.n_layer):
+        block = f"transformer.h.{layer}"
+        if config.mlp == "none":
+            fixed[f"{block}.ln_2.weight"] = torch.ones(d)
+            fixed[f"{block}.mlp.c_fc.weight"], fixed[f"{block}.mlp.c_proj.weight"] = (
+                torch.zeros(d, n),
+                torch.zeros(n, d),
+            )
+        if not config.bias or config.mlp == "none":
+            fixed |= {f"{block}.{name}.bias": torch.zeros(d) for name in ("ln_2", "mlp.c_proj")}
+            fixed[f"{block}.mlp.c_fc.bias"] = torch.zeros(n)
+        if not config.bias:
+            fixed |= {f"{block}.{name}.bias": torch.zeros(d) for name in ("ln_1", "attn.c_proj")}
+            fixed[f"{block}.attn.c_attn.bias"] = torch.zeros(3 * d)
+    if not config.bias and kind == "gpt2":
+        fixed["transformer.ln_f.bias"] = torch.zeros(d)
+    return fixed
+
+
+def _gpt2_names(config: ModelConfig) -> Iterator[tuple[str, str, int, int]]:
+    """Their module, our module or parameter, first row, rows (0: all of them)."""
+    gpt2 = config.norm_position == "pre"
+    yield "transformer.wte" if gpt2 else "transformer.tokens_embed", "embedding", 0, 0
+    yield "transformer.wpe" if gpt2 else "transformer.positions_embed", "positions", 0, 0
+    for layer in range(config.n_layer):
+        theirs, ours = f"transformer.h.{layer}", f"blocks.{layer}"
+        yield f"{theirs}.ln_1", f"{ours}.attention_norm", 0, 0
+        yield f"{theirs}.attn.c_attn", f"{ours}.attention.qkv", 0, 0
+        yield f"{theirs}.attn.c_proj", f"{ours}.attention.out", 0, 0
+        yield f"{theirs}.ln_2", f"{ours}.mlp_norm", 0, 0
+        yield f"{theirs}.mlp.c_fc", f"{ours}.mlp.up", 0, 0
+        yield f"{theirs}.mlp.c_proj", f"{ours}.mlp.down", 0, 0
+    yield "transformer.ln_f", "norm", 0, 0
+    yield "lm_head", "head", 0, 0
+
+
+def _llama_names(config: ModelConfig) -> Iterator[tuple[str, str, int, int]]:
+    """Their module, our module or parameter, first row, rows (0: all of them)."""
+    queries, keys, ff = config.n_head * config.size_per_head, config.kv_heads * config.size_per_head, config.hidden_size
+    yield "model.embed_tokens", "embedding", 0, 0
+    for layer in range(config.n_layer):
+        theirs, ours = f"model.layers.{layer}", f"blocks.{layer}"
+        yield f"{theirs}.input_layernorm", f"{ours}.attention_norm", 0, 0
+        yield f"{theirs}.self_attn.q_proj", f"{ours}.attention.qkv", 0, queries
+        yield f"{theirs}.self_attn.k_proj", f"{ours}.attention.qkv", queries, keys
+        yield f"{theirs}.self_attn.v_proj", f"{ours}.attention.qkv", queries + keys, keys
+        yield f"{theirs}.self_attn.o_proj", f"{ours}.attention.out", 0, 0
+        yield f"{theirs}.self_attn.q_norm", f"{ours}.attention.q_norm", 0, 0
+        yield f"{theirs}.self_attn.k_norm", f"{ours}.attention.k_norm", 0, 0
+        yield f"{theirs}.post_attention_layernorm", f"{ours}.mlp_norm", 0, 0
+        if config.mlp == "swiglu":
+            yield f"{theirs}.mlp.gate_proj", f"{ours}.mlp.up", 0, ff
+            yield f"{theirs}.mlp.up_proj", f"{ours}.mlp.up", ff, ff
+        else:
+            yield f"{theirs}.mlp.up_proj", f"{ours}.mlp.up", 0, 0
+        yield f"{theirs}.mlp.down_proj", f"{ours}.mlp.down", 0, 0
+    yield "model.norm", "norm", 0, 0
+    yield "lm_head", "head", 0, 0

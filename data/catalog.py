@@ -1,7 +1,106 @@
-"""Corpora that are known by name."""
+"""Corpora that are known by name, and the download of those that have an address."""
 
 from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .atomic import write_atomic
+
+_CHUNK = 1 << 16  # bytes between two reports of progress
+_PATIENCE = 10.0  # seconds of silence after which a server is given up
 
 
 class CorpusError(Exception):
     """A text cannot be had or cannot be learned from; the message is one sentence with what to do."""
+
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """A corpus with a name. One without a `url` is made on this machine."""
+
+    name: str
+    description: str
+    url: str | None = None
+    sha256: str | None = None
+    n_bytes: int | None = None
+
+
+CATALOG: dict[str, CatalogEntry] = {
+    entry.name: entry
+    for entry in (
+        CatalogEntry("tales", "Little scenes made by a grammar: any size, offline, with a known entropy."),
+        CatalogEntry(
+            "tinyshakespeare",
+            "40,000 lines of Shakespeare's plays, the usual first corpus (1.1 MB, downloaded once).",
+            "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            1_115_394,
+        ),
+    )
+}
+
+
+def cache_folder() -> Path:
+    """Where downloaded and made corpora are kept; MINIGPT_HOME moves it."""
+    home = os.environ.get("MINIGPT_HOME")
+    if home:
+        return Path(home).expanduser().absolute() / "cache"
+    import platformdirs  # only here: with MINIGPT_HOME set the room works where this package is absent
+
+    return Path(platformdirs.user_cache_dir("minigpt-tui", appauthor=False))
+
+
+def download(
+    entry: CatalogEntry, cache_dir: Path | None = None, progress: Callable[[float], None] | None = None
+) -> Path:
+    """The file of `entry`, fetched once and checked against its checksum; `progress` receives fractions of it.
+
+    A file that was put in place by hand counts as well. Raises CorpusError where there is no network, where the server
+    sends something else, or where the file in place is another one.
+    """
+    if entry.url is None or entry.sha256 is None or entry.n_bytes is None:
+        raise ValueError(f"{entry.name} is not downloaded but made")
+    path = (cache_dir or cache_folder()) / "corpora" / f"{entry.name}.txt"
+    if path.exists():
+        _verify(path, entry.sha256)
+        return path
+    elsewhere = f"without a network train on the built-in corpus 'tales', or put the file from {entry.url} at {path}"
+    try:
+        content = _fetch(entry.url, entry.n_bytes, progress)
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error  # URLError wraps what the socket said
+        reason = getattr(reason, "strerror", None) or reason
+        raise CorpusError(f"{entry.name} could not be downloaded ({reason}); {elsewhere}") from error
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise CorpusError(f"the server sent something else than {entry.name} (its checksum differs); {elsewhere}")
+    try:
+        write_atomic(path, content)
+    except OSError as error:
+        raise CorpusError(f"{entry.name} cannot be stored at {path}: {error.strerror or error}") from error
+    return path
+
+
+def _fetch(url: str, n_bytes: int, progress: Callable[[float], None] | None) -> bytes:
+    """What the server sends, but never more than one chunk beyond `n_bytes`."""
+    content = bytearray()
+    with urllib.request.urlopen(url, timeout=_PATIENCE) as response:
+        while len(content) <= n_bytes and (chunk := response.read(_CHUNK)):
+            content += chunk
+            if progress:
+                progress(min(1.0, len(content) / n_bytes))
+    return bytes(content)
+
+
+def _verify(path: Path, sha256: str) -> None:
+    try:
+        actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from error
+    if actual != sha256:
+        raise CorpusError(f"{path} is not the expected file (its checksum differs); delete it to download it anew")

@@ -1,0 +1,286 @@
+import codecs
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from minigpt_tui.data import catalog
+from minigpt_tui.data.corpus import (
+    CorpusError,
+    check_length,
+    inspect_corpus,
+    normalise,
+    open_corpus,
+    split_position,
+)
+
+PROSE = "Once there was a fox. She said: “Where is my hat?”\n" * 100
+TINYSHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt"
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("MINIGPT_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def refusal(spec: str | Path) -> str:
+    """The sentence with which opening and inspecting alike refuse a spec."""
+    messages = []
+    for refuse in (open_corpus, inspect_corpus):
+        with pytest.raises(CorpusError) as caught:
+            refuse(str(spec))
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+    assert "\n" not in messages[0]
+    return messages[0]
+
+
+def test_a_file_is_opened_and_summarised(tmp_path: Path) -> None:
+    path = write(tmp_path / "fox.txt", PROSE)
+    corpus, summary = open_corpus(str(path)), inspect_corpus(str(path))
+    assert corpus.text == PROSE
+    assert corpus.fingerprint == hashlib.sha256(PROSE.encode()).hexdigest()
+    assert (corpus.n_characters, corpus.n_bytes, corpus.notices) == (5100, 5500, ())
+    assert corpus.entropy_floor(0, 10) is None
+    for field in ("name", "spec", "fingerprint", "n_bytes", "n_characters", "notices"):
+        assert getattr(summary, field) == getattr(corpus, field)
+    assert (summary.name, summary.spec) == ("fox.txt", str(path))
+    assert summary.vocabulary == len(set(PROSE))
+    assert summary.n_files == 1
+    assert summary.preview == PROSE[:300]
+
+
+def test_a_spec_means_the_same_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "fox.txt", PROSE)
+    write(tmp_path / "tales", PROSE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert normalise(" fox.txt ") == normalise("~/fox.txt") == normalise("./x/../fox.txt") == str(tmp_path / "fox.txt")
+    assert open_corpus("fox.txt").spec == str(tmp_path / "fox.txt")
+    assert normalise("tales:10MB") == "tales:10MB"
+    assert normalise("tinyshakespeare") == "tinyshakespeare"
+    assert normalise("./tales") == str(tmp_path / "tales")
+    assert normalise(normalise("~/fox.txt")) == normalise("~/fox.txt")
+
+
+@pytest.mark.parametrize(
+    ("content", "notice"),
+    [
+        (PROSE.encode(), None),
+        (codecs.BOM_UTF8 + PROSE.encode(), None),
+        (PROSE.encode("utf-16"), "fox.txt is not UTF-8; read as UTF-16"),
+        (codecs.BOM_UTF16_BE + PROSE.encode("utf-16-be"), "fox.txt is not UTF-8; read as UTF-16"),
+        (PROSE.encode("utf-32"), "fox.txt is not UTF-8; read as UTF-32"),
+        (PROSE.encode("cp1252"), "fox.txt is not UTF-8; read as Windows-1252"),
+        (
+            PROSE.replace("\n", "\r\n").encode(),
+            "fox.txt is written with Windows or old Mac line ends; read with plain ones",
+        ),
+        (
+            PROSE.replace("\n", "\r").encode(),
+            "fox.txt is written with Windows or old Mac line ends; read with plain ones",
+        ),
+    ],
+)
+def test_encodings_and_line_ends_are_found_out_and_reported(tmp_path: Path, content: bytes, notice: str | None) -> None:
+    corpus = open_corpus(str(write(tmp_path / "fox.txt", content)))
+    assert corpus.text == PROSE
+    assert corpus.notices == ((notice,) if notice else ())
+    assert corpus.fingerprint == inspect_corpus(corpus.spec).fingerprint == hashlib.sha256(PROSE.encode()).hexdigest()
+
+
+def test_bytes_that_windows_1252_lacks_are_latin_1(tmp_path: Path) -> None:
+    corpus = open_corpus(str(write(tmp_path / "old.txt", b"caf\xe9 \x81 " * 50)))
+    assert corpus.text == "café \x81 " * 50
+    assert corpus.notices == ("old.txt is not UTF-8; read as Latin-1",)
+
+
+def test_large_files_are_read_in_pieces_without_a_seam(tmp_path: Path) -> None:
+    r"""Characters of three bytes and \r\n straddle every border there is; a late bad byte changes the encoding."""
+    text = "€uro\r\n" * 400_000
+    path = write(tmp_path / "large.txt", text)
+    fractions: list[float] = []
+    corpus = open_corpus(str(path), progress=fractions.append)
+    assert corpus.text == text.replace("\r\n", "\n")
+    assert fractions == sorted(fractions)
+    assert len(fractions) > 1
+    assert fractions[-1] == 1.0
+    summary = inspect_corpus(str(path))
+    assert (summary.fingerprint, summary.n_characters) == (corpus.fingerprint, corpus.n_characters)
+    write(path, text.encode() + b"\xe9")
+    assert "large.txt is not UTF-8; read as Windows-1252" in inspect_corpus(str(path)).notices
+
+
+def test_a_folder_is_joined_in_the_order_of_its_paths(tmp_path: Path) -> None:
+    write(tmp_path / "b.txt", "B ends with a line end\n")
+    write(tmp_path / "a" / "z.txt", "Z has none")
+    write(tmp_path / "a" / "deeper" / "y.md", "Y\r\n")
+    write(tmp_path / "a.txt", "A")
+    write(tmp_path / ".hidden.txt", "secret")
+    write(tmp_path / ".git" / "config", "secret")
+    write(tmp_path / "a" / "picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    write(tmp_path / "a" / "empty.txt", "")
+    write(tmp_path / "a" / "blank.txt", " \n")
+    write(tmp_path / "old.txt", b"caf\xe9")
+    corpus, summary = open_corpus(str(tmp_path)), inspect_corpus(str(tmp_path))
+    assert corpus.text == "Y\n\nZ has none\n\nA\n\nB ends with a line end\n\ncafé"
+    assert corpus.name == tmp_path.name
+    assert set(corpus.notices) == {
+        ".git and 1 more are hidden; left out",
+        "picture.png is a binary file; left out",
+        "blank.txt and 1 more are empty; left out",
+        "old.txt is not UTF-8; read as Windows-1252",
+        "y.md is written with Windows or old Mac line ends; read with plain ones",
+    }
+    assert summary.n_files == 5
+    assert summary.fingerprint == corpus.fingerprint
+    assert summary.preview == corpus.text
+
+
+def test_links_are_followed_to_files_and_never_to_folders(tmp_path: Path) -> None:
+    write(tmp_path / "corpus" / "a.txt", "A")
+    write(tmp_path / "elsewhere" / "b.txt", "B")
+    (tmp_path / "corpus" / "b.txt").symlink_to(tmp_path / "elsewhere" / "b.txt")
+    (tmp_path / "corpus" / "up").symlink_to(tmp_path)
+    (tmp_path / "corpus" / "broken.txt").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "corpus" / "ring").symlink_to(tmp_path / "corpus" / "ring")
+    corpus = open_corpus(str(tmp_path / "corpus"))
+    assert corpus.text == "A\n\nB"
+    assert "up is a link to a folder; left out" in corpus.notices
+    assert "broken.txt is not readable (No such file or directory); left out" in corpus.notices
+    assert len(corpus.notices) == 3
+    (tmp_path / "link").symlink_to(tmp_path / "corpus")
+    assert open_corpus(str(tmp_path / "link")).text == "A\n\nB"
+
+
+def test_folders_are_entered_only_so_deep(tmp_path: Path) -> None:
+    folder = tmp_path
+    for level in range(40):
+        folder = folder / "d"
+        write(folder / "a.txt", str(level))
+    corpus = open_corpus(str(tmp_path))
+    assert corpus.text.split("\n\n") == [str(level) for level in range(32)]
+    assert corpus.notices == ("d is more than 32 folders deep; left out",)
+
+
+def test_what_is_not_text_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    empty = "is empty; choose a file with at least a few thousand characters of text"
+    assert refusal(write(tmp_path / "shopping.txt", "")) == f"shopping.txt {empty}"
+    assert refusal(write(tmp_path / "blank.txt", " \n\t\n")) == f"blank.txt {empty}"
+    assert refusal(write(tmp_path / "bom.txt", codecs.BOM_UTF16_LE)) == f"bom.txt {empty}"
+    binary = "is a binary file; choose plain text, or export the text from it first"
+    assert refusal(write(tmp_path / "nul.txt", "fox\0fox" * 100)) == f"nul.txt {binary}"
+    assert refusal(write(tmp_path / "noise", bytes(range(1, 256)) * 10)) == f"noise {binary}"
+    assert "half.txt is damaged" in refusal(write(tmp_path / "half.txt", PROSE.encode("utf-16")[:-1]))
+    missing = refusal(tmp_path / "nowhere.txt")
+    assert (
+        missing
+        == f"{tmp_path / 'nowhere.txt'} is neither a file nor a folder nor a known corpus (tales, tinyshakespeare)"
+    )
+    assert "neither a file nor a folder" in refusal("a\0b")
+    assert "neither a file nor a folder" in refusal(tmp_path / "shopping.txt" / "below")
+    assert "neither a file nor a folder" in refusal("x" * 5000)
+    assert refusal(" ") == "no corpus is named; choose a file, a folder or one of tales, tinyshakespeare"
+
+
+def test_a_folder_without_text_says_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert refusal(tmp_path / "empty") == (
+        f"the folder {tmp_path / 'empty'} has no text (it is empty); choose a folder with plain text files"
+    )
+    write(tmp_path / "pictures" / "a.png", b"\0" * 100)
+    write(tmp_path / "pictures" / ".thumbs", "x")
+    assert refusal(tmp_path / "pictures") == (
+        f"the folder {tmp_path / 'pictures'} has no text (.thumbs is hidden; a.png is a binary file); "
+        "choose a folder with plain text files"
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are a Unix matter")
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert refusal(tmp_path / "pipe") == "pipe is not a regular file; choose a plain text file or a folder"
+    write(tmp_path / "a.txt", "A")
+    assert open_corpus(str(tmp_path)).text == "A"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "locked.txt", PROSE)
+    path.chmod(0)
+    assert "locked.txt is not readable (Permission denied)" in refusal(path)
+
+
+def test_the_text_is_split_where_training_ends() -> None:
+    assert split_position(1_115_394, 0.1) == 1_003_854
+    check_length(100, 17, 16)
+    with pytest.raises(CorpusError, match="at most 15 or a longer text"):
+        check_length(100, 16, 16)
+
+
+def test_tiny_shakespeare_is_found_by_name_when_the_file_is_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not TINYSHAKESPEARE.exists():
+        pytest.skip("the file is not here")
+    place = catalog.cache_folder() / "corpora" / "tinyshakespeare.txt"
+    place.parent.mkdir(parents=True)
+    shutil.copy(TINYSHAKESPEARE, place)
+    monkeypatch.setattr(socket, "socket", None)
+    corpus = open_corpus("tinyshakespeare")
+    assert (corpus.name, corpus.spec, corpus.n_characters) == ("tinyshakespeare", "tinyshakespeare", 1_115_394)
+    assert corpus.fingerprint == catalog.CATALOG["tinyshakespeare"].sha256
+    assert inspect_corpus("tinyshakespeare").vocabulary == 65
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ("tales:", "not understood"),
+        ("tales:10", "not understood"),
+        ("tales:1MB:seed=x", "not understood"),
+        ("tales:1MB:seed=-1", "not understood"),
+        ("tales:0.9KB", "out of range"),
+        ("tales:1.1GB", "out of range"),
+    ],
+)
+def test_a_tales_spec_that_cannot_be_is_refused(spec: str, why: str) -> None:
+    assert why in refusal(spec)
+
+
+def test_tales_are_made_in_the_size_and_from_the_seed_that_the_spec_says() -> None:
+    pytest.importorskip("minigpt_tui.data.tales")
+    small, same, other = (open_corpus(spec) for spec in ("tales:20KB:seed=1", "tales:20KB", "tales:20KB:seed=2"))
+    assert small.text == same.text
+    assert small.text != other.text
+    assert 20_000 <= small.n_characters < 30_000
+    assert (small.name, other.spec) == ("tales", "tales:20KB:seed=2")
+    summary = inspect_corpus("tales:20KB")
+    assert (summary.fingerprint, summary.n_characters) == (small.fingerprint, small.n_characters)
+    assert len(open_corpus("tales:0.05MB").text) > 2 * len(small.text)
+
+
+def test_tales_know_their_entropy_also_in_a_process_that_finds_the_text_in_the_cache() -> None:
+    pytest.importorskip("minigpt_tui.data.tales")
+    corpus = open_corpus("tales:20KB")
+    floor = corpus.entropy_floor(15_000, corpus.n_characters)
+    assert floor is not None
+    assert 0.1 < floor < 2.0
+    script = """
+import sys
+from minigpt_tui.data.corpus import open_corpus
+corpus = open_corpus("tales:20KB")
+assert "minigpt_tui.data.tales" not in sys.modules
+print(corpus.fingerprint, corpus.entropy_floor(15_000, corpus.n_characters))
+"""
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert process.stdout.split() == [corpus.fingerprint, str(floor)]

@@ -1,0 +1,171 @@
+import json
+import logging
+from array import array
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from minigpt_tui.data.tokenizers import (
+    ByteTokenizer,
+    CharTokenizer,
+    Tokenizer,
+    TokenizerError,
+    TokenizerKind,
+    UnknownCharacterError,
+    build_tokenizer,
+    load_tokenizer,
+)
+
+MIXED = (
+    "Hello,  world! \n\n\ta\r\nb\rc\x00\x07\x7f ĠĊ▁ é e\u0301 Å ﬁ 中文 العربية 👩‍👩‍👧 🏳️‍🌈 𝔘 "
+    "\u200b\ufeff\u2028\U0010ffff\ufffd <s> </s> <|endoftext|> [UNK] ## don't  I'll  end "
+)
+KINDS: list[TokenizerKind] = ["char", "byte"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_text_survives_the_round_trip(kind: TokenizerKind) -> None:
+    tokenizer = build_tokenizer(kind, MIXED)
+    ids = tokenizer.encode(MIXED)
+    assert tokenizer.kind == kind
+    assert tokenizer.decode(ids) == MIXED
+    assert b"".join(map(tokenizer.token_bytes, ids)).decode() == MIXED
+    assert max(ids) < tokenizer.vocab_size
+    assert list(tokenizer.encode("")) == []
+    assert tokenizer.decode([]) == ""
+
+
+def test_the_alphabet_is_the_sorted_characters_of_the_text() -> None:
+    tokenizer = build_tokenizer("char", "hello\nworld")
+    assert isinstance(tokenizer, CharTokenizer)
+    assert tokenizer.alphabet == "\ndehlorw"
+    assert list(tokenizer.encode("hold")) == [3, 5, 4, 1]
+    assert list(build_tokenizer("char", "world\nhello").encode("hold")) == [3, 5, 4, 1]
+
+
+def test_bytes_are_their_own_ids() -> None:
+    assert list(ByteTokenizer().encode("é\n")) == [0xC3, 0xA9, 0x0A]
+    assert ByteTokenizer().decode([0x61, 0xC3, 0x62]) == "a\ufffdb"
+    assert [ByteTokenizer().token_bytes(i) for i in range(256)] == [bytes([i]) for i in range(256)]
+
+
+@pytest.mark.parametrize(("size", "typecode"), [(256, "B"), (257, "H"), (65_536, "H"), (65_537, "I")])
+def test_ids_take_the_narrowest_type_at_its_limits(size: int, typecode: str) -> None:
+    """At 65,536 characters the ids themselves pass through the code points of surrogates."""
+    alphabet = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x20000)][:size]))
+    ids = CharTokenizer(alphabet).encode(alphabet)
+    assert ids == array(typecode, range(size))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lone_surrogates_are_refused_in_one_sentence(kind: TokenizerKind) -> None:
+    tokenizer = build_tokenizer(kind, "abc")
+    with pytest.raises(UnknownCharacterError) as caught:
+        tokenizer.encode("a\udc80b\ud800")
+    assert caught.value.characters == ["\ud800", "\udc80"]
+    assert str(caught.value) == "the tokenizer has no token for U+D800, U+DC80; leave them out"
+    assert tokenizer.drop_unknown("a\udc80b\udc80") == ("ab", Counter({"\udc80": 2}))
+
+
+def test_an_alphabet_without_characters_or_with_surrogates_is_refused() -> None:
+    with pytest.raises(TokenizerError, match="at least one character"):
+        build_tokenizer("char", "")
+    with pytest.raises(UnknownCharacterError, match="U\\+D83D"):
+        build_tokenizer("char", "half an emoji: \ud83d")
+
+
+def test_unknown_characters_are_named() -> None:
+    tokenizer = build_tokenizer("char", "abc ")
+    with pytest.raises(UnknownCharacterError) as caught:
+        tokenizer.encode("a cab é\u200b")
+    assert caught.value.characters == ["é", "\u200b"]
+    assert str(caught.value) == (
+        "the tokenizer has no token for 'é', U+200B; leave them out, or train with the byte tokenizer"
+    )
+    with pytest.raises(UnknownCharacterError, match="'7' and 2 more"):
+        tokenizer.encode("0123456789")
+
+
+def test_unknown_characters_can_be_left_out_and_counted() -> None:
+    tokenizer = build_tokenizer("char", "abc ")
+    assert tokenizer.drop_unknown("a café, cab") == ("a ca cab", Counter({"f": 1, "é": 1, ",": 1}))
+    assert tokenizer.drop_unknown("abc") == ("abc", Counter())
+    assert ByteTokenizer().drop_unknown(MIXED) == (MIXED, Counter())
+
+
+@pytest.mark.parametrize("tokenizer", [CharTokenizer("ab"), ByteTokenizer()])
+@pytest.mark.parametrize("token", [-1, 256])
+def test_ids_out_of_range_are_refused(tokenizer: Tokenizer, token: int) -> None:
+    with pytest.raises(TokenizerError, match="ids from 0 to"):
+        tokenizer.decode([0, token])
+    with pytest.raises(TokenizerError, match="ids from 0 to"):
+        tokenizer.token_bytes(token)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_saved_tokenizer_is_read_back(kind: TokenizerKind, tmp_path: Path) -> None:
+    tokenizer = build_tokenizer(kind, MIXED)
+    tokenizer.save(tmp_path)
+    again = load_tokenizer(tmp_path)
+    assert (again.kind, again.vocab_size) == (kind, tokenizer.vocab_size)
+    assert again.encode(MIXED) == tokenizer.encode(MIXED)
+    assert again.to_huggingface() == tokenizer.to_huggingface()
+    assert json.loads((tmp_path / "tokenizer_config.json").read_text()) == {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "clean_up_tokenization_spaces": False,
+    }
+
+
+def test_what_is_no_tokenizer_of_ours_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TokenizerError, match=r"tokenizer\.json cannot be read: No such file"):
+        load_tokenizer(tmp_path)
+    good = CharTokenizer("ab").to_huggingface()
+
+    def refused(content: str | bytes, why: str) -> None:
+        (tmp_path / "tokenizer.json").write_bytes(content.encode() if isinstance(content, str) else content)
+        with pytest.raises(TokenizerError, match=why) as caught:
+            load_tokenizer(tmp_path)
+        assert "\n" not in str(caught.value)
+
+    refused(json.dumps(good)[:-20], "damaged")
+    refused(b"\xff\xfe\x00", "damaged")
+    refused("[" * 100_000, "damaged")
+    for foreign in (
+        [],
+        {},
+        {"model": None},
+        {"model": {"vocab": ["a"]}},
+        good | {"model": good["model"] | {"vocab": {"a": 0, "b": 2}}},
+        good | {"model": good["model"] | {"vocab": {"a": 0, "bc": 1}}},
+        good | {"model": good["model"] | {"vocab": {"a": 0, "b": "1"}}},
+        good | {"model": good["model"] | {"vocab": {"a": 0, "\ud800": 1}}},
+        good | {"model": good["model"] | {"vocab": {}}},
+        good | {"model": good["model"] | {"merges": [["a", "b"]]}},
+        good | {"model": good["model"] | {"type": "Unigram"}},
+        good | {"normalizer": {"type": "NFC"}},
+        good | {"pre_tokenizer": {"type": "Whitespace"}},
+        good | {"added_tokens": [{"id": 2, "content": "<s>"}]},
+        good | {"decoder": {"type": "WordPiece"}},
+    ):
+        refused(json.dumps(foreign), "neither a character nor a byte tokenizer")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_transformers_gives_the_same_ids_in_both_directions(kind: TokenizerKind, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    tokenizer = build_tokenizer(kind, MIXED)
+    ids = list(tokenizer.encode(MIXED))
+    tokenizer.save(tmp_path)
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
+    assert fast(MIXED)["input_ids"] == ids
+    assert fast.decode(ids) == MIXED
+    assert fast.convert_ids_to_tokens(range(tokenizer.vocab_size)) == list(tokenizer.to_huggingface()["model"]["vocab"])
+    for model_type in ("gpt2", "llama", "qwen3", "arcee"):
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type, "vocab_size": 256}))
+        auto = transformers.AutoTokenizer.from_pretrained(tmp_path)
+        assert auto(MIXED)["input_ids"] == ids
+        assert auto.decode(ids) == MIXED
+        assert len(auto) == tokenizer.vocab_size
+    auto.save_pretrained(tmp_path / "written_by_transformers")
+    assert list(load_tokenizer(tmp_path / "written_by_transformers").encode(MIXED)) == ids

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +71,7 @@ def download(
     elsewhere = f"without a network train on the built-in corpus 'tales', or put the file from {entry.url} at {path}"
     try:
         content = _fetch(entry.url, entry.n_bytes, progress)
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         reason = getattr(error, "reason", None) or error  # URLError wraps what the socket said
         reason = getattr(reason, "strerror", None) or reason
         raise CorpusError(f"{entry.name} could not be downloaded ({reason}); {elsewhere}") from error
@@ -87,13 +85,19 @@ def download(
 
 
 def _fetch(url: str, n_bytes: int, progress: Callable[[float], None] | None) -> bytes:
-    """What the server sends, but never more than one chunk beyond `n_bytes`."""
+    """What the server sends, but never more than one chunk beyond `n_bytes`. Raises OSError."""
+    import http.client  # only here: these cost a start of the app more than all the rest of this room
+    import urllib.request
+
     content = bytearray()
-    with urllib.request.urlopen(url, timeout=_PATIENCE) as response:
-        while len(content) <= n_bytes and (chunk := response.read(_CHUNK)):
-            content += chunk
-            if progress:
-                progress(min(1.0, len(content) / n_bytes))
+    try:
+        with urllib.request.urlopen(url, timeout=_PATIENCE) as response:
+            while len(content) <= n_bytes and (chunk := response.read(_CHUNK)):
+                content += chunk
+                if progress:
+                    progress(min(1.0, len(content) / n_bytes))
+    except http.client.HTTPException as error:
+        raise OSError(f"the answer is not HTTP: {error}") from error
     return bytes(content)
 
 

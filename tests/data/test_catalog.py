@@ -14,7 +14,7 @@ TEXT = b"To be, or not to be, that is the question.\n" * 5000
 
 
 class Server(ThreadingHTTPServer):
-    """Sends TEXT at /text, half of it at /half, an endless stream at /endless, 404 elsewhere; counts the requests."""
+    """Sends TEXT at /text, half of it at /half, an endless stream at /endless, no HTTP at /other."""
 
     daemon_threads = True
     requests = 0
@@ -24,6 +24,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Server)
         self.server.requests += 1
+        if self.path == "/other":
+            self.wfile.write(b"SSH-2.0-OpenSSH\r\n")
+            return
         if self.path not in ("/text", "/half", "/endless"):
             self.send_error(404)
             return
@@ -72,7 +75,10 @@ def test_a_download_is_checked_stored_and_not_repeated(server: Server, tmp_path:
     assert [file.name for file in path.parent.iterdir()] == ["hamlet.txt"]
 
 
-@pytest.mark.parametrize(("path", "reason"), [("/half", "hamlet"), ("/endless", "checksum"), ("/nowhere", "Not Found")])
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("/half", "checksum"), ("/endless", "checksum"), ("/nowhere", "Not Found"), ("/other", "not HTTP")],
+)
 def test_what_is_not_the_file_is_refused_and_not_stored(server: Server, tmp_path: Path, path: str, reason: str) -> None:
     with pytest.raises(CorpusError, match=reason) as caught:
         download(entry(server, path), tmp_path)

@@ -104,7 +104,10 @@ class BatchStream:
 
     def _enter(self, epoch: int, cursor: int) -> None:
         self._epoch, self._cursor = epoch, cursor
-        self._starts = self._epoch_starts(epoch).to(self._tokens.device)
+        starts = self._epoch_starts(epoch)
+        if self._tokens.is_cuda:  # from pinned memory the copy waits for nothing
+            starts = starts.pin_memory()
+        self._starts = starts.to(self._tokens.device, non_blocking=self._tokens.is_cuda)
 
     def _epoch_starts(self, epoch: int) -> Tensor:
         """Where the windows of an epoch begin, in the order of their visit; drawn on the CPU, alike for all devices."""

@@ -15,7 +15,7 @@ def compact(number: float | None) -> str:
     if number is None or not math.isfinite(number):
         return UNKNOWN
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        # what rounds up to the size belongs to it: 999,600 is 1.0M, not 1000k
+        # what rounds up to the size belongs to it: 999,600 is 1M, not 1000k
         if abs(number) >= size * 0.9995:
             return f"{_figures(number / size)}{letter}"
     return f"{number:.0f}"
@@ -103,4 +103,4 @@ def one_line(text: str) -> str:
 
 
 def _figures(number: float) -> str:
-    return f"{number:.0f}" if abs(number) >= 9.95 else f"{number:.1f}"
+    return f"{number:.0f}" if abs(number) >= 9.95 else f"{number:.1f}".removesuffix(".0")

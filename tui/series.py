@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 CAPACITY = 4096
+GROWTH = 0.05  # an early value is averaged over about a twentieth of those before it
 
 
 @dataclass(slots=True)
@@ -108,15 +109,17 @@ class Series:
 def exponential_moving_average(values: Iterable[float], horizon: float) -> Iterator[float]:
     """Smooth `values` over about `horizon` of them; those that are not finite stay gaps and change nothing.
 
-    Divided by the sum of its weights, so that the first values are not pulled towards zero (Adam, arXiv:1412.6980,
-    section 3).
+    The horizon grows to that with the values seen, so that the steep beginning of a loss is followed and not dragged
+    along. Divided by the sum of its weights, so that nothing is pulled towards zero (Adam, arXiv:1412.6980, section 3).
     """
-    decay = 1.0 - 1.0 / max(1.0, horizon)
     total = weight = 0.0
+    seen = 0
     for value in values:
         if not math.isfinite(value):
             yield math.nan
             continue
+        decay = 1.0 - 1.0 / max(1.0, min(horizon, 1.0 + seen * GROWTH))
+        seen += 1
         total = decay * total + (1.0 - decay) * value
         weight = decay * weight + (1.0 - decay)
         yield total / weight

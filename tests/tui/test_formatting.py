@@ -6,7 +6,7 @@ from minigpt_tui.tui import formatting as f
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0"), (812, "812"), (999.6, "1.0k"), (1200, "1.2k"), (47_123, "47k"), (999_600, "1.0M"), (1.5e9, "1.5B"),
+    [(0, "0"), (812, "812"), (999.6, "1k"), (1200, "1.2k"), (47_123, "47k"), (5000, "5k"), (999_600, "1M"), (1.5e9, "1.5B"),
      (math.nan, "–"), (None, "–")],
 )  # fmt: skip
 def test_compact(number, text):
@@ -33,7 +33,7 @@ def test_duration(seconds, text):
 
 @pytest.mark.parametrize(
     ("n_bytes", "text"),
-    [(0, "0 B"), (1500, "2 kB"), (310_000_000, "310 MB"), (999_700_000, "1.0 GB"), (141_000_000_000, "141 GB"),
+    [(0, "0 B"), (1500, "2 kB"), (310_000_000, "310 MB"), (999_700_000, "1 GB"), (141_000_000_000, "141 GB"),
      (None, "–")],
 )  # fmt: skip
 def test_memory(n_bytes, text):

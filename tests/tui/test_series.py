@@ -104,6 +104,12 @@ def test_a_horizon_of_one_changes_nothing():
 
 
 def test_average_weighs_recent_values_more():
-    smooth = list(exponential_moving_average([0.0] * 50 + [1.0] * 10, horizon=10))
-    assert smooth[49] == 0
-    assert smooth[59] == pytest.approx(1 - 0.9**10, abs=0.01)
+    smooth = list(exponential_moving_average([0.0] * 1000 + [1.0] * 10, horizon=10))
+    assert smooth[999] == 0
+    assert smooth[1009] == pytest.approx(1 - 0.9**10)
+
+
+def test_average_follows_a_steep_beginning():
+    values = [4 * 0.9**i for i in range(100)]
+    smooth = list(exponential_moving_average(values, horizon=50))
+    assert smooth[30] < values[24]

@@ -1,0 +1,129 @@
+"""The training panel: how a run stands, how far it is, how well it does, and the chart of its losses."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from .. import formatting
+from ..state import TrainingView
+from .facts import DIM, ends, in_two_columns
+from .loss_chart import LossChart
+
+CHART_ROWS = 5  # what the chart shrinks to before figures give way
+STATES = {  # glyph, word and colour: a state is never told by its colour alone
+    "starting": ("◌", "starting", "$text-warning"),
+    "running": ("●", "running", "$text-success"),
+    "paused": ("‖", "paused", "$text-warning"),
+    "finished": ("✓", "finished", "$text-success"),
+    "stopped": ("■", "stopped", "$foreground"),
+    "failed": ("✗", "failed", "$text-error"),
+    "crashed": ("✗", "crashed", "$text-error"),
+}
+
+
+class TrainingPanel(Vertical):
+    """A run's figures above its chart; `show` is the only way in."""
+
+    DEFAULT_CSS = """
+    TrainingPanel {
+        height: 1fr;
+        padding: 0 1;
+        border: round $border-blurred;
+        border-title-color: $text-muted;
+        border-subtitle-color: $text-muted;
+        &:focus-within { border: round $border; border-title-color: $text; }
+        & > Static { height: auto; }
+    }
+    """
+    BORDER_TITLE = "training"
+
+    def __init__(self, *, ascii: bool = False, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._figures = Static(markup=False)
+        self._chart = LossChart(ascii=ascii)
+        self._view: TrainingView | None = None
+
+    @property
+    def chart(self) -> LossChart:
+        """The chart, for its keys and its maximizing."""
+        return self._chart
+
+    def compose(self) -> ComposeResult:
+        """Figures above, chart below."""
+        yield self._figures
+        yield self._chart
+
+    def on_mount(self) -> None:
+        """Say that there is nothing to show yet, unless somebody was faster."""
+        self._write()
+
+    def on_resize(self) -> None:
+        """Fit the figures to the new size."""
+        self._write()
+
+    def show(self, view: TrainingView) -> None:
+        """Draw the run as it stands now."""
+        self._view = view
+        self._write()
+        if view.state is not None:
+            self._chart.show(view.train, view.validation, view.entropy_floor)
+
+    def _write(self) -> None:
+        width, height = self.content_size
+        if width <= 0:
+            return
+        view = self._view
+        self._figures.display = view is not None and view.state is not None
+        self._chart.display = height >= 2 + CHART_ROWS
+        if view is None or view.state is None:
+            return
+        lines = figures(view, width, with_losses=not self._chart.display)
+        room = height - CHART_ROWS if self._chart.display else height
+        self._figures.update(Content("\n").join(lines[:room]))
+        self.border_subtitle = Content(formatting.one_line(view.name))
+
+
+def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:
+    """What there is to say about a run, the most important line first; the chart's legend has the losses too."""
+    lines = [_heading(view, width), _progress(view, width)]
+    if view.reason and view.state in ("failed", "crashed", "stopped"):
+        lines += Content.styled(formatting.one_line(view.reason), STATES[view.state][2]).wrap(width)
+    best = formatting.loss(view.best_validation_loss)
+    if view.best_step is not None:
+        best += f" @ {formatting.compact(view.best_step)}"
+    losses = [
+        ("train loss", formatting.loss(view.train_loss)), ("val loss", formatting.loss(view.validation_loss)),
+    ]  # fmt: skip
+    others = [
+        ("best", best), ("bits/byte", formatting.loss(view.bits_per_byte)),
+        ("speed", formatting.rate(view.tokens_per_second)),
+        ("learn rate", formatting.learning_rate(view.learning_rate)),
+        ("memory", formatting.memory(view.memory)), ("trained", formatting.duration(view.seconds)),
+    ]  # fmt: skip
+    return lines + in_two_columns((losses if with_losses else []) + others, width)
+
+
+def _heading(view: TrainingView, width: int) -> Content:
+    glyph, word, colour = STATES[view.state or "starting"]
+    of = f" of {formatting.whole(view.total_steps)}" if view.total_steps else ""
+    step = Content.assemble(("step ", DIM), (formatting.whole(view.step), "bold"), (of, DIM))
+    return ends(Content.styled(f"{glyph} {word}", f"bold {colour}"), step, width)
+
+
+def _progress(view: TrainingView, width: int) -> Content:
+    if view.remaining is not None and not view.ended:
+        left = f"{formatting.duration(view.remaining)} left"
+    else:
+        left = formatting.duration(view.seconds)
+    words = f" {formatting.percent(view.fraction):>4}  {left}"
+    bar = max(4, width - len(words))
+    halves = round((view.fraction or 0.0) * 2 * bar)
+    full, half = divmod(halves, 2)
+    done = "━" * full + "╸" * half
+    # the rest begins with a gap, so that the end of the bar is seen without colour
+    rest = ("╺" if full and not half and full < bar else "") + "━" * bar
+    colour = "$primary" if view.state == "running" else STATES[view.state or "starting"][2]
+    return Content.assemble((done, colour), (rest[: bar - len(done)], "$foreground 20%"), words)

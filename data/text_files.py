@@ -114,12 +114,12 @@ def _examine(path: Path, remarks: _Remarks) -> TextFile:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device may never end
-            raise _NotTextError("not a regular file", "choose a plain text file or a folder")
+            raise _NotTextError("special (a pipe or a device)", "choose a plain text file or a folder")
         with path.open("rb") as file:
             head = file.read(_HEAD)
         mark = next((encoding for mark, encoding in _MARKS.items() if head.startswith(mark)), None)
         if not mark and _is_binary(head):
-            raise _NotTextError("a binary file", "choose plain text, or export the text from it first")
+            raise _NotTextError("binary, not text", "choose plain text, or export the text from it first")
         for encoding in [mark] if mark else ["utf-8", "cp1252", "latin-1"]:
             try:
                 blank, other_line_ends = _scan(path, encoding)
@@ -168,7 +168,7 @@ def _walk(folder: Path, depth: int, remarks: _Remarks) -> Iterator[Path]:
         elif not os.path.isdir(path):  # unlike DirEntry.is_dir, quiet about links that lead nowhere
             yield path
         elif entry.is_symlink():
-            _remark(remarks, "a link to a folder; left out", path)
+            _remark(remarks, "reached by a link; left out", path)
         elif depth == _DEEPEST:
             _remark(remarks, f"more than {_DEEPEST} folders deep; left out", path)
         else:

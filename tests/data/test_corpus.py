@@ -138,7 +138,7 @@ def test_a_folder_is_joined_in_the_order_of_its_paths(tmp_path: Path) -> None:
     assert corpus.name == tmp_path.name
     assert set(corpus.notices) == {
         ".git and 1 more are hidden; left out",
-        "picture.png is a binary file; left out",
+        "picture.png is binary, not text; left out",
         "blank.txt and 1 more are empty; left out",
         "old.txt is not UTF-8; read as Windows-1252",
         "y.md is written with Windows or old Mac line ends; read with plain ones",
@@ -157,7 +157,7 @@ def test_links_are_followed_to_files_and_never_to_folders(tmp_path: Path) -> Non
     (tmp_path / "corpus" / "ring").symlink_to(tmp_path / "corpus" / "ring")
     corpus = open_corpus(str(tmp_path / "corpus"))
     assert corpus.text == "A\n\nB"
-    assert "up is a link to a folder; left out" in corpus.notices
+    assert "up is reached by a link; left out" in corpus.notices
     assert "broken.txt is not readable (No such file or directory); left out" in corpus.notices
     assert len(corpus.notices) == 3
     (tmp_path / "link").symlink_to(tmp_path / "corpus")
@@ -179,7 +179,7 @@ def test_what_is_not_text_is_refused_with_what_to_do(tmp_path: Path) -> None:
     assert refusal(write(tmp_path / "shopping.txt", "")) == f"shopping.txt {empty}"
     assert refusal(write(tmp_path / "blank.txt", " \n\t\n")) == f"blank.txt {empty}"
     assert refusal(write(tmp_path / "bom.txt", codecs.BOM_UTF16_LE)) == f"bom.txt {empty}"
-    binary = "is a binary file; choose plain text, or export the text from it first"
+    binary = "is binary, not text; choose plain text, or export the text from it first"
     assert refusal(write(tmp_path / "nul.txt", "fox\0fox" * 100)) == f"nul.txt {binary}"
     assert refusal(write(tmp_path / "noise", bytes(range(1, 256)) * 10)) == f"noise {binary}"
     assert "half.txt is damaged" in refusal(write(tmp_path / "half.txt", PROSE.encode("utf-16")[:-1]))
@@ -202,7 +202,7 @@ def test_a_folder_without_text_says_what_is_there(tmp_path: Path) -> None:
     write(tmp_path / "pictures" / "a.png", b"\0" * 100)
     write(tmp_path / "pictures" / ".thumbs", "x")
     assert refusal(tmp_path / "pictures") == (
-        f"the folder {tmp_path / 'pictures'} has no text (.thumbs is hidden; a.png is a binary file); "
+        f"the folder {tmp_path / 'pictures'} has no text (.thumbs is hidden; a.png is binary, not text); "
         "choose a folder with plain text files"
     )
 
@@ -210,7 +210,7 @@ def test_a_folder_without_text_says_what_is_there(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are a Unix matter")
 def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert refusal(tmp_path / "pipe") == "pipe is not a regular file; choose a plain text file or a folder"
+    assert refusal(tmp_path / "pipe") == "pipe is special (a pipe or a device); choose a plain text file or a folder"
     write(tmp_path / "a.txt", "A")
     assert open_corpus(str(tmp_path)).text == "A"
 

@@ -1,0 +1,141 @@
+import pytest
+from minigpt_tui.tui.widgets.prompt import TALLEST, Prompt
+from textual import events
+from textual.pilot import Pilot
+
+from .host import Host
+from .waiting import wait_until
+
+
+class PromptHost(Host):
+    """Collects what the prompt sends."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        super().__init__(prompt)
+        self.prompt = prompt
+        self.sent: list[str] = []
+        self.escapes = 0
+
+    def on_prompt_submitted(self, message: Prompt.Submitted) -> None:
+        self.sent.append(message.text)
+
+    def key_escape(self) -> None:
+        self.escapes += 1
+
+
+async def type_text(pilot: Pilot, text: str) -> None:
+    await pilot.press(*("space" if character == " " else character for character in text))
+
+
+async def test_enter_sends_and_empties_the_field():
+    app = PromptHost(Prompt())
+    async with app.run_test() as pilot:
+        await type_text(pilot, "to be")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.sent == ["to be"]
+        assert app.prompt.text == ""
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.sent == ["to be", ""], "an empty prompt is sent too: the owner decides"
+        assert app.prompt.earlier == ["to be"], "but it is not worth remembering"
+
+
+@pytest.mark.parametrize("key", ["shift+enter", "ctrl+j", "alt+enter"])
+async def test_line_breaks_do_not_send(key: str):
+    app = PromptHost(Prompt())
+    async with app.run_test() as pilot:
+        await pilot.press("a", key, "b")
+        assert app.prompt.text == "a\nb"
+        assert app.sent == []
+
+
+async def test_grows_with_its_text_up_to_a_limit_and_shows_all_of_it():
+    app = PromptHost(Prompt())
+    async with app.run_test(size=(40, 24)) as pilot:
+        assert app.prompt.size.height == 1
+        for rows in (2, 3):
+            await pilot.press("ctrl+j")
+            await wait_until(pilot, lambda rows=rows: app.prompt.size.height == rows)
+            assert app.prompt.scroll_offset.y == 0
+        app.prompt.restore("word " * 40)
+        await wait_until(pilot, lambda: app.prompt.size.height == 6)
+        app.prompt.restore("\n" * 50)
+        await wait_until(pilot, lambda: app.prompt.size.height == TALLEST)
+        app.prompt.restore("")
+        await wait_until(pilot, lambda: app.prompt.size.height == 1)
+
+
+async def test_up_and_down_walk_through_earlier_prompts_and_keep_the_draft():
+    app = PromptHost(Prompt(earlier=["first", "second\nline"]))
+    async with app.run_test() as pilot:
+        await type_text(pilot, "draft")
+        await pilot.press("up")
+        assert app.prompt.text == "second\nline"
+        await pilot.press("up")
+        assert app.prompt.text == "second\nline", "within a text of two lines, up first goes to its first line"
+        await pilot.press("up")
+        assert app.prompt.text == "first"
+        await pilot.press("up")
+        assert app.prompt.text == "first", "there is nothing before the oldest"
+        await pilot.press("down", "down")
+        assert app.prompt.text == "draft"
+        await pilot.press("down")
+        assert app.prompt.text == "draft"
+
+
+async def test_what_was_sent_can_be_walked_to_and_sent_again():
+    app = PromptHost(Prompt())
+    async with app.run_test() as pilot:
+        await pilot.press("a", "enter", "b", "enter", "up", "up", "enter")
+        await pilot.pause()
+        assert app.sent == ["a", "b", "a"]
+        assert app.prompt.earlier == ["a", "b", "a"]
+        await pilot.press("up", "enter")
+        await pilot.pause()
+        assert app.prompt.earlier == ["a", "b", "a"], "sending the newest again adds no second entry"
+
+
+async def test_restore_puts_a_prompt_back_as_the_draft():
+    app = PromptHost(Prompt(earlier=["old"]))
+    async with app.run_test() as pilot:
+        app.prompt.restore("not [sent] yet")
+        await type_text(pilot, "!")
+        assert app.prompt.text == "not [sent] yet!"
+        await pilot.press("up", "down")
+        assert app.prompt.text == "not [sent] yet!"
+
+
+async def test_paste_of_lines_is_inserted_and_not_sent():
+    app = PromptHost(Prompt())
+    async with app.run_test() as pilot:
+        await type_text(pilot, "ab")
+        await pilot.press("left")
+        app.prompt.post_message(events.Paste("one\r\ntwo\rthree\x1b[31m\tfour\n"))
+        await wait_until(pilot, lambda: "four" in app.prompt.text)
+        assert app.prompt.text == "aone\ntwo\nthree[31m\tfour\nb"
+        assert app.sent == []
+
+
+async def test_escape_is_left_to_the_screen():
+    app = PromptHost(Prompt())
+    async with app.run_test() as pilot:
+        await pilot.press("a", "escape")
+        await pilot.pause()
+        assert app.escapes == 1
+        assert app.prompt.text == "a"
+
+
+async def test_one_may_type_while_a_reply_streams():
+    app = PromptHost(Prompt())
+    async with app.run_test() as pilot:
+        app.prompt.busy = True
+        await type_text(pilot, "next")
+        assert app.prompt.text == "next"
+        assert app.prompt.has_class("-busy")
+
+
+async def test_a_placeholder_is_no_markup():
+    app = PromptHost(Prompt(placeholder="ask [/play-01] something"))
+    async with app.run_test(size=(40, 5)):
+        assert app.prompt.render_line(0).text.rstrip() == "ask [/play-01] something"

@@ -1,0 +1,162 @@
+"""A conversation laid out in rows: the transcript without a screen.
+
+Only the last row can still change, so appending costs as much as what is appended. The rows are the only copy of the
+text: joined, they give back what was generated, character for character.
+
+A place in the text is a paragraph (a line of the source, numbered through the whole conversation) and an index into
+it. Unlike a row and a column it stays the same when text is appended or the width changes, so selections and reading
+positions are kept as places.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from enum import IntEnum
+from itertools import groupby
+from typing import Literal, NamedTuple
+
+from .wrapping import snap, wrap
+
+Role = Literal["you", "model", "note"]
+
+Place = tuple[int, int]
+"""(paragraph, index of the character in it)"""
+
+
+class Kind(IntEnum):
+    """What a row shows; in the order in which rows of the same paragraph follow each other."""
+
+    TEXT = 0
+    STATUS = 1
+    GAP = 2
+
+
+class Row(NamedTuple):
+    """One row of the transcript. Rows are sorted by their first three fields."""
+
+    paragraph: int
+    kind: Kind
+    offset: int
+    """Index in the paragraph (or status line) of the row's first character."""
+    role: Role
+    text: str
+
+    @property
+    def position(self) -> tuple[int, Kind, int]:
+        """What finds this row, or the row that took its place, after the width changed."""
+        return self.paragraph, self.kind, self.offset
+
+
+class TranscriptText:
+    """The turns of a conversation as rows of at most `width` cells (and one blank that may hang over)."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.rows: list[Row] = []
+        self.open_role: Role | None = None
+        """Who is speaking; None between turns."""
+        self.wrapped_characters = 0
+        """How many characters were wrapped so far, again or for the first time: the cost of the layout."""
+
+    def begin_turn(self, role: Role) -> None:
+        """Open a turn below the last one, with an empty row for its first words."""
+        paragraph = 0
+        if self.rows:
+            last = self.rows[-1]
+            paragraph = last.paragraph + 1
+            self.rows.append(Row(last.paragraph, Kind.GAP, 0, last.role, ""))
+        self.open_role = role
+        self._add(paragraph, Kind.TEXT, role, "")
+
+    def append(self, text: str) -> None:
+        """Add text to the open turn. Raises RuntimeError where no turn is open."""
+        if self.open_role is None:
+            raise RuntimeError("There is no open turn to append to; call begin_turn() first.")
+        last = self.rows.pop()
+        first, *others = text.split("\n")
+        self._add(last.paragraph, Kind.TEXT, last.role, last.text + first, last.offset)
+        for paragraph, line in enumerate(others, last.paragraph + 1):
+            self._add(paragraph, Kind.TEXT, last.role, line)
+
+    def end_turn(self, status: str = "") -> None:
+        """Close the open turn, with a status line below it unless `status` is empty."""
+        if self.open_role is not None and status:
+            last = self.rows[-1]
+            self._add(last.paragraph, Kind.STATUS, last.role, status.replace("\n", " "))
+        self.open_role = None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.rows.clear()
+        self.open_role = None
+
+    def rewrap(self, width: int) -> None:
+        """Lay out everything again at another width."""
+        rows, self.rows, self.width = self.rows, [], width
+        for (paragraph, kind, role), group in groupby(rows, key=lambda row: (row.paragraph, row.kind, row.role)):
+            self._add(paragraph, kind, role, "".join(row.text for row in group))
+
+    def _add(self, paragraph: int, kind: Kind, role: Role, text: str, offset: int = 0) -> None:
+        self.wrapped_characters += len(text)
+        for piece in wrap(text, self.width):
+            self.rows.append(Row(paragraph, kind, offset, role, piece))
+            offset += len(piece)
+
+    def find(self, position: tuple[int, int, int]) -> int:
+        """Index of the row that shows what stood at `position` (a row's, perhaps from another width)."""
+        return max(0, bisect_right(self.rows, position, key=lambda row: row[:3]) - 1)
+
+    def opens_turn(self, index: int) -> bool:
+        """Whether row `index` is the first of a turn, the one that carries the speaker's label."""
+        return index == 0 or self.rows[index - 1].kind is Kind.GAP
+
+    def end_of(self, index: int) -> Place:
+        """The place behind the last character of row `index`; for a row without text, of the text above it."""
+        while self.rows[index].kind is not Kind.TEXT:
+            index -= 1
+        row = self.rows[index]
+        return row.paragraph, row.offset + len(row.text)
+
+    def span(self, index: int, start: Place, end: Place) -> tuple[int, int]:
+        """The part of row `index` between two places, as indices into its text; (0, 0) where there is none."""
+        row = self.rows[index]
+        if row.kind is not Kind.TEXT or not start[0] <= row.paragraph <= end[0]:
+            return 0, 0
+        size = len(row.text)
+        first = snap(row.text, min(max(start[1] - row.offset, 0), size)) if row.paragraph == start[0] else 0
+        last = snap(row.text, min(max(end[1] - row.offset, 0), size)) if row.paragraph == end[0] else size
+        return (first, last) if first < last else (0, 0)
+
+    def between(self, start: Place, end: Place) -> str:
+        """The text between two places as it was generated, turns apart by an empty line, without labels and status."""
+        return "".join(self._pieces(start, end))
+
+    def _pieces(self, start: Place, end: Place) -> Iterator[str]:
+        began = False
+        for index in range(self.find((start[0], Kind.TEXT, 0)), len(self.rows)):
+            row = self.rows[index]
+            if row.paragraph > end[0]:
+                return
+            if row.kind is Kind.GAP and row.paragraph < end[0]:
+                yield "\n"
+            if row.kind is Kind.TEXT:
+                if row.offset == 0 and began:
+                    yield "\n"
+                began = True
+                first, last = self.span(index, start, end)
+                yield row.text[first:last]
+
+    def plain_text(self) -> str:
+        """The whole conversation, as `between` gives it."""
+        return self.between((0, 0), self.end_of(len(self.rows) - 1)) if self.rows else ""
+
+    def last_reply(self) -> str:
+        """The text of the model's newest turn, finished or not; empty where there is none."""
+        end = next((i for i in reversed(range(len(self.rows))) if self.rows[i].role == "model"), None)
+        if end is None:
+            return ""
+        start = end
+        while not self.opens_turn(start):
+            start -= 1
+        return self.between((self.rows[start].paragraph, 0), self.end_of(end))

@@ -1,0 +1,143 @@
+"""Where a person writes: Enter sends, the field grows with the text, up and down walk through earlier prompts."""
+
+from __future__ import annotations
+
+from textual.binding import Binding
+from textual.content import Content
+from textual.events import Key, Paste
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import TextArea
+
+TALLEST = 8
+"""Rows the field grows to before it scrolls."""
+
+
+class Prompt(TextArea):
+    """A plain text field of one to eight rows. Escape is left to the screen."""
+
+    DEFAULT_CSS = """
+    Prompt {
+        height: auto;
+        border: none;
+        padding: 0;
+        background: transparent;
+        scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        scrollbar-background-active: $background;
+
+        &:focus { border: none; }
+        &.-busy { color: $text-muted; }
+    }
+    """
+
+    BINDINGS = [
+        Binding("shift+enter,ctrl+j,alt+enter", "break_line", "New line", show=False),
+    ]
+
+    busy = reactive(False, toggle_class="-busy")
+    """Whether a reply is streaming: the field looks dimmed, and one may go on typing."""
+
+    class Submitted(Message):
+        """A prompt was sent; its text may be empty. The owner decides what that means."""
+
+        def __init__(self, prompt: Prompt, text: str) -> None:
+            super().__init__()
+            self.prompt = prompt
+            self.text = text
+
+        @property
+        def control(self) -> Prompt:
+            """The field it was written in."""
+            return self.prompt
+
+    def __init__(
+        self,
+        *,
+        placeholder: str = "",
+        earlier: list[str] | None = None,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(
+            placeholder=Content(placeholder), highlight_cursor_line=False, name=name, id=id, classes=classes
+        )
+        self.cursor_blink = False
+        self.match_cursor_bracket = False
+        self.earlier = earlier if earlier is not None else []
+        """Prompts sent before, oldest first; what is sent is added. (TextArea's `history` is that of its edits.)"""
+        self._walked = 0
+        """How many prompts back the text shown is; 0 is the draft."""
+        self._draft = ""
+
+    def restore(self, text: str) -> None:
+        """Put `text` back into the field as the draft, with the cursor behind it."""
+        self._walked = 0
+        self._show(text)
+
+    def _show(self, text: str) -> None:
+        self.load_text(_typable(text))
+        self.move_cursor(self.document.end)
+
+    # Sending and writing
+
+    def on_key(self, event: Key) -> None:
+        """Send on Enter, which a text field would otherwise insert."""
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self._submit()
+
+    def _submit(self) -> None:
+        text = self.text
+        if text and self.earlier[-1:] != [text]:
+            self.earlier.append(text)
+        self.restore("")
+        self.post_message(self.Submitted(self, text))
+
+    def action_break_line(self) -> None:
+        """Begin a new line."""
+        self.replace("\n", *self.selection, maintain_selection_offset=False)
+
+    def on_paste(self, event: Paste) -> None:
+        """Insert what was pasted, lines and all, without its control characters."""
+        event.stop()
+        event.prevent_default()
+        self.replace(_typable(event.text), *self.selection, maintain_selection_offset=False)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As tall as the wrapped text, up to a limit."""
+        return min(TALLEST, super().get_content_height(container, viewport, width))
+
+    # Earlier prompts
+
+    def action_cursor_up(self, select: bool = False) -> None:
+        """One row up; on the first row, to the prompt before."""
+        if not select and self.navigator.is_first_wrapped_line(self.cursor_location):
+            self._walk_to(self._walked + 1)
+        else:
+            super().action_cursor_up(select)
+
+    def action_cursor_down(self, select: bool = False) -> None:
+        """One row down; on the last row, to the prompt after, and at last back to the draft."""
+        if not select and self.navigator.is_last_wrapped_line(self.cursor_location):
+            self._walk_to(self._walked - 1)
+        else:
+            super().action_cursor_down(select)
+
+    def _walk_to(self, back: int) -> None:
+        if not 0 <= back <= len(self.earlier):
+            return
+        if self._walked == 0:
+            self._draft = self.text
+        self._walked = back
+        self._show(self.earlier[-back] if back else self._draft)
+
+
+def _typable(text: str) -> str:
+    """`text` with line feeds for all line ends, and without characters that would steer the terminal."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(character for character in lines if character in "\n\t" or character.isprintable())

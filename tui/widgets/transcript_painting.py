@@ -1,0 +1,122 @@
+"""One row of the transcript as segments: label, text, selection, the streaming cursor, the badge, the welcome.
+
+Each segment carries the place in the text that a mouse finds there (Textual reads it from the style's meta data): the
+paragraph and the index in it, not row and column, so that a selection means the same after more text or another width.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from ..transcript_text import Kind, Place, Role, Row, TranscriptText
+from ..wrapping import runs, tab_cells, visible, wrap
+
+GUTTER = 6
+"""Cells left of the text, for the speaker's label."""
+
+LABELS: dict[Role, str] = {"you": "you", "model": "gpt", "note": "·"}
+
+WELCOME_WIDTH = 66
+
+Styles = Callable[[str], Style]
+"""From the name of a component class, without `transcript--`, to its style; `selection` is the screen's."""
+
+
+class PinnedColumn(int):
+    """An index that stays as it is when Textual adds cells to it.
+
+    Textual finds the character under the mouse by counting from the start of the segment. A label, a tab and the empty
+    cells behind a row have no characters of their own: wherever the mouse is on them, it is at one place.
+    """
+
+    def __add__(self, _: int) -> PinnedColumn:
+        return self
+
+
+def _at(place: Place) -> Style:
+    paragraph, index = place
+    return Style.from_meta({"offset": (index, paragraph)})
+
+
+def _pinned(place: Place) -> Style:
+    paragraph, index = place
+    return Style.from_meta({"offset": (PinnedColumn(index), paragraph)})
+
+
+def paint_row(
+    text: TranscriptText, index: int, width: int, styles: Styles, selected: tuple[Place, Place] | None
+) -> Strip:
+    """Row `index` as a strip of `width` cells; beyond the last row, empty cells that belong to its end."""
+    behind = _pinned(text.end_of(min(index, len(text.rows) - 1)))
+    segments: list[Segment] = []
+    if index < len(text.rows):
+        row = text.rows[index]
+        if row.kind is Kind.TEXT:
+            segments += _text_segments(text, index, row, styles, selected)
+        else:
+            segments.append(Segment(" " * GUTTER + visible(row.text), styles("status") + behind))
+        if text.open_role == "model" and index == len(text.rows) - 1:
+            segments.append(Segment("▌", styles("cursor") + behind))
+    return Strip(segments).adjust_cell_length(width, styles("model") + behind)
+
+
+def _text_segments(
+    text: TranscriptText, index: int, row: Row, styles: Styles, selected: tuple[Place, Place] | None
+) -> Iterator[Segment]:
+    label = LABELS[row.role] if text.opens_turn(index) else ""
+    yield Segment(label.ljust(GUTTER), styles(f"label-{row.role}") + _pinned((row.paragraph, row.offset)))
+    first, last = text.span(index, *selected) if selected else (0, 0)
+    column = 0
+    for start, end in _split(runs(row.text), first, last):
+        style = styles("selection") if first <= start < last else styles(row.role)
+        place = row.paragraph, row.offset + start
+        if row.text[start:end] == "\t":
+            segment = Segment(" " * tab_cells(column, text.width), style + _pinned(place))
+        else:
+            segment = Segment(visible(row.text[start:end]), style + _at(place))
+        column += segment.cell_length
+        yield segment
+
+
+def _split(parts: Iterator[tuple[int, int]], *cuts: int) -> Iterator[tuple[int, int]]:
+    """The same stretches, cut in two where one of `cuts` lies inside."""
+    for start, end in parts:
+        for cut in cuts:
+            if start < cut < end:
+                yield start, cut
+                start = cut
+        yield start, end
+
+
+def paint_badge(lines: int, styles: Styles) -> Strip:
+    """What is drawn over the corner of the pane when rows were added below it; a click goes there."""
+    label = f" ↓ {lines} new line{'s' if lines > 1 else ''} (End) "
+    return Strip([Segment(label, styles("below") + Style.from_meta({"@click": "scroll_end"}))])
+
+
+def paint_welcome(lines: list[str], width: int, height: int, styles: Styles) -> list[Strip]:
+    """`lines` as a block in the middle of the pane: a heading, then sentences and rows of a key and what it does."""
+    block = max(8, min(WELCOME_WIDTH, width - 4))
+    heading = [Strip([Segment(row, styles("welcome-title"))]) for row in wrap(visible("".join(lines[:1])), block)]
+    strips = heading + [strip for line in lines[1:] for strip in _welcome_line(visible(line), block, styles)]
+    left = Strip([Segment(" " * ((width - max(strip.cell_length for strip in strips)) // 2))])
+    above = [Strip([])] * max(0, (height - len(strips)) * 2 // 5)
+    return [
+        Strip.join([left, strip]).adjust_cell_length(width, styles("welcome")).apply_style(styles("welcome"))
+        for strip in above + strips
+    ]
+
+
+def _welcome_line(line: str, block: int, styles: Styles) -> Iterator[Strip]:
+    """Wrap one line; what follows a gap of two or more blanks is a column of its own."""
+    key = gap.group() if (gap := re.match(r"\S.*?\s{2,}", line)) else ""
+    if len(key) > block // 2:
+        key = ""
+    for number, row in enumerate(wrap(line[len(key) :], block - len(key))):
+        before = Segment(key, styles("welcome-key")) if number == 0 else Segment(" " * len(key))
+        yield Strip([before, Segment(row.rstrip(), styles("welcome"))])

@@ -1,0 +1,143 @@
+"""Text to rows of terminal cells: greedy word wrap that loses no character and never shows a control character.
+
+The text comes from a model, a person or a file, so nothing in it is trusted: it is never markup, control characters
+become visible symbols, and one glyph cannot pile up without end. All widths are Rich's, as Textual paints by them.
+
+Invariants that incremental layout rests on: `"".join(wrap(text, width)) == text`, and the break before a row depends on
+nothing that comes later than that row, so wrapping a text piece by piece (each time from the start of the last row)
+gives the rows of wrapping it whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.cells import cell_len, get_character_cell_size
+
+TAB = 4
+"""Cells between tab stops."""
+
+MAX_CLUSTER = 32
+"""Characters one glyph may consist of; more marks than that start a new one."""
+
+ZERO_WIDTH_JOINER = "\u200d"
+EMOJI_SELECTOR = "\ufe0f"
+
+_TEXT_DIRECTION = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Invisible characters that would reorder what stands next to them on the screen."""
+
+_SYMBOLS: dict[int, int] = {
+    **{code: 0x2400 + code for code in range(0x20) if code != ord("\t")},
+    0x7F: 0x2421,
+    0x2028: 0x2424,
+    0x2029: 0x2424,
+    **dict.fromkeys((*range(0x80, 0xA0), *_TEXT_DIRECTION), 0xFFFD),
+}
+
+
+def is_plain(text: str) -> bool:
+    """Whether each character of `text` is shown as it is, in one cell."""
+    return text.isascii() and text.isprintable()
+
+
+def visible(text: str) -> str:
+    """`text` with every control character but the tab as one symbol: as many characters as before."""
+    return text if is_plain(text) else text.translate(_SYMBOLS)
+
+
+def tab_cells(column: int, width: int) -> int:
+    """Cells that a tab at `column` takes: up to the next stop, but not past the edge of a row of `width` cells."""
+    return min(TAB - column % TAB, max(1, width - column))
+
+
+def clusters(text: str) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of each glyph in `text`: a character with the marks and joined emoji that belong to it."""
+    end = 0
+    while (start := end) < len(text):
+        end = start + 1
+        while end < len(text) and end - start < MAX_CLUSTER and _belongs(text[end - 1], text[end]):
+            end += 1
+        yield start, end
+
+
+def _belongs(previous: str, character: str) -> bool:
+    if previous == "\t" or character in "\t\n":
+        return False
+    return previous == ZERO_WIDTH_JOINER or get_character_cell_size(character) == 0
+
+
+def runs(text: str) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of the stretches of `text` whose width is the sum of their characters' widths.
+
+    A tab and a joined emoji each stand alone, since their width is another.
+    """
+    if is_plain(text):
+        yield 0, len(text)
+        return
+    run_start = 0
+    for start, end in clusters(text):
+        if text[start] == "\t" or ZERO_WIDTH_JOINER in text[start:end] or EMOJI_SELECTOR in text[start:end]:
+            if run_start < start:
+                yield run_start, start
+            yield start, end
+            run_start = end
+    if run_start < len(text) or not text:
+        yield run_start, len(text)
+
+
+def snap(text: str, index: int) -> int:
+    """`index`, moved to the end of the glyph it would cut in two."""
+    if text.isascii() or index <= 0:
+        return index
+    return next((end for start, end in clusters(text) if start < index < end), index)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Break one line of text into rows of at most `width` cells.
+
+    Rows break after a blank, around wide characters, and inside words that are longer than a row. One blank may hang
+    over the edge, so that the next row starts with its word; a row is therefore at most one cell longer than `width`.
+    """
+    return _wrap_plain(text, width) if is_plain(text) else _wrap_glyphs(text, width)
+
+
+def _wrap_plain(text: str, width: int) -> list[str]:
+    rows: list[str] = []
+    start, length = 0, len(text)
+    while length - start > width:
+        edge = start + width
+        if text[edge] == " ":
+            if edge + 1 == length:
+                break
+            end = edge + 1
+        else:
+            end = text.rfind(" ", start, edge) + 1 or edge
+        rows.append(text[start:end])
+        start = end
+    rows.append(text[start:])
+    return rows
+
+
+def _wrap_glyphs(text: str, width: int) -> list[str]:
+    rows: list[str] = []
+    shown = visible(text)
+    start = cells = 0
+    break_at = cells_before_break = 0
+    for first, end in clusters(shown):
+        blank = shown[first] in " \t"
+        # A mark without a letter counts as one cell here, or a million of them would make one endless row.
+        size = 1 if blank else max(1, cell_len(shown[first:end]))
+        # Asked of the first character alone: marks that arrive later must not move a break that was made.
+        wide = get_character_cell_size(shown[first]) > 1
+        if wide:
+            break_at, cells_before_break = first, cells
+        while 0 < cells > width - size and not (blank and cells == width):
+            cut, used = (break_at, cells_before_break) if break_at > start else (first, cells)
+            rows.append(text[start:cut])
+            start = cut
+            cells -= used
+        cells += tab_cells(cells, width) if shown[first] == "\t" else size
+        if blank or wide:
+            break_at, cells_before_break = end, cells
+    rows.append(text[start:])
+    return rows

@@ -1,0 +1,121 @@
+"""Losses on held-out text, each under the name of its protocol; they are never mixed.
+
+full     windows side by side over all of the text; every token but the first is predicted once; deterministic
+random   nanoGPT's: 200 batches of windows at random places, from a fixed seed
+sliding  windows a quarter of the context apart; each token is predicted once, with at least 3/4 of the context
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...data.dataset import validation_windows
+from ...models.gpt import GPT
+from ...models.recipe import Protocol
+
+RANDOM_BATCHES = 200
+_IGNORED = -100  # F.cross_entropy leaves such targets out
+_TOKENS_PER_PASS = {"cpu": 4096}  # what stays in a CPU's cache; an accelerator wants more
+_LOGITS_PER_PASS = 2**27  # half a gigabyte
+
+
+@dataclass(frozen=True)
+class Score:
+    """The mean negative log-likelihood of text under a model."""
+
+    loss: float  # nats per token
+    tokens: int  # predictions that the mean is over
+    bits_per_byte: float
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss), infinite where that is too large for a float."""
+        return math.exp(self.loss) if self.loss < 700 else math.inf
+
+
+def evaluate(
+    model: GPT,
+    tokens: Tensor,
+    n_bytes: int,
+    protocol: Protocol,
+    *,
+    batch_size: int = 64,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> Score:
+    """Score `tokens` (1-D, on the model's device), which stand for `n_bytes` of UTF-8 text.
+
+    `batch_size` and `seed` matter to `random` alone; `progress` receives the fraction done after each pass. Draws from
+    no global random state, and leaves the model in the mode in which it was.
+    """
+    training = model.training
+    model.eval()
+    total, count = 0.0, 0
+    rows = _rows_per_pass(model, tokens.device)
+    windows = _windows(tokens, model.config.context_length, protocol, rows, batch_size, seed)
+    try:
+        with torch.inference_mode():
+            for inputs, targets, done in windows:
+                total += model.loss(inputs, targets, reduction="sum").item()
+                count += int((targets != _IGNORED).sum())
+                if progress:
+                    progress(done)
+    finally:
+        model.train(training)
+    loss = total / count
+    return Score(loss, count, loss / math.log(2) * len(tokens) / n_bytes)
+
+
+def predictions(protocol: Protocol, n_tokens: int, context_length: int, batch_size: int) -> int:
+    """How many positions an evaluation computes: what its duration grows with."""
+    match protocol:
+        case "full":
+            return n_tokens - 1
+        case "random":
+            return RANDOM_BATCHES * batch_size * context_length
+        case "sliding":
+            return len(_sliding_starts(n_tokens, context_length)) * context_length
+
+
+def _windows(
+    tokens: Tensor, context_length: int, protocol: Protocol, rows: int, batch_size: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor, float]]:
+    """Inputs and targets (B, T) of a protocol, and the fraction done with them."""
+    if protocol == "full":
+        seen = 0
+        for inputs, targets in validation_windows(tokens, context_length, rows):
+            seen += targets.numel()
+            yield inputs, targets, seen / (len(tokens) - 1)
+        return
+    if protocol == "random":
+        generator = torch.Generator().manual_seed(seed)
+        starts = torch.randint(len(tokens) - context_length, (RANDOM_BATCHES * batch_size,), generator=generator)
+        skipped = torch.zeros_like(starts)
+    else:
+        starts = _sliding_starts(len(tokens), context_length)
+        skipped = torch.zeros_like(starts)
+        skipped[1:] = starts[:-1] + context_length - starts[1:]  # the window before has scored these
+    position = torch.arange(context_length + 1, device=tokens.device)
+    for i in range(0, len(starts), rows):
+        some, skip = starts[i : i + rows, None].to(tokens.device), skipped[i : i + rows, None].to(tokens.device)
+        window = tokens[some + position].long()
+        targets = window[:, 1:].masked_fill(position[:-1] < skip, _IGNORED)
+        yield window[:, :-1], targets, min(1.0, (i + rows) / len(starts))
+
+
+def _sliding_starts(n_tokens: int, context_length: int) -> Tensor:
+    """Where the windows begin: a quarter of the context apart, the last one at the end of the text."""
+    last = n_tokens - 1 - context_length
+    starts = torch.arange(0, last, max(1, context_length // 4))
+    return torch.cat((starts, torch.tensor([last])))
+
+
+def _rows_per_pass(model: GPT, device: torch.device) -> int:
+    config = model.config
+    n_tokens = min(_TOKENS_PER_PASS.get(device.type, 2**16), _LOGITS_PER_PASS // config.vocab_size)
+    return max(1, n_tokens // config.context_length)

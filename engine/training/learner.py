@@ -1,0 +1,149 @@
+"""A model that learns: one update after another from a stream of batches, and all that is needed to go on exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from ...data.dataset import BatchStream
+from ...models.gpt import GPT
+from ...models.recipe import TrainingConfig
+from .averaging import WeightAverage
+from .optimizers import build_optimizer
+from .parameters import FlatParameters
+
+
+class OutOfMemoryError(Exception):
+    """Not even one sequence fits; the message says what to change."""
+
+
+class Learner:
+    """Model, optimizer, average and data stream.
+
+    An update does not wait for the device: losses add up there until `take_loss`. `note` receives a sentence when the
+    memory ran out and the micro-batch was halved.
+    """
+
+    def __init__(self, model: GPT, train_tokens: Tensor, config: TrainingConfig, note: Callable[[str], None]) -> None:
+        self.model = model.train().requires_grad_(True)
+        self.step = 0
+        self.tokens_per_step = config.batch_size * model.config.context_length
+        self._config, self._note = config, note
+        self._flat = FlatParameters(model)
+        self.device = self._flat.values.device
+        self._optimizer = build_optimizer(model, self._flat, config)
+        self._average = WeightAverage(self._flat.values, config.average) if config.average else None
+        self._stream = BatchStream(
+            train_tokens, model.config.context_length, config.batch_size, order=config.data_order, seed=config.seed
+        )
+        self._micro_batch = config.micro_batch_size or config.batch_size
+        self._losses, self._summed = torch.zeros((), device=self.device), 0
+        self._clipped_norm: Tensor | None = None
+        torch.manual_seed(config.seed)  # dropout's; weights and data have generators of their own
+
+    def update(self, factor: float) -> None:
+        """One optimizer step, its learning rates multiplied by `factor`. Raises OutOfMemoryError."""
+        inputs, targets = self._stream.next_batch()
+        while (loss := self._accumulate(inputs, targets)) is None:
+            self._halve_micro_batch()
+        if self._config.gradient_clip:
+            self._clipped_norm = self._flat.clip_gradients(self._config.gradient_clip)
+        self._optimizer.step(factor)
+        self.step += 1
+        if self._average:
+            self._average.update(self.step)
+        self._losses += loss
+        self._summed += 1
+
+    def take_loss(self) -> float:
+        """The mean loss of the updates since the last call, in nats per token. Waits for the device."""
+        loss = self._losses.item() / max(1, self._summed)
+        self._losses.zero_()
+        self._summed = 0
+        return loss
+
+    def gradient_norm(self) -> float:
+        """The norm of the last gradient, before clipping. Waits for the device."""
+        norm = self._flat.gradients.norm() if self._clipped_norm is None else self._clipped_norm
+        return norm.item()
+
+    def is_finite(self) -> bool:
+        """Whether every weight is a number."""
+        return bool(self._flat.values.isfinite().all())
+
+    @contextmanager
+    def averaged(self) -> Iterator[GPT]:
+        """The model as it should be judged and kept: with the averaged weights where an average is asked for."""
+        if self._average is None:
+            yield self.model
+        else:
+            with self._average.in_place():
+                yield self.model
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """With the weights of `averaged()`, all that `load_state_dict` needs: the next update will be the same."""
+        state = {f"optimizer.{name}": tensor for name, tensor in self._optimizer.state_dict().items()}
+        if self._average:
+            state["weights"] = self._flat.values.clone()  # `averaged()` overwrites them for a while
+        state["random.cpu"] = torch.get_rng_state()
+        if self.device.type != "cpu":
+            state["random.device"] = torch.get_device_module(self.device).get_rng_state()
+        numbers = {"step": self.step, "micro_batch": self._micro_batch, **self._stream.state_dict()}
+        return state | {name: torch.tensor(number) for name, number in numbers.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on where `state` was taken. Raises ValueError where it belongs to another model or recipe."""
+        try:
+            optimizer = {name: state["optimizer." + name] for name in self._optimizer.state_dict()}
+            self._optimizer.load_state_dict(optimizer)
+            if self._average:
+                self._average.average.copy_(self._flat.values)
+                self._flat.values.copy_(state["weights"])
+            self._stream.load_state_dict({name: int(state[name]) for name in self._stream.state_dict()})
+            self.step, self._micro_batch = int(state["step"]), int(state["micro_batch"])
+            torch.set_rng_state(state["random.cpu"].clone())
+            if self.device.type != "cpu" and "random.device" in state:
+                torch.get_device_module(self.device).set_rng_state(state["random.device"].clone())
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise ValueError(f"the resume state does not fit this run ({error})") from error
+
+    def skip_to(self, step: int) -> None:
+        """Count from `step` where only weights are left: the optimizer starts anew, the data with a fresh order."""
+        self.step = step
+        if self._average:
+            self._average.average.copy_(self._flat.values)
+        windows = step * self._config.batch_size
+        epoch, cursor = divmod(windows, self._stream.windows_per_epoch)
+        self._stream.load_state_dict({"seed": self._config.seed, "epoch": epoch, "cursor": cursor})
+
+    def _accumulate(self, inputs: Tensor, targets: Tensor) -> Tensor | None:
+        """Gradients of a batch (B, T), micro-batch by micro-batch, and its mean loss; None where memory ran out."""
+        self._flat.zero_gradients()
+        total = torch.zeros((), device=self.device)
+        pieces = zip(inputs.split(self._micro_batch), targets.split(self._micro_batch), strict=True)
+        try:
+            for some_inputs, some_targets in pieces:
+                loss = self.model.loss(some_inputs, some_targets)
+                if len(some_inputs) < len(inputs):
+                    loss = loss * (len(some_inputs) / len(inputs))
+                loss.backward()
+                total += loss.detach()
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error):
+                return None
+            raise
+        return total
+
+    def _halve_micro_batch(self) -> None:
+        if self._micro_batch == 1:
+            raise OutOfMemoryError(
+                f"one sequence of {self.model.config.context_length} tokens at a time does not fit into the memory; "
+                "choose a smaller model or a shorter context"
+            )
+        self._micro_batch = -(-self._micro_batch // 2)
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device).empty_cache()
+        self._note(f"the memory ran out; going on with {self._micro_batch} sequences at a time, the batch stays whole")

@@ -1,0 +1,91 @@
+"""The train process: `python -m minigpt_tui.engine.training.process RUN_DIR [--resume] [--leave-core]`.
+
+Exit codes: 0 finished or stopped, 1 failed, 2 not a run that can be trained, 3 another process trains it already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from .. import locks
+from ..runs import Run, RunError
+from .journal import Journal
+from .orders import CommandReader, size_of_commands
+from .stopping import StopRequest
+
+FAILED, NOT_A_RUN, ALREADY_TRAINING = 1, 2, 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train the run that the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="minigpt_tui.engine.training.process", description="Train a run.")
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the folder of a run, with its run.json")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    parser.add_argument("--leave-core", action="store_true", help="leave one core to whoever draws the screen")
+    options = parser.parse_args(arguments)
+    run = Run(options.run.absolute())
+    try:
+        run.manifest()
+        _check_beginning(run, options.resume)
+        lock = locks.acquire(run.lock_path)
+    except (RunError, OSError) as error:
+        print(error, file=sys.stderr)
+        return NOT_A_RUN
+    if lock is None:
+        print(f"'{run.name}' is already being trained by another process; stop that one first", file=sys.stderr)
+        return ALREADY_TRAINING
+    with lock:
+        return _train(run, options.resume, options.leave_core)
+
+
+def _train(run: Run, resume: bool, leave_core: bool) -> int:
+    stop = StopRequest()
+    stop.listen()
+    commands = CommandReader(run, size_of_commands(run) if resume else 0)
+    with Journal(run) as journal:
+        try:
+            # only now, with "starting" on the disk for those who wait: this imports torch
+            from .preparation import prepare
+
+            prepare(run, resume=resume, leave_core=leave_core, journal=journal, commands=commands, stop=stop).train()
+        except BaseException as error:
+            reason = _sentence(error)
+            _log(run)
+            journal.state("failed", reason)
+            print(reason, file=sys.stderr)
+            return FAILED
+    return 0
+
+
+def _check_beginning(run: Run, resume: bool) -> None:
+    if not resume and run.checkpoint() is not None:
+        raise RunError(f"'{run.name}' has been trained already; resume it, or make a new run")
+
+
+def _sentence(error: BaseException) -> str:
+    """What went wrong, for a person: our own errors are sentences already."""
+    if type(error).__module__.startswith("minigpt_tui.") and str(error):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "the training was interrupted; resume it to go on from its last checkpoint"
+    if isinstance(error, MemoryError):
+        return "the memory is not enough for this model and text; choose a smaller model or a shorter text"
+    line = (str(error).splitlines() or [""])[0][:200]
+    return f"the training failed with {type(error).__name__}: {line}; the details are in log.txt of the run's folder"
+
+
+def _log(run: Run) -> None:
+    """The traceback goes to the log alone."""
+    try:
+        with run.log_path.open("a", encoding="utf-8") as file:
+            file.write(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}")
+    except OSError:
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

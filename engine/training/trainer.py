@@ -1,0 +1,362 @@
+"""The training loop, and what watchers want of it between two updates."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ...data.dataset import TokenDataset
+from ...data.tokenizers import Tokenizer
+from ...models.devices import choose_threads, memory_in_use
+from ...models.recipe import TrainingConfig
+from ..events import CheckpointSaved, Command, Evaluation, Sample, Step
+from ..generation.decoder import DecodeError
+from ..runs import Run
+from . import checkpoints
+from .checkpoints import Counters, Kind
+from .evaluation import evaluate, predictions
+from .journal import Journal
+from .learner import Learner
+from .orders import CommandReader
+from .pacing import Pace, Stopwatch, checkpoint_pace, evaluation_pace, sample_pace
+from .preview import write_preview
+from .schedules import learning_rate_factor, progress_of, steps_in_budget
+from .stopping import StopRequest
+
+REPORT_INTERVAL = 0.2  # seconds between two Step events
+_PAUSE = 0.05  # seconds between two looks at the commands of a paused run
+_SHORT_EVALUATION = 2.0  # seconds; a run that is stopped takes this time to say how good it is
+_FORWARD_GAIN = 3.0  # evaluation is about this much faster per token than training: for a first guess
+
+
+class TrainingError(Exception):
+    """The run cannot go on; one sentence with what happened and what to do."""
+
+
+class _InterruptedEvaluation(Exception):
+    """A stop was asked for in the middle of an evaluation."""
+
+
+class Trainer:
+    """Trains until the budget ends, somebody stops it, or it cannot go on (TrainingError)."""
+
+    def __init__(
+        self,
+        run: Run,
+        learner: Learner,
+        tokenizer: Tokenizer,
+        dataset: TokenDataset,
+        config: TrainingConfig,
+        counters: Counters,
+        journal: Journal,
+        commands: CommandReader,
+        stop: StopRequest,
+    ) -> None:
+        self._run, self._learner, self._tokenizer, self._dataset = run, learner, tokenizer, dataset
+        self._config, self._journal, self._commands, self._stop = config, journal, commands, stop
+        self._budget_steps = steps_in_budget(config.budget, learner.tokens_per_step, len(dataset.train))
+        self._clock = Stopwatch(counters.seconds)
+        self._best = counters.best_validation_loss
+        self._worse_evaluations = counters.evaluations_without_better
+        self._learning_rate_scale = counters.learning_rate_scale
+        self._checkpoint_pace = checkpoint_pace(config.checkpoint_interval)
+        self._evaluation_pace = evaluation_pace(config.evaluation_interval)
+        self._sample_pace = sample_pace(config.sample_interval)
+        self._orders: list[Command | str] = []
+        self._paused = False
+        self._factor = 0.0  # of the peak learning rate, at the last update
+        self._train_loss: float | None = None
+        self._first_step, self._first_seconds = learner.step, counters.seconds
+        self._reported_step, self._reported_seconds, self._reported_at = learner.step, counters.seconds, -math.inf
+        self._saved_step = learner.step if learner.step else -1
+        self._evaluated_step, self._validation_loss = -1, None
+
+    # --- the loop --------------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Train to the end of the budget or until a stop; what was learned is saved when this returns.
+
+        Raises TrainingError where the run cannot go on.
+        """
+        self._journal.state("running")
+        self._clock.start()
+        while self.progress < 1 and not self._stop.requested and not self._out_of_patience:
+            self._update()
+            self._report()
+            self._keep()
+            self._obey()
+        self._finish()
+
+    def _update(self) -> None:
+        step, scale = self._learner.step, self._learning_rate_scale
+        self._factor = scale * learning_rate_factor(self._config, self.progress, step, self._budget_steps)
+        self._learner.update(self._factor)
+
+    @property
+    def _out_of_patience(self) -> bool:
+        return 0 < self._config.patience <= self._worse_evaluations
+
+    @property
+    def progress(self) -> float:
+        """The share of the budget that is behind."""
+        return progress_of(self._config.budget, self._budget_steps, self._learner.step, self._clock.seconds)
+
+    @property
+    def total_steps(self) -> int | None:
+        """The steps of the whole budget; for minutes a guess from the pace so far, None before the first step."""
+        if self._budget_steps:
+            return self._budget_steps
+        step, progress = self._learner.step, self.progress
+        return max(step, round(step / progress)) if step and progress else None
+
+    # --- progress --------------------------------------------------------------------------------
+
+    def _report(self, now: bool = False) -> None:
+        """A Step event, a few times a second; the only place that waits for the device."""
+        step, steps = self._learner.step, self._learner.step - self._reported_step
+        if steps == 0 or not (now or time.perf_counter() - self._reported_at >= REPORT_INTERVAL):
+            return
+        loss = self._learner.take_loss()
+        if not math.isfinite(loss):
+            raise self._diverged()
+        seconds = self._clock.seconds
+        tokens_per_step = self._learner.tokens_per_step
+        self._train_loss = loss
+        self._journal.emit(
+            Step(
+                step=step,
+                total_steps=self.total_steps,
+                tokens=step * tokens_per_step,
+                seconds=seconds,
+                remaining=self._remaining(),
+                loss=loss,
+                learning_rate=self._config.learning_rate * self._factor,
+                gradient_norm=self._learner.gradient_norm(),
+                tokens_per_second=steps * tokens_per_step / max(seconds - self._reported_seconds, 1e-9),
+                memory=memory_in_use(self._learner.device),
+            )
+        )
+        self._reported_step, self._reported_seconds, self._reported_at = step, seconds, time.perf_counter()
+
+    def _remaining(self) -> float | None:
+        """Seconds of training to the end of the budget."""
+        if self._budget_steps is None:
+            return max(0.0, 60 * self._config.budget.amount - self._clock.seconds)
+        pace = (self._clock.seconds - self._first_seconds) / (self._learner.step - self._first_step)
+        return pace * (self._budget_steps - self._learner.step)
+
+    def _diverged(self) -> TrainingError:
+        return TrainingError(
+            f"the training diverged before step {self._learner.step}: the loss is no number any more; {self._kept()}; "
+            "start again with a lower learning rate, a longer warm-up or gradient clipping"
+        )
+
+    # --- checkpoints, evaluations, samples -------------------------------------------------------
+
+    def _keep(self) -> None:
+        """Save, evaluate and sample where it is time. Saving comes first: nothing is lost if the rest fails."""
+        step, seconds = self._learner.step, self._clock.seconds - self._first_seconds
+        if self._checkpoint_pace.due(step, seconds):
+            with self._taking_time(self._checkpoint_pace):
+                self._save_or_warn("last")
+        evaluated = self._evaluation_pace.due(step, seconds, self._expected_evaluation(seconds))
+        if evaluated:
+            with self._taking_time(self._evaluation_pace):
+                self._evaluate()
+        if (evaluated or self._config.sample_interval) and self._sample_pace.due(step, seconds):
+            with self._taking_time(self._sample_pace):
+                self._sample()
+
+    @contextmanager
+    def _taking_time(self, pace: Pace) -> Iterator[None]:
+        """Whatever happens within is charged to `pace` and not to the training time."""
+        with self._clock.stopped():
+            start = time.perf_counter()
+            yield
+            cost = time.perf_counter() - start
+        pace.done(self._learner.step, self._clock.seconds - self._first_seconds, cost)
+
+    def _expected_evaluation(self, seconds: float) -> float:
+        """A guess in seconds, before the first evaluation, from `seconds` of training."""
+        trained = (self._learner.step - self._first_step) * self._learner.tokens_per_step
+        context_length = self._learner.model.config.context_length
+        n_tokens = len(self._dataset.validation)
+        read = predictions(self._config.evaluation, n_tokens, context_length, self._config.batch_size)
+        return read * seconds / (_FORWARD_GAIN * trained)
+
+    def _save(self, kind: Kind) -> None:
+        """Write a checkpoint. Raises OSError, TrainingError for weights that are no numbers."""
+        self._report(now=True)
+        if not self._learner.is_finite():
+            raise self._diverged()
+        step = self._learner.step
+        counters = Counters(step, self._clock.seconds, self._best, self._worse_evaluations, self._learning_rate_scale)
+        loss = self._validation_loss if self._evaluated_step == step else None
+        state = self._learner.state_dict() if kind == "last" else None
+        with self._learner.averaged() as model:
+            checkpoints.save(
+                self._run.checkpoints, kind, model, self._tokenizer, counters, validation_loss=loss, state=state
+            )
+        if kind == "last":
+            self._saved_step = step
+        self._journal.emit(CheckpointSaved(step, kind, loss))
+
+    def _save_or_warn(self, kind: Kind) -> None:
+        try:
+            self._save(kind)
+        except OSError as error:
+            self._journal.note(
+                f"the checkpoint of step {self._learner.step} could not be saved ({error.strerror or error}); free "
+                f"some space: the training goes on, and {self._kept()}",
+                "error",
+            )
+
+    def _kept(self) -> str:
+        return f"the checkpoint of step {self._saved_step} is kept" if self._saved_step >= 0 else "none is kept yet"
+
+    def _evaluate(self, interruptible: bool = True) -> None:
+        """The validation loss, and `best` where it is the lowest so far."""
+
+        def check(fraction: float) -> None:
+            self._listen()
+            if interruptible and self._stop.requested:
+                raise _InterruptedEvaluation
+
+        config, step = self._config, self._learner.step
+        self._report(now=True)
+        try:
+            with self._learner.averaged() as model:
+                score = evaluate(
+                    model, self._dataset.validation, self._dataset.validation_bytes, config.evaluation,
+                    batch_size=config.batch_size, seed=config.seed, progress=check,
+                )  # fmt: skip
+        except _InterruptedEvaluation:
+            return
+        if not math.isfinite(score.loss):
+            raise self._diverged()
+        better = self._best is None or score.loss < self._best
+        self._best = score.loss if better else self._best
+        self._worse_evaluations = 0 if better else self._worse_evaluations + 1
+        self._evaluated_step, self._validation_loss = step, score.loss
+        self._journal.emit(
+            Evaluation(
+                step=step,
+                seconds=self._clock.seconds,
+                validation_loss=score.loss,
+                perplexity=score.perplexity,
+                bits_per_byte=score.bits_per_byte,
+                protocol=config.evaluation,
+                best=better,
+                train_loss=self._train_loss,
+            )
+        )
+        if better:
+            self._save_or_warn("best")
+
+    def _sample(self) -> None:
+        try:
+            with self._learner.averaged() as model:
+                text = write_preview(model, self._tokenizer, seed=self._learner.step)
+        except DecodeError as error:
+            self._journal.note(str(error), "warning")
+        else:
+            self._journal.emit(Sample(self._learner.step, "", text))
+
+    # --- orders ----------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        """Take in what was appended to commands.jsonl; a stop counts at once."""
+        new = self._commands.read()
+        self._orders += new
+        self._stop.requested |= any(isinstance(order, Command) and order.name == "stop" for order in new)
+
+    def _obey(self) -> None:
+        """Carry out what was ordered; a pause lasts until the order to resume or to stop."""
+        self._listen()
+        if not self._orders:
+            return
+        with self._clock.stopped():
+            while self._orders or (self._paused and not self._stop.requested):
+                while self._orders:
+                    self._carry_out(self._orders.pop(0))
+                if self._paused:
+                    time.sleep(_PAUSE)
+                    self._listen()
+
+    def _carry_out(self, order: Command | str) -> None:
+        if isinstance(order, str):
+            self._journal.note(order, "warning")
+            return
+        match order.name:
+            case "pause":
+                self._pause()
+            case "resume":
+                self._resume()
+            case "stop":
+                self._paused = False  # `_listen` has asked for the stop
+            case "save":
+                self._save_or_warn("last")
+            case "sample":
+                self._sample()
+            case "evaluate":
+                self._evaluate()
+            case "scale_learning_rate":
+                self._scale_learning_rate(order.value)
+            case "threads":
+                self._set_threads(order.value)
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._save_or_warn("last")
+            self._journal.state("paused")
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._journal.state("running")
+
+    def _scale_learning_rate(self, factor: float | None) -> None:
+        if factor is None or not 0 < factor <= 1000:
+            self._journal.note(f"the learning rate cannot be scaled by {factor}; give a number above 0", "warning")
+            return
+        self._learning_rate_scale *= factor
+        self._journal.note(f"the learning rate is now {self._learning_rate_scale:g} times the schedule's")
+
+    def _set_threads(self, number: float | None) -> None:
+        if self._learner.device.type != "cpu":
+            self._journal.note("the model trains on an accelerator; CPU threads make no difference", "warning")
+            return
+        torch.set_num_threads(choose_threads(int(number or 0), leave_core=False))
+        self._journal.note(f"training with {torch.get_num_threads()} threads")
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        """Save, evaluate a last time, and say how it ended."""
+        self._clock.stop()
+        early = self._out_of_patience and self.progress < 1
+        stopped = self._stop.requested and self.progress < 1 and not early
+        self._report(now=True)
+        self._save_at_last()
+        cost = self._evaluation_pace.cost or self._expected_evaluation(self._clock.seconds - self._first_seconds)
+        if self._evaluated_step != self._learner.step and (not stopped or cost < _SHORT_EVALUATION):
+            self._evaluate(interruptible=not stopped)
+            self._save_at_last()  # now with its validation loss
+        if not stopped:
+            self._sample()
+        reason = f"no better validation loss in {self._config.patience} evaluations" if early else ""
+        self._journal.state("stopped" if stopped else "finished", reason)
+
+    def _save_at_last(self) -> None:
+        try:
+            self._save("last")
+        except OSError as error:
+            raise TrainingError(
+                f"the last checkpoint could not be saved ({error.strerror or error}), and {self._kept()}; free some "
+                "space, then resume the run"
+            ) from error

@@ -61,8 +61,9 @@ def fitted(curves: Sequence[Sequence[float]], include: Sequence[float], logarith
 
 def labels(ticks: Sequence[float]) -> list[str]:
     """Two or more ticks as texts, with as many decimals as tell them apart."""
-    largest, closest = max(map(abs, ticks)), min(b - a for a, b in pairwise(ticks))
-    if largest >= 10_000 or closest < max(0.001, largest / 100):
+    gaps = [b - a for a, b in pairwise(ticks)]
+    closest = min(gaps)
+    if max(map(abs, ticks)) >= 10_000 or closest < 0.001 or max(gaps) > 2 * closest:
         return [f"{tick:.3g}" for tick in ticks]
     decimals = max(0, -math.floor(math.log10(closest)))
     # a step such as 0.25 needs one digit more than its size says

@@ -107,9 +107,9 @@ class SamplingPanel(Widget):
         border-title-color: $text-muted;
         layout: grid;
         grid-size: 2;
-        grid-gutter: 0 2;
+        grid-gutter: 0 1;
         grid-rows: auto;
-        grid-columns: 1fr 1fr;
+        grid-columns: 17 1fr;
         &:focus-within { border: round $border; border-title-color: $text; }
         & > Horizontal { height: 1; }
         Label { width: 11; color: $text-muted; }
@@ -145,7 +145,8 @@ class SamplingPanel(Widget):
     @settings.setter
     def settings(self, settings: SamplingSettings) -> None:
         self._settings = settings
-        self._write_fields()
+        for field in self._inputs.values():
+            self._write(field)
 
     def compose(self) -> ComposeResult:
         """One field for each setting; the seed, which may be long, has a row of its own."""
@@ -157,7 +158,7 @@ class SamplingPanel(Widget):
 
     def on_mount(self) -> None:
         """Fill the fields."""
-        self._write_fields()
+        self.settings = self._settings
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -183,32 +184,27 @@ class SamplingPanel(Widget):
         value = getattr(self._settings, setting.name)
         with suppress(ValueError):  # at the end of its range a value stays where it is
             self._set(setting, round((-1 if value is None else value) + event.direction * setting.step, 6))
+        self._write(event.input)
 
     def _take(self, field: SettingInput) -> bool:
-        """Accept what is written in a field, or say why not and put the last good value back."""
-        setting = field.setting
+        """Accept what is written in a field, or say why not; the field shows the value that holds."""
+        setting, refusal = field.setting, ""
         try:
             self._set(setting, setting.value(field.value))
         except ValueError as error:
-            self._refuse(str(error).replace(setting.name, setting.label))
-            self._write_fields()
-            return False
-        self._refuse("")
-        return True
+            refusal = str(error).replace(setting.name, setting.label)
+        self._refusal.update(refusal)
+        self._refusal.set_class(bool(refusal), "-shown")
+        self._write(field)
+        return not refusal
 
     def _set(self, setting: Setting, value: Any) -> None:
         """Change one of the settings. Raises ValueError with the range."""
         settings = replace(self._settings, **{setting.name: value})
-        changed = settings != self._settings
-        self._settings = settings
-        self._write_fields()
-        if changed:
+        if settings != self._settings:
+            self._settings = settings
             self.post_message(self.Changed(settings))
 
-    def _refuse(self, message: str) -> None:
-        self._refusal.update(message)
-        self._refusal.set_class(bool(message), "-shown")
-
-    def _write_fields(self) -> None:
-        for name, field in self._inputs.items():
-            field.value = field.setting.text(getattr(self._settings, name))
+    def _write(self, field: SettingInput) -> None:
+        # only ever this field: somebody may be typing in another one already
+        field.value = field.setting.text(getattr(self._settings, field.setting.name))

@@ -68,8 +68,8 @@ class TrainingPanel(Vertical):
         """Draw the run as it stands now."""
         self._view = view
         self._write()
-        if view.state is not None:
-            self._chart.show(view.train, view.validation, view.entropy_floor)
+        empty = "no run yet" if view.state is None else "no step taken" if view.ended else "waiting for the first step"
+        self._chart.show(view.train, view.validation, view.entropy_floor, empty)
 
     def _write(self) -> None:
         width, height = self.content_size
@@ -78,12 +78,12 @@ class TrainingPanel(Vertical):
         view = self._view
         self._figures.display = view is not None and view.state is not None
         self._chart.display = height >= 2 + CHART_ROWS
+        self.border_subtitle = Content(formatting.one_line(view.name)) if view else None
         if view is None or view.state is None:
             return
         lines = figures(view, width, with_losses=not self._chart.display)
         room = height - CHART_ROWS if self._chart.display else height
         self._figures.update(Content("\n").join(lines[:room]))
-        self.border_subtitle = Content(formatting.one_line(view.name))
 
 
 def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:

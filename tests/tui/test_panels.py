@@ -1,0 +1,317 @@
+import math
+
+import pytest
+from minigpt_tui.engine.events import Evaluation, SamplingSettings, Started, StateChanged, Step
+from minigpt_tui.tui.state import ModelView, TrainingView
+from minigpt_tui.tui.widgets.model_panel import ModelPanel
+from minigpt_tui.tui.widgets.sampling_panel import SamplingPanel, SettingInput
+from minigpt_tui.tui.widgets.training_panel import STATES, TrainingPanel
+from textual.app import App
+from textual.pilot import Pilot
+
+from .host import Host
+
+
+def screen_text(app: App) -> str:
+    """What stands on the screen; the compositor is private to Textual, so it is touched only here."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+def running(step: int = 412, total_steps: int | None = 2000) -> TrainingView:
+    view = TrainingView(name="play-01")
+    view.apply(Started(0, total_steps, 380_000, 65, 900_000, 100_000, "cpu", "CPU", "float32", 2, "no GPU", 0.0, 0.55))
+    for at in range(1, step + 1):
+        loss = 1.5 + 2.5 * math.exp(-at / 50)
+        view.apply(Step(at, total_steps, at * 2048, at / 5, 98.0, loss, 0.02, 0.4, 47_123.0, 310_000_000))
+    view.apply(Evaluation(400, 80.0, 1.71, math.exp(1.71), 2.47, "full", True))
+    return view
+
+
+async def test_training_panel_shows_every_figure():
+    panel = TrainingPanel()
+    async with Host(panel).run_test(size=(40, 26)) as pilot:
+        panel.show(running())
+        await pilot.pause()
+        text = screen_text(pilot.app)
+    for figure in (
+        "training", "● running", "step 412 of 2,000", "20%", "1 m 38 s left", "train 1.50", "val 1.71", "1.71 @ 400",
+        "bits/byte", "2.47", "47k tok/s", "2.0e-2", "310 MB", "floor 0.55", "play-01",
+    ):  # fmt: skip
+        assert figure in text
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_each_state_has_a_glyph_and_a_word(state):
+    view = running()
+    view.state = state
+    panel = TrainingPanel()
+    async with Host(panel).run_test(size=(40, 20)) as pilot:
+        panel.show(view)
+        await pilot.pause()
+        assert f"{STATES[state][0]} {STATES[state][1]}" in screen_text(pilot.app)
+
+
+async def test_a_failure_says_why_and_its_words_are_no_markup():
+    view = running()
+    view.apply(StateChanged("failed", 412, 0.0, "out of [bold]memory[/nonsense]; choose\na smaller batch"))
+    panel = TrainingPanel()
+    async with Host(panel).run_test(size=(60, 26)) as pilot:
+        panel.show(view)
+        await pilot.pause()
+        text = screen_text(pilot.app)
+    assert "✗ failed" in text
+    assert "out of [bold]memory[/nonsense]; choose a smaller" in text
+
+
+async def test_the_bar_grows_with_the_run():
+    async def bar(step: int) -> str:
+        panel = TrainingPanel()
+        async with Host(panel).run_test(size=(40, 20)) as pilot:
+            panel.show(running(step))
+            await pilot.pause()
+            (line,) = [line for line in screen_text(pilot.app).splitlines() if "%" in line]
+            return line
+
+    assert " 0%" in await bar(1)
+    assert " 50%" in await bar(1000)
+    assert "╺" in await bar(1000)
+
+
+async def test_a_budget_in_minutes_has_no_total():
+    panel = TrainingPanel()
+    async with Host(panel).run_test(size=(40, 20)) as pilot:
+        panel.show(running(412, total_steps=None))
+        await pilot.pause()
+        text = screen_text(pilot.app)
+    assert "step 412 " in text
+    assert " of " not in text
+    assert "45%" in text  # 82.4 of 180.4 seconds
+
+
+@pytest.mark.parametrize("height", range(4, 14))
+async def test_state_and_progress_stay_however_low_it_is(height):
+    panel = TrainingPanel()
+    async with Host(panel).run_test(size=(40, height)) as pilot:
+        panel.show(running())
+        await pilot.pause()
+        text = screen_text(pilot.app)
+        assert "● running" in text
+        assert "1 m 38 s left" in text
+        assert panel.chart.display == (height >= 9)
+        if panel.chart.display:
+            assert panel.chart.size.height >= 5
+        if height >= 5:
+            assert "val" in text
+
+
+async def test_no_run_yet_then_a_run_then_none_again():
+    panel = TrainingPanel()
+    async with Host(panel).run_test(size=(40, 20)) as pilot:
+        assert "no run yet" in screen_text(pilot.app)
+        panel.show(running())
+        await pilot.pause()
+        assert "no run yet" not in screen_text(pilot.app)
+        panel.show(TrainingView())
+        await pilot.pause()
+        text = screen_text(pilot.app)
+        assert "no run yet" in text
+        assert "running" not in text
+        assert "play-01" not in text
+
+
+async def test_the_panel_follows_its_size_and_its_chart_can_be_maximized():
+    panel = TrainingPanel()
+    async with Host(panel).run_test(size=(40, 26)) as pilot:
+        panel.show(running())
+        await pilot.resize_terminal(60, 20)
+        await pilot.pause()
+        lines = screen_text(pilot.app).splitlines()
+        assert any(line.startswith("│ ● running") and line.endswith("step 412 of 2,000 │") for line in lines)
+        before = panel.chart.size
+        assert pilot.app.screen.maximize(panel.chart)
+        await pilot.pause()
+        assert panel.chart.size.height > before.height
+
+
+# --- model ----------------------------------------------------------------------------------------
+
+
+def model() -> ModelView:
+    return ModelView("play-01", 380_000, 4, 4, 128, 64, 65, "cpu", "float32", 310_000_000, 4800, 1.71)
+
+
+async def test_model_panel_shows_every_figure_in_six_rows():
+    panel = ModelPanel()
+    async with Host(panel).run_test(size=(38, 12)) as pilot:
+        panel.show(model())
+        await pilot.pause()
+        text = screen_text(pilot.app)
+        assert panel.size.height == 6
+    for figure in (
+        "model", "play-01", "0.38M parameters", "layers", "heads", "width", "128", "context", "64", "vocabulary", "65",
+        "memory", "310 MB", "device", "cpu", "dtype", "float32", "steps", "4,800", "val loss", "1.71",
+    ):  # fmt: skip
+        assert figure in text
+    assert "…" not in text
+
+
+async def test_model_panel_before_there_is_one_and_with_gaps():
+    panel = ModelPanel()
+    async with Host(panel).run_test(size=(38, 12)) as pilot:
+        assert "no model yet" in screen_text(pilot.app)
+        panel.show(ModelView(name="[red]x" * 20))
+        await pilot.pause()
+        text = screen_text(pilot.app)
+        assert "[red]x[red]x" in text
+        assert "– parameters" in text
+
+
+# --- sampling -------------------------------------------------------------------------------------
+
+
+class SamplingHost(Host):
+    def __init__(self, panel: SamplingPanel) -> None:
+        super().__init__(panel)
+        self.changes: list[SamplingSettings] = []
+
+    def on_sampling_panel_changed(self, message: SamplingPanel.Changed) -> None:
+        self.changes.append(message.settings)
+
+
+def field(pilot: Pilot, name: str) -> SettingInput:
+    return pilot.app.query_one(f"#{name}", SettingInput)
+
+
+async def enter(pilot: Pilot, name: str, value: str, *then: str) -> None:
+    field(pilot, name).focus()
+    field(pilot, name).value = value
+    await pilot.press(*then)
+    await pilot.pause()
+
+
+async def test_sampling_panel_shows_its_settings_in_three_rows():
+    panel = SamplingPanel(SamplingSettings(temperature=0.7, top_k=40, top_p=0.9, max_tokens=250, seed=7))
+    async with SamplingHost(panel).run_test(size=(38, 10)) as pilot:
+        values = {input.setting.name: input.value for input in panel.query(SettingInput)}
+        assert values == {"temperature": "0.70", "top_k": "40", "top_p": "0.90", "max_tokens": "250", "seed": "7"}
+        assert panel.size.height == 3
+        text = screen_text(pilot.app)
+        for label in (
+            "sampling",
+            "temperature 0.70",
+            "top-k      40",
+            "top-p       0.90",
+            "max tokens 250",
+            "seed        7",
+        ):
+            assert label in text
+
+
+async def test_what_is_off_says_so():
+    async with SamplingHost(SamplingPanel()).run_test(size=(38, 10)) as pilot:
+        text = screen_text(pilot.app)
+        assert "top-k      off" in text
+        assert "top-p       off" in text
+        assert "seed        random" in text
+
+
+@pytest.mark.parametrize("leave", ["enter", "tab"])
+async def test_enter_and_leaving_take_a_value(leave):
+    panel = SamplingPanel()
+    app = SamplingHost(panel)
+    async with app.run_test(size=(38, 10)) as pilot:
+        await enter(pilot, "temperature", "1.25", leave)
+        assert app.changes == [SamplingSettings(temperature=1.25)]
+        assert panel.settings == app.changes[-1]
+        await enter(pilot, "max-tokens", "64", leave)
+        await enter(pilot, "seed", "7", leave)
+        assert panel.settings == SamplingSettings(temperature=1.25, max_tokens=64, seed=7)
+        await enter(pilot, "seed", "", leave)
+        assert panel.settings.seed is None
+        assert len(app.changes) == 4
+
+
+async def test_nothing_is_posted_for_half_a_value_or_the_same_one():
+    app = SamplingHost(SamplingPanel())
+    async with app.run_test(size=(38, 10)) as pilot:
+        field(pilot, "max-tokens").focus()
+        await pilot.press("9", "9")
+        await enter(pilot, "max-tokens", "400", "enter", "tab")
+        assert app.changes == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("temperature", "500", "temperature must lie between 0 and 100"),
+        ("temperature", "nan", "temperature must lie between 0 and 100"),
+        ("temperature", "", "temperature must be a number, not ''"),
+        ("top-k", "-1", "top-k must lie between 0 and 1000000"),
+        ("top-k", "2.5", "top-k must be a whole number, not '2.5'"),
+        ("top-p", "0", "top-p must be above 0 and at most 1"),
+        ("max-tokens", "0", "max tokens must lie between 1 and 1000000"),
+        ("seed", "[b]x", "seed must be a whole number, not '[b]x'"),
+    ],
+)
+async def test_a_value_that_cannot_be_is_refused_in_place(name, value, sentence):
+    panel = SamplingPanel()
+    app = SamplingHost(panel)
+    async with app.run_test(size=(38, 12)) as pilot:
+        before = field(pilot, name).value
+        await enter(pilot, name, value, "enter")
+        shown = " ".join(screen_text(pilot.app).replace("│", " ").split())
+        assert sentence in shown
+        assert field(pilot, name).value == before
+        assert panel.settings == SamplingSettings()
+        assert app.changes == []
+        await enter(pilot, name, before, "enter")
+        assert "must" not in screen_text(pilot.app)
+
+
+async def test_up_and_down_change_by_a_step_and_stop_at_the_end():
+    panel = SamplingPanel()
+    app = SamplingHost(panel)
+    async with app.run_test(size=(38, 10)) as pilot:
+        field(pilot, "temperature").focus()
+        await pilot.press("up")
+        assert panel.settings.temperature == 0.85
+        await pilot.press(*["down"] * 30)
+        assert panel.settings.temperature == 0
+        assert field(pilot, "temperature").value == "0.00"
+        field(pilot, "top-p").focus()
+        await pilot.press("up", "down")
+        assert panel.settings.top_p == 0.95
+        field(pilot, "top-k").focus()
+        await pilot.press("up", "up", "down", "down", "down")
+        assert panel.settings.top_k == 0
+        field(pilot, "max-tokens").focus()
+        await pilot.press("up")
+        assert panel.settings.max_tokens == 450
+        field(pilot, "seed").focus()
+        await pilot.press("up", "up")
+        assert panel.settings.seed == 1
+        assert app.changes[-1] == panel.settings
+        assert "must" not in screen_text(app)
+
+
+async def test_a_step_starts_from_what_is_written():
+    panel = SamplingPanel()
+    async with SamplingHost(panel).run_test(size=(38, 10)) as pilot:
+        await enter(pilot, "top-k", "40", "up")
+        assert panel.settings.top_k == 41
+
+
+async def test_settings_from_outside_are_shown_and_posted_by_nobody():
+    panel = SamplingPanel()
+    app = SamplingHost(panel)
+    async with app.run_test(size=(38, 10)) as pilot:
+        panel.settings = SamplingSettings(temperature=0.1, stop=("END",))
+        await pilot.pause()
+        assert field(pilot, "temperature").value == "0.10"
+        assert app.changes == []
+        await enter(pilot, "top-k", "5", "enter")
+        assert app.changes == [SamplingSettings(temperature=0.1, top_k=5, stop=("END",))]

@@ -9,9 +9,9 @@ import contextlib
 import hashlib
 import os
 import re
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,7 @@ class Corpus:
         Known for `tales` alone, whose grammar says how probable the text is; None for every other corpus.
         """
         made = _parse_tales(self.spec)
-        return _make_tales(*made).nats_per_character(start, end) if made else None
+        return _tales_with_information(*made, self.text).nats_per_character(start, end) if made else None
 
 
 @dataclass(frozen=True)
@@ -182,22 +182,38 @@ def _parse_tales(spec: str) -> tuple[int, int] | None:
     return size, int(match["seed"] or _TALES_DEFAULT_SEED)
 
 
-@lru_cache(maxsize=1)
-def _make_tales(n_characters: int, seed: int) -> Tales:
-    from .tales import generate  # only here: the grammar is large and most processes find the text in the cache
+def _tales_path(n_characters: int, seed: int) -> Path:
+    """The text's place in the cache; beside it, with the ending .nats, lies the information of its sentences.
 
-    return generate(n_characters, seed)
+    The grammar is part of the name, so a changed one makes its texts anew.
+    """
+    grammar = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("tales*.py")):
+        grammar.update(path.read_bytes())
+    return cache_folder() / "corpora" / f"tales-{n_characters}-{seed}-{grammar.hexdigest()[:12]}.txt"
 
 
 def _tales_text(n_characters: int, seed: int) -> str:
     """The text from the cache, or made and put there; a cache that cannot be written costs only time."""
-    grammar = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("tales*.py")):
-        grammar.update(path.read_bytes())
-    path = cache_folder() / "corpora" / f"tales-{n_characters}-{seed}-{grammar.hexdigest()[:12]}.txt"
+    path = _tales_path(n_characters, seed)
     with contextlib.suppress(OSError, UnicodeError):
         return path.read_bytes().decode()
-    text = _make_tales(n_characters, seed).text
+    from .tales import generate  # only here and below: most processes find the text in the cache
+
+    tales = generate(n_characters, seed)
     with contextlib.suppress(OSError):
-        write_atomic(path, text)
-    return text
+        write_atomic(path.with_suffix(".nats"), array("d", [*tales.sentence_ends, *tales.sentence_nats]).tobytes())
+        write_atomic(path, tales.text)
+    return tales.text
+
+
+def _tales_with_information(n_characters: int, seed: int, text: str) -> Tales:
+    """The information from the cache, or else from writing the same text again."""
+    from .tales import Tales, generate
+
+    with contextlib.suppress(OSError, ValueError):  # ValueError: the file is cut within a number
+        table = array("d", _tales_path(n_characters, seed).with_suffix(".nats").read_bytes())
+        half = len(table) // 2
+        if half and table[half - 1] == len(text):
+            return Tales(text, array("Q", map(int, table[:half])), table[half:])
+    return generate(n_characters, seed)

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from minigpt_tui.data.corpus import (
     open_corpus,
     split_position,
 )
+from minigpt_tui.data.tales import generate
 
 PROSE = "Once there was a fox. She said: “Where is my hat?”\n" * 100
 TINYSHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt"
@@ -258,7 +260,6 @@ def test_a_tales_spec_that_cannot_be_is_refused(spec: str, why: str) -> None:
 
 
 def test_tales_are_made_in_the_size_and_from_the_seed_that_the_spec_says() -> None:
-    pytest.importorskip("minigpt_tui.data.tales")
     small, same, other = (open_corpus(spec) for spec in ("tales:20KB:seed=1", "tales:20KB", "tales:20KB:seed=2"))
     assert small.text == same.text
     assert small.text != other.text
@@ -269,18 +270,36 @@ def test_tales_are_made_in_the_size_and_from_the_seed_that_the_spec_says() -> No
     assert len(open_corpus("tales:0.05MB").text) > 2 * len(small.text)
 
 
-def test_tales_know_their_entropy_also_in_a_process_that_finds_the_text_in_the_cache() -> None:
-    pytest.importorskip("minigpt_tui.data.tales")
+def test_tales_and_their_entropy_come_from_the_cache_the_second_time() -> None:
+    """A process that finds them there imports no grammar for the text, and runs none for its entropy."""
     corpus = open_corpus("tales:20KB")
     floor = corpus.entropy_floor(15_000, corpus.n_characters)
-    assert floor is not None
-    assert 0.1 < floor < 2.0
+    assert floor == generate(20_000, 1).nats_per_character(15_000, corpus.n_characters)
     script = """
 import sys
 from minigpt_tui.data.corpus import open_corpus
 corpus = open_corpus("tales:20KB")
 assert "minigpt_tui.data.tales" not in sys.modules
+import minigpt_tui.data.tales
+minigpt_tui.data.tales.generate = None
 print(corpus.fingerprint, corpus.entropy_floor(15_000, corpus.n_characters))
 """
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert process.stdout.split() == [corpus.fingerprint, str(floor)]
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"\0" * 21)])
+def test_a_lost_or_damaged_table_of_entropy_is_made_again(damage: Callable[[Path], object]) -> None:
+    corpus = open_corpus("tales:20KB")
+    floor = corpus.entropy_floor(0, 20_000)
+    (table,) = (catalog.cache_folder() / "corpora").glob("tales-20000-1-*.nats")
+    damage(table)
+    assert corpus.entropy_floor(0, 20_000) == floor
+
+
+def test_tales_need_no_cache_that_can_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    expected = open_corpus("tales:20KB")
+    monkeypatch.setenv("MINIGPT_HOME", str(write(tmp_path / "home", "a file where a folder should be")))
+    corpus = open_corpus("tales:20KB")
+    assert corpus == expected
+    assert corpus.entropy_floor(0, 20_000) == expected.entropy_floor(0, 20_000)

@@ -22,6 +22,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style as VisualStyle
 from textual.timer import Timer
+from textual.widget import Widget
 
 from ..transcript_text import Place, Role, TranscriptText
 from .transcript_painting import GUTTER, paint_badge, paint_row, paint_welcome
@@ -223,15 +224,23 @@ class Transcript(ScrollView, can_focus=True):
     # The view
 
     def _show_rows_from(self, first_changed: int) -> None:
-        count = len(self.conversation.rows)
-        self.virtual_size = Size(self.size.width, count)
+        self._set_row_count()
         if self._following and self.text_selection is None and not self.is_vertical_scrollbar_grabbed:
             self._scroll_to_row(self.max_scroll_y)
-        if first_changed == 0:
-            self.refresh()  # The welcome may have stood below the first rows.
-        elif first_changed < self.scroll_offset.y + self.size.height:
+        count = len(self.conversation.rows)
+        if first_changed < self.scroll_offset.y + self.size.height:
             self.refresh_lines(first_changed, count - first_changed)
         self._count_below()
+
+    def _set_row_count(self) -> None:
+        width, height = self.scrollable_content_region.size
+        count = len(self.conversation.rows)
+        if self.show_vertical_scrollbar and count > height:
+            # Assigned, it would lay out the screen and paint all of the view again for each row that is added.
+            self.set_reactive(Widget.virtual_size, Size(width, count))  # pyright: ignore[reportArgumentType]
+            self.vertical_scrollbar.window_virtual_size = count
+        else:
+            self.virtual_size = Size(width, count)
 
     def _scroll_to_row(self, row: int) -> None:
         self.scroll_to(y=row, animate=False, force=True)
@@ -254,6 +263,8 @@ class Transcript(ScrollView, can_focus=True):
 
     def on_resize(self, _: Resize) -> None:
         """Wrap at the new width and show the same text as before."""
+        if not self.size:
+            return
         if self._wrap_width() != self.conversation.width:
             self._lay_out_again()
         elif self._following:
@@ -262,7 +273,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def _wrap_width(self) -> int:
         # One cell is left for the blank that hangs over the edge, and for the cursor.
-        return max(NARROWEST, self.size.width - GUTTER - 1)
+        return max(NARROWEST, self.scrollable_content_region.width - GUTTER - 1)
 
     def _lay_out_again(self) -> None:
         conversation, reading, following = self.conversation, self._reading, self._following
@@ -270,7 +281,7 @@ class Transcript(ScrollView, can_focus=True):
         conversation.rewrap(self._wrap_width())
         self._seen = 0 if last_seen is None else conversation.find(last_seen) + 1
         self._strips.clear()
-        self.virtual_size = Size(self.size.width, len(conversation.rows))
+        self._set_row_count()
         self._scroll_to_row(self.max_scroll_y if following else conversation.find(reading))
         # The position itself, not the row it fell into: a series of widths must not wander away from it.
         self._reading, self._following = reading, following
@@ -286,7 +297,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Paint one line of the view."""
-        width, height = self.size
+        width, height = self.scrollable_content_region.size
         if not self.conversation.rows:
             welcome = paint_welcome(self._welcome, width, height, self._style)
             return welcome[y] if y < len(welcome) else Strip.blank(width, self._style("welcome"))

@@ -1,0 +1,136 @@
+import random
+
+import pytest
+from minigpt_tui.tui.transcript_text import Kind, Role, TranscriptText
+
+from .test_wrapping import nasty_text
+
+
+def conversation(width: int = 20) -> TranscriptText:
+    text = TranscriptText(width)
+    text.begin_turn("you")
+    text.append("ROMEO:")
+    text.begin_turn("model")
+    text.append("What, shall I know the night of thee,\nand stand?")
+    text.end_turn("12 tokens · 690/s")
+    return text
+
+
+def test_rows_of_a_conversation():
+    text = conversation()
+    assert [(row.kind.name, row.role, row.text) for row in text.rows] == [
+        ("TEXT", "you", "ROMEO:"),
+        ("GAP", "you", ""),
+        ("TEXT", "model", "What, shall I know "),
+        ("TEXT", "model", "the night of thee,"),
+        ("TEXT", "model", "and stand?"),
+        ("STATUS", "model", "12 tokens · 690/s"),
+    ]
+    assert [text.opens_turn(index) for index in range(6)] == [True, False, True, False, False, False]
+    assert text.rows == sorted(text.rows)
+
+
+def test_text_comes_back_as_it_was_given():
+    text = conversation()
+    assert text.plain_text() == "ROMEO:\n\nWhat, shall I know the night of thee,\nand stand?"
+    assert text.last_reply() == "What, shall I know the night of thee,\nand stand?"
+    text.begin_turn("note")
+    text.append("Stopped.")
+    text.end_turn()
+    assert text.last_reply() == "What, shall I know the night of thee,\nand stand?"
+    text.begin_turn("model")
+    assert text.last_reply() == ""
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "selected"),
+    [
+        ((0, 2), (0, 5), "MEO"),
+        ((1, 6), (1, 25), "shall I know the ni"),
+        ((0, 5), (1, 4), ":\n\nWhat"),
+        ((1, 30), (2, 3), "f thee,\nand"),
+        ((1, 200), (2, 200), "\nand stand?"),
+        ((1, -6), (1, 4), "What"),
+        ((1, 4), (1, 4), ""),
+    ],
+)
+@pytest.mark.parametrize("width", [5, 20, 200])
+def test_text_between_two_places_is_independent_of_the_width(start, end, selected, width):
+    text = conversation()
+    text.rewrap(width)
+    assert text.between(start, end) == selected
+
+
+def test_a_place_inside_a_glyph_means_the_whole_glyph():
+    text = TranscriptText(20)
+    text.begin_turn("model")
+    text.append("cafe\u0301 noir")
+    assert text.between((0, 0), (0, 4)) == "cafe\u0301"
+    assert text.between((0, 4), (0, 7)) == " n"
+
+
+def test_laying_out_again_equals_laying_out_at_once():
+    rng = random.Random(3)
+    turns: list[Role] = ["you", "model"] * 10
+    contents = ["\n".join(nasty_text(rng, 100) for _ in range(3)) for _ in turns]
+
+    def lay_out(width: int, pieces: bool) -> TranscriptText:
+        text = TranscriptText(width)
+        for role, content in zip(turns, contents, strict=True):
+            text.begin_turn(role)
+            for piece in content if pieces else [content]:
+                text.append(piece)
+            text.end_turn("done")
+        return text
+
+    whole, grown = lay_out(31, pieces=False), lay_out(31, pieces=True)
+    assert whole.rows == grown.rows
+    assert whole.plain_text() == "\n\n".join(contents)
+    other = lay_out(17, pieces=True)
+    other.rewrap(31)
+    assert other.rows == whole.rows
+
+
+def test_a_place_is_found_again_at_another_width():
+    text = conversation()
+    position = text.rows[3].position
+    text.rewrap(10)
+    row = text.rows[text.find(position)]
+    assert (row.kind, row.text) == (Kind.TEXT, "know the ")
+    text.rewrap(200)
+    assert text.rows[text.find(position)].text == "What, shall I know the night of thee,"
+
+
+def test_a_million_characters_cost_a_multiple_that_does_not_grow():
+    line = "The long road goes ever on and on down from the door where it began. "
+
+    def cost(characters: int) -> float:
+        text = TranscriptText(80)
+        text.begin_turn("model")
+        source = (line * (characters // len(line) + 1))[:characters]
+        for start in range(0, characters, 1000):
+            text.append(source[start : start + 1000])
+        assert text.plain_text() == source
+        return text.wrapped_characters / characters
+
+    assert cost(10_000) < 1.2
+    assert cost(1_000_000) < 1.2, "one paragraph of a megabyte"
+
+
+def test_text_needs_a_turn():
+    text = TranscriptText(20)
+    with pytest.raises(RuntimeError, match="no open turn"):
+        text.append("lost")
+    text.begin_turn("model")
+    text.end_turn()
+    with pytest.raises(RuntimeError, match="no open turn"):
+        text.append("late")
+
+
+def test_clear_forgets_everything():
+    text = conversation()
+    text.clear()
+    assert (text.rows, text.plain_text(), text.last_reply()) == ([], "", "")
+    text.begin_turn("you")
+    text.append("again")
+    assert text.plain_text() == "again"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from .cache import KVCache
 from .config import ModelConfig
 
+SLICES = 4  # MKL multiplies a single row on one thread, and a batch of slices on all: 2.2 ms -> 0.8 ms for 10M weights
 EXPLICIT_ATTENTION_LENGTH = 256  # on a CPU, up to here, bmm/softmax/bmm trains faster than the fused kernel
 
 
@@ -29,7 +30,19 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., in] -> [..., out], in the dtype of x."""
-        return F.linear(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
+        weight, bias = self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype)
+        if weight.ndim == 2:
+            return F.linear(x, weight, bias)
+        rows = x.reshape(1, -1, x.shape[-1]).expand(SLICES, -1, -1)
+        y = torch.bmm(rows, weight).transpose(0, 1).reshape(*x.shape[:-1], -1)  # [SLICES, rows, out / SLICES] before
+        return y if bias is None else y + bias
+
+    def slice_for_decoding(self) -> None:
+        """Lay the weight out as [SLICES, in, out / SLICES]: one row times it is then shared between CPU threads."""
+        n_out, n_in = self.weight.shape
+        if n_out % SLICES == 0:
+            sliced = self.weight.detach().view(SLICES, n_out // SLICES, n_in).mT.contiguous()
+            self.weight = nn.Parameter(sliced, requires_grad=False)
 
 
 class LayerNorm(nn.Module):
@@ -282,7 +295,7 @@ class GPT(nn.Module):
         return F.linear(x, head.to(x.dtype)).float()
 
     def loss(self, tokens: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
-        """Cross entropy, in nats and float32, of targets [B, T] given tokens [B, T]; reduction "mean" or "sum"."""
+        """Cross entropy in nats and float32 of targets [B, T] given tokens [B, T]; "mean", "sum", or "none" for [B * T]."""
         return F.cross_entropy(self(tokens).flatten(0, 1), targets.flatten(), reduction=reduction)
 
     def _trunk(self, tokens: Tensor, cache: KVCache | None) -> Tensor:
@@ -304,6 +317,14 @@ class GPT(nn.Module):
         if cache:
             cache.length += length
         return x if self.norm is None else self.norm(x)
+
+    def prepare_decoding(self) -> None:
+        """For a model that only generates from now on: evaluation mode, no gradients, and the layout a CPU likes."""
+        self.eval().requires_grad_(False)
+        if self.embedding.device.type == "cpu" and self.embedding.dtype == torch.float32:
+            for module in self.modules():
+                if isinstance(module, Linear):
+                    module.slice_for_decoding()
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """The matrices inside the blocks: Muon's."""

@@ -100,9 +100,10 @@ def load_checkpoint(
 ) -> LoadedCheckpoint:
     """Read a checkpoint that `save_checkpoint` wrote; the model comes back in evaluation mode.
 
-    Weights are float32 unless `weight_dtype` says otherwise: generation keeps them in the compute dtype and saves the
-    casts. Raises CheckpointError in one sentence for anything missing, truncated, foreign or contradictory; nothing
-    larger than the file itself is allocated before its shapes are known to fit.
+    Weights are float32 and can be trained further. With `weight_dtype`, usually the compute dtype, the model is only
+    for generation: the casts are saved and the weights are laid out for decoding. Raises CheckpointError in one
+    sentence for anything missing, truncated, foreign or contradictory; nothing larger than the file itself is
+    allocated before its shapes are known to fit.
     """
     description = _read_description(folder / "minigpt.json")
     config, path = description.model, folder / "model.safetensors"
@@ -130,6 +131,8 @@ def load_checkpoint(
         target.copy_(source)
     model.load_state_dict(weights, assign=True)
     model.to(device)  # the position tables
+    if weight_dtype is not None:
+        model.prepare_decoding()
     step, loss = _trained(metadata, description)
     return LoadedCheckpoint(model.eval(), config, step, loss)
 

@@ -111,11 +111,15 @@ def test_transformers_computes_the_same(case, tmp_path):
     assert text[0, 6:].tolist() == greedy(model, tokens[:1, :6], 10)
 
 
-def test_weights_can_be_kept_in_the_compute_dtype(tmp_path):
-    folder = save(random_model(BASE), tmp_path / "checkpoint")
-    model = load_checkpoint(folder, "cpu", torch.bfloat16, weight_dtype=torch.bfloat16).model
-    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
-    assert model(torch.tensor([[1, 2, 3]])).isfinite().all()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_weights_can_be_kept_in_the_compute_dtype(dtype, tmp_path):
+    model = random_model(BASE)
+    loaded = load_checkpoint(save(model, tmp_path / "checkpoint"), "cpu", dtype, weight_dtype=dtype).model
+    assert {parameter.dtype for parameter in loaded.parameters()} == {dtype}
+    tokens = torch.arange(10).view(1, 10)
+    expected = GPT(BASE, compute_dtype=dtype).eval()
+    expected.load_state_dict(model.state_dict())
+    torch.testing.assert_close(loaded(tokens), expected(tokens), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("loss", [None, math.nan, math.inf])

@@ -1,0 +1,284 @@
+"""The decoder: causal, the same with and without a cache, as big as its configuration says, and able to learn."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from minigpt_tui.models.cache import KVCache
+from minigpt_tui.models.config import ModelConfig, parameter_count
+from minigpt_tui.models.gpt import GPT, causal_attention, explicit_attention, rotary_tables, rotate
+from minigpt_tui.models.presets import PRESETS
+
+MODERN = ModelConfig(vocab_size=19, context_length=24, n_layer=2, n_head=4, d_model=32)
+CLASSIC = replace(MODERN, position="learned", norm="layer", norm_eps=1e-5, mlp="gelu", qk_norm=False)
+
+OPTIONS = {
+    "modern": MODERN,
+    "gqa": replace(MODERN, n_kv_head=2),
+    "multi-query, wide heads, tied": replace(MODERN, n_kv_head=1, head_dim=12, tied=True),
+    "relu2 without qk-norm": replace(MODERN, mlp="relu2", qk_norm=False, bias=True),
+    "swiglu with bias": replace(MODERN, bias=True, d_ff=40),
+    "classic": CLASSIC,
+    "classic, tied, bias": replace(CLASSIC, tied=True, bias=True, mlp="gelu_tanh"),
+    "post-norm": replace(CLASSIC, norm_position="post", mlp="relu", bias=True),
+    "attention only": replace(CLASSIC, mlp="none"),
+    "attention only, post-norm": replace(CLASSIC, mlp="none", norm_position="post"),
+    "sinusoidal": replace(CLASSIC, position="sinusoidal", n_kv_head=2, qk_norm=True),
+    "no positions": replace(CLASSIC, position="none", mlp="swiglu"),
+    "rope and LayerNorm": replace(MODERN, norm="layer"),
+}
+cases = pytest.mark.parametrize("config", OPTIONS.values(), ids=OPTIONS)
+
+
+def random_model(config: ModelConfig, seed: int = 1, **options) -> GPT:
+    """Every parameter away from its special starting value, so that each part matters."""
+    model, generator = GPT(config, **options), torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        parameter.data = noise * 0.3 + (1.0 if name.endswith("norm.weight") else 0.0)
+    return model.eval()
+
+
+def random_tokens(batch: int, length: int, seed: int = 2) -> torch.Tensor:
+    return torch.randint(19, (batch, length), generator=torch.Generator().manual_seed(seed))
+
+
+@cases
+def test_parameter_count_is_the_configurations(config):
+    assert sum(parameter.numel() for parameter in GPT(config, device="meta").parameters()) == parameter_count(config)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_parameter_count_of_every_preset(name):
+    config = replace(PRESETS[name].model, vocab_size=65)
+    assert sum(parameter.numel() for parameter in GPT(config, device="meta").parameters()) == parameter_count(config)
+
+
+@cases
+def test_every_parameter_is_in_exactly_one_group(config):
+    model = GPT(config)
+    groups = (
+        model.hidden_matrices() + model.embedding_parameters() + model.head_parameters() + model.vector_parameters()
+    )
+    assert sorted(map(id, groups)) == sorted(map(id, model.parameters()))
+    assert all(parameter.ndim == 2 for parameter in model.hidden_matrices())
+
+
+@cases
+def test_a_token_changes_no_logit_before_it(config):
+    model, tokens = random_model(config), random_tokens(2, 12)
+    for training in (True, False):  # attention has another path where gradients are needed
+        with torch.set_grad_enabled(training):
+            before = model(tokens)
+            for position in (0, 5, 11):
+                changed = tokens.clone()
+                changed[:, position] = (changed[:, position] + 1) % 19
+                after = model(changed)
+                assert torch.equal(after[:, :position], before[:, :position])
+                assert not torch.allclose(after[:, position], before[:, position])
+
+
+@cases
+def test_both_attention_paths_agree(config):
+    model, tokens = random_model(config), random_tokens(3, 24)
+    with torch.no_grad():
+        fused = model(tokens)
+    torch.testing.assert_close(model(tokens).detach(), fused, atol=2e-5, rtol=1e-4)
+
+
+@cases
+@pytest.mark.parametrize("prepared", [False, True])
+def test_a_cache_changes_nothing(config, prepared):
+    model, tokens = random_model(config), random_tokens(2, 24)
+    with torch.inference_mode():
+        expected = model(tokens)
+        if prepared:
+            model.prepare_decoding()
+        cache = KVCache(config, 2, 24)
+        parts = [model(tokens[:, :7], cache), model(tokens[:, 7:8], cache), model(tokens[:, 8:12], cache)]
+        parts += [model(tokens[:, i : i + 1], cache) for i in range(12, 24)]
+        assert cache.length == 24
+        torch.testing.assert_close(torch.cat(parts, 1), expected, atol=2e-5, rtol=1e-4)
+        cache.truncate(9)
+        torch.testing.assert_close(model(tokens[:, 9:11], cache), expected[:, 9:11], atol=2e-5, rtol=1e-4)
+        cache.reset()
+        torch.testing.assert_close(model(tokens[:, :3], cache), expected[:, :3], atol=2e-5, rtol=1e-4)
+
+
+def test_a_prepared_model_only_generates():
+    model = random_model(MODERN)
+    model.prepare_decoding()
+    assert not model.training
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameter_count(MODERN)
+
+
+def test_what_does_not_fit_is_refused():
+    model = GPT(MODERN)
+    with pytest.raises(ValueError, match="25 positions do not fit a context length of 24"):
+        model(random_tokens(1, 25))
+    cache = KVCache(MODERN, 1, 10)
+    with torch.inference_mode():
+        model(random_tokens(1, 9), cache)
+        with pytest.raises(ValueError, match="11 positions do not fit a cache of 10"):
+            model(random_tokens(1, 2), cache)
+    assert cache.length == 9
+    with pytest.raises(ValueError, match="cannot truncate"):
+        cache.truncate(10)
+
+
+def reference_attention(q, k, v):
+    """One query at a time, one head at a time."""
+    batch, heads, length, width = q.shape
+    y = torch.zeros_like(q)
+    for b in range(batch):
+        for h in range(heads):
+            kv = h // (heads // k.shape[1])
+            for t in range(length):
+                scores = k[b, kv, : t + 1] @ q[b, h, t] / math.sqrt(width)
+                y[b, h, t] = scores.softmax(0) @ v[b, kv, : t + 1]
+    return y
+
+
+@pytest.mark.parametrize("kv_heads", [4, 2, 1])
+def test_attention_is_what_the_formula_says(kv_heads):
+    q, k, v = torch.randn(2, 4, 9, 6), torch.randn(2, kv_heads, 9, 6), torch.randn(2, kv_heads, 9, 6)
+    expected = reference_attention(q, k, v)
+    torch.testing.assert_close(explicit_attention(q, k, v, 0.0), expected, atol=1e-5, rtol=1e-4)
+    with torch.no_grad():
+        torch.testing.assert_close(causal_attention(q, k, v), expected, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(causal_attention(q[:, :, 6:], k, v), expected[:, :, 6:], atol=1e-5, rtol=1e-4)
+
+
+def test_rotation_turns_each_pair_by_its_angle():
+    cos, sin = rotary_tables(7, 6, 100.0)
+    x = torch.randn(2, 3, 7, 6)
+    y = rotate(x, cos, sin)
+    for t in range(7):
+        for i in range(3):
+            turned = torch.view_as_complex(torch.stack((x[:, :, t, i], x[:, :, t, i + 3]), -1))
+            turned = turned * complex(math.cos(t * 100.0 ** (-i / 3)), math.sin(t * 100.0 ** (-i / 3)))
+            torch.testing.assert_close(y[:, :, t, i], turned.real, atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(y[:, :, t, i + 3], turned.imag, atol=1e-5, rtol=1e-4)
+
+
+def test_tied_weights_are_one_matrix():
+    model = random_model(replace(CLASSIC, tied=True))
+    assert model.head is None
+    assert model.head_parameters() == []
+    before = model(random_tokens(1, 4))
+    with torch.no_grad():
+        model.embedding[18] += 1.0  # a row that is not looked up still changes its logit
+    tokens = torch.tensor([[0, 1, 2, 3]])
+    assert model(tokens)[..., 18].ne(before[..., 18]).any()
+
+
+def test_loss_is_the_cross_entropy_of_the_logits():
+    model, tokens, targets = random_model(MODERN), random_tokens(3, 8), random_tokens(3, 8, seed=5)
+    chosen = model(tokens).log_softmax(-1).gather(-1, targets[..., None])
+    torch.testing.assert_close(model.loss(tokens, targets), -chosen.mean())
+    torch.testing.assert_close(model.loss(tokens, targets, reduction="sum"), -chosen.sum())
+    torch.testing.assert_close(model.loss(tokens, targets, reduction="none"), -chosen.flatten())
+
+
+@pytest.mark.parametrize("config", [MODERN, replace(MODERN, n_kv_head=2), CLASSIC], ids=["modern", "gqa", "classic"])
+def test_gradients_agree_with_finite_differences(config):
+    model = random_model(replace(config, n_layer=1)).double()
+    model.compute_dtype = torch.float64
+    tokens, targets = random_tokens(2, 6), random_tokens(2, 6, seed=5)
+    loss = lambda: F.cross_entropy(logits64(model, tokens).flatten(0, 1), targets.flatten())  # noqa: E731
+    loss().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        index = int(parameter.grad.abs().argmax())
+        flat, step = parameter.data.view(-1), 1e-5
+        flat[index] += step
+        above = loss().item()
+        flat[index] -= 2 * step
+        below = loss().item()
+        flat[index] += step
+        assert parameter.grad.view(-1)[index].item() == pytest.approx((above - below) / (2 * step), rel=2e-3), name
+
+
+def logits64(model: GPT, tokens: torch.Tensor) -> torch.Tensor:
+    """The logits before they are rounded to float32."""
+    assert model.head is not None
+    return F.linear(model._trunk(tokens, None), model.head)
+
+
+def test_bfloat16_stays_close_to_float32():
+    exact, rough = random_model(MODERN), random_model(MODERN, compute_dtype=torch.bfloat16)
+    tokens, targets = random_tokens(4, 24), random_tokens(4, 24, seed=5)
+    assert rough(tokens).dtype == torch.float32
+    losses = exact.loss(tokens, targets), rough.loss(tokens, targets)
+    assert losses[1].item() == pytest.approx(losses[0].item(), rel=0.02)
+    for loss in losses:
+        loss.backward()
+    for (name, a), b in zip(exact.named_parameters(), rough.parameters(), strict=True):
+        assert a.grad is not None
+        assert b.grad is not None
+        assert b.grad.dtype == torch.float32
+        assert F.cosine_similarity(a.grad.flatten(), b.grad.flatten(), dim=0) > 0.98, name
+
+
+@cases
+def test_one_batch_can_be_learned_by_heart(config):
+    model = GPT(config)
+    model.reset_parameters(torch.Generator().manual_seed(3))
+    tokens = random_tokens(2, 13)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.02, weight_decay=0.0)
+    if config.norm_position == "post":
+        optimizer.param_groups[0]["lr"] = 0.005
+    losses = []
+    while len(losses) < 150 and min(losses, default=1.0) >= 0.1:
+        loss = model.loss(tokens[:, :-1], tokens[:, 1:])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.1
+
+
+def test_the_seed_decides_the_weights():
+    first, second, other = GPT(MODERN), GPT(MODERN), GPT(MODERN)
+    for model, seed in ((first, 5), (second, 5), (other, 6)):
+        model.reset_parameters(torch.Generator().manual_seed(seed))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert not torch.equal(first.embedding, other.embedding)
+
+
+@pytest.mark.parametrize("config", [MODERN, CLASSIC], ids=["modern", "classic"])
+def test_a_new_model_knows_nothing(config):
+    loss = GPT(config).loss(random_tokens(8, 24), random_tokens(8, 24, seed=9))
+    assert loss.item() == pytest.approx(math.log(19), abs=0.05)
+
+
+def test_dropout_acts_only_in_training():
+    config = replace(MODERN, attention_dropout=0.5, residual_dropout=0.5, embedding_dropout=0.5)
+    model, tokens = random_model(config), random_tokens(2, 8)
+    assert torch.equal(model(tokens), model(tokens))
+    model.train()
+    assert not torch.equal(model(tokens), model(tokens))
+    for name in ("attention_dropout", "residual_dropout", "embedding_dropout"):
+        alone = random_model(replace(MODERN, **{name: 0.5})).train()
+        assert not torch.equal(alone(tokens), alone(tokens)), name
+
+
+@pytest.mark.parametrize("position", ["learned", "rope", "sinusoidal"])
+def test_positions_matter(position):
+    model = random_model(replace(CLASSIC, position=position))
+    forwards, backwards = model(torch.tensor([[1, 2, 3]])), model(torch.tensor([[2, 1, 3]]))
+    assert not torch.allclose(forwards[:, -1], backwards[:, -1])
+
+
+def test_without_positions_earlier_tokens_are_a_bag():
+    model = random_model(replace(CLASSIC, position="none", n_layer=1))
+    forwards, backwards = model(torch.tensor([[1, 2, 3]])), model(torch.tensor([[2, 1, 3]]))
+    torch.testing.assert_close(forwards[:, -1], backwards[:, -1])
+
+
+def test_cache_memory_is_what_its_tensors_take():
+    assert KVCache(replace(MODERN, n_kv_head=2), 3, 10).memory == 2 * 2 * 3 * 2 * 10 * 8 * 4
+    assert KVCache(MODERN, 1, 24, dtype=torch.bfloat16).memory == 2 * 2 * 4 * 24 * 8 * 2

@@ -70,9 +70,9 @@ class TranscriptText:
         self._add(paragraph, Kind.TEXT, role, "")
 
     def append(self, text: str) -> None:
-        """Add text to the open turn. Raises RuntimeError where no turn is open."""
+        """Add text to the open turn; what comes after its end, as from a reply just stopped, is dropped."""
         if self.open_role is None:
-            raise RuntimeError("There is no open turn to append to; call begin_turn() first.")
+            return
         last = self.rows.pop()
         first, *others = text.split("\n")
         self._add(last.paragraph, Kind.TEXT, last.role, last.text + first, last.offset)

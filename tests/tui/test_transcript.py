@@ -330,6 +330,21 @@ async def test_text_queued_before_there_is_a_screen_is_shown():
         assert shown(app.transcript)[0] == "gpt   early▌"
 
 
+async def test_text_that_streams_into_a_hidden_pane_is_there_when_it_is_shown():
+    app = TranscriptHost()
+    async with app.run_test(size=(40, 12)) as pilot:
+        transcript = app.transcript
+        await fill(pilot, transcript)
+        transcript.display = False
+        await pilot.pause()
+        transcript.append("\nhidden" * 20)
+        await settle(pilot, transcript)
+        transcript.display = True
+        await wait_until(pilot, lambda: transcript.size.height == 12)
+        assert shown(transcript)[-1] == "      hidden▌"
+        assert app.below == []
+
+
 async def test_clear_begins_anew():
     app = TranscriptHost()
     async with app.run_test(size=(40, 12)) as pilot:

@@ -117,14 +117,12 @@ def test_a_million_characters_cost_a_multiple_that_does_not_grow():
     assert cost(1_000_000) < 1.2, "one paragraph of a megabyte"
 
 
-def test_text_needs_a_turn():
-    text = TranscriptText(20)
-    with pytest.raises(RuntimeError, match="no open turn"):
-        text.append("lost")
-    text.begin_turn("model")
-    text.end_turn()
-    with pytest.raises(RuntimeError, match="no open turn"):
-        text.append("late")
+def test_text_after_the_end_of_its_turn_is_dropped():
+    text = conversation()
+    rows = list(text.rows)
+    text.append("late")
+    text.end_turn("again")
+    assert text.rows == rows
 
 
 def test_clear_forgets_everything():

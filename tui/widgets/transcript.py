@@ -131,7 +131,7 @@ class Transcript(ScrollView, can_focus=True):
         self.append(text)
 
     def append(self, text: str) -> None:
-        """Add text to the open turn."""
+        """Add text to the open turn; what comes after its end, as from a reply just stopped, is dropped."""
         text = _without_surrogates(text)
         for start in range(0, len(text), SLICE):
             self._enqueue(text[start : start + SLICE])
@@ -233,14 +233,14 @@ class Transcript(ScrollView, can_focus=True):
         self._count_below()
 
     def _set_row_count(self) -> None:
-        width, height = self.scrollable_content_region.size
         count = len(self.conversation.rows)
-        if self.show_vertical_scrollbar and count > height:
+        size = Size(GUTTER + self.conversation.width, count)
+        if self.show_vertical_scrollbar and count > self.container_size.height:
             # Assigned, it would lay out the screen and paint all of the view again for each row that is added.
-            self.set_reactive(Widget.virtual_size, Size(width, count))  # pyright: ignore[reportArgumentType]
+            self.set_reactive(Widget.virtual_size, size)  # pyright: ignore[reportArgumentType]
             self.vertical_scrollbar.window_virtual_size = count
         else:
-            self.virtual_size = Size(width, count)
+            self.virtual_size = size
 
     def _scroll_to_row(self, row: int) -> None:
         self.scroll_to(y=row, animate=False, force=True)
@@ -254,7 +254,8 @@ class Transcript(ScrollView, can_focus=True):
         self._count_below()
 
     def _count_below(self) -> None:
-        bottom, count = self.scroll_offset.y + self.size.height, len(self.conversation.rows)
+        # The size of the container is also that of a pane that is hidden at the moment.
+        bottom, count = self.scroll_offset.y + self.container_size.height, len(self.conversation.rows)
         self._seen = min(count, max(self._seen, bottom))
         if (below := count - self._seen) != self._below:
             self._below = below

@@ -279,7 +279,7 @@ class Pong:
 
 GenerationMessage = Hello | Ready | Loaded | Tokens | Ended | Failed | Pong
 GENERATION_MESSAGES: Vocabulary[GenerationMessage] = Vocabulary(
-    "message", hello=Hello, ready=Ready, loaded=Loaded, tokens=Tokens, ended=Ended, failed=Failed, pong=Pong
+    "answer", hello=Hello, ready=Ready, loaded=Loaded, tokens=Tokens, ended=Ended, failed=Failed, pong=Pong
 )
 
 

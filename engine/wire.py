@@ -6,6 +6,7 @@ with a SchemaError by whoever reads it, because neither side trusts the other's 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +22,9 @@ class Vocabulary(Generic[M]):
         self._key = key
         self._kinds = kinds
         self._tags = {kind: tag for tag, kind in kinds.items()}
+        for kind in kinds.values():
+            if any(field.name == key for field in dataclasses.fields(kind)):  # type: ignore[arg-type]
+                raise TypeError(f"a field of {kind.__name__} has the name of the tag, '{key}'")
 
     def encode(self, message: M) -> str:
         """One line, newline included."""

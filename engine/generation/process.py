@@ -1,0 +1,145 @@
+"""The generate process: requests on standard input, messages on standard output, one JSON object a line.
+
+    python -m minigpt_tui.engine.generation.process
+
+It says Hello before it imports torch and Ready after, and ends when its standard input closes. A thread reads, so that
+Ping is answered and Cancel noticed while the main thread generates.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ...models.typed_json import SchemaError
+from ..events import (
+    GENERATION_MESSAGES,
+    REQUESTS,
+    Cancel,
+    Failed,
+    Generate,
+    GenerationMessage,
+    Hello,
+    Load,
+    Ping,
+    Pong,
+    Ready,
+)
+
+
+class Outbox:
+    """Writes whole lines to the pipe, from either thread."""
+
+    def __init__(self) -> None:
+        # From here on file descriptor 1 is the log: a print in any library cannot end up between the messages.
+        self._pipe = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+        self._turn = threading.Lock()
+
+    def send(self, message: GenerationMessage) -> None:
+        """Write one line at once; where nobody reads any more, the process ends."""
+        line = GENERATION_MESSAGES.encode(message).encode("ascii")
+        with self._turn:
+            try:
+                self._pipe.write(line)
+                self._pipe.flush()
+            except OSError:
+                os._exit(0)
+
+    def exit(self) -> None:
+        """End the process now, whatever the other thread does, but not in the middle of a line."""
+        self._turn.acquire(timeout=1)
+        os._exit(0)
+
+
+@dataclass
+class Job:
+    """A request that waits or is being answered."""
+
+    request: Load | Generate
+    cancelled: bool = False
+
+
+class Inbox:
+    """Reads requests in a thread: Ping and Cancel take effect at once, the rest waits in order in `jobs`."""
+
+    def __init__(self, pipe: BinaryIO, outbox: Outbox) -> None:
+        self.jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._open: dict[int, Job] = {}
+        self._pipe, self._outbox = pipe, outbox
+
+    def start(self) -> None:
+        """Begin to read."""
+        threading.Thread(target=self._read, name="requests", daemon=True).start()
+
+    def done(self, job: Job) -> None:
+        """Forget a job that was answered; a Cancel for it that comes later means nothing."""
+        if self._open.get(job.request.id) is job:
+            del self._open[job.request.id]
+
+    def _read(self) -> None:
+        try:
+            for line in self._pipe:
+                if line.strip():
+                    self._take(line)
+        except Exception:
+            traceback.print_exc()
+        self._outbox.exit()  # standard input closed: the app is gone
+
+    def _take(self, line: bytes) -> None:
+        try:
+            request = REQUESTS.decode(line)
+        except SchemaError as error:
+            print(f"not a request: {error}", file=sys.stderr, flush=True)
+            if (number := _id_of(line)) is not None:
+                self._outbox.send(Failed(number, "internal", f"the request was not understood: {error}"))
+            return
+        if isinstance(request, Ping):
+            self._outbox.send(Pong(request.id))
+        elif isinstance(request, Cancel):
+            if job := self._open.get(request.id):
+                job.cancelled = True
+        else:
+            job = self._open[request.id] = Job(request)
+            self.jobs.put(job)
+
+
+def _id_of(line: bytes) -> int | None:
+    """Whom a refused request would have been answered to."""
+    try:
+        number = json.loads(line)["id"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return number if type(number) is int else None
+
+
+def main() -> None:
+    """Answer requests until standard input closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the terminal is for the app, which then ends this process
+    outbox = Outbox()
+    outbox.send(Hello(os.getpid()))
+    inbox = Inbox(sys.stdin.buffer, outbox)
+    inbox.start()
+
+    import torch
+
+    from ...models.devices import available_devices
+    from .responder import Responder
+
+    responder = Responder(outbox.send)
+    outbox.send(Ready(torch.__version__, available_devices()[0]))
+    while True:
+        job = inbox.jobs.get()
+        responder.answer(job.request, lambda job=job: job.cancelled)
+        inbox.done(job)
+
+
+if __name__ == "__main__":
+    main()

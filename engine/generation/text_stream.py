@@ -1,0 +1,48 @@
+"""From tokens to text that may be shown: whole characters only, and never a part of a stop string."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+
+
+class TextStream:
+    """Takes the bytes of one token after another and hands out what is certain to belong to the reply.
+
+    A character whose bytes span tokens waits for its last byte; bytes that are no UTF-8 become U+FFFD. Text that may
+    be the beginning of a stop string waits until it is known not to be one.
+    """
+
+    def __init__(self, stop: Sequence[str] = ()) -> None:
+        self.stopped = False
+        self._stop = tuple(stop)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._waiting = ""
+
+    def feed(self, token: bytes) -> str:
+        """The text that the bytes of `token` set free, often empty; sets `stopped` where a stop string is complete."""
+        self._waiting += self._decoder.decode(token)
+        if not self._stop:
+            return self._release(len(self._waiting))
+        # the stop string that is complete first ends the text: so it does not matter how characters fall into tokens
+        found = [(at + len(stop), at) for stop in self._stop if (at := self._waiting.find(stop)) >= 0]
+        if found:
+            self.stopped = True
+            text = self._waiting[: min(found)[1]]
+            self._waiting = ""
+            return text
+        return self._release(len(self._waiting) - max(map(self._begun, self._stop)))
+
+    def finish(self) -> str:
+        """What still waits. The bytes of a character that was never completed are dropped."""
+        self._decoder.reset()
+        return self._release(len(self._waiting))
+
+    def _release(self, count: int) -> str:
+        text, self._waiting = self._waiting[:count], self._waiting[count:]
+        return text
+
+    def _begun(self, stop: str) -> int:
+        """How many characters at the end of the waiting text may be the beginning of `stop`."""
+        longest = min(len(stop) - 1, len(self._waiting))
+        return next((n for n in range(longest, 0, -1) if self._waiting.endswith(stop[:n])), 0)

@@ -1,0 +1,69 @@
+"""Models whose text is known beforehand, and checkpoints of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from minigpt_tui.data.tokenizers import Tokenizer, build_tokenizer
+from minigpt_tui.models.config import ModelConfig
+from minigpt_tui.models.gpt import GPT
+from minigpt_tui.models.huggingface import save_checkpoint
+
+MakeModel = Callable[..., tuple[GPT, Tokenizer]]
+MakeCheckpoint = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def chain() -> MakeModel:
+    """A model that continues each character by the next one of a cycle, surely or (loose) only by preference.
+
+    The blocks of a fresh modern model change nothing, so the embedding and the head alone decide.
+    """
+
+    def make(cycle: str, context_length: int = 16, loose: bool = False) -> tuple[GPT, Tokenizer]:
+        tokenizer = build_tokenizer("char", cycle)
+        size = tokenizer.vocab_size
+        model = GPT(ModelConfig(size, context_length, n_layer=1, n_head=1, d_model=16 * -(-size // 16), qk_norm=False))
+        ids = tokenizer.encode(cycle)
+        with torch.no_grad():
+            model.embedding.copy_(torch.eye(*model.embedding.shape))
+            assert model.head is not None
+            model.head.zero_()
+            for current, following in zip(ids, [*ids[1:], ids[0]], strict=True):
+                model.head[following, current] = 0.5 if loose else 50
+        return model, tokenizer
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def random_model() -> MakeModel:
+    """A model in which every earlier token matters, with large random weights in all layers."""
+
+    def make(alphabet: str = "abcdefgh\n", **options: object) -> tuple[GPT, Tokenizer]:
+        tokenizer = build_tokenizer("char", alphabet)
+        fields: dict[str, object] = {"context_length": 16, "n_layer": 2, "n_head": 2, "d_model": 16} | options
+        model = GPT(ModelConfig(tokenizer.vocab_size, **fields))  # type: ignore[arg-type]
+        generator = torch.Generator().manual_seed(5)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.ndim == 2:
+                    parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.5)
+        return model.eval(), tokenizer
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def save() -> MakeCheckpoint:
+    """Write a checkpoint folder."""
+
+    def make(folder: Path, made: tuple[GPT, Tokenizer], step: int = 1) -> Path:
+        folder.mkdir(parents=True)
+        save_checkpoint(made[0], folder, tokenizer=made[1], step=step, validation_loss=1.5)
+        return folder
+
+    return make

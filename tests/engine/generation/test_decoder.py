@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from unittest.mock import patch
+
+import pytest
+import torch
+from minigpt_tui.engine.events import SamplingSettings
+from minigpt_tui.engine.generation.decoder import DecodeError, Decoder
+from minigpt_tui.engine.generation.sampling import Sampler
+from minigpt_tui.engine.generation.speed import settle_speed
+from minigpt_tui.models.gpt import GPT
+
+GREEDY = SamplingSettings(temperature=0)
+POSITIONS = ("learned", "sinusoidal", "rope", "none")
+
+
+def take(decoder: Decoder, ids: Sequence[int], n: int, settings: SamplingSettings = GREEDY) -> list[int]:
+    return list(islice(decoder.tokens(ids, Sampler(settings, decoder.device)), n))
+
+
+def without_cache(model: GPT, ids: Sequence[int], n: int) -> list[int]:
+    """Greedy tokens with the window that the decoder promises: all so far, but half of it past the context."""
+    window, out, context = list(ids), [], model.config.context_length
+    with torch.no_grad():
+        for _ in range(n):
+            if len(window) > context:
+                window = window[-max(1, context // 2) :]
+            out.append(int(model(torch.tensor([window]))[0, -1].argmax()))
+            window.append(out[-1])
+    return out
+
+
+def read_lengths(decoder: Decoder, ids: Sequence[int], n: int) -> list[int]:
+    """How many tokens each pass of the model reads."""
+    lengths: list[int] = []
+    forward = decoder.model.forward
+
+    def counted(tokens: torch.Tensor, *rest: object) -> torch.Tensor:
+        lengths.append(tokens.shape[1])
+        return forward(tokens, *rest)  # type: ignore[arg-type]
+
+    with patch.object(decoder.model, "forward", counted):
+        take(decoder, ids, n)
+    return lengths
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_equals_the_model_without_a_cache_also_past_the_context(random_model, position: str) -> None:
+    model, tokenizer = random_model(position=position)
+    assert take(Decoder(model, tokenizer), [1, 2, 3], 60) == without_cache(model, [1, 2, 3], 60)
+
+
+def test_a_context_of_one_token_works(random_model) -> None:
+    model, tokenizer = random_model(context_length=1)
+    assert take(Decoder(model, tokenizer), [1], 10) == without_cache(model, [1], 10)
+
+
+def test_past_the_context_the_last_half_is_read_again(random_model) -> None:
+    decoder = Decoder(*random_model(context_length=8))
+    assert read_lengths(decoder, [1, 2, 3], 12) == [3, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 4]
+
+
+def test_what_the_cache_holds_is_not_computed_again(random_model) -> None:
+    model, tokenizer = random_model()
+    decoder = Decoder(model, tokenizer)
+    reply = take(decoder, [1, 2, 3], 5)
+    assert read_lengths(decoder, [1, 2, 3, *reply, 4, 5], 2) == [3, 1]  # the last token of the reply was never read
+    assert read_lengths(decoder, [1, 2, 3], 1) == [1]
+    assert read_lengths(decoder, [1, 2, 7, 8], 1) == [2]
+    assert take(decoder, [1, 2, 3, *reply, 4, 5], 8) == without_cache(model, [1, 2, 3, *reply, 4, 5], 8)
+
+
+def test_in_bfloat16_the_prompt_is_read_anew_so_that_the_seed_decides_alone(random_model) -> None:
+    model, tokenizer = random_model()
+    model.compute_dtype = torch.bfloat16
+    decoder = Decoder(model, tokenizer)
+    assert read_lengths(decoder, [1, 2, 3], 2) == read_lengths(decoder, [1, 2, 3], 2) == [3, 1]
+
+
+def test_new_weights_answer_as_if_they_had_been_loaded_first(random_model, chain) -> None:
+    model, tokenizer = random_model("abcd")
+    other = random_model("abcd")[0]
+    with torch.no_grad():
+        for matrix in other.hidden_matrices():
+            matrix.neg_()
+    decoder = Decoder(model, tokenizer)
+    take(decoder, [1, 2, 3], 5)
+    decoder.take(other, tokenizer)
+    assert decoder.model is model
+    assert take(decoder, [1, 2, 3], 12) == without_cache(other, [1, 2, 3], 12)
+
+
+def test_ids_beyond_the_tokenizer_are_never_drawn(random_model) -> None:
+    model, _ = random_model("abcdefgh")
+    _, smaller = random_model("abc")
+    decoder = Decoder(model, smaller)
+    assert max(take(decoder, [0], 200, SamplingSettings(temperature=100, seed=1))) == 2
+
+
+def test_a_diverged_model_is_refused_in_one_sentence(random_model) -> None:
+    model, tokenizer = random_model()
+    with torch.no_grad():
+        model.embedding.fill_(torch.nan)
+    with pytest.raises(DecodeError, match="NaN instead of probabilities"):
+        take(Decoder(model, tokenizer), [1], 1)
+
+
+def test_the_trial_for_speed_changes_no_token(random_model) -> None:
+    model, tokenizer = random_model()
+    threads = torch.get_num_threads()
+    try:
+        decoder = Decoder(model, tokenizer)
+        assert settle_speed(decoder, requested_threads=1) == 1
+        assert take(decoder, [1, 2, 3], 40) == without_cache(model, [1, 2, 3], 40)
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import torch
+from minigpt_tui.data.tokenizers import build_tokenizer
+from minigpt_tui.engine.events import SamplingSettings
+from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.reply import Reply
+from minigpt_tui.models.config import ModelConfig
+from minigpt_tui.models.gpt import GPT
+
+
+def settings(**options: object) -> SamplingSettings:
+    return SamplingSettings(**{"temperature": 0, "max_tokens": 6} | options)  # type: ignore[arg-type]
+
+
+def test_continues_the_prompt_up_to_max_tokens(chain) -> None:
+    reply = Reply(Decoder(*chain("abcdefgh")), "ab", settings())
+    assert "".join(reply) == "cdefgh"
+    assert (reply.reason, reply.tokens, reply.prompt_tokens, reply.notices) == ("length", 6, 2, ())
+
+
+def test_stops_before_a_stop_string(chain) -> None:
+    pieces = list(reply := Reply(Decoder(*chain("abcdefgh")), "ab", settings(stop=("x", "fg"))))
+    assert pieces == ["c", "d", "e", "", ""]
+    assert (reply.reason, reply.tokens) == ("stop", 5)
+
+
+def test_cancelling_keeps_the_text_also_what_waited_for_a_stop_string(chain) -> None:
+    reply = Reply(Decoder(*chain("abcdefgh")), "ab", settings(stop=("dex",)))
+    pieces = iter(reply)
+    assert [next(pieces) for _ in range(3)] == ["c", "", ""]
+    reply.cancel()
+    assert list(pieces) == ["de"]
+    assert (reply.reason, reply.tokens) == ("cancelled", 3)
+
+
+def test_unknown_characters_are_left_out_and_named(chain) -> None:
+    reply = Reply(Decoder(*chain("abcdefgh")), "é€abé", settings())
+    assert "".join(reply) == "cdefgh"
+    assert reply.prompt_tokens == 2
+    assert reply.notices == ("the model has never seen 'é', '€'; left out of the prompt",)
+
+
+def test_a_notice_does_not_name_a_whole_alphabet(chain) -> None:
+    reply = Reply(Decoder(*chain("abc")), "a" + "".join(map(chr, range(0x4E00, 0x4E20))), settings())
+    assert reply.notices[0].endswith("'万' and 24 more; left out of the prompt")
+
+
+def test_a_long_prompt_keeps_its_last_part(chain) -> None:
+    reply = Reply(Decoder(*chain("abcdefgh", context_length=4)), "abcdefghab", settings(max_tokens=1))
+    assert "".join(reply) == "c"
+    assert reply.prompt_tokens == 4
+    assert reply.notices == ("the prompt has 10 tokens; the model reads its last 4",)
+
+
+def test_passing_the_context_is_a_notice_from_the_first_token_that_was_drawn_past_it(chain) -> None:
+    decoder = Decoder(*chain("abcdefgh", context_length=4))
+    notices = []
+    for n in (3, 4):
+        reply = Reply(decoder, "ab", settings(max_tokens=n))
+        assert "".join(reply) == "cdef"[:n]
+        notices.append(reply.notices)
+    assert notices == [(), ("the text passed the context of 4 tokens; the model re-read its last 2",)]
+
+
+def test_an_empty_prompt_starts_from_a_new_line(chain) -> None:
+    reply = Reply(Decoder(*chain("\nabc")), "", settings(max_tokens=3))
+    assert "".join(reply) == "abc"
+    assert (reply.prompt_tokens, reply.notices) == (0, ())
+
+
+def test_without_a_new_line_an_empty_prompt_starts_anywhere_but_the_seed_decides(chain) -> None:
+    decoder = Decoder(*chain("abcdefgh"))
+    texts = {seed: "".join(Reply(decoder, "", settings(seed=seed))) for seed in range(30)}
+    assert len(set(texts.values())) > 4
+    assert all("".join(Reply(decoder, "", settings(seed=seed))) == text for seed, text in texts.items())
+
+
+def test_the_same_seed_writes_the_same_text(chain) -> None:
+    decoder, loose = Decoder(*chain("abcdefgh", loose=True)), settings(temperature=1.0, max_tokens=60, seed=7)
+    texts = ["".join(Reply(decoder, "ab", loose)) for _ in range(3)]
+    assert texts == texts[:1] * 3
+    reply = Reply(decoder, "ab", settings(temperature=1.0, max_tokens=60))
+    text = "".join(reply)
+    assert text != texts[0]
+    assert "".join(Reply(decoder, "ab", settings(temperature=1.0, max_tokens=60, seed=reply.seed))) == text
+
+
+def test_a_byte_model_never_shows_half_a_character() -> None:
+    """A byte chain that spells 🙂 again and again; the last one is cut by max_tokens."""
+    tokenizer, smile = build_tokenizer("byte", ""), "🙂".encode()
+    model = GPT(ModelConfig(256, 32, n_layer=1, n_head=1, d_model=256, qk_norm=False))
+    assert model.head is not None
+    with torch.no_grad():
+        model.embedding.copy_(torch.eye(256))
+        model.head.zero_()
+        for current, following in zip(smile, smile[1:] + smile[:1], strict=True):
+            model.head[following, current] = 50
+    reply = Reply(Decoder(model, tokenizer), "🙂", settings(max_tokens=10))
+    assert list(reply) == ["", "", "", "🙂", "", "", "", "🙂", "", "", ""]
+    assert reply.prompt_tokens == 4

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from minigpt_tui.engine.events import SamplingSettings
+from minigpt_tui.engine.generation.sampling import Sampler, filtered
+
+CPU = torch.device("cpu")
+
+
+def logits(seed: int, size: int = 65) -> torch.Tensor:
+    return torch.randn(size, generator=torch.Generator().manual_seed(seed)) * 3
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 1.7])
+@pytest.mark.parametrize("top_k", [0, 1, 5, 64, 65, 1000])
+@pytest.mark.parametrize("top_p", [1e-6, 0.3, 0.9, 0.999, 1.0])
+def test_keeps_the_set_that_transformers_keeps(temperature: float, top_k: int, top_p: float) -> None:
+    process = pytest.importorskip("transformers.generation.logits_process")
+    chain = [process.TemperatureLogitsWarper(temperature)]
+    chain += [process.TopKLogitsWarper(top_k)] if top_k else []
+    chain += [process.TopPLogitsWarper(top_p)] if top_p < 1 else []
+    for seed in range(20):
+        theirs = logits(seed)[None]
+        for warper in chain:
+            theirs = warper(torch.zeros(1, 1, dtype=torch.long), theirs)
+        ours = filtered(logits(seed), SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p))
+        assert torch.equal(ours, theirs[0])
+
+
+def test_the_token_that_crosses_top_p_is_kept() -> None:
+    ours = filtered(torch.tensor([0.5, 0.3, 0.15, 0.05]).log(), SamplingSettings(temperature=1, top_p=0.6))
+    assert ours.isfinite().tolist() == [True, True, False, False]
+
+
+def test_equal_logits_at_the_edge_of_top_k_all_stay() -> None:
+    ours = filtered(torch.tensor([2.0, 1.0, 1.0, 0.0]), SamplingSettings(temperature=1, top_k=2))
+    assert ours.isfinite().tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SamplingSettings(temperature=1.0, seed=3),
+        SamplingSettings(temperature=0.5, top_k=4, seed=4),
+        SamplingSettings(temperature=1.5, top_k=6, top_p=0.8, seed=5),
+    ],
+)
+def test_draws_follow_the_filtered_distribution(settings: SamplingSettings) -> None:
+    expected = filtered(logits(1, 8), settings).softmax(-1)
+    sampler, n = Sampler(settings, CPU), 6000
+    drawn = torch.bincount(torch.stack([sampler.draw(logits(1, 8)) for _ in range(n)]), minlength=8)
+    kept = expected > 0
+    assert drawn[~kept].sum() == 0
+    chi_square = ((drawn - n * expected)[kept] ** 2 / (n * expected)[kept]).sum().item()
+    assert chi_square < 26  # 7 degrees of freedom at most: less than once in 2,000 seeds, and the seed is fixed
+
+
+def test_greedy_takes_the_likeliest_and_a_tiny_temperature_does_too() -> None:
+    for temperature in (0.0, 1e-40, 1e-4):
+        sampler = Sampler(SamplingSettings(temperature=temperature, seed=0), CPU)
+        assert all(sampler.draw(logits(seed)) == logits(seed).argmax() for seed in range(50))
+
+
+def test_top_k_of_one_is_greedy() -> None:
+    sampler = Sampler(SamplingSettings(temperature=5.0, top_k=1, seed=0), CPU)
+    assert all(sampler.draw(logits(seed)) == logits(seed).argmax() for seed in range(50))
+
+
+def test_the_seed_decides_and_is_told_where_none_was_given() -> None:
+    def draws(seed: int | None) -> tuple[list[int], int]:
+        sampler = Sampler(SamplingSettings(temperature=2.0, seed=seed), CPU)
+        return [int(sampler.draw(logits(i))) for i in range(40)], sampler.seed
+
+    first, seed = draws(None)
+    assert draws(seed) == (first, seed)
+    assert draws(None)[0] != first
+    assert draws(2**63 - 1)[1] == 2**63 - 1
+
+
+def test_draws_leave_the_global_random_state_alone() -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    Sampler(SamplingSettings(seed=1), CPU).draw(logits(0))
+    assert torch.equal(torch.get_rng_state(), before)

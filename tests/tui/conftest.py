@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import pytest
+from minigpt_tui.tui import bridge, generator
+
+from .scripted_engine import ScriptedEngine
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All folders of the product below a folder of this test, and no NO_COLOR from outside."""
+    monkeypatch.setenv("MINIGPT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> type[ScriptedEngine]:
+    """The app without its two kinds of processes: replies are scripted, trainings are only noted down."""
+
+    class Engine(ScriptedEngine):
+        processes = []
+
+    monkeypatch.setattr(generator, "GenerateProcess", Engine)
+    monkeypatch.setattr(bridge, "start_training", lambda run, **options: 1)
+    return Engine

@@ -1,0 +1,77 @@
+"""Run folders as a train process would write them, and a way to write on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from minigpt_tui.engine.events import (
+    ENDED,
+    TRAINING_EVENTS,
+    CheckpointSaved,
+    Evaluation,
+    RunState,
+    Started,
+    StateChanged,
+    Step,
+    TrainingEvent,
+)
+from minigpt_tui.engine.runs import CorpusRecord, Run, RunManifest, RunStatus, create_run
+from minigpt_tui.models.presets import preset
+
+CREATED = 1_750_000_000.0
+TOTAL = 400
+
+
+def make_run(name: str, state: RunState = "finished", *, steps: int = 200, checkpoint: bool = True) -> Run:
+    """A run that has done `steps` of 400 and is in `state`; nobody holds its lock."""
+    recipe = preset("nanogpt-char-cpu")
+    corpus = CorpusRecord("tales", "tales", "0" * 64, 1_000_000, 1_000_000)
+    model = replace(recipe.model, vocab_size=62)
+    run = create_run(RunManifest(name, CREATED, recipe.name, corpus, "char", model, recipe.training))
+    append(run, Started(0, TOTAL, 800_000, 62, 900_000, 100_000, "cpu", "CPU", "float32", 1, "no GPU", CREATED, 1.1))
+    append(run, *(progress(step) for step in range(10, steps + 1, 10)))
+    if steps >= 100:
+        append(run, evaluation(100, 2.0))
+    if state in ENDED:
+        append(run, StateChanged(state, steps, CREATED, "the disk is full" if state == "failed" else ""))
+    set_status(run, state, steps)
+    if checkpoint:
+        save_checkpoint(run)
+    return run
+
+
+def append(run: Run, *events: TrainingEvent) -> None:
+    """Write events at the end of metrics.jsonl."""
+    with run.metrics_path.open("a") as file:
+        file.writelines(TRAINING_EVENTS.encode(event) for event in events)
+
+
+def progress(step: int) -> Step:
+    """Step `step` of a curve that falls from 4 to 1.5."""
+    loss = 1.5 + 2.5 * math.exp(-step / 60)
+    return Step(step, TOTAL, step * 768, step / 20, (TOTAL - step) / 20, loss, 1e-3, 0.5, 15_000.0, 310_000_000)
+
+
+def evaluation(step: int, loss: float) -> Evaluation:
+    """A validation loss."""
+    return Evaluation(step, step / 20, loss, math.exp(loss), loss / math.log(2), "full", True)
+
+
+def set_status(run: Run, state: RunState, steps: int) -> None:
+    """Replace status.json."""
+    run.write_status(RunStatus(state, 1, "host", steps, TOTAL, CREATED, 1.6, 2.0, 2.0))
+
+
+def save_checkpoint(run: Run) -> Path:
+    """What makes a checkpoint visible; it cannot be loaded."""
+    folder = run.checkpoints / "last"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "minigpt.json").write_text("{}")
+    return folder
+
+
+def saved(step: int) -> CheckpointSaved:
+    """The event that goes with it."""
+    return CheckpointSaved(step, "last", 2.0)

@@ -1,0 +1,66 @@
+"""A generate process that is none: it answers in the event loop, with what the test tells it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from minigpt_tui.engine.events import (
+    Cancel,
+    Ended,
+    Generate,
+    GenerationMessage,
+    Load,
+    Loaded,
+    Request,
+    Tokens,
+)
+
+
+class ScriptedEngine:
+    """Stands in for engine.client.GenerateProcess; `processes` lists those that were started."""
+
+    processes: list[ScriptedEngine]
+    holds_replies = False  # True: replies are ended by the test, or by Cancel
+
+    def __init__(
+        self, on_message: Callable[[GenerationMessage], None], on_exit: Callable[[int, str], None] = lambda *_: None
+    ) -> None:
+        self.say, self.die = on_message, on_exit
+        self.requests: list[Request] = []
+        self.closed = False
+
+    async def start(self) -> None:
+        """Be there."""
+        self.processes.append(self)
+
+    async def close(self) -> None:
+        """Be gone."""
+        self.closed = True
+
+    def send(self, request: Request) -> bool:
+        """Answer at the next turn of the loop."""
+        self.requests.append(request)
+        asyncio.get_running_loop().call_soon(self.answer, request)
+        return True
+
+    def answer(self, request: Request) -> None:
+        """A model of 0.80M; replies echo the prompt."""
+        if isinstance(request, Load):
+            self.say(Loaded(request.id, request.path, 200, 800_000, 62, 64, "cpu", "float32", 250_000_000, 2.0))
+        elif isinstance(request, Generate):
+            self.say(Tokens(request.id, f"[b]{request.prompt}[/b] and so on", 5))
+            if not self.holds_replies:
+                self.end(request.id)
+        elif isinstance(request, Cancel):
+            self.say(Tokens(request.id, "TOO LATE", 1))
+            self.end(request.id, cancelled=True)
+
+    def end(self, id: int, *, cancelled: bool = False) -> None:
+        """The last message of a reply."""
+        reason = "cancelled" if cancelled else "length"
+        self.say(Ended(id, reason, 5, 3, 0.01, 500.0, 200, 7, ("the context was full",)))
+
+    def prompts(self) -> list[str]:
+        """What was asked of this process."""
+        return [request.prompt for request in self.requests if isinstance(request, Generate)]

@@ -1,0 +1,213 @@
+"""The only door to the engine: follows the run on screen, sends it orders, and lets its model speak.
+
+Nothing here draws. What happens is posted as a message of messages.py; how things stand is in `training` and `model`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from textual.message import Message
+
+from ..data.catalog import CorpusError
+from ..data.corpus import inspect_corpus
+from ..engine.client import start_training
+from ..engine.events import (
+    TRAINING_EVENTS,
+    CheckpointSaved,
+    Command,
+    Note,
+    TrainingEvent,
+)
+from ..engine.follow import LineFollower
+from ..engine.launch import new_run
+from ..engine.runs import Run, RunError, RunManifest, ShownState, list_runs
+from ..models.config import ConfigError
+from ..models.recipe import Recipe
+from ..models.typed_json import SchemaError
+from .generator import Generator
+from .messages import ModelReady, Notice, RunAttached, TrainingChanged, TrainingNote, TrainingState
+from .state import ModelView, TrainingView
+
+POLL_INTERVAL = 0.25  # seconds between two looks at the run's file
+_SLICE = 2**16  # bytes of events taken in one go
+_AT_ONCE = 0.4  # seconds that attaching may take before the rest of a very long file is left to the polls
+_A_POLL = 0.1  # seconds that one poll may take, so that a long file never holds up the keyboard
+_SELDOM = 8  # polls between two looks at the lock, and between two looks at a run that has ended
+
+Order = Literal["pause", "resume", "stop", "save"]
+
+EXPECTED = (RunError, CorpusError, ConfigError, OSError)
+"""What a person can cause and put right; each says so in one sentence (see sentence_of)."""
+
+
+class Bridge:
+    """One run on screen, one model that speaks."""
+
+    def __init__(self, post: Callable[[Message], object]) -> None:
+        self._post = post
+        self.generator = Generator(self._from_generator)
+        self.run: Run | None = None
+        self.manifest: RunManifest | None = None
+        self.state: ShownState | None = None
+        self.training = TrainingView()
+        self.model = ModelView()
+        self._follower: LineFollower | None = None
+        self._history = False  # whether the events being read happened before we attached
+        self._refused = 0  # lines of this run that are not events
+        self._polls = 0
+
+    # --- runs -----------------------------------------------------------------------------------
+
+    @property
+    def trains(self) -> bool:
+        """Whether the run on screen is alive, as far as we have heard."""
+        return self.state in ("starting", "running", "paused")
+
+    def attach(self, run: Run) -> None:
+        """Show `run` from now on. Raises RunError where it cannot be read."""
+        manifest = run.manifest()
+        self.run, self.manifest = run, manifest
+        self.training, self.model = TrainingView(name=run.name), ModelView.from_manifest(manifest)
+        self._follower, self._refused, self._history = LineFollower(run.metrics_path), 0, True
+        self.state = None
+        self._read(_AT_ONCE)
+        self._look_at_state()
+        self._post(RunAttached(run))
+        self._post(TrainingChanged())
+        self._load_checkpoint()
+
+    def forget(self, run: Run) -> None:
+        """`run` is deleted: show nothing where it was on screen."""
+        if run != self.run:
+            return
+        self.run = self.manifest = self.state = self._follower = None
+        self.training, self.model = TrainingView(), ModelView()
+        self.generator.unload()
+        self._post(TrainingChanged())
+
+    async def train(self, corpus: str, recipe: Recipe, name: str | None = None) -> Run:
+        """Make a run, show it and start its training.
+
+        Raises CorpusError, ConfigError or RunError, each one sentence; the screen still shows the run before then.
+        """
+        summary = await asyncio.to_thread(inspect_corpus, corpus)
+        run = await asyncio.to_thread(new_run, summary, recipe, name)
+        self.attach(run)
+        await asyncio.to_thread(start_training, run, leave_core=True)
+        return run
+
+    async def continue_run(self, run: Run) -> None:
+        """Train a run further that stopped or crashed, and show it. Raises RunError."""
+        if run.checkpoint("last") is None:
+            raise RunError(f"'{run.name}' has no checkpoint to continue from; start a new run instead")
+        await asyncio.to_thread(start_training, run, resume=True, leave_core=True)
+        if self.run != run:
+            self.attach(run)
+
+    def order(self, order: Order, run: Run | None = None) -> None:
+        """Send an order to `run`, or to the run on screen. Raises RunError where no process would read it."""
+        run = run or self.run
+        if run is None:
+            raise RunError("there is no run on screen; start one with ^T or open one with ^R")
+        if not run.is_alive():
+            raise RunError(f"'{run.name}' is not training: it is {run.state()}")
+        try:
+            run.send(Command(order, time=time.time()))
+        except OSError as error:
+            raise RunError(f"the order could not be written to {run.commands_path}: {error.strerror}") from error
+
+    def poll(self) -> None:
+        """Read what the run has written; called at a steady pace."""
+        if self._follower is None:
+            return
+        self._polls += 1
+        seldom = self._polls % _SELDOM == 0
+        if (self.trains or self._history or seldom) and self._read(_A_POLL):
+            self._post(TrainingChanged())
+        if seldom and self.trains and self.run is not None and not self.run.is_alive():
+            self._look_at_state()
+
+    def _read(self, seconds: float) -> bool:
+        """Fold in what the file holds beyond the last look, for about so long; whether there was anything."""
+        assert self._follower is not None
+        until = time.monotonic() + seconds
+        anything = False
+        while lines := self._follower.read(_SLICE):
+            anything = True
+            for line in lines:
+                self._take_line(line)
+            if time.monotonic() > until:
+                return True
+        self._history = False
+        return anything
+
+    def _take_line(self, line: bytes) -> None:
+        try:
+            event = TRAINING_EVENTS.decode(line)
+        except SchemaError as error:
+            self._refused += 1
+            if self._refused == 1:
+                self._post(Notice(f"a line of the run's events was skipped: {error}", "warning"))
+            return
+        self._take(event)
+
+    def _take(self, event: TrainingEvent) -> None:
+        self.training.apply(event)
+        if self._history:
+            return
+        if self.training.state is not None:
+            self._set_state(self.training.state)
+        if isinstance(event, (Note, CheckpointSaved)):
+            self._post(TrainingNote(event))
+        if isinstance(event, CheckpointSaved):
+            self._load_checkpoint()
+
+    def _look_at_state(self) -> None:
+        """The state as the lock and status.json tell it: that is how a crash shows itself."""
+        if self.run is None:
+            return
+        status, state = self.run.status(), self.run.state()
+        if state == "crashed":
+            self.training.mark_crashed()
+        else:
+            self.training.state, self.training.reason = state, status.reason if status else ""
+        self._set_state(state)
+
+    def _set_state(self, state: ShownState) -> None:
+        before, self.state = self.state, state
+        if before not in (None, state):
+            self._post(TrainingState(before, state))
+
+    # --- the model ------------------------------------------------------------------------------
+
+    def _load_checkpoint(self) -> None:
+        """Ask for the run's model as soon as there is one; the generate process follows it from then on."""
+        if self.run is None or self.generator.path == str(self.run.path):
+            return
+        if self.run.checkpoint() is not None:
+            self.generator.load(self.run)
+        else:
+            self.generator.unload()
+
+    def _from_generator(self, message: Message) -> None:
+        if isinstance(message, ModelReady):
+            self.model.apply(message.loaded)
+        self._post(message)
+
+
+def sentence_of(error: BaseException) -> str:
+    """What to tell the person about an expected error."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def run_to_open() -> Run | None:
+    """The run that a start of the app shows: the newest that trains, else the newest with a model."""
+    runs = list_runs()
+    alive = next((run for run in runs if run.is_alive()), None)
+    return alive or next((run for run in runs if run.checkpoint() is not None), None)

@@ -1,0 +1,57 @@
+"""What the transcript says about a run, in whole sentences."""
+
+from __future__ import annotations
+
+from ..engine.runs import RunManifest, ShownState
+from . import formatting
+from .state import TrainingView
+
+
+def opened(manifest: RunManifest, training: TrainingView) -> str:
+    """A run is on screen from now on."""
+    name, corpus = manifest.name, formatting.one_line(manifest.corpus.name)
+    if training.state == "starting" and not training.step:
+        budget = manifest.training.budget
+        return f"{name} begins to learn from {corpus}: preset {manifest.preset}, {budget}. Its first words come soon."
+    if not training.ended:
+        return f"{name} is training on {corpus}: {_progress(training)}."
+    ending = (
+        f" It {_verb(training.state)}: {training.reason}." if training.reason and training.state != "finished" else ""
+    )
+    return f"{name} has learned from {corpus}: {_progress(training)}.{ending}"
+
+
+def state_changed(training: TrainingView, before: ShownState | None, state: ShownState) -> tuple[str, bool]:
+    """What to say when the run's state changes, and whether that belongs in the transcript or is a brief notice.
+
+    The sentence is empty where the panels say enough.
+    """
+    name, reason = training.name, training.reason
+    match state:
+        case "finished":
+            return f"{name} is trained: {_progress(training)}, in {formatting.duration(training.seconds)}.", True
+        case "stopped":
+            why = f" ({formatting.one_line(reason)})" if reason else ""
+            return (
+                f"{name} is stopped and saved at step {training.step:,}{why}; Ctrl+R lists it, and c continues it.",
+                True,
+            )
+        case "failed" | "crashed":
+            why = formatting.one_line(reason) or "the train process did not say why; its log.txt may"
+            return f"{name} {_verb(state)} at step {training.step:,}: {why}", True
+        case "paused":
+            return f"{name} is paused at step {training.step:,}; F6 lets it go on", False
+        case "running" if before == "paused":
+            return f"{name} goes on", False
+        case _:
+            return "", False
+
+
+def _verb(state: ShownState | None) -> str:
+    return {"failed": "failed", "crashed": "crashed", "stopped": "was stopped"}.get(state or "", "ended")
+
+
+def _progress(training: TrainingView) -> str:
+    of = f" of {training.total_steps:,}" if training.total_steps and training.state != "finished" else ""
+    loss = training.validation_loss
+    return f"step {training.step:,}{of}" + (f", validation loss {formatting.loss(loss)}" if loss is not None else "")

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
+from minigpt_tui.models.presets import PRESETS, preset
+from minigpt_tui.models.recipe import Budget, TrainingConfig
+from minigpt_tui.tui.run_form import FieldError, read_recipe, starting_values, training_memory
+from minigpt_tui.tui.typed_paths import complete, looks_like_path, typed_path
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_an_untouched_form_is_the_preset(name: str):
+    assert read_recipe(name, starting_values(name)) == preset(name)
+
+
+def test_what_is_typed_is_in_the_recipe():
+    values = starting_values("quick") | {
+        "budget": "5 minutes", "tokenizer": "byte", "context_length": "1_28", "learning_rate": "1e-3", "seed": " 7 ",
+    }  # fmt: skip
+    recipe = read_recipe("quick", values)
+    assert (recipe.tokenizer, recipe.training.budget) == ("byte", Budget(5, "minutes"))
+    assert (recipe.model.context_length, recipe.training.learning_rate, recipe.training.seed) == (128, 1e-3, 7)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("budget", "soon"), ("n_layer", "two"), ("n_layer", "2.5"), ("learning_rate", ""), ("learning_rate", "nan")],
+)
+def test_what_cannot_be_read_names_its_field(field: str, text: str):
+    with pytest.raises(FieldError) as refusal:
+        read_recipe("quick", starting_values("quick") | {field: text})
+    assert refusal.value.field == field
+
+
+def test_what_does_not_go_together_is_one_sentence():
+    with pytest.raises(ConfigError, match="not divisible by n_head 7"):
+        read_recipe("quick", starting_values("quick") | {"n_head": "7"})
+
+
+@pytest.mark.parametrize(("heads", "kv_heads"), [("12", 4), ("6", 2), ("4", 0)])
+def test_shared_key_value_heads_keep_their_ratio_where_it_goes(heads: str, kv_heads: int):
+    recipe = read_recipe("modern-124m", starting_values("modern-124m") | {"n_head": heads})
+    assert recipe.model.n_kv_head == kv_heads
+
+
+def test_a_micro_batch_always_divides_the_batch():
+    recipe = read_recipe("modern-124m", starting_values("modern-124m") | {"batch_size": "20"})
+    assert recipe.training.batch_size % recipe.training.micro_batch_size == 0
+
+
+def test_memory_grows_with_parameters_and_with_the_batch():
+    small, wide = ModelConfig(vocab_size=65, d_model=64), ModelConfig(vocab_size=65, d_model=512)
+    one, many = TrainingConfig(batch_size=1), TrainingConfig(batch_size=64)
+    assert training_memory(wide, one) - training_memory(small, one) > 16 * parameter_count(wide) * 0.9
+    assert training_memory(small, many) > training_memory(small, one)
+    assert training_memory(small, TrainingConfig(batch_size=64, micro_batch_size=1)) == training_memory(small, one)
+
+
+def test_paths_as_people_type_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    novel = tmp_path / "my novel.txt"
+    novel.write_text("text")
+    for text in (str(novel), f'"{novel}"', f" '{novel}' ", "~/my novel.txt", str(novel).replace(" ", "\\ ")):
+        assert typed_path(text) == novel
+        assert looks_like_path(text)
+    assert looks_like_path("~/not-there.txt")
+    assert not any(map(looks_like_path, ("", "Once upon a time", "a\n/b", "x" * 5000, "and/or")))
+
+
+def test_completion_takes_the_first_name_that_fits(tmp_path: Path):
+    (tmp_path / "novels").mkdir()
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / ".hidden").touch()
+    assert complete(f"{tmp_path}/n") == f"{tmp_path}/notes.txt"
+    assert complete(f"{tmp_path}/nov") == f"{tmp_path}/novels/"
+    assert complete(f"{tmp_path}/") == f"{tmp_path}/notes.txt"
+    assert complete(f"{tmp_path}/.h") == f"{tmp_path}/.hidden"
+    assert complete(f"{tmp_path}/x") is None
+    assert complete("/not/there/x") is None
+    assert complete("") is None

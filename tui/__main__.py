@@ -1,0 +1,7 @@
+"""`python -m minigpt_tui.tui` is the command minigpt-tui."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

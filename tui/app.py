@@ -1,0 +1,194 @@
+"""The app: what is composed, the themes, the palette, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from textual import events, work
+from textual.app import App, SystemCommand
+from textual.message import Message
+from textual.screen import Screen
+
+from ..engine.runs import ENDED
+from . import keymap
+from .bridge import EXPECTED, POLL_INTERVAL, Bridge, sentence_of
+from .screens.chat import WIDE, ChatScreen
+from .screens.questions import Answer, Question, Waiting
+from .screens.too_small import TooSmallScreen, is_too_small
+from .settings import load_settings, save_settings
+from .themes import DARK, THEMES, other_side
+
+STOP_PATIENCE = 60.0  # seconds that quitting waits for a run to stop and save
+
+
+class MinigptApp(App[int]):
+    """One chat screen at the bottom, everything else above it for a while."""
+
+    TITLE = "minigpt"
+    CSS_PATH = ["styles/app.tcss", "styles/chat.tcss", "styles/new_run.tcss", "styles/runs.tcss", "styles/boxes.tcss"]
+    BINDINGS = [*keymap.bindings("app")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-medium"), (WIDE, "-wide")]
+    AUTO_FOCUS = None  # each screen says what it begins with
+
+    def __init__(self, corpus: str | None = None, *, poll_interval: float = POLL_INTERVAL) -> None:
+        super().__init__()
+        self.poll_interval = poll_interval
+        self.settings, self._notices = load_settings()
+        self.bridge = Bridge(self._tell_chat)
+        self._chat = ChatScreen(corpus)
+
+    def _tell_chat(self, message: Message) -> None:
+        self._chat.post_message(message)
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The chat stands at the bottom of the stack."""
+        return self._chat
+
+    def on_mount(self) -> None:
+        """Look as the person chose; start the generate process once the first frame is painted."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        self._set_theme()
+        self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
+        self._end_on_signals()
+        for notice in self._notices:
+            self.notify(notice, severity="warning", timeout=10, markup=False)
+        self.call_after_refresh(self.bridge.generator.start)
+
+    def _set_theme(self) -> None:
+        if self.settings.theme not in self.available_themes:
+            self._notices.append(f"there is no theme '{self.settings.theme}'; {DARK.name} is used")
+            self.settings = replace(self.settings, theme=DARK.name)
+        self.theme = self.settings.theme
+
+    def _end_on_signals(self) -> None:
+        """A terminal that closes, or a polite kill: leave in order. Trainings are processes of their own and stay."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGHUP"):
+            with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
+                loop.add_signal_handler(getattr(signal, name), self.exit, 0)
+
+    async def on_unmount(self) -> None:
+        """The generate process ends with the app."""
+        await self.bridge.generator.close()
+
+    def remember(self, **changes: Any) -> None:
+        """Keep a choice for the next start."""
+        settings = replace(self.settings, **changes)
+        if settings == self.settings:
+            return
+        self.settings = settings
+        try:
+            save_settings(settings)
+        except OSError as error:
+            self.notify(f"The settings cannot be saved: {sentence_of(error)}", severity="warning", markup=False)
+
+    # --- sizes ----------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Below the smallest size a sentence covers everything; above it, it goes."""
+        covered = isinstance(self.screen, TooSmallScreen)
+        if is_too_small(event.size):
+            if isinstance(self.screen, TooSmallScreen):
+                self.screen.show(event.size)
+            else:
+                self.push_screen(TooSmallScreen())
+        elif covered:
+            self.pop_screen()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing but quitting where nothing can be shown."""
+        return not isinstance(self.screen, TooSmallScreen) or action == "quit"
+
+    # --- commands -------------------------------------------------------------------------------
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every command that this screen and the app know, and the list of themes."""
+        for command in keymap.COMMANDS:
+            target = self if command.place == "app" else screen
+            if (
+                command.palette
+                and hasattr(target, f"action_{command.action}")
+                and command.place in self._places(screen)
+            ):
+                yield SystemCommand(
+                    f"{command.title}  ({keymap.shown_key(command)})",
+                    command.help,
+                    lambda target=target, action=command.action: self.run_action(action, target),
+                )
+        yield SystemCommand("Themes", "Choose one of all themes.", self.action_change_theme)
+        yield SystemCommand("Screenshot", "Save a picture (SVG) of the screen.", self.deliver_screenshot)
+
+    @staticmethod
+    def _places(screen: Screen[Any]) -> tuple[str, ...]:
+        return ("app", getattr(screen, "PLACE", ""))
+
+    def action_help(self) -> None:
+        """The keys, and what this is."""
+        from .screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    def action_toggle_theme(self) -> None:
+        """From dark to light and back."""
+        self.theme = other_side(self.current_theme.dark)
+
+    # --- leaving --------------------------------------------------------------------------------
+
+    async def action_quit(self) -> None:
+        """Leave; while the run on screen trains, ask what becomes of it."""
+        if isinstance(self.screen, Question):
+            return
+        self._leave()
+
+    @work(group="leave", exclusive=True)
+    async def _leave(self) -> None:
+        run = self.bridge.run
+        if run is None or not self.bridge.trains or not run.is_alive():
+            self.exit(0)
+            return
+        answer = await self.push_screen_wait(
+            Question(
+                "quit",
+                f"'{run.name}' is training. It can go on without this window; the next start shows it again.",
+                [Answer("leave", "leave it running", "l"), Answer("stop", "stop and save", "s")],
+            )
+        )
+        if answer == "leave":
+            self.exit(0)
+        elif answer == "stop":
+            await self._stop_and_leave()
+
+    async def _stop_and_leave(self) -> None:
+        run = self.bridge.run
+        assert run is not None
+        try:
+            self.bridge.order("stop")
+        except EXPECTED as error:
+            self.notify(sentence_of(error), severity="warning", markup=False)
+        self.push_screen(Waiting(f"'{run.name}' finishes its step and is saved ..."))
+        loop = asyncio.get_running_loop()
+        until = loop.time() + STOP_PATIENCE
+        while run.is_alive() and run.state() not in ENDED and loop.time() < until:
+            await asyncio.sleep(0.1)
+        self.exit(0)
+
+
+def run_app(corpus: str | None = None) -> int:
+    """Open the app, with the offer to train on `corpus` if there is one; returns the exit code."""
+    if not (sys.__stdin__ and sys.__stdin__.isatty() and sys.__stderr__ and sys.__stderr__.isatty()):
+        print(
+            "minigpt-tui: the app needs a terminal; without one, see minigpt-tui --help for train and generate",
+            file=sys.stderr,
+        )
+        return 2
+    app = MinigptApp(corpus)
+    result = app.run()
+    return result if result is not None else app.return_code or 0

@@ -1,0 +1,317 @@
+"""The chat: transcript and prompt at the left, sampling, training and model at the right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.getters import query_one
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from ...engine.events import CheckpointSaved
+from ...models.presets import DEFAULT_PRESET, preset
+from .. import keymap, messages
+from ..bridge import EXPECTED, Order, run_to_open, sentence_of
+from ..conversation import Conversation
+from ..first_start import Offer
+from ..run_words import opened, state_changed
+from ..settings import load_history, save_history
+from ..widgets.header_line import HeaderLine
+from ..widgets.model_panel import ModelPanel
+from ..widgets.prompt import Prompt
+from ..widgets.sampling_panel import SamplingPanel, SettingInput
+from ..widgets.training_panel import TrainingPanel
+from ..widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from ..app import MinigptApp
+
+WIDE = 100  # columns from which the panels stand beside the transcript
+_DRAWER = ("#training", "#sampling", "#model")  # the order in which the drawer shows them
+
+
+class ChatScreen(Screen[None]):
+    """What a person looks at most of the time."""
+
+    PLACE = "chat"
+    BINDINGS = [*keymap.bindings("chat")]
+    AUTO_FOCUS = "#prompt"
+
+    header = query_one("#header", HeaderLine)
+    transcript = query_one("#transcript", Transcript)
+    prompt = query_one("#prompt", Prompt)
+    panels = query_one("#panels", Vertical)
+    sampling = query_one("#sampling", SamplingPanel)
+    training = query_one("#training", TrainingPanel)
+    model = query_one("#model", ModelPanel)
+
+    def __init__(self, corpus: str | None = None) -> None:
+        super().__init__()
+        self._corpus = corpus
+        self._drawer = 0  # in a narrow window: which panel is shown, counted from 1; 0 is none
+        self._save_ordered = False
+
+    @property
+    def minigpt(self) -> MinigptApp:
+        """The app, as what it is."""
+        return cast("MinigptApp", self.app)
+
+    # --- composition ----------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        """Header, two columns, footer."""
+        yield HeaderLine(id="header")
+        with Horizontal(id="body"):
+            with Vertical(id="conversation"):
+                yield Transcript(id="transcript")
+                yield Prompt(id="prompt")
+            with Vertical(id="panels"):
+                yield SamplingPanel(id="sampling")
+                yield TrainingPanel(id="training")
+                yield ModelPanel(id="model")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Show what there is before the first frame is painted."""
+        self.bridge = self.minigpt.bridge
+        self.sampling.settings = self.minigpt.settings.sampling
+        self.conversation = Conversation(self.bridge, self.transcript, self.prompt, lambda: self.sampling.settings)
+        self.prompt.earlier = load_history()
+        self.show_figures()
+        if self._corpus is not None or not self.open_latest():
+            self.conversation.make_offer(Offer() if self._corpus is None else Offer(self._corpus))
+        self.set_interval(self.minigpt.poll_interval, self.bridge.poll)
+
+    def open_latest(self) -> bool:
+        """Show the newest run that trains, else the newest with a model; whether there is one."""
+        run = run_to_open()
+        if run is None:
+            return False
+        try:
+            self.bridge.attach(run)
+        except EXPECTED as error:
+            self.conversation.note(sentence_of(error))
+            return False
+        return True
+
+    def show_figures(self) -> None:
+        """Header and panels as things stand."""
+        self.header.show(self.bridge.model, self.bridge.training)
+        self.training.show(self.bridge.training)
+        self.model.show(self.bridge.model)
+
+    # --- prompts --------------------------------------------------------------------------------
+
+    @on(Prompt.Submitted)
+    def _submitted(self, event: Prompt.Submitted) -> None:
+        self._keep_history()
+        offer = self.conversation.offer
+        if offer is None:
+            self.conversation.ask(event.text)
+        elif corpus := offer.accepted(event.text):
+            self._train(corpus)
+        else:
+            self.notify("There is no model yet that could answer. " + offer.placeholder + ".", markup=False)
+            self.prompt.restore(event.text)
+
+    def _keep_history(self) -> None:
+        try:
+            save_history(self.prompt.earlier)
+        except OSError as error:
+            self.notify(f"The prompt history cannot be saved: {sentence_of(error)}", severity="warning", markup=False)
+
+    @work(group="train", exclusive=True)
+    async def _train(self, corpus: str) -> None:
+        """Accept the offer; where the text cannot be had or learned from, say why and offer again."""
+        offer = self.conversation.take_offer()
+        try:
+            await self.bridge.train(corpus, preset(DEFAULT_PRESET))
+        except EXPECTED as error:
+            self.notify(sentence_of(error), title="No training was started", severity="error", timeout=12, markup=False)
+            if offer is not None:
+                self.conversation.make_offer(offer)
+
+    # --- what the bridge says -------------------------------------------------------------------
+
+    def on_training_changed(self, _: messages.TrainingChanged) -> None:
+        """New figures."""
+        self.show_figures()
+
+    def on_run_attached(self, _: messages.RunAttached) -> None:
+        """Another run is on screen."""
+        bridge = self.bridge
+        if bridge.run is not None and bridge.manifest is not None:
+            fresh = bridge.state == "starting" and bridge.run.checkpoint() is None
+            self.conversation.run_opened(opened(bridge.manifest, bridge.training), fresh)
+        self.show_figures()
+
+    def on_training_state(self, message: messages.TrainingState) -> None:
+        """The run was paused, ended, or is gone."""
+        sentence, lasting = state_changed(self.bridge.training, message.before, message.state)
+        if lasting:
+            self.conversation.note(sentence)
+        elif sentence:
+            self.notify(sentence, markup=False)
+        self.conversation.show_what_enter_does()
+        self.show_figures()
+
+    def on_training_note(self, message: messages.TrainingNote) -> None:
+        """The run has something to say; a checkpoint is only worth a word when it was asked for."""
+        event = message.event
+        if isinstance(event, CheckpointSaved):
+            if self._save_ordered:
+                self._save_ordered = False
+                self.notify(f"saved at step {event.step:,}", markup=False)
+        elif event.severity == "information":
+            self.notify(event.text, markup=False)
+        else:
+            self.conversation.note(event.text)
+
+    def on_model_loading(self, _: messages.ModelLoading) -> None:
+        """A model is on its way."""
+        self.conversation.model_loading()
+
+    def on_model_ready(self, message: messages.ModelReady) -> None:
+        """A model, or newer weights of the same one, can speak."""
+        self.show_figures()
+        if message.first:
+            self.conversation.model_ready()
+
+    def on_model_failed(self, message: messages.ModelFailed) -> None:
+        """No model can speak."""
+        self.conversation.model_failed(message.sentence)
+
+    def on_reply_text(self, message: messages.ReplyText) -> None:
+        """A piece of the reply."""
+        self.transcript.append(message.text)
+
+    def on_reply_ended(self, message: messages.ReplyEnded) -> None:
+        """The reply is complete."""
+        self.conversation.ended(message.ended)
+
+    def on_reply_failed(self, message: messages.ReplyFailed) -> None:
+        """The reply broke off."""
+        self.conversation.failed(message.sentence, message.prompt)
+
+    def on_notice(self, message: messages.Notice) -> None:
+        """A sentence that belongs to no reply."""
+        self.notify(message.sentence, severity=message.severity, markup=False)
+
+    # --- what the person asks for ---------------------------------------------------------------
+
+    @on(SamplingPanel.Changed)
+    def _sampling_changed(self, event: SamplingPanel.Changed) -> None:
+        self.minigpt.remember(sampling=event.settings)
+
+    def action_new_run(self) -> None:
+        """The form of a new run."""
+        from .new_run import NewRunScreen
+
+        self.app.push_screen(NewRunScreen())
+
+    def action_runs(self) -> None:
+        """The list of runs."""
+        from .runs import RunsScreen
+
+        self.app.push_screen(RunsScreen())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The footer offers what would do something now."""
+        if action == "stop_reply":
+            return self.conversation.can_stop or self._offered_text or self._drawer > 0
+        if action in ("pause", "stop_run"):
+            return self.bridge.trains
+        return True
+
+    @property
+    def _offered_text(self) -> bool:
+        """Whether the offer to train on a text of the command line stands before older runs."""
+        return self._corpus is not None and self.conversation.offer is not None
+
+    def action_stop_reply(self) -> None:
+        """Stop the reply; where there is none, put away the drawer, or the offer that came with the command."""
+        if self.conversation.stop():
+            return
+        if self._drawer and not self.wide:
+            self._drawer = 0
+            self.arrange_panels()
+        elif self._offered_text:
+            self.open_latest()
+        self.prompt.focus()
+
+    def action_copy_reply(self) -> None:
+        """The reply as it was generated."""
+        if self.transcript.copy_reply():
+            self.notify("The last reply is copied.", markup=False)
+        else:
+            self.notify("There is no reply yet.", markup=False)
+
+    def action_clear(self) -> None:
+        """An empty transcript."""
+        self.conversation.stop()
+        self.transcript.clear()
+
+    def action_pause(self) -> None:
+        """Pause, or resume what is paused."""
+        self._order("resume" if self.bridge.state == "paused" else "pause")
+
+    def action_save(self) -> None:
+        """A checkpoint now."""
+        self._save_ordered = self._order("save")
+
+    def action_stop_run(self) -> None:
+        """End the training, with a checkpoint."""
+        if self._order("stop"):
+            self.notify("The training stops after this step and is saved.", markup=False)
+
+    def _order(self, order: Order) -> bool:
+        try:
+            self.bridge.order(order)
+        except EXPECTED as error:
+            self.notify(sentence_of(error), severity="warning", markup=False)
+            return False
+        return True
+
+    # --- panels ---------------------------------------------------------------------------------
+
+    @property
+    def wide(self) -> bool:
+        """Whether the panels stand beside the transcript."""
+        return self.app.size.width >= WIDE
+
+    def on_resize(self, _: events.Resize) -> None:
+        """From wide to narrow and back."""
+        self.arrange_panels()
+
+    def action_panels(self) -> None:
+        """Show or hide them; in a narrow window turn to the next."""
+        if self.wide:
+            self.minigpt.remember(panels=not self.minigpt.settings.panels)
+        else:
+            self._drawer = (self._drawer + 1) % (len(_DRAWER) + 1)
+        self.arrange_panels()
+        if not self.panels.display:
+            self.prompt.focus()
+
+    def action_focus_sampling(self) -> None:
+        """Go to the first sampling field, wherever the panels are."""
+        if self.wide:
+            self.minigpt.remember(panels=True)
+        else:
+            self._drawer = _DRAWER.index("#sampling") + 1
+        self.arrange_panels()
+        self.sampling.query(SettingInput).first().focus()
+
+    def action_focus_prompt(self) -> None:
+        """Back to writing."""
+        self.prompt.focus()
+
+    def arrange_panels(self) -> None:
+        """All of them beside the transcript, or one as a drawer."""
+        wide = self.wide
+        self.panels.display = self.minigpt.settings.panels if wide else self._drawer > 0
+        for number, selector in enumerate(_DRAWER, 1):
+            self.query_one(selector).display = wide or number == self._drawer

@@ -1,0 +1,62 @@
+"""F1: how the parts work together, and every key. Made from the table of commands."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from ..keymap import Place, commands, shown_key
+
+_ABOUT = """\
+A model learns from a text of yours in a process of its own, and writes what it has learned here, while it learns.
+Write something and press Enter: the model goes on from there, with its newest weights. Enter alone lets it begin from \
+nothing. A small model does not answer questions; it continues texts like the one that it has read.
+Closing the app leaves a training alone if you like; the next start shows it again."""
+
+_EXTRA = (
+    ("Enter", "Send the prompt; Ctrl+J breaks the line."),
+    ("Up Down", "Earlier prompts, from the first and the last line of the prompt."),
+    ("PgUp PgDn End", "Scroll the transcript; End follows the reply again."),
+    ("^P", "All commands by name."),
+    ("^C", "Copy what is selected with the mouse. It never quits."),
+)
+_TEXT_WIDTH = 56
+_PLACES: tuple[tuple[Place, str], ...] = (
+    ("chat", "in the chat"),
+    ("runs", "in the list of runs"),
+    ("new-run", "in the form of a new run"),
+    ("app", "everywhere"),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """One page that scrolls."""
+
+    BINDINGS = [Binding("escape,f1,q,enter", "dismiss", "Close")]
+
+    def compose(self) -> ComposeResult:
+        """Text and tables."""
+        with VerticalScroll(id="help") as page:
+            page.border_title = "help"
+            page.border_subtitle = "Esc closes"
+            yield Static(_ABOUT, markup=False, classes="help-about")
+            yield Static(_keys())
+
+
+def _keys() -> Content:
+    parts: list[tuple[str, str]] = []
+    for place, title in _PLACES:
+        parts.append((f"\n{title}\n", "bold $primary"))
+        rows = [(shown_key(command), command.help) for command in commands(place)]
+        if place == "chat":
+            rows = [*_EXTRA, *rows]
+        for key, text in rows:
+            parts.append((f"  {key:<15}", "$accent"))
+            parts.append((f"\n{' ' * 17}".join(wrap(text, _TEXT_WIDTH)) + "\n", "$foreground"))
+    return Content.assemble(*parts)

@@ -1,0 +1,306 @@
+"""The form of a new run: a text, a recipe, a budget, and the few numbers that matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Grid, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.getters import query_one
+from textual.screen import Screen
+from textual.widgets import Button, Footer, Input, Label, Select, Static
+
+from ...data.catalog import CATALOG
+from ...data.corpus import CorpusSummary, inspect_corpus
+from ...engine.launch import vocabulary_size
+from ...engine.runs import RunError, check_name, free_name
+from ...models.config import ConfigError, parameter_count
+from ...models.presets import DEFAULT_PRESET, PRESETS
+from .. import formatting, keymap
+from ..bridge import EXPECTED, sentence_of
+from ..first_start import BUILT_IN
+from ..run_form import NUMBERS, TOKENIZERS, FieldError, read_recipe, starting_values, training_memory
+from ..typed_paths import PathSuggester, typed_path
+
+if TYPE_CHECKING:
+    from ...models.recipe import Recipe
+    from ..app import MinigptApp
+
+_FILE = "a file or folder ..."
+_TYPING_PAUSE = 0.3  # seconds without a key before a typed path is looked at
+
+
+class NewRunScreen(Screen[None]):
+    """Everything that is wrong is said in place, while it is typed."""
+
+    PLACE = "new-run"
+    BINDINGS = [*keymap.bindings("new-run")]
+    AUTO_FOCUS = "#corpus"
+
+    corpus_select = query_one("#corpus", Select)
+    path_input = query_one("#path", Input)
+    preset_select = query_one("#preset", Select)
+    tokenizer_select = query_one("#tokenizer", Select)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._summary: CorpusSummary | None = None
+        self._problem_of_text = ""
+        self._inspection = 0  # which look at a corpus is the newest
+        self._own_name = False  # whether the person has typed a name
+
+    @property
+    def minigpt(self) -> MinigptApp:
+        """The app, as what it is."""
+        return cast("MinigptApp", self.app)
+
+    # --- composition ----------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        """A form, what it comes to, and two buttons."""
+        with VerticalScroll(id="form", can_focus=False) as box:
+            box.border_title = "new run"
+            with Horizontal(id="columns"):
+                with Vertical(id="fields"):
+                    yield from self._text_fields()
+                    yield from self._recipe_fields()
+                    yield from self._number_fields()
+                with Vertical(id="facts"):
+                    yield Static(id="summary", markup=False)
+                    yield Static(id="estimate", markup=False)
+                    yield Static(id="preview", markup=False)
+        yield Static(id="problem", markup=False)
+        with Horizontal(id="buttons"):
+            yield Button("Start training  F5", id="start", variant="primary", compact=True)
+            yield Button("Cancel  Esc", id="cancel", compact=True)
+        yield Footer()
+
+    def _text_fields(self) -> ComposeResult:
+        names = [(name, name) for name in CATALOG]
+        with Horizontal(classes="field"):
+            yield Label("text")
+            yield Select([*names, (_FILE, _FILE)], value=BUILT_IN, allow_blank=False, compact=True, id="corpus")
+        with Horizontal(classes="field", id="path-field"):
+            yield Label("path")
+            yield Input(
+                placeholder="~/my-novel.txt", suggester=PathSuggester(), compact=True, id="path",
+                tooltip="A text file, or a folder of them; the right arrow key takes the completion.",
+            )  # fmt: skip
+
+    def _recipe_fields(self) -> ComposeResult:
+        with Horizontal(classes="field"):
+            yield Label("preset")
+            yield Select(
+                [(name, name) for name in PRESETS], value=DEFAULT_PRESET, allow_blank=False, compact=True, id="preset"
+            )
+        yield Static(id="preset-description", classes="hint", markup=False)
+        with Horizontal(classes="field"):
+            yield Label("tokenizer")
+            yield Select(
+                [(kind, kind) for kind in TOKENIZERS], value="char", allow_blank=False, compact=True, id="tokenizer",
+                tooltip="char: one token for each character of the text. byte: 256 tokens, any text can be prompted.",
+            )  # fmt: skip
+        with Horizontal(classes="field"):
+            yield Label("budget")
+            yield Input(compact=True, id="budget", tooltip="How long to train: 2000 steps, 5 minutes, 30 s, 2 epochs.")
+        with Horizontal(classes="field"):
+            yield Label("name")
+            yield Input(compact=True, id="name", tooltip="What the run is called; its folder has this name.")
+
+    def _number_fields(self) -> ComposeResult:
+        with Grid(id="numbers"):
+            for number in NUMBERS:
+                with Horizontal(classes="field"):
+                    yield Label(number.label)
+                    yield Input(compact=True, id=number.name, tooltip=number.help)
+
+    def on_mount(self) -> None:
+        """Begin with the built-in text and the quick preset."""
+        self._fill_in(DEFAULT_PRESET)
+        self._look_at_text()
+
+    # --- what the person does -------------------------------------------------------------------
+
+    @on(Select.Changed, "#corpus")
+    def _corpus_chosen(self) -> None:
+        own = self.corpus_select.value == _FILE
+        self.query_one("#path-field").display = own
+        if own:
+            self.path_input.focus()
+        self._look_at_text()
+
+    @on(Input.Changed, "#path")
+    def _path_typed(self) -> None:
+        self._summary = None
+        self._inspection += 1
+        self.set_timer(_TYPING_PAUSE, lambda wanted=self._inspection: self._look_at_text_if(wanted))
+
+    @on(Select.Changed, "#preset")
+    def _preset_chosen(self, event: Select.Changed) -> None:
+        self._fill_in(str(event.value))
+
+    @on(Input.Changed, "#name")
+    def _name_typed(self, event: Input.Changed) -> None:
+        self._own_name = bool(event.value) and event.input.has_focus
+        self._judge()
+
+    @on(Input.Changed)
+    @on(Select.Changed, "#tokenizer")
+    def _something_changed(self) -> None:
+        self._judge()
+
+    @on(Input.Submitted)
+    def _to_the_next(self) -> None:
+        self.focus_next()
+
+    @on(Button.Pressed, "#start")
+    def _start_pressed(self) -> None:
+        self.action_start()
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        """Back to the chat."""
+        self.dismiss()
+
+    @work(group="start", exclusive=True)
+    async def action_start(self) -> None:
+        """Make the run and start it; where that fails, say why and stay."""
+        recipe = self._judge()
+        if recipe is None:
+            return
+        start = self.query_one("#start", Button)
+        start.disabled = True
+        try:
+            await self.minigpt.bridge.train(self._spec(), recipe, self.query_one("#name", Input).value.strip() or None)
+        except EXPECTED as error:
+            self._complain(sentence_of(error))
+            start.disabled = False
+        else:
+            self.dismiss()
+
+    # --- the text -------------------------------------------------------------------------------
+
+    def _spec(self) -> str:
+        if self.corpus_select.value == _FILE:
+            return str(typed_path(self.path_input.value)) if self.path_input.value.strip() else ""
+        return str(self.corpus_select.value)
+
+    def _look_at_text_if(self, wanted: int) -> None:
+        if wanted == self._inspection:
+            self._look_at_text()
+
+    def _look_at_text(self) -> None:
+        self._summary, self._problem_of_text = None, ""
+        self._inspection += 1
+        spec = self._spec()
+        self.query_one("#summary", Static).update("reading the text ..." if spec else "")
+        self.query_one("#preview").display = False
+        if spec:
+            self._inspect(spec, self._inspection)
+        self._judge()
+
+    @work(thread=True, group="inspect", exit_on_error=False)
+    def _inspect(self, spec: str, inspection: int) -> None:
+        """Read the text beside the screen; only the newest look counts."""
+        try:
+            result: CorpusSummary | str = inspect_corpus(spec)
+        except EXPECTED as error:
+            result = sentence_of(error)
+        self.app.call_from_thread(self._inspected, result, inspection)
+
+    def _inspected(self, result: CorpusSummary | str, inspection: int) -> None:
+        if inspection != self._inspection or not self.is_mounted:
+            return
+        if isinstance(result, str):
+            self._problem_of_text = result
+            self.query_one("#summary", Static).update("")
+        else:
+            self._summary = result
+            self._show_summary(result)
+            if not self._own_name:
+                self.query_one("#name", Input).value = free_name(result.name)
+        self._judge()
+
+    def _show_summary(self, summary: CorpusSummary) -> None:
+        files = f" in {summary.n_files:,} files" if summary.n_files > 1 else ""
+        notices = [("", formatting.one_line(notice)) for notice in summary.notices]
+        self.query_one("#summary", Static).update(
+            _labelled(
+                ("size", f"{formatting.memory(summary.n_bytes)}{files}"),
+                ("characters", f"{summary.n_characters:,}, {summary.vocabulary:,} of them distinct"),
+                *notices,
+            )
+        )
+        preview = self.query_one("#preview", Static)
+        preview.display = True
+        preview.update(Content("\n".join(formatting.one_line(line) for line in summary.preview.splitlines())))
+
+    # --- the recipe -----------------------------------------------------------------------------
+
+    def _fill_in(self, name: str) -> None:
+        """Let the form say what the preset says."""
+        self.query_one("#preset-description", Static).update(PRESETS[name].description)
+        for field, text in starting_values(name).items():
+            if field == "tokenizer":
+                self.tokenizer_select.value = text
+            else:
+                self.query_one(f"#{field}", Input).value = text
+        self._judge()
+
+    def _judge(self) -> Recipe | None:
+        """The recipe if everything is in order; the estimate and the first problem are shown either way."""
+        for field in self.query(Input):
+            field.remove_class("-wrong")
+        try:
+            recipe = self._recipe()
+            check_name(self.query_one("#name", Input).value.strip() or "run")
+        except FieldError as error:
+            self.query_one(f"#{error.field}", Input).add_class("-wrong")
+            self._complain(str(error))
+            return None
+        except RunError as error:
+            self.query_one("#name", Input).add_class("-wrong")
+            self._complain(str(error))
+            return None
+        except ConfigError as error:
+            self._complain(str(error))
+            return None
+        self._show_estimate(recipe)
+        self._complain(self._problem_of_text)
+        return recipe if self._summary is not None else None
+
+    def _recipe(self) -> Recipe:
+        values = {field.id or "": field.value for field in self.query(Input)}
+        values["tokenizer"] = str(self.tokenizer_select.value)
+        return read_recipe(str(self.preset_select.value), values)
+
+    def _show_estimate(self, recipe: Recipe) -> None:
+        if self._summary is None:
+            self.query_one("#estimate", Static).update("")
+            return
+        model = replace(recipe.model, vocab_size=vocabulary_size(recipe.tokenizer, self._summary))
+        tokens = recipe.training.batch_size * model.context_length
+        self.query_one("#estimate", Static).update(
+            _labelled(
+                ("parameters", formatting.parameters(parameter_count(model))),
+                (
+                    "memory",
+                    f"about {formatting.memory(round(training_memory(model, recipe.training)))} while it trains",
+                ),
+                ("a step", f"{tokens:,} tokens"),
+            )
+        )
+
+    def _complain(self, sentence: str) -> None:
+        problem = self.query_one("#problem", Static)
+        problem.update(sentence)
+        problem.display = bool(sentence)
+
+
+def _labelled(*facts: tuple[str, str]) -> Content:
+    """One line for each (label, value)."""
+    lines = [Content.assemble((f"{label:<12}", "$foreground-muted"), value) for label, value in facts]
+    return Content("\n").join(lines)

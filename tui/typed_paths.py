@@ -1,0 +1,63 @@
+"""Paths as people type them: ~, quotes, a terminal's backslashes from drag and drop, and completion."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from textual.suggester import Suggester
+
+
+def typed_path(text: str) -> Path:
+    """The path that `text` means; it need not exist."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    path = Path(text).expanduser()
+    if "\\" in text and os.sep == "/" and not path.exists():
+        return Path(text.replace("\\", "")).expanduser()
+    return path
+
+
+def looks_like_path(text: str) -> bool:
+    """Whether a person who typed this meant a path: it exists, or one line of it is written as only paths are."""
+    text = text.strip()
+    if not text or "\n" in text or len(text) > 4096:
+        return False
+    try:
+        if typed_path(text).exists():
+            return True
+    except (OSError, ValueError, RuntimeError):
+        return False
+    return text.startswith(("/", "~", "./", "../", "'/", '"/')) or Path(text).suffix in (".txt", ".md", ".csv", ".json")
+
+
+class PathSuggester(Suggester):
+    """Completes the last part of a path from what lies in its folder; folders end in a separator."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """`value` with the first fitting name of its folder, None where there is none."""
+        return complete(value)
+
+
+def complete(value: str) -> str | None:
+    """`value` continued by the first name that begins as its last part does; hidden names only where asked for."""
+    folder, begin = os.path.split(value)
+    if not value or value.startswith(("'", '"')):
+        return None
+    try:
+        with os.scandir(Path(folder or ".").expanduser()) as entries:
+            fitting = sorted(
+                (entry.name, entry.is_dir())
+                for entry in entries
+                if entry.name.startswith(begin) and (begin or not entry.name.startswith("."))
+            )
+    except (OSError, ValueError, RuntimeError):
+        return None
+    if not fitting:
+        return None
+    name, is_folder = fitting[0]
+    return value[: len(value) - len(begin)] + name + (os.sep if is_folder else "")

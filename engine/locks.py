@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import time
 from pathlib import Path
 from typing import IO
 
@@ -19,25 +19,34 @@ else:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_PATIENCE = 0.25  # seconds; whoever only looks whether a lock is held has it for some microseconds
+
+
 def acquire(path: Path) -> IO[bytes] | None:
     """Lock `path` for the life of the returned file, or return None where another process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("ab")
-    try:
-        _try_lock(file)
-    except OSError:
-        file.close()
-        return None
-    return file
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            _try_lock(file)
+            return file
+        except OSError:
+            if time.monotonic() > deadline:
+                file.close()
+                return None
+            time.sleep(0.01)
 
 
 def is_held(path: Path) -> bool:
     """Whether a living process holds the lock."""
-    if not path.exists():
+    try:
+        file = path.open("rb+")
+    except OSError:
         return False
-    with contextlib.suppress(OSError):
-        file = acquire(path)
-        if file is None:
+    with file:
+        try:
+            _try_lock(file)
+        except OSError:
             return True
-        file.close()
     return False

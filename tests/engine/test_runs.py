@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from minigpt_tui.engine import locks, paths, runs
+from minigpt_tui.engine.events import COMMANDS, Command
+from minigpt_tui.engine.follow import LineFollower
+from minigpt_tui.engine.runs import CorpusRecord, Run, RunError, RunManifest, RunStatus
+from minigpt_tui.models.presets import preset
+from minigpt_tui.models.typed_json import dumps, from_plain, to_plain
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MINIGPT_HOME", str(tmp_path))
+    return tmp_path
+
+
+def manifest(name: str = "tales-01", **changes: object) -> RunManifest:
+    recipe = preset("quick")
+    corpus = CorpusRecord("tales", "tales:1MB", "0" * 64, 10, 10)
+    made = RunManifest(name, time.time(), "quick", corpus, "char", replace(recipe.model, vocab_size=9), recipe.training)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def status(state: str = "running", **changes: object) -> RunStatus:
+    plain = {"state": state, "pid": 1, "host": "h", "step": 3, "total_steps": 9, "heartbeat": time.time()} | changes
+    return from_plain(RunStatus, plain)
+
+
+def test_what_is_created_can_be_read_back(home: Path) -> None:
+    run = runs.create_run(manifest())
+    assert run.path == home / "data" / "runs" / "tales-01"
+    assert run.manifest() == replace(manifest(), created=run.manifest().created)
+    assert [path.name for path in run.path.iterdir()] == ["run.json"]
+    assert run.status() is None
+    run.write_status(status())
+    assert run.status() == replace(status(), heartbeat=run.status().heartbeat)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", "", ".hidden", "-x", "a b", "é", "x" * 65, "a\n", "C:x", "a\\b"])
+def test_a_name_that_is_no_folder_name_is_refused(name: str, home: Path) -> None:
+    with pytest.raises(RunError, match="cannot be a run's name: begin with a letter or digit"):
+        runs.create_run(manifest(name))
+    assert list(home.rglob("run.json")) == []
+
+
+def test_a_taken_name_is_refused_and_nothing_is_overwritten() -> None:
+    first = runs.create_run(manifest(preset="one"))
+    with pytest.raises(RunError, match="already a run called 'tales-01'"):
+        runs.create_run(manifest(preset="two"))
+    assert first.manifest().preset == "one"
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(home: Path) -> None:
+    (home / "data").write_text("a file where the folder should be")
+    with pytest.raises(RunError, match="cannot be made"):
+        runs.create_run(manifest())
+
+
+def test_a_full_disk_leaves_no_half_made_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runs, "write_atomic", full)
+    with pytest.raises(RunError, match="No space left on device; free some space"):
+        runs.create_run(manifest())
+    assert list(paths.runs_dir().iterdir()) == []
+
+
+def test_free_names_count_up() -> None:
+    assert runs.free_name("tales") == "tales-01"
+    runs.create_run(manifest("tales-01"))
+    assert runs.free_name("tales") == "tales-02"
+    assert runs.free_name("my book/é.txt") == "my-book-.txt-01"
+    assert runs.free_name("///") == "run-01"
+    runs.check_name(runs.free_name("x" * 500))
+
+
+def test_the_newest_run_comes_first_and_runs_are_found_by_name_or_path(home: Path) -> None:
+    with pytest.raises(RunError, match="there is no run yet; train one with: minigpt-tui train tales"):
+        runs.find_run()
+    old, new = runs.create_run(manifest("old")), runs.create_run(manifest("new"))
+    (paths.runs_dir() / "no run").mkdir()
+    past = time.time() - 100
+    os.utime(old.path / "run.json", (past, past))
+    assert runs.list_runs() == [new, old]
+    assert runs.find_run() == new
+    assert runs.find_run("old") == old
+    assert runs.find_run(str(old.path)) == old
+    with pytest.raises(RunError, match="no run called 'other'; there are: new, old"):
+        runs.find_run("other")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("{", "not readable as JSON"),
+        ("{}", "'name' is missing"),
+        (dumps(to_plain(manifest()) | {"tokenizer": "words"}), "one of char, byte is needed, found 'words'"),
+        (dumps(to_plain(manifest()) | {"created": "now"}), "float is needed, found str"),
+    ],
+)
+def test_a_damaged_run_is_refused_by_the_field_that_is_wrong(content: str, says: str) -> None:
+    run = runs.create_run(manifest())
+    (run.path / "run.json").write_text(content)
+    with pytest.raises(RunError, match="the run 'tales-01' cannot be read") as caught:
+        run.manifest()
+    assert says in str(caught.value)
+    (run.path / "run.json").unlink()
+    with pytest.raises(RunError, match=r"is not a run: it has no run\.json"):
+        run.manifest()
+
+
+def test_a_damaged_status_is_none() -> None:
+    run = runs.create_run(manifest())
+    for content in ("", "{", '{"state":"dancing"}'):
+        (run.path / "status.json").write_text(content)
+        assert run.status() is None
+
+
+def test_orders_are_lines_for_the_trainer() -> None:
+    run = runs.create_run(manifest())
+    run.send(Command("pause"))
+    run.send(Command("scale_learning_rate", 0.5))
+    lines = LineFollower(run.commands_path).read()
+    assert list(map(COMMANDS.decode, lines)) == [Command("pause"), Command("scale_learning_rate", 0.5)]
+
+
+# --- state ----------------------------------------------------------------------------------------
+
+TRAIN = """
+import sys, pathlib
+from minigpt_tui.engine import locks
+lock = locks.acquire(pathlib.Path(sys.argv[1]) / "lock")
+print("training", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_running_with_a_free_lock_is_crashed() -> None:
+    run = runs.create_run(manifest())
+    with subprocess.Popen(
+        [sys.executable, "-c", TRAIN, str(run.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as trainer:
+        assert trainer.stdout
+        trainer.stdout.readline()
+        assert run.state() == "starting"  # before its first status
+        run.write_status(status("running", pid=trainer.pid))
+        assert (run.is_alive(), run.state()) == (True, "running")
+        with pytest.raises(RunError, match="'tales-01' is training; stop it before you delete it"):
+            runs.trash_run(run)
+        trainer.kill()
+        trainer.wait()
+    assert (run.is_alive(), run.state()) == (False, "crashed")
+
+
+@pytest.mark.parametrize("state", ["finished", "stopped", "failed"])
+def test_a_run_that_ended_stays_as_it_ended(state: str) -> None:
+    run = runs.create_run(manifest())
+    run.write_status(status(state))
+    assert run.state() == state
+
+
+def test_a_started_process_has_some_time_to_take_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs.create_run(manifest())
+    assert run.state() == "starting"
+    run.write_status(status("starting"))
+    assert run.state() == "starting"
+    run.write_status(status("starting", heartbeat=time.time() - 60))
+    assert run.state() == "crashed"
+    (run.path / "status.json").unlink()
+    monkeypatch.setattr(runs, "_STARTING_GRACE", 0)
+    assert run.state() == "crashed"
+
+
+# --- checkpoints and trash ------------------------------------------------------------------------
+
+
+def checkpoint(run: Run, name: str) -> Path:
+    folder = run.checkpoints / name
+    folder.mkdir(parents=True)
+    (folder / "minigpt.json").write_text("{}")
+    return folder
+
+
+def test_the_newest_checkpoint_is_the_last_one_also_while_it_is_exchanged() -> None:
+    run = runs.create_run(manifest())
+    assert run.checkpoint() is None
+    best = checkpoint(run, "best")
+    assert run.checkpoint() == best
+    assert run.checkpoint("last") is None
+    aside = checkpoint(run, ".last.old")
+    assert run.checkpoint() == aside
+    last = checkpoint(run, "last")
+    assert run.checkpoint() == run.checkpoint("last") == last
+    assert run.checkpoint("best") == best
+
+
+def test_deleting_moves_to_the_trash_and_never_over_what_lies_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "strftime", lambda form: "20260102-030405")
+    targets = []
+    for number in range(4):
+        run = runs.create_run(manifest(preset=str(number)))
+        targets.append(runs.trash_run(run))
+        assert not run.path.exists()
+    assert [Run(target).manifest().preset for target in targets] == ["0", "1", "2", "3"]
+    assert all(target.parent == paths.trash_dir() for target in targets)
+
+
+def test_a_trash_that_cannot_be_written_loses_nothing(home: Path) -> None:
+    run = runs.create_run(manifest())
+    paths.trash_dir().write_text("a file")
+    with pytest.raises(RunError, match="'tales-01' cannot be moved to"):
+        runs.trash_run(run)
+    assert run.manifest().name == "tales-01"
+
+
+def test_a_lock_alone_says_that_a_run_lives() -> None:
+    run = runs.create_run(manifest())
+    held = locks.acquire(run.lock_path)
+    assert held
+    with held:
+        assert run.is_alive()
+    assert not run.is_alive()

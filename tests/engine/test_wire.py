@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import pytest
+from minigpt_tui.engine import events
+from minigpt_tui.engine.events import (
+    COMMANDS,
+    GENERATION_MESSAGES,
+    REQUESTS,
+    TRAINING_EVENTS,
+    Command,
+    Ended,
+    Failed,
+    Generate,
+    Load,
+    SamplingSettings,
+    Step,
+    Tokens,
+)
+from minigpt_tui.engine.wire import Vocabulary
+from minigpt_tui.models.typed_json import SchemaError
+
+VOCABULARIES: list[tuple[Vocabulary[Any], list[Any]]] = [
+    (
+        TRAINING_EVENTS,
+        [
+            events.Started(0, None, 9, 65, 900, 100, "cpu", "a CPU", "float32", 2, "it is there", 1.5, 0.9),
+            events.Started(0, 40, 9, 65, 900, 100, "cpu", "a CPU", "float32", 2, "it is there", 1.5),
+            Step(1, 10, 640, 0.5, 4.5, 3.25, 0.02, None, 1e5, 2**31),
+            Step(1, None, 640, 0.5, None, 3.25, 0.02, 1.5, 1e5, 2**31, 0.4),
+            events.Evaluation(5, 1.0, 2.0, 7.4, 2.9, "full", True, 1.9),
+            events.Sample(5, "RO", 'MEO:\nWhat "light" \x1b[31m é 🙂\u2028'),
+            events.CheckpointSaved(5, "best", 2.0),
+            events.CheckpointSaved(5, "last"),
+            events.StateChanged("failed", 7, 2.0, "no space"),
+            events.Note(7, "less memory", "warning"),
+        ],
+    ),
+    (COMMANDS, [Command("pause"), Command("scale_learning_rate", 0.5, 3.0), Command("threads", 0)]),
+    (
+        REQUESTS,
+        [
+            Load(1, "/a run/with spaces"),
+            Load(2, "x", False, "cpu", "bfloat16", 3),
+            Generate(3, "", SamplingSettings()),
+            Generate(4, "a\nb", SamplingSettings(0, 5, 0.5, 7, 2**63 - 1, ("\n\n", "é"))),
+            events.Cancel(4),
+            events.Ping(5),
+        ],
+    ),
+    (
+        GENERATION_MESSAGES,
+        [
+            events.Hello(12),
+            events.Ready("2.13", "cpu"),
+            events.Loaded(1, "p", 5, 9, 65, 64, "cpu", "float32", 1000, 1.5),
+            Tokens(3, "\ud83d", 1),
+            Ended(3, "stop", 2, 1, 0.5, 4.0, 5, 7, ("one", "two")),
+            Failed(3, "checkpoint", "it is damaged"),
+            events.Pong(5),
+        ],
+    ),
+]
+EVERY = [(vocabulary, message) for vocabulary, messages in VOCABULARIES for message in messages]
+
+
+@pytest.mark.parametrize(("vocabulary", "message"), EVERY, ids=lambda x: type(x).__name__)
+def test_a_message_becomes_one_line_of_ascii_and_comes_back_equal(vocabulary: Vocabulary[Any], message: Any) -> None:
+    line = vocabulary.encode(message)
+    assert line.isascii()
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    back = vocabulary.decode(line.encode())
+    assert back == message
+    assert type(back) is type(message)
+
+
+def test_the_round_trip_covers_every_message() -> None:
+    tried = {type(message) for _, message in EVERY}
+    own = {kind for kind in vars(events).values() if dataclasses.is_dataclass(kind)}
+    assert own - tried == {SamplingSettings, events.EvaluationResult}
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"", "not a line of JSON"),
+        (b'{"event":"step","st', "not a line of JSON"),
+        (b"\xff\xfe", "not a line of JSON"),
+        (b"[" * 100_000, "not a line of JSON"),
+        (b"[]", "unknown request None"),
+        (b"7", "unknown request None"),
+        (b'{"request":["load"]}', "unknown request"),
+        (b'{"request":"tokens","id":1}', "unknown request 'tokens'"),
+        (b'{"request":"cancel"}', "request cancel: 'id' is missing"),
+        (b'{"request":"cancel","id":"1"}', "request cancel.id: int is needed, found str '1'"),
+        (b'{"request":"cancel","id":true}', "int is needed, found bool"),
+        (b'{"request":"load","id":1,"path":null}', "str is needed, found null"),
+        (b'{"request":"generate","id":1,"prompt":"a","settings":{"stop":"x"}}', "settings.stop: "),
+        (b'{"request":"generate","id":1,"prompt":"a","settings":{"stop":[""]}}', "a stop string cannot be empty"),
+        (b'{"request":"generate","id":1,"prompt":"a","settings":{"max_tokens":0}}', "max_tokens must lie between"),
+        (b'{"request":"generate","id":1,"prompt":"a","settings":{"temperature":-1}}', "temperature must lie between"),
+        (b'{"request":"generate","id":1,"prompt":"a","settings":{"seed":-1}}', "seed must lie between"),
+    ],
+)
+def test_anything_else_is_refused_by_name(line: bytes, says: str) -> None:
+    with pytest.raises(SchemaError) as caught:
+        REQUESTS.decode(line)
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_temperature_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="temperature must lie between"):
+        SamplingSettings(temperature=math.nan)
+
+
+def test_fields_of_a_newer_version_are_ignored_and_missing_ones_take_their_default() -> None:
+    assert REQUESTS.decode('{"request":"load","id":1,"path":"x","quantize":"int8"}') == Load(1, "x")
+
+
+def test_numbers_that_json_lacks_cross_as_null() -> None:
+    line = TRAINING_EVENTS.encode(Step(1, 10, 640, 0.5, 4.5, math.nan, 0.02, math.inf, 1e5, 1))
+    assert json.loads(line)["loss"] is None
+    back = TRAINING_EVENTS.decode(line)
+    assert isinstance(back, Step)
+    assert math.isnan(back.loss)
+    assert back.gradient_norm is None
+
+
+def test_a_field_called_like_the_tag_is_refused_when_the_vocabulary_is_made() -> None:
+    with pytest.raises(TypeError, match="a field of Failed has the name of the tag, 'message'"):
+        Vocabulary("message", failed=Failed)

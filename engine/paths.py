@@ -16,7 +16,7 @@ def _folder(kind: str) -> Path:
 
 
 def data_dir() -> Path:
-    """What the user made: runs, sessions, trash."""
+    """What the user made: runs, inputs, trash."""
     return _folder("data")
 
 
@@ -28,6 +28,11 @@ def runs_dir() -> Path:
 def trash_dir() -> Path:
     """Where deleted runs wait."""
     return data_dir() / "trash"
+
+
+def inputs_dir() -> Path:
+    """Texts that came through standard input, kept so that their runs can be done again."""
+    return data_dir() / "inputs"
 
 
 def cache_dir() -> Path:

@@ -1,0 +1,197 @@
+"""The command line as a program sees it: what lands on which stream, and with which exit code."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from minigpt_tui.engine.locks import acquire
+from minigpt_tui.engine.runs import Run
+
+TEXT = "the cat sat on the mat and the dog sat on the log while the rain fell on the plain.\n" * 60
+TINY = ("--context-length=16", "--n-layer=1", "--n-head=2", "--n-kv-head=1", "--d-model=32", "--batch-size=8")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "cats.txt").write_text(TEXT)
+    return tmp_path
+
+
+def command(home: Path, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "minigpt_tui.tui.cli", *words],
+        capture_output=True, text=True, cwd=home, env={**os.environ, "MINIGPT_HOME": str(home)},
+        input=stdin, stdin=subprocess.DEVNULL if stdin is None else None, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("trained")
+    (home / "cats.txt").write_text(TEXT)
+    result = command(home, "train", "cats.txt", "--steps", "60", "--name", "cats", *TINY)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "cats\n"
+    assert "validation loss" in result.stderr
+    return home
+
+
+def test_version() -> None:
+    result = subprocess.run([sys.executable, "-m", "minigpt_tui.tui.cli", "--version"], capture_output=True, text=True)
+    assert result.returncode == 0
+    assert result.stdout.startswith("minigpt-tui 0.")
+
+
+def test_generate_streams_text_and_the_same_seed_repeats_it(trained: Path) -> None:
+    words = ("generate", "cats", "--prompt", "the cat", "--max-tokens", "40", "--seed", "3")
+    first, second = command(trained, *words), command(trained, *words)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+    assert len(first.stdout.rstrip("\n")) <= 40
+    assert first.stdout.strip()
+
+
+def test_generate_reads_standard_input_takes_an_empty_prompt_and_echoes(trained: Path) -> None:
+    piped = command(trained, "generate", "--max-tokens", "5", "--seed", "1", "--echo", stdin="the dog")
+    assert piped.stdout.startswith("the dog")
+    empty = command(trained, "generate", "--prompt", "", "--max-tokens", "5")
+    assert empty.returncode == 0, empty.stderr
+
+
+def test_generate_stops_before_a_stop_string_and_prints_one_json_object(trained: Path) -> None:
+    words = ("generate", "--prompt", "the ", "--stop", "a", "--temperature", "0", "--max-tokens", "200", "--json")
+    result = json.loads(command(trained, *words).stdout)
+    assert result["reason"] == "stop"
+    assert "a" not in result["text"]
+    assert result["step"] == 60
+
+
+def test_an_unknown_character_is_named_and_left_out(trained: Path) -> None:
+    result = command(trained, "generate", "--prompt", "the €", "--max-tokens", "3")
+    assert result.returncode == 0
+    assert "€" in result.stderr
+
+
+def test_evaluate_prints_one_object(trained: Path) -> None:
+    result = command(trained, "evaluate", "--json")
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert set(figures) >= {"loss", "perplexity", "bits_per_byte", "protocol", "tokens"}
+    assert figures["protocol"] == "full"
+    assert figures["tokens"] == len(TEXT) - int(len(TEXT) * 0.9) - 1
+
+
+def test_runs_lists_the_run_with_its_losses(trained: Path) -> None:
+    (row,) = json.loads(command(trained, "runs", "--json").stdout)
+    assert (row["name"], row["state"], row["step"]) == ("cats", "finished", 60)
+    assert row["validation_loss"] > 0
+    assert "cats" in command(trained, "runs").stdout
+
+
+def test_paths_and_corpora(home: Path) -> None:
+    assert json.loads(command(home, "paths", "--json").stdout)["runs"].startswith(str(home))
+    assert {entry["name"] for entry in json.loads(command(home, "corpora", "--json").stdout)} >= {
+        "tales",
+        "tinyshakespeare",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("train", "missing.txt"), "missing.txt"),
+        (("train", "empty.txt"), "empty"),
+        (("train", "short.txt"), "context"),
+        (("train", "binary.bin"), "binary"),
+        (("train", "hollow"), "hollow"),
+        (("train", "cats.txt", "--name", "a/b"), "a/b"),
+        (("train", "cats.txt", "--n-head", "3"), "divisible"),
+        (("train", "cats.txt", "--steps", "0"), "budget"),
+        (("train", "cats.txt", "--device", "cuda:9", "--name", "nowhere"), "cuda:9"),
+        (("generate",), "no run"),
+        (("generate", "nothing"), "nothing"),
+        (("evaluate", "nothing"), "nothing"),
+        (("stop", "nothing"), "nothing"),
+        (("nonsense", "words"), "nonsense"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_bad_input_gets_one_sentence(home: Path, words: tuple[str, ...], sentence: str) -> None:
+    (home / "empty.txt").touch()
+    (home / "short.txt").write_text("to be")
+    (home / "binary.bin").write_bytes(bytes(range(256)) * 20)
+    (home / "hollow").mkdir()
+    result = command(home, *words)
+    assert result.returncode in (1, 2)
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("option", ["--temperature=-1", "--top-p=0", "--top-k=-2", "--max-tokens=0", "--seed=-1"])
+def test_a_setting_out_of_range_names_the_range(trained: Path, option: str) -> None:
+    result = command(trained, "generate", "--prompt", "the", option)
+    assert result.returncode == 2
+    assert "must" in result.stderr
+
+
+def test_a_second_trainer_on_a_locked_run_is_refused(trained: Path) -> None:
+    lock = acquire(Run(trained / "data" / "runs" / "cats").lock_path)
+    assert lock is not None
+    with lock:
+        result = command(trained, "resume", "cats")
+    assert result.returncode == 2
+    assert "already trains" in result.stderr
+
+
+def test_a_checkpoint_cut_in_half_is_named(trained: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(trained / "data" / "runs" / "cats" / "checkpoints" / "last", broken)
+    weights = (broken / "model.safetensors").read_bytes()
+    (broken / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    result = command(trained, "generate", str(broken), "--prompt", "the")
+    assert result.returncode == 2
+    assert "model.safetensors" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_control_c_stops_and_saves(home: Path) -> None:
+    words = ["train", "cats.txt", "--steps", "1000000", "--name", "long", *TINY, "--json"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "minigpt_tui.tui.cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=home,
+        env={**os.environ, "MINIGPT_HOME": str(home)},
+    )
+    assert child.stdout is not None
+    for line in child.stdout:
+        if json.loads(line)["event"] == "step":
+            break
+    child.send_signal(signal.SIGINT)
+    output, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert json.loads(output.splitlines()[-1])["state"] == "stopped"
+    assert Run(home / "data" / "runs" / "long").checkpoint("last") is not None
+
+
+def test_a_detached_run_is_stopped_by_name_and_resumed(home: Path) -> None:
+    started = command(home, "train", "cats.txt", "--steps", "1000000", "--name", "apart", "--detach", *TINY)
+    assert started.stdout == "apart\n"
+    run = Run(home / "data" / "runs" / "apart")
+    deadline = time.monotonic() + 60
+    while run.state() != "running" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert command(home, "stop", "apart").returncode == 0
+    assert run.state() == "stopped"
+    assert command(home, "resume", "apart", "--detach").returncode == 0
+    while run.state() != "running" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert command(home, "stop").returncode == 0

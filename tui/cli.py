@@ -1,0 +1,248 @@
+"""The command `minigpt-tui`: the app without a verb, the same engine without a screen with one.
+
+Data goes to standard output, everything else to standard error. Exit codes: 0 done, 1 the run or the engine failed,
+2 the request cannot be carried out as it was given, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_EPILOG = """\
+without a verb the app opens; with a file or folder it offers to train on that text:
+  minigpt-tui
+  minigpt-tui my-novel.txt
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser()
+    corpus: str | None = None
+    if words and not words[0].startswith("-") and words[0] not in VERBS:
+        if len(words) > 1:
+            parser.error(f"'{words[0]}' is not a verb; verbs are: {', '.join(VERBS)}")
+        corpus, words = words[0], []
+    arguments = parser.parse_args(words)
+    try:
+        if arguments.verb is None:
+            return _open_app(corpus)
+        return VERBS[arguments.verb](arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has gone; keep the interpreter from complaining about it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except _expected_errors() as error:
+        return complain(_sentence(error))
+
+
+def _expected_errors() -> tuple[type[Exception], ...]:
+    """What a person can cause and put right; anything else is our own mistake and keeps its traceback."""
+    from ..data.corpus import CorpusError
+    from ..engine.runs import RunError
+    from ..models.config import ConfigError
+
+    return (RunError, CorpusError, ConfigError, OSError)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def complain(sentence: str, code: int = USAGE) -> int:
+    """Say what is wrong on standard error and return the exit code."""
+    print(f"minigpt-tui: {sentence}", file=sys.stderr)
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="minigpt-tui",
+        description="A workbench for small GPTs that lives in a terminal.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"minigpt-tui {importlib.metadata.version('minigpt-tui')}"
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    _train_parser(verbs.add_parser("train", help="train a new run on a corpus"))
+    _resume_parser(verbs.add_parser("resume", help="go on with a run that stopped"))
+    _stop_parser(verbs.add_parser("stop", help="stop a run that trains, and save it"))
+    _generate_parser(verbs.add_parser("generate", help="continue a prompt"))
+    _evaluate_parser(verbs.add_parser("evaluate", help="loss, perplexity and bits per byte of a run"))
+    for verb, text in (
+        ("runs", "list the runs"),
+        ("corpora", "list the corpora known by name"),
+        ("paths", "say where things lie on disk"),
+    ):
+        _json_option(verbs.add_parser(verb, help=text))
+    return parser
+
+
+def _train_parser(parser: argparse.ArgumentParser) -> None:
+    from ..models.presets import DEFAULT_PRESET, PRESETS
+    from ..models.recipe import Budget
+    from .options import add_recipe_options
+
+    parser.description = "Train a new run. The training outlives this command; Ctrl-C stops and saves it."
+    parser.add_argument("corpus", help="a name (see corpora), a file, a folder, or - for standard input")
+    parser.add_argument(
+        "--preset", choices=list(PRESETS), default=DEFAULT_PRESET, help="the recipe (default %(default)s)"
+    )
+    parser.add_argument("--name", help="the run's name (default: the corpus and a number)")
+    parser.add_argument("--tokenizer", choices=("char", "byte"), help="overrides the preset's")
+    parser.add_argument("--validation-fraction", type=float, metavar="X", help="share of the text kept for validation")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--budget", type=_argument(Budget.parse), help="'2000 steps', '5 minutes' or '2 epochs'")
+    budget.add_argument(
+        "--steps", dest="budget", type=_argument(lambda text: Budget(float(text), "steps")), metavar="N"
+    )
+    budget.add_argument(
+        "--minutes", dest="budget", type=_argument(lambda text: Budget(float(text), "minutes")), metavar="X"
+    )
+    parser.add_argument("--detach", action="store_true", help="start it, print its name, and return")
+    parser.add_argument("--json", action="store_true", help="print the run's events as lines of JSON")
+    add_recipe_options(parser)
+
+
+def _resume_parser(parser: argparse.ArgumentParser) -> None:
+    _run_argument(parser)
+    parser.add_argument("--detach", action="store_true", help="start it and return")
+    parser.add_argument("--json", action="store_true", help="print the run's events as lines of JSON")
+
+
+def _stop_parser(parser: argparse.ArgumentParser) -> None:
+    _run_argument(parser)
+
+
+def _generate_parser(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Continue a prompt; the text streams to standard output."
+    _run_argument(parser, "a run, or a checkpoint folder; the newest run where none is named")
+    parser.add_argument("--prompt", help="the text to continue (default: standard input where it is not a terminal)")
+    parser.add_argument("--max-tokens", type=int, metavar="N")
+    parser.add_argument("--temperature", type=float, metavar="X", help="0 is greedy")
+    parser.add_argument("--top-k", type=int, metavar="N", help="0 is off")
+    parser.add_argument("--top-p", type=float, metavar="X", help="1 is off")
+    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument("--stop", action="append", metavar="TEXT", help="end before this text; may be repeated")
+    parser.add_argument("--echo", action="store_true", help="print the prompt before its continuation")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto")
+    parser.add_argument("--threads", type=int, default=0, metavar="N")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the text")
+
+
+def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Average negative log-likelihood on held-out text."
+    _run_argument(parser, "a run, or a checkpoint folder; the newest run where none is named")
+    parser.add_argument("--on", metavar="CORPUS", help="another text (all of it) instead of the run's validation split")
+    parser.add_argument("--protocol", choices=("full", "random", "sliding"), default="full")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _run_argument(parser: argparse.ArgumentParser, text: str = "the run; the newest where none is named") -> None:
+    parser.add_argument("run", nargs="?", help=text)
+
+
+def _json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _argument(read: Callable[[str], object]) -> Callable[[str], object]:
+    """Let argparse show the sentence of a ValueError instead of its own."""
+
+    def convert(text: str) -> object:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return convert
+
+
+def _open_app(corpus: str | None) -> int:
+    from .app import run_app
+
+    if corpus is not None:
+        from ..data.corpus import normalise
+
+        corpus = normalise(corpus)
+        if os.path.isabs(corpus) and not os.path.lexists(corpus):
+            return complain(f"there is no verb and no file called '{corpus}'; verbs are: {', '.join(VERBS)}")
+    return run_app(corpus)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from .headless_training import train
+
+    return train(arguments)
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from .headless_training import resume
+
+    return resume(arguments)
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    from .headless_training import stop
+
+    return stop(arguments)
+
+
+def _generate(arguments: argparse.Namespace) -> int:
+    from .headless_generation import generate
+
+    return generate(arguments)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from .headless_generation import evaluate
+
+    return evaluate(arguments)
+
+
+def _runs(arguments: argparse.Namespace) -> int:
+    from .listings import list_runs
+
+    return list_runs(arguments.json)
+
+
+def _corpora(arguments: argparse.Namespace) -> int:
+    from .listings import list_corpora
+
+    return list_corpora(arguments.json)
+
+
+def _paths(arguments: argparse.Namespace) -> int:
+    from .listings import list_paths
+
+    return list_paths(arguments.json)
+
+
+VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "train": _train,
+    "resume": _resume,
+    "stop": _stop,
+    "generate": _generate,
+    "evaluate": _evaluate,
+    "runs": _runs,
+    "corpora": _corpora,
+    "paths": _paths,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""The verbs runs, corpora and paths: what there is, as a table for people or JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..data.catalog import CATALOG
+from ..engine import paths, runs
+from ..engine.runs import Run, RunError
+from .cli import DONE
+
+
+def list_runs(as_json: bool) -> int:
+    """All runs, the newest first."""
+    rows = [_row(run) for run in runs.list_runs()]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    elif not rows:
+        Console(stderr=True).print("no runs yet; train one with: minigpt-tui train tales", markup=False)
+    else:
+        table = _table("run", "state", "step", "train", "val", "preset", "corpus", "made")
+        for row in rows:
+            total = f"/{row['total_steps']}" if row["total_steps"] else ""
+            table.add_row(
+                *map(Text, (row["name"], row["state"], f"{row['step']}{total}", _loss(row["train_loss"]),
+                            _loss(row["validation_loss"]), row["preset"], row["corpus"], _when(row["created"])))
+            )  # fmt: skip
+        Console().print(table)
+    return DONE
+
+
+def list_corpora(as_json: bool) -> int:
+    """The corpora known by name."""
+    entries = [
+        {"name": e.name, "description": e.description, "bytes": e.n_bytes, "url": e.url} for e in CATALOG.values()
+    ]
+    if as_json:
+        print(json.dumps(entries, indent=2))
+    else:
+        table = _table("corpus", "what it is", "from")
+        for entry in entries:
+            table.add_row(Text(entry["name"]), Text(entry["description"]), Text(entry["url"] or "built in"))
+        Console().print(table)
+    return DONE
+
+
+def list_paths(as_json: bool) -> int:
+    """Where things lie on disk."""
+    places = {
+        "runs": paths.runs_dir(), "trash": paths.trash_dir(), "cache": paths.cache_dir(),
+        "settings": paths.config_dir(), "logs": paths.state_dir(),
+    }  # fmt: skip
+    if as_json:
+        print(json.dumps({name: str(path) for name, path in places.items()}, indent=2))
+    else:
+        for name, path in places.items():
+            print(f"{name:9}{path}")
+    return DONE
+
+
+def _row(run: Run) -> dict[str, Any]:
+    status = run.status()
+    row: dict[str, Any] = {"name": run.name, "state": run.state(), "path": str(run.path)}
+    row |= {"step": status.step, "total_steps": status.total_steps} if status else {"step": 0, "total_steps": None}
+    for name in ("train_loss", "validation_loss", "best_validation_loss"):
+        row[name] = getattr(status, name, None)
+    try:
+        manifest = run.manifest()
+        row |= {"preset": manifest.preset, "corpus": manifest.corpus.name, "created": manifest.created}
+    except RunError as error:
+        row |= {"preset": "?", "corpus": "?", "created": None, "problem": str(error)}
+    return row
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _loss(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _when(created: float | None) -> str:
+    return "" if created is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(created))

@@ -14,17 +14,23 @@ PRESETS: dict[str, Recipe] = {
     for recipe in (
         Recipe(
             name="quick",
-            description="Readable text within seconds on a laptop CPU: two modern blocks.",
+            description="Readable text within seconds on a laptop CPU: three small modern blocks.",
             source="ours; docs/benchmarks.md",
-            model=ModelConfig(context_length=64, n_layer=2, n_head=4, n_kv_head=2, d_model=128),
-            training=TrainingConfig(budget=Budget(400), batch_size=32),
+            model=ModelConfig(context_length=64, n_layer=3, n_head=3, n_kv_head=1, d_model=96, d_ff=256),
+            training=TrainingConfig(
+                budget=Budget(600), batch_size=32,
+                learning_rate=0.03, embedding_learning_rate=0.05, head_learning_rate=0.008,
+            ),
         ),
         Recipe(
             name="laptop",
-            description="A minute or two on a laptop CPU: four modern blocks, longer context.",
+            description="A minute or two on a laptop CPU: four modern blocks, twice the context.",
             source="ours; docs/benchmarks.md",
-            model=ModelConfig(context_length=128, n_layer=4, n_head=4, n_kv_head=2, d_model=192),
-            training=TrainingConfig(budget=Budget(1500), batch_size=16),
+            model=ModelConfig(context_length=128, n_layer=4, n_head=4, n_kv_head=1, d_model=128, d_ff=256),
+            training=TrainingConfig(
+                budget=Budget(1600), batch_size=16,
+                learning_rate=0.03, embedding_learning_rate=0.05, head_learning_rate=0.008,
+            ),
         ),
         Recipe(
             name="modern-10m",

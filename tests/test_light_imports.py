@@ -1,0 +1,47 @@
+"""Start-up promises, each checked in a fresh interpreter: who may load what."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def loaded_by(*modules: str) -> set[str]:
+    program = "; ".join([*(f"import {module}" for module in modules), "import sys; print(*sys.modules)"])
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    return set(result.stdout.split())
+
+
+def test_the_app_never_loads_torch() -> None:
+    loaded = loaded_by("minigpt_tui.tui.cli", "minigpt_tui.tui.app", "minigpt_tui.tui.bridge")
+    assert "minigpt_tui.tui.app" in loaded
+    assert not {"torch", "numpy", "safetensors", "transformers"} & loaded
+
+
+@pytest.mark.parametrize("module", ["cli", "headless_training", "headless_generation", "listings"])
+def test_the_command_line_loads_neither_torch_nor_textual(module: str) -> None:
+    assert not {"torch", "textual"} & loaded_by(f"minigpt_tui.tui.{module}")
+
+
+def test_a_verb_loads_the_terminal_library_only_when_it_draws() -> None:
+    program = "from minigpt_tui.tui.cli import build_parser; build_parser(); import sys; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert not {"rich", "textual", "asyncio", "torch"} & set(result.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "process",
+    ["engine.training.process", "engine.training.evaluate", "engine.generation.process"],
+)
+def test_the_engine_loads_nothing_that_draws(process: str) -> None:
+    assert not {"textual", "rich"} & loaded_by(f"minigpt_tui.{process}")
+
+
+@pytest.mark.parametrize("process", ["engine.training.process", "engine.generation.process"])
+def test_a_process_speaks_before_it_loads_torch(process: str) -> None:
+    assert "torch" not in loaded_by(f"minigpt_tui.{process}")

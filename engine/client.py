@@ -19,7 +19,6 @@ from .runs import Run, RunError
 
 _LONGEST_LINE = 4 * 2**20
 _LONGEST_LOG = 10**6
-_NICENESS = 5
 _FAREWELL = 2.0  # seconds that a process has to end by itself
 
 
@@ -43,9 +42,6 @@ def start_training(run: Run, *, resume: bool = False, leave_core: bool = False) 
             )
     except OSError as error:
         raise RunError(f"'{run.name}' cannot be started: {error}") from error
-    if sys.platform != "win32":
-        with contextlib.suppress(OSError):  # its threads inherit it: what a person does meanwhile comes first
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
     # waited for, so that a trainer that ends before the app does not stay behind as a zombie
     threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()
     return process.pid
@@ -69,8 +65,7 @@ def _environment() -> dict[str, str]:
 def _detached() -> dict[str, Any]:
     """What makes a child live on after its parent and its terminal."""
     if sys.platform == "win32":
-        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
-        return {"creationflags": flags | subprocess.BELOW_NORMAL_PRIORITY_CLASS}
+        return {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 

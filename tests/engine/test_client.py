@@ -187,13 +187,6 @@ def test_training_starts_detached_in_the_run_folder(run: Run, monkeypatch: pytes
     assert pid != os.getpid()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="priorities have other names there")
-def test_training_gives_way_to_the_person(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch, "import os, time; time.sleep(0.2); print(os.getpriority(os.PRIO_PROCESS, 0))")
-    start_training(run)
-    assert int(wait_for(run.log_path)) >= 5
-
-
 def test_training_appends_to_the_log_both_what_it_prints_and_its_errors(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 import platform
 import time
+from pathlib import PurePath
 
 from ..data.corpus import CorpusSummary, check_length, split_position
 from ..models.recipe import Recipe, TokenizerKind
@@ -36,7 +37,7 @@ def new_run(corpus: CorpusSummary, recipe: Recipe, name: str | None = None, pare
         validation_fraction=recipe.validation_fraction,
     )
     manifest = RunManifest(
-        name=name or free_name(corpus.name),
+        name=name or free_name(PurePath(corpus.name).stem),
         created=time.time(),
         preset=recipe.name,
         corpus=record,

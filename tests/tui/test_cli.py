@@ -111,7 +111,7 @@ def test_paths_and_corpora(home: Path) -> None:
         (("train", "binary.bin"), "binary"),
         (("train", "hollow"), "hollow"),
         (("train", "cats.txt", "--name", "a/b"), "a/b"),
-        (("train", "cats.txt", "--n-head", "3"), "divisible"),
+        (("train", "cats.txt", "--n-head", "5"), "divisible"),
         (("train", "cats.txt", "--steps", "0"), "budget"),
         (("train", "cats.txt", "--device", "cuda:9", "--name", "nowhere"), "cuda:9"),
         (("generate",), "no run"),

@@ -61,7 +61,7 @@ def evaluate(
     try:
         with torch.inference_mode():
             for inputs, targets, done in windows:
-                total += model.loss(inputs, targets, reduction="sum").item()
+                total += model.loss(inputs, targets, reduction="none").sum().item()  # summed pairwise
                 count += int((targets != _IGNORED).sum())
                 if progress:
                     progress(done)

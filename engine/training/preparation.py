@@ -20,6 +20,7 @@ from .journal import Journal
 from .learner import Learner
 from .orders import CommandReader
 from .stopping import StopRequest
+from .threads import ThreadTrial
 from .trainer import Trainer, TrainingError
 
 POLITENESS = 5  # added to the process's niceness on a CPU, so that the screen is drawn first
@@ -36,12 +37,16 @@ def prepare(
     corpus = _corpus(manifest, journal)
     tokenizer = _tokenizer(manifest, corpus)
     choice = choose_device(manifest.training.device, manifest.training.dtype)
-    threads = _set_up_processor(choice, manifest, leave_core)
+    threads = choose_threads(manifest.training.threads, leave_core)
+    _set_up_processor(choice, threads)
+    trial = None
+    if choice.device.type == "cpu" and not manifest.training.threads and threads > 1:
+        trial = ThreadTrial(threads)
     dataset = build_dataset(
         corpus.text, tokenizer, manifest.corpus.validation_fraction, manifest.model.context_length, choice.device
     )
     learner, counters = _learner(run, manifest, resume, choice, dataset.train, journal)
-    trainer = Trainer(run, learner, tokenizer, dataset, manifest.training, counters, journal, commands, stop)
+    trainer = Trainer(run, learner, tokenizer, dataset, manifest.training, counters, journal, commands, stop, trial)
     split = split_position(corpus.n_characters, manifest.corpus.validation_fraction)
     journal.emit(
         Started(
@@ -55,7 +60,7 @@ def prepare(
             device_name=choice.name,
             dtype=str(choice.dtype).removeprefix("torch."),
             threads=threads,
-            reason=choice.reason,
+            reason=choice.reason + (f"; up to {threads} threads, as many as make it faster" if trial else ""),
             time=time.time(),
             entropy_floor=corpus.entropy_floor(split, corpus.n_characters),
         )
@@ -87,15 +92,13 @@ def _tokenizer(manifest: RunManifest, corpus: Corpus) -> Tokenizer:
     return tokenizer
 
 
-def _set_up_processor(choice: DeviceChoice, manifest: RunManifest, leave_core: bool) -> int:
-    """Give torch its threads, and the screen the right of way; the number of threads."""
-    threads = choose_threads(manifest.training.threads, leave_core)
+def _set_up_processor(choice: DeviceChoice, threads: int) -> None:
+    """Give torch its threads, and the screen the right of way."""
     torch.set_num_threads(threads)
     if choice.device.type == "cpu" and hasattr(os, "nice"):
         os.nice(max(0, POLITENESS - os.nice(0)))
     if choice.device.type == "cuda":
         torch.cuda.set_device(choice.device)
-    return threads
 
 
 def _learner(

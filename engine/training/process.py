@@ -30,7 +30,6 @@ def main(arguments: list[str] | None = None) -> int:
     run = Run(options.run.absolute())
     try:
         run.manifest()
-        _check_beginning(run, options.resume)
         lock = locks.acquire(run.lock_path)
     except (RunError, OSError) as error:
         print(error, file=sys.stderr)
@@ -38,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     if lock is None:
         print(f"'{run.name}' is already being trained by another process; stop that one first", file=sys.stderr)
         return ALREADY_TRAINING
+    if run.checkpoint() is not None and not options.resume:
+        print(f"'{run.name}' has been trained already; resume it, or make a new run", file=sys.stderr)
+        return NOT_A_RUN
     with lock:
         return _train(run, options.resume, options.leave_core)
 
@@ -59,11 +61,6 @@ def _train(run: Run, resume: bool, leave_core: bool) -> int:
             print(reason, file=sys.stderr)
             return FAILED
     return 0
-
-
-def _check_beginning(run: Run, resume: bool) -> None:
-    if not resume and run.checkpoint() is not None:
-        raise RunError(f"'{run.name}' has been trained already; resume it, or make a new run")
 
 
 def _sentence(error: BaseException) -> str:

@@ -14,7 +14,6 @@ from ...data.tokenizers import Tokenizer
 from ...models.devices import choose_threads, memory_in_use
 from ...models.recipe import TrainingConfig
 from ..events import CheckpointSaved, Command, Evaluation, Sample, Step
-from ..generation.decoder import DecodeError
 from ..runs import Run
 from . import checkpoints
 from .checkpoints import Counters, Kind
@@ -26,6 +25,7 @@ from .pacing import Pace, Stopwatch, checkpoint_pace, evaluation_pace, sample_pa
 from .preview import write_preview
 from .schedules import learning_rate_factor, progress_of, steps_in_budget
 from .stopping import StopRequest
+from .threads import ThreadTrial
 
 REPORT_INTERVAL = 0.2  # seconds between two Step events
 _PAUSE = 0.05  # seconds between two looks at the commands of a paused run
@@ -55,9 +55,11 @@ class Trainer:
         journal: Journal,
         commands: CommandReader,
         stop: StopRequest,
+        thread_trial: ThreadTrial | None = None,
     ) -> None:
         self._run, self._learner, self._tokenizer, self._dataset = run, learner, tokenizer, dataset
         self._config, self._journal, self._commands, self._stop = config, journal, commands, stop
+        self._thread_trial = thread_trial
         self._budget_steps = steps_in_budget(config.budget, learner.tokens_per_step, len(dataset.train))
         self._clock = Stopwatch(counters.seconds)
         self._best = counters.best_validation_loss
@@ -94,7 +96,10 @@ class Trainer:
     def _update(self) -> None:
         step, scale = self._learner.step, self._learning_rate_scale
         self._factor = scale * learning_rate_factor(self._config, self.progress, step, self._budget_steps)
+        start = time.perf_counter()
         self._learner.update(self._factor)
+        if self._thread_trial:
+            self._thread_trial.updated(time.perf_counter() - start)
 
     @property
     def _out_of_patience(self) -> bool:
@@ -186,7 +191,7 @@ class Trainer:
         context_length = self._learner.model.config.context_length
         n_tokens = len(self._dataset.validation)
         read = predictions(self._config.evaluation, n_tokens, context_length, self._config.batch_size)
-        return read * seconds / (_FORWARD_GAIN * trained)
+        return read * seconds / (_FORWARD_GAIN * trained) if trained else math.inf
 
     def _save(self, kind: Kind) -> None:
         """Write a checkpoint. Raises OSError, TrainingError for weights that are no numbers."""
@@ -258,13 +263,9 @@ class Trainer:
             self._save_or_warn("best")
 
     def _sample(self) -> None:
-        try:
-            with self._learner.averaged() as model:
-                text = write_preview(model, self._tokenizer, seed=self._learner.step)
-        except DecodeError as error:
-            self._journal.note(str(error), "warning")
-        else:
-            self._journal.emit(Sample(self._learner.step, "", text))
+        with self._learner.averaged() as model:
+            text = write_preview(model, self._tokenizer, seed=self._learner.step)
+        self._journal.emit(Sample(self._learner.step, "", text))
 
     # --- orders ----------------------------------------------------------------------------------
 
@@ -331,8 +332,10 @@ class Trainer:
         if self._learner.device.type != "cpu":
             self._journal.note("the model trains on an accelerator; CPU threads make no difference", "warning")
             return
-        torch.set_num_threads(choose_threads(int(number or 0), leave_core=False))
-        self._journal.note(f"training with {torch.get_num_threads()} threads")
+        threads = choose_threads(int(number or 0), leave_core=False)
+        self._thread_trial = None if number else ThreadTrial(threads)
+        torch.set_num_threads(threads)
+        self._journal.note(f"CPU threads: {threads}" if number else f"CPU threads: up to {threads}, by trying")
 
     # --- the end ---------------------------------------------------------------------------------
 

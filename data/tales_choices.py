@@ -1,0 +1,320 @@
+"""A grammar whose texts have one derivation each, and the two sources of choices that run it.
+
+Every choice shows at once and entirely: its options begin with literal text (their `lead`), and no lead is the
+beginning of another. Whoever reads the text therefore knows at every point which option was taken, and the
+information of the choices, the sum of their -ln p, is -ln p of the text itself.
+
+Rules are written one option on a line (`tales_words.py` has them all):
+
+    3* <carry ed> the {object} {where} => moved
+
+`3*` is the option's weight, 1 where absent. `{name}` is another rule, told in its place, or else words that the scene
+has bound. `{spot=hideout}` tells the rule and binds the words in the scene as `spot`. `<name>` stands for every option
+of that rule; they share the weight, and the literal text up to the first `{` becomes the lead. `=> moved` is a tag for
+the program that plays the scene. Names inflect: `{a animal}`, `{animal s}`, `{carry ed}`; `{Carry}` begins with a
+capital, `{CARRY}` is all capitals.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from abc import ABC, abstractmethod
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from itertools import accumulate, pairwise
+
+UNIT = 27720
+"""The weight written `1*`; many numbers divide it, so that the options that share it have equal parts."""
+
+
+class TalesError(ValueError):
+    """A text that the grammar cannot write, or a rule that would make it ambiguous; one sentence."""
+
+
+class Slot(str):
+    """The name of words, or of a choice, that the scene binds."""
+
+    __slots__ = ()
+
+
+class Binding:
+    """Tells `choice`, and binds the lead of the option taken as `name`."""
+
+    __slots__ = ("choice", "name")
+
+    def __init__(self, name: str, choice: Choice):
+        self.name = name
+        self.choice = choice
+
+
+class Option:
+    """One way to go on: `lead` shows that it was taken, then the parts of its `rest` are told."""
+
+    __slots__ = ("lead", "ln_weight", "rest", "tag", "weight")
+
+    def __init__(self, lead: str, rest: tuple[Part, ...] = (), tag: str = "", weight: int = UNIT):
+        self.lead = lead
+        self.rest = rest
+        self.tag = tag
+        self.weight = weight
+        self.ln_weight = math.log(weight)
+
+    def then(self, *parts: Part) -> Option:
+        """Follow the option by `parts`; literal text joins the lead as long as nothing else came before it."""
+        lead, rest = self.lead, list(self.rest)
+        for part in parts:
+            if type(part) is str and not rest:
+                lead += part
+            else:
+                rest.append(part)
+        return Option(lead, tuple(rest), self.tag, self.weight)
+
+
+class Choice:
+    """A choice point; an option is drawn by one look-up in the cumulative weights."""
+
+    __slots__ = ("cumulative", "ln_total", "options", "total")
+
+    def __init__(self, options: Iterable[Option]):
+        self.options = list(options)
+        self.cumulative = list(accumulate(option.weight for option in self.options))
+        self.total = self.cumulative[-1]
+        self.ln_total = math.log(self.total)
+
+    def plus(self, *options: Option) -> Choice:
+        """Add options, in a choice of its own; cheap even where this one is long."""
+        larger = object.__new__(Choice)
+        larger.options = [*self.options, *options]
+        larger.cumulative = self.cumulative + [self.total + w for w in accumulate(option.weight for option in options)]
+        larger.total = larger.cumulative[-1]
+        larger.ln_total = math.log(larger.total)
+        return larger
+
+    def check(self, name: str) -> None:
+        """Raise TalesError where one lead is empty or begins another."""
+        leads = sorted(option.lead for option in self.options)
+        for lead, following in pairwise([*leads, "\N{DELETE}"]):
+            if not lead or following.startswith(lead):
+                raise TalesError(f"rule {name!r} is ambiguous: {lead!r} begins {following!r}; reword one of them.")
+
+
+Part = str | Slot | Binding | Choice
+Bound = dict[str, str | Choice]
+"""The words, or the choices, that a scene puts where a rule names a slot."""
+
+
+def bare(*leads: str, weight: int = 1, tag: str = "") -> list[Option]:
+    """Options that are nothing but their leads, each of the weight that `weight*` has in a rule."""
+    return [Option(lead, (), tag, weight * UNIT) for lead in leads]
+
+
+def likely(choice: Choice, probability: float, options: list[Option]) -> Choice:
+    """The choice with more options, which together have about this probability."""
+    scale = choice.total * probability / (1 - probability) / sum(option.weight for option in options)
+    return choice.plus(*(Option(o.lead, o.rest, o.tag, round(o.weight * scale)) for o in options))
+
+
+def without(choice: Choice, taken: list[str]) -> Choice:
+    """The choice without the options that have been taken."""
+    return Choice(option for option in choice.options if option.lead not in taken)
+
+
+class Rules:
+    """Choices by name, compiled when first asked for.
+
+    words: options of one word with blanks between them (`_` stands for a blank inside one). phrases: options of many
+    parts, one on a line. irregular: forms by (word, suffix). slots: the names that scenes bind.
+    """
+
+    def __init__(
+        self,
+        words: Mapping[str, str],
+        phrases: Mapping[str, str],
+        irregular: Mapping[tuple[str, str], str],
+        slots: frozenset[str],
+    ):
+        self._words = words
+        self._phrases = phrases
+        self._irregular = irregular
+        self._slots = slots
+        self._choices: dict[str, Choice] = {}
+
+    def __getitem__(self, name: str) -> Choice:
+        """Raises KeyError where no rule has this name, TalesError where the rule is ambiguous."""
+        if name not in self._choices:
+            if name in self._words:
+                options = [Option(word.replace("_", " ")) for word in self._words[name].split()]
+            elif name in self._phrases:
+                options = [option for line in self._phrases[name].strip().splitlines() for option in self._line(line)]
+            else:
+                options = self._inflected(name)
+            choice = Choice(options)
+            choice.check(name)
+            self._choices[name] = choice
+        return self._choices[name]
+
+    def _line(self, line: str) -> list[Option]:
+        """The options that one line stands for: one, or one for each option of the rules in `<>`."""
+        weight, text, tag = re.findall(r"^\s*(?:(\d+)\* )?(.*?)(?: => (\w+))?$", line)[0]
+        options = [Option("", (), tag, int(weight or 1) * UNIT)]
+        for piece in re.findall(r"<[^>]+>|\{[^}]+\}|[^<{]+", text):
+            if piece[0] == "<":
+                spliced = self[piece[1:-1]]
+                options = [
+                    Option(o.lead, o.rest, s.tag or o.tag, o.weight * s.weight // spliced.total).then(s.lead, *s.rest)
+                    for o in options
+                    for s in spliced.options
+                ]
+            else:
+                part = self._part(piece[1:-1]) if piece[0] == "{" else piece.replace("~", " ")
+                options = [option.then(part) for option in options]
+        return options
+
+    def _part(self, name: str) -> Part:
+        if name in self._slots:
+            return Slot(name)
+        bound, equals, rule = name.rpartition("=")
+        return Binding(bound, self[rule]) if equals else self[name]
+
+    def _inflected(self, name: str) -> list[Option]:
+        article, stem, suffix = re.findall(r"^(a )?(.*?)(?: (s|ed))?$", name.lower())[0]
+        if stem == name:
+            raise KeyError(f"no rule is called {name!r}")
+
+        def inflect(lead: str) -> str:
+            if suffix:
+                lead = self._irregular.get((lead, suffix)) or (plural if suffix == "s" else past)(lead)
+            if article:
+                lead = with_article(lead)
+            if name[0].isupper():
+                lead = lead.upper() if name.isupper() else lead[0].upper() + lead[1:]
+            return lead
+
+        return [Option(inflect(o.lead), o.rest, o.tag, o.weight) for o in self[stem].options]
+
+
+def with_article(noun: str) -> str:
+    """The noun, or what stands before it, after a or an."""
+    return ("an " if noun[0] in "aeiou" or noun.startswith(("honest", "hour")) else "a ") + noun
+
+
+def plural(word: str) -> str:
+    """The regular form with -s: of nouns the plural, of verbs the third person."""
+    if word.endswith(("s", "x", "z", "ch", "sh")):
+        return word + "es"
+    return word[:-1] + "ies" if word[-1] == "y" and word[-2] not in "aeou" else word + "s"
+
+
+def past(verb: str) -> str:
+    """The regular form with -ed."""
+    if verb.endswith("e"):
+        return verb + "d"
+    return verb[:-1] + "ied" if verb[-1] == "y" and verb[-2] not in "aeou" else verb + "ed"
+
+
+class Source(ABC):
+    """What the program of the scenes asks for choices and tells its words to; `nats` sums their information."""
+
+    nats: float = 0.0
+
+    @abstractmethod
+    def say(self, text: str) -> None:
+        """Text without a choice."""
+
+    @abstractmethod
+    def choose(self, choice: Choice) -> Option:
+        """Take an option and say its lead."""
+
+    @abstractmethod
+    def end_sentence(self) -> None:
+        """A place to note how much information there was so far."""
+
+    def tell(self, choice: Choice, bound: Bound) -> Option:
+        """Choose an option and tell all of it."""
+        option = self.choose(choice)
+        self.finish(option, bound)
+        return option
+
+    def finish(self, option: Option, bound: Bound) -> None:
+        """Tell what follows the option's lead; `bound` has the words of the scene, and takes new ones."""
+        for part in option.rest:
+            if isinstance(part, Binding):
+                bound[part.name] = self.tell(part.choice, bound).lead
+                continue
+            words = bound[part] if isinstance(part, Slot) else part
+            if isinstance(words, Choice):
+                self.tell(words, bound)
+            else:
+                self.say(words)
+
+
+class Writer(Source):
+    """Chooses at random. `sentence_ends` and `sentence_nats`: characters and nats up to the end of each sentence."""
+
+    def __init__(self, seed: int):
+        self._random = random.Random(seed).random  # the one method whose numbers Python promises to keep
+        self._sentence: list[str] = []
+        self._text = bytearray()
+        self.sentence_ends = array("q")
+        self.sentence_nats = array("d")
+
+    def say(self, text: str) -> None:
+        """Write it."""
+        self._sentence.append(text)
+
+    def choose(self, choice: Choice) -> Option:
+        """Draw by weight."""
+        option = choice.options[bisect_right(choice.cumulative, self._random() * choice.total)]
+        self.nats += choice.ln_total - option.ln_weight
+        self._sentence.append(option.lead)
+        return option
+
+    def end_sentence(self) -> None:
+        """Note characters and nats so far."""
+        self._text += "".join(self._sentence).encode("ascii")
+        self._sentence.clear()
+        self.sentence_ends.append(len(self._text))
+        self.sentence_nats.append(self.nats)
+
+    @property
+    def n_characters(self) -> int:
+        """Length of all sentences that have ended."""
+        return len(self._text)
+
+    def text(self) -> str:
+        """All sentences that have ended."""
+        return self._text.decode("ascii")
+
+
+class Reader(Source):
+    """Follows a text: each choice is the one that the text shows. Raises TalesError where it shows none."""
+
+    def __init__(self, text: str):
+        self._text = text
+        self.position = 0
+
+    def say(self, text: str) -> None:
+        """The text must go on like this."""
+        if not self._text.startswith(text, self.position):
+            raise self._refusal(text)
+        self.position += len(text)
+
+    def choose(self, choice: Choice) -> Option:
+        """The option whose lead the text shows."""
+        for option in choice.options:
+            if self._text.startswith(option.lead, self.position):
+                self.position += len(option.lead)
+                self.nats += choice.ln_total - option.ln_weight
+                return option
+        raise self._refusal(choice.options[0].lead)
+
+    def end_sentence(self) -> None:
+        """Nothing to note."""
+
+    def _refusal(self, expected: str) -> TalesError:
+        line = self._text.count("\n", 0, self.position) + 1
+        found = self._text[self.position : self.position + 20]
+        return TalesError(f"line {line} is not from tales: it has {found!r} where {expected!r} could stand.")

@@ -1,0 +1,87 @@
+"""A real terminal for tests: a tmux server of one's own, keys in, the screen out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+_POLL = 0.03
+
+
+class Terminal:
+    """Runs one command in a tmux pane of a given size."""
+
+    def __init__(self, command: str, environment: Mapping[str, str], width: int = 120, height: int = 40) -> None:
+        self._server = f"minigpt-{uuid.uuid4().hex[:8]}"
+        self._environment = {**os.environ, **environment, "TERM": "xterm-256color"}
+        self._environment.pop("NO_COLOR", None)
+        self._command, self._size = command, (width, height)
+
+    def __enter__(self) -> Terminal:
+        width, height = self._size
+        keep = ("start-server", ";", "set-option", "-g", "remain-on-exit", "on", ";")
+        self._tmux(*keep, "new-session", "-d", "-x", str(width), "-y", str(height), self._command)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            error.add_note("the screen was:\n" + self.screen())
+        self._tmux("kill-server", check=False)
+
+    def keys(self, *names: str) -> None:
+        """Press keys by tmux's names: Enter, Escape, C-q, F1, ..."""
+        self._tmux("send-keys", *names)
+
+    def type(self, text: str) -> None:
+        """Type text literally."""
+        self._tmux("send-keys", "-l", text)
+
+    def resize(self, width: int, height: int) -> None:
+        """Change the size of the terminal while the command runs."""
+        self._tmux("resize-window", "-x", str(width), "-y", str(height))
+
+    def screen(self) -> str:
+        """What a person sees now."""
+        return self._tmux("capture-pane", "-p", check=False)
+
+    def wait_for(self, seen: str | Callable[[str], bool], seconds: float = 60.0) -> str:
+        """The first screen that holds `seen`. Fails with the last screen after `seconds`."""
+        holds = seen if callable(seen) else lambda screen: seen in screen
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            screen = self.screen()
+            if holds(screen):
+                return screen
+            time.sleep(_POLL)
+        raise AssertionError(f"not seen within {seconds:.0f} s: {seen!r}")
+
+    def wait_for_exit(self, seconds: float = 60.0) -> int:
+        """The exit code of the command."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            dead, code = (
+                self._tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}").strip().partition(" ")[::2]
+            )
+            if dead == "1" and code:
+                return int(code)
+            time.sleep(_POLL)
+        raise AssertionError(f"still running after {seconds:.0f} s")
+
+    def hang_up(self) -> None:
+        """The terminal disappears under the command, as when a window is closed or a connection breaks."""
+        self._tmux("kill-server", check=False)
+
+    def _tmux(self, *words: str, check: bool = True) -> str:
+        result = subprocess.run(
+            ["tmux", "-L", self._server, "-f", "/dev/null", *words],
+            capture_output=True, text=True, env=self._environment, check=False,
+        )  # fmt: skip
+        if check and result.returncode:
+            raise AssertionError(f"tmux {' '.join(words)}: {result.stderr.strip()}")
+        return result.stdout

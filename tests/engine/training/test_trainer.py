@@ -1,0 +1,219 @@
+"""What the trainer does around the updates, in this process."""
+
+from __future__ import annotations
+
+import errno
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from minigpt_tui.data.dataset import build_dataset
+from minigpt_tui.data.tokenizers import build_tokenizer
+from minigpt_tui.engine.events import CheckpointSaved, Command, Evaluation, Note, Sample, StateChanged, Step
+from minigpt_tui.engine.runs import Run
+from minigpt_tui.engine.training import checkpoints, trainer
+from minigpt_tui.engine.training.checkpoints import Counters
+from minigpt_tui.engine.training.journal import Journal
+from minigpt_tui.engine.training.learner import Learner
+from minigpt_tui.engine.training.orders import CommandReader
+from minigpt_tui.engine.training.preview import write_preview
+from minigpt_tui.engine.training.stopping import StopRequest
+from minigpt_tui.engine.training.trainer import Trainer, TrainingError
+from minigpt_tui.models.gpt import GPT
+from minigpt_tui.models.huggingface import load_checkpoint
+from minigpt_tui.models.recipe import Budget
+
+
+def build(run: Run, text: Path) -> tuple[Trainer, Learner, StopRequest]:
+    """The trainer of a new run, as the process makes it."""
+    manifest = run.manifest()
+    content = text.read_text()
+    tokenizer = build_tokenizer("char", content)
+    dataset = build_dataset(content, tokenizer, 0.1, manifest.model.context_length, "cpu")
+    model = GPT(manifest.model)
+    model.reset_parameters(torch.Generator().manual_seed(0))
+    journal, stop = Journal(run), StopRequest()
+    learner = Learner(model, dataset.train, manifest.training, journal.note)
+    return (
+        Trainer(
+            run, learner, tokenizer, dataset, manifest.training, Counters(), journal, CommandReader(run), stop
+        ),
+        learner,
+        stop,
+    )  # fmt: skip
+
+
+def kinds(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_a_loss_that_is_no_number_stops_at_the_last_good_checkpoint(make_run, text, events_of, monkeypatch):
+    run = make_run()
+    it, learner, _ = build(run, text)
+    original = learner.take_loss
+    monkeypatch.setattr(learner, "take_loss", lambda: math.nan if learner.step > 15 else original())
+    with pytest.raises(TrainingError, match=r"diverged .* the checkpoint of step 10 is kept; .* lower learning rate"):
+        it.train()
+    assert [event.step for event in kinds(events_of(run), CheckpointSaved) if event.kind == "last"] == [10]
+    assert load_checkpoint(run.checkpoints / "last").step == 10
+
+
+def test_weights_that_are_no_numbers_are_never_saved(make_run, text):
+    run = make_run()
+    it, learner, _ = build(run, text)
+    update = learner.update
+
+    def poison(factor: float) -> None:
+        update(factor)
+        if learner.step == 10:  # the loss of this step was computed before
+            next(learner.model.parameters()).data[0, 0] = math.inf
+
+    learner.update = poison
+    with pytest.raises(TrainingError, match="none is kept yet"):
+        it.train()
+    assert run.checkpoint() is None
+
+
+def test_patience_ends_a_run_early(make_run, text, events_of, monkeypatch):
+    run = make_run(patience=2, budget=Budget(1000), evaluation_interval=5)
+    it, _, _ = build(run, text)
+    losses = iter([3.0, 2.0, 2.5, 2.0])
+    original = trainer.evaluate
+
+    def evaluate(*arguments, **keywords):
+        score = original(*arguments, **keywords)
+        return type(score)(next(losses), score.tokens, score.bits_per_byte)
+
+    monkeypatch.setattr(trainer, "evaluate", evaluate)
+    it.train()
+    events = events_of(run)
+    assert [event.best for event in kinds(events, Evaluation)] == [True, True, False, False]
+    final = kinds(events, StateChanged)[-1]
+    assert (final.state, final.step) == ("finished", 20)
+    assert "no better validation loss in 2 evaluations" in final.reason
+    assert load_checkpoint(run.checkpoints / "best").validation_loss == 2.0
+    assert load_checkpoint(run.checkpoints / "best").step == 10
+
+
+def test_a_full_disk_keeps_the_old_checkpoint(make_run, text, events_of, monkeypatch):
+    run = make_run()
+    it, learner, _ = build(run, text)
+    save = checkpoints.save_checkpoint
+
+    def fails(*arguments, **keywords):
+        save(*arguments, **keywords)
+        if learner.step > 10:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "save_checkpoint", fails)
+    with pytest.raises(TrainingError, match=r"No space left.*the checkpoint of step 10 is kept; free some space, then"):
+        it.train()
+    notes = [event.text for event in kinds(events_of(run), Note)]
+    assert any("No space left on device" in text and "step 10 is kept" in text for text in notes)
+    assert sorted(path.name for path in run.checkpoints.iterdir()) == ["best", "last"]
+    assert load_checkpoint(run.checkpoints / "last").step == 10
+
+
+def test_a_budget_in_minutes_ends_by_the_training_time(make_run, text, events_of):
+    run = make_run(budget=Budget(0.01, "minutes"), evaluation_interval=0, checkpoint_interval=0)
+    it, _, _ = build(run, text)
+    assert it.total_steps is None
+    it.train()
+    steps = kinds(events_of(run), Step)
+    assert steps[-1].seconds >= 0.6
+    assert steps[-1].remaining == 0
+    assert steps[-1].total_steps == steps[-1].step
+    assert steps[0].remaining == pytest.approx(0.6 - steps[0].seconds, abs=0.05)
+    assert steps[-1].learning_rate < steps[0].learning_rate
+
+
+def test_a_stop_ends_an_evaluation(make_run, text, events_of, monkeypatch):
+    monkeypatch.setattr(trainer, "_SHORT_EVALUATION", 0.0)
+    run = make_run()
+    it, learner, _ = build(run, text)
+    original = trainer.evaluate
+
+    def evaluate(*arguments, progress, **keywords):
+        run.send(Command("stop"))
+        return original(*arguments, progress=progress, **keywords)
+
+    monkeypatch.setattr(trainer, "evaluate", evaluate)
+    it.train()
+    assert learner.step == 10
+    assert learner.model.training
+    assert kinds(events_of(run), Evaluation) == []
+    assert kinds(events_of(run), StateChanged)[-1].state == "stopped"
+
+
+def test_what_is_judged_and_kept_are_the_averaged_weights(make_run, text, events_of):
+    run = make_run(budget=Budget(10))
+    it, learner, _ = build(run, text)
+    it.train()
+    kept = load_checkpoint(run.checkpoints / "last").model
+    for parameter, own in zip(kept.parameters(), learner.model.parameters(), strict=True):
+        assert not torch.equal(parameter, own)
+    with learner.averaged() as model:
+        for parameter, averaged in zip(kept.parameters(), model.parameters(), strict=True):
+            assert torch.equal(parameter, averaged)
+
+
+def test_samples_at_steps_of_their_own(make_run, text, events_of):
+    run = make_run(sample_interval=4, evaluation_interval=100)
+    it, _, _ = build(run, text)
+    it.train()
+    assert [event.step for event in kinds(events_of(run), Sample)] == [4, 8, 12, 16, 20, 24, 28, 30]
+
+
+def test_watching_does_not_change_what_is_learned(make_run, text):
+    weights = []
+    for name, interval in (("watched", 3), ("alone", 1000)):
+        run = make_run(name, evaluation_interval=interval, checkpoint_interval=interval, sample_interval=interval)
+        it, learner, _ = build(run, text)
+        it.train()
+        weights.append([parameter.detach().clone() for parameter in learner.model.parameters()])
+    assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
+
+
+def test_a_preview_is_long_seeded_and_leaves_the_model_as_it_was(make_run, text):
+    run = make_run()
+    _, learner, _ = build(run, text)
+    tokenizer = build_tokenizer("char", text.read_text())
+    first, again, other = (write_preview(learner.model, tokenizer, seed) for seed in (1, 1, 2))
+    assert len(first) == 200  # far beyond the context of 16
+    assert first == again != other
+    assert learner.model.training
+    learner.update(1.0)
+
+
+def test_a_journal_survives_a_place_that_cannot_be_written(make_run, events_of):
+    run = make_run()
+    run.metrics_path.mkdir()
+    journal = Journal(run)
+    journal.note("lost")
+    run.metrics_path.rmdir()
+    journal.note("kept")
+    assert [event.text for event in kinds(events_of(run), Note)] == ["kept"]
+
+
+def test_an_exchange_that_was_cut_short_is_mended(tmp_path):
+    def fill(text: str):
+        return lambda folder: (folder / "minigpt.json").write_text(text)
+
+    run = Run(tmp_path)
+    folder = run.checkpoints
+    checkpoints.exchange(folder, "last", fill("1"))
+    (folder / "last").rename(folder / ".last.old")  # killed between the two renames
+    assert run.checkpoint("last") == folder / ".last.old"
+    checkpoints.exchange(folder, "last", fill("2"))
+    assert (folder / "last" / "minigpt.json").read_text() == "2"
+    assert [path.name for path in folder.iterdir()] == ["last"]
+
+    def fails(new: Path) -> None:
+        (new / "minigpt.json").write_text("3")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        checkpoints.exchange(folder, "last", fails)
+    assert (folder / "last" / "minigpt.json").read_text() == "2"
+    assert [path.name for path in folder.iterdir()] == ["last"]

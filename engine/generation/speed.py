@@ -1,4 +1,4 @@
-"""How a CPU decodes fastest: decided by trying it on the model itself, within a few hundredths of a second.
+"""How a CPU decodes fastest: decided by trying it on the model itself, within a tenth of a second.
 
 A decode step is a chain of matrix-vector products, so it runs at the speed at which the weights are read. Which memory
 layout a math library reads faster, and whether a second thread helps or only waits, differs between machines and with
@@ -12,32 +12,47 @@ import time
 
 import torch
 
+from ...models.config import parameter_count
 from ...models.devices import choose_threads
 from ..events import SamplingSettings
 from .decoder import Decoder
 from .sampling import Sampler
 
-_WORTHWHILE = 1.2  # more threads must be this much faster: they suffer most when another process wants a core
-_TRIAL = 0.03  # seconds
+_ONE_THREAD = 3_000_000  # parameters up to which a step is over before a second thread has woken
+_CLEARLY = 1.2  # more threads must be this much faster: they suffer most when another process wants a core
+_TRIAL = 0.02  # seconds
 
 
 def settle_speed(decoder: Decoder, requested_threads: int = 0) -> int:
     """On a CPU, choose layout and threads for `decoder`, and return the threads; 0 elsewhere: nothing to choose."""
     if decoder.device.type != "cpu":
         return 0
-    most = choose_threads(requested_threads, leave_core=False)
-    torch.set_num_threads(most if requested_threads else 1)
-    by_rows = _seconds_per_token(decoder)
-    _lay_out(decoder, by_columns=True)
-    by_columns = _seconds_per_token(decoder)
-    if by_rows < by_columns:
-        _lay_out(decoder, by_columns=False)
-    if most > torch.get_num_threads():
-        torch.set_num_threads(most)
-        if _seconds_per_token(decoder) * _WORTHWHILE > min(by_rows, by_columns):
-            torch.set_num_threads(1)
+    torch.set_num_threads(choose_threads(requested_threads, leave_core=False) if requested_threads else 1)
+    _choose_layout(decoder)
+    if not requested_threads and parameter_count(decoder.model.config) > _ONE_THREAD:
+        _choose_threads(decoder)
     decoder.forget()
     return torch.get_num_threads()
+
+
+def _choose_layout(decoder: Decoder) -> None:
+    """Matrices by columns, unless reading them by rows is clearly faster."""
+    by_rows = _seconds_per_token(decoder)
+    _lay_out(decoder, by_columns=True)
+    if by_rows * _CLEARLY < _seconds_per_token(decoder):
+        _lay_out(decoder, by_columns=False)
+
+
+def _choose_threads(decoder: Decoder) -> None:
+    """One thread, unless all cores are clearly faster, both times that they are tried."""
+    cores = choose_threads(0, leave_core=False)
+    for _ in range(2):
+        torch.set_num_threads(cores)
+        together = _seconds_per_token(decoder)
+        torch.set_num_threads(1)
+        if together * _CLEARLY > _seconds_per_token(decoder):
+            return
+    torch.set_num_threads(cores)
 
 
 def _lay_out(decoder: Decoder, by_columns: bool) -> None:

@@ -1,0 +1,109 @@
+"""What the process cannot be made to do from outside: errors that nobody foresaw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from minigpt_tui.engine.events import Ended, Failed, Generate, GenerationMessage, Load, Loaded, SamplingSettings, Tokens
+from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.responder import Responder
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Loading a model chooses the number of threads of the whole process."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def sent() -> list[GenerationMessage]:
+    return []
+
+
+@pytest.fixture
+def responder(sent: list[GenerationMessage], chain, save, tmp_path: Path) -> Responder:
+    responder = Responder(sent.append)
+    responder.answer(Load(1, str(save(tmp_path / "checkpoint", chain("abcdefgh"))), device="cpu"), lambda: False)
+    assert isinstance(sent.pop(), Loaded)
+    return responder
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (KeyError("x\ny"), "internal", "the request failed inside the program (KeyError: 'x\\ny'); details are in "),
+        (RuntimeError("first\nsecond"), "internal", "(RuntimeError: first)"),
+        (OSError("disk"), "internal", "(OSError: disk)"),
+        (MemoryError(), "memory", "the reply needs more memory than there is; "),
+        (torch.OutOfMemoryError("CUDA out of memory"), "memory", "the reply needs more memory than there is; "),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+            "memory",
+            "choose a smaller model",
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_unforeseen_error_is_one_sentence_its_traceback_is_logged_and_the_next_prompt_is_answered(
+    responder: Responder,
+    sent: list[GenerationMessage],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    kind: str,
+    says: str,
+) -> None:
+    request = Generate(2, "ab", SamplingSettings(temperature=0, max_tokens=3))
+    with monkeypatch.context() as patch:
+
+        def fail(self: Decoder, tokens: object, ids: object) -> None:
+            raise error
+
+        patch.setattr(Decoder, "_extend", fail)
+        responder.answer(request, lambda: False)
+    (failed,) = sent
+    assert isinstance(failed, Failed)
+    assert (failed.id, failed.kind) == (2, kind)
+    assert says in failed.message
+    assert "\n" not in failed.message
+    assert "Traceback" in capsys.readouterr().err
+    sent.clear()
+    responder.answer(request, lambda: False)
+    assert "".join(m.text for m in sent if isinstance(m, Tokens)) == "cde"
+    assert isinstance(sent[-1], Ended)
+
+
+def test_a_model_too_large_for_the_memory_is_said_so_and_its_load_is_tried_again(
+    sent: list[GenerationMessage], chain, save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    responder = Responder(sent.append)
+    with monkeypatch.context() as patch:
+
+        def fail(*arguments: object) -> None:
+            raise torch.OutOfMemoryError
+
+        patch.setattr("minigpt_tui.engine.generation.checkpoint_source.load_tokenizer", fail)
+        responder.answer(Load(1, str(save(tmp_path / "checkpoint", chain("abcd"))), threads=1), lambda: False)
+    (failed,) = sent
+    assert isinstance(failed, Failed)
+    assert failed.kind == "memory"
+    assert failed.message.startswith("the model needs more memory than there is")
+    responder.answer(Generate(2, "a", SamplingSettings(temperature=0, max_tokens=2)), lambda: False)
+    assert [type(m) for m in sent[1:]] == [Loaded, Tokens, Tokens, Ended]
+
+
+def test_a_diverged_model_is_refused_when_it_is_loaded(
+    sent: list[GenerationMessage], chain, save, tmp_path: Path
+) -> None:
+    model, tokenizer = chain("abcd")
+    with torch.no_grad():
+        model.head.fill_(torch.nan)
+    responder = Responder(sent.append)
+    for request in (Load(1, str(save(tmp_path / "checkpoint", (model, tokenizer)))), Generate(2, "a")):
+        responder.answer(request, lambda: False)
+    assert [(m.id, m.kind) for m in sent if isinstance(m, Failed)] == [(1, "checkpoint"), (2, "checkpoint")]

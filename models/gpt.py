@@ -6,6 +6,7 @@ heads, D width of a head, F width inside the MLP.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -15,9 +16,10 @@ from torch import Tensor, nn
 
 from .cache import KVCache
 from .config import ModelConfig
+from .norms import RMSNorm, build_norm
 
 SLICES = 4  # MKL multiplies a single row on one thread, and a batch of slices on all: 2.2 ms -> 0.8 ms for 10M weights
-EXPLICIT_ATTENTION_LENGTH = 256  # on a CPU, up to here, bmm/softmax/bmm trains faster than the fused kernel
+EXPLICIT_LENGTH = 256  # on a CPU, up to here, bmm/softmax/bmm trains faster than the fused kernel
 
 
 class Linear(nn.Module):
@@ -45,41 +47,6 @@ class Linear(nn.Module):
             self.weight = nn.Parameter(sliced, requires_grad=False)
 
 
-class LayerNorm(nn.Module):
-    """LayerNorm with an optional bias."""
-
-    def __init__(self, width: int, eps: float, bias: bool) -> None:
-        super().__init__()
-        self.width, self.eps = (width,), eps
-        self.weight = nn.Parameter(torch.ones(width))
-        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[..., width] -> the same shape and dtype."""
-        bias = None if self.bias is None else self.bias.to(x.dtype)
-        return F.layer_norm(x, self.width, self.weight.to(x.dtype), bias, self.eps)
-
-
-class RMSNorm(nn.Module):
-    """Division by the root mean square, then a learned gain: no mean, no bias."""
-
-    def __init__(self, width: int, eps: float) -> None:
-        super().__init__()
-        self.width, self.eps = (width,), eps
-        self.weight = nn.Parameter(torch.ones(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[..., width] -> the same shape and dtype."""
-        return F.rms_norm(x, self.width, self.weight.to(x.dtype), self.eps)
-
-
-def build_norm(config: ModelConfig) -> nn.Module:
-    """The norm that the configuration names, over the residual stream."""
-    if config.norm == "layer":
-        return LayerNorm(config.d_model, config.norm_eps, config.bias)
-    return RMSNorm(config.d_model, config.norm_eps)
-
-
 def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
     """F.dropout, without the operator where there is nothing to drop."""
     return F.dropout(x, probability) if training and probability else x
@@ -103,35 +70,42 @@ def rotary_tables(length: int, width: int, theta: float) -> tuple[Tensor, Tensor
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary positions: turn each pair (x[i], x[i + D/2]) by its angle. x [..., T, D]; cos and sin [T, D]."""
+    """Rotary positions: turn each pair (x[i], x[i + D/2]) by its angle. x [B, T, H, D]; cos and sin [T, H, D]."""
     return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin)
 
 
 # ---------------------------------------------------------------------------------------------------------- attention
 
 
+@functools.lru_cache(maxsize=4)
+def causal_mask(length: int, heads: int, dtype: torch.dtype) -> Tensor:
+    """[length * heads, length]: 0 where a query may look and -inf where not, each row repeated for each head."""
+    future = torch.full((length, length), -math.inf, dtype=dtype).triu(1)
+    return future.repeat_interleave(heads, 0)
+
+
 def explicit_attention(q: Tensor, k: Tensor, v: Tensor, dropout_probability: float) -> Tensor:
-    """Causal attention from plain matrix products. q [B, H, T, D]; k, v [B, K, T, D]; result [B, H, T, D]."""
-    (batch, heads, length, width), groups = q.shape, k.shape[1]
-    rows = heads // groups * length  # the queries of all heads that share keys stand below each other
-    mask = torch.full((length, length), -math.inf, dtype=q.dtype, device=q.device).triu(1).repeat(heads // groups, 1)
-    q, k, v = q.reshape(-1, rows, width), k.reshape(-1, length, width), v.reshape(-1, length, width)
-    weights = torch.baddbmm(mask, q, k.mT, alpha=width**-0.5).softmax(-1)
-    weights = dropout(weights, dropout_probability, True)
-    return torch.bmm(weights, v).view(batch, heads, length, width)
+    """Causal attention from plain matrix products. q [B, T, H, D]; k, v [B, T, K, D]; result [B, T, H, D]."""
+    (batch, length, heads, width), kv_heads = q.shape, k.shape[2]
+    group = heads // kv_heads  # heads that share keys: their queries stand below each other in one product
+    q = q.view(batch, length, kv_heads, group, width).transpose(1, 2).reshape(-1, length * group, width)
+    k, v = (x.transpose(1, 2).reshape(-1, length, width) for x in (k, v))
+    weights = torch.baddbmm(causal_mask(length, group, q.dtype), q, k.mT, alpha=width**-0.5).softmax(-1)
+    y = torch.bmm(dropout(weights, dropout_probability, True), v)
+    return y.view(batch, kv_heads, length, group, width).transpose(1, 2).reshape(batch, length, heads, width)
 
 
-def causal_attention(q: Tensor, k: Tensor, v: Tensor, dropout_probability: float = 0.0) -> Tensor:
-    """Softmax attention of the T newest positions over all S >= T. q [B, H, T, D]; k, v [B, K, S, D]."""
-    new, total = q.shape[2], k.shape[2]
-    if q.device.type == "cpu" and torch.is_grad_enabled() and new == total <= EXPLICIT_ATTENTION_LENGTH:
-        return explicit_attention(q, k, v, dropout_probability)
+def fused_attention(q: Tensor, k: Tensor, v: Tensor, dropout_probability: float) -> Tensor:
+    """Attention of the T newest positions over all S >= T by torch's kernel. q [B, T, H, D]; k, v [B, K, S, D]."""
+    new, total = q.shape[1], k.shape[2]
     mask = None
     if 1 < new < total:
         mask = torch.ones(new, total, dtype=torch.bool, device=q.device).tril(total - new)
-    return F.scaled_dot_product_attention(
-        q, k, v, mask, dropout_probability, is_causal=1 < new == total, enable_gqa=q.shape[1] != k.shape[1]
+    causal, grouped = 1 < new == total, q.shape[2] != k.shape[1]
+    y = F.scaled_dot_product_attention(
+        q.transpose(1, 2), k, v, mask, dropout_probability, is_causal=causal, enable_gqa=grouped
     )
+    return y.transpose(1, 2)
 
 
 class Attention(nn.Module):
@@ -149,16 +123,20 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
         """[B, T, C] -> [B, T, C]; keys and values go through the cache where there is one."""
         batch, length, _ = x.shape
-        heads = self.qkv(x).view(batch, length, -1, self.width).transpose(1, 2)  # [B, H + 2K, T, D]
-        q, k, v = heads.split((self.heads, self.kv_heads, self.kv_heads), dim=1)
+        heads = self.qkv(x).view(batch, length, -1, self.width)  # [B, T, H + 2K, D]
+        q, k, v = heads.split((self.heads, self.kv_heads, self.kv_heads), dim=2)
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
         if rotary is not None:
-            q, k = rotate(q, *rotary), rotate(k, *rotary)
-        if cache is not None:
-            k, v = cache.extend(self.layer, k, v)
-        y = causal_attention(q, k, v, self.dropout if self.training else 0.0)
-        return self.out(y.transpose(1, 2).reshape(batch, length, -1))
+            cos, sin = rotary
+            q, k = rotate(q, cos, sin), rotate(k, cos[:, : self.kv_heads], sin[:, : self.kv_heads])
+        drop = self.dropout if self.training else 0.0
+        if cache is None and x.device.type == "cpu" and torch.is_grad_enabled() and length <= EXPLICIT_LENGTH:
+            y = explicit_attention(q, k, v, drop)
+        else:
+            k, v = k.transpose(1, 2), v.transpose(1, 2)
+            y = fused_attention(q, *((k, v) if cache is None else cache.extend(self.layer, k, v)), drop)
+        return self.out(y.reshape(batch, length, -1))
 
 
 # ---------------------------------------------------------------------------------------------------------------- MLP
@@ -295,7 +273,7 @@ class GPT(nn.Module):
         return F.linear(x, head.to(x.dtype)).float()
 
     def loss(self, tokens: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
-        """Cross entropy in nats and float32 of targets [B, T] given tokens [B, T]; "mean", "sum", or "none" for [B * T]."""
+        """Cross entropy in nats, float32, of targets [B, T] given tokens; the "mean", the "sum", or "none": [B * T]."""
         return F.cross_entropy(self(tokens).flatten(0, 1), targets.flatten(), reduction=reduction)
 
     def _trunk(self, tokens: Tensor, cache: KVCache | None) -> Tensor:
@@ -311,7 +289,8 @@ class GPT(nn.Module):
         x = dropout(x.to(self.compute_dtype), config.embedding_dropout, self.training)
         rotary = None
         if config.position == "rope":
-            rotary = tuple(table[start : start + length].to(x.dtype) for table in (self.cos, self.sin))
+            cos, sin = (table[start : start + length, None].to(x.dtype) for table in (self.cos, self.sin))
+            rotary = cos.repeat(1, config.n_head, 1), sin.repeat(1, config.n_head, 1)  # long rows are quick on a CPU
         for block in self.blocks:
             x = block(x, rotary, cache)
         if cache:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import ModelConfig, parameter_count
-from minigpt_tui.models.gpt import GPT, causal_attention, explicit_attention, rotary_tables, rotate
+from minigpt_tui.models.gpt import GPT, explicit_attention, fused_attention, rotary_tables, rotate
 from minigpt_tui.models.presets import PRESETS
 
 MODERN = ModelConfig(vocab_size=19, context_length=24, n_layer=2, n_head=4, d_model=32)
@@ -130,38 +130,38 @@ def test_what_does_not_fit_is_refused():
 
 
 def reference_attention(q, k, v):
-    """One query at a time, one head at a time."""
-    batch, heads, length, width = q.shape
+    """One query at a time, one head at a time; everything [batch, time, heads, width]."""
+    batch, length, heads, width = q.shape
     y = torch.zeros_like(q)
     for b in range(batch):
         for h in range(heads):
-            kv = h // (heads // k.shape[1])
+            kv = h // (heads // k.shape[2])
             for t in range(length):
-                scores = k[b, kv, : t + 1] @ q[b, h, t] / math.sqrt(width)
-                y[b, h, t] = scores.softmax(0) @ v[b, kv, : t + 1]
+                scores = k[b, : t + 1, kv] @ q[b, t, h] / math.sqrt(width)
+                y[b, t, h] = scores.softmax(0) @ v[b, : t + 1, kv]
     return y
 
 
 @pytest.mark.parametrize("kv_heads", [4, 2, 1])
 def test_attention_is_what_the_formula_says(kv_heads):
-    q, k, v = torch.randn(2, 4, 9, 6), torch.randn(2, kv_heads, 9, 6), torch.randn(2, kv_heads, 9, 6)
+    q, k, v = torch.randn(2, 9, 4, 6), torch.randn(2, 9, kv_heads, 6), torch.randn(2, 9, kv_heads, 6)
     expected = reference_attention(q, k, v)
     torch.testing.assert_close(explicit_attention(q, k, v, 0.0), expected, atol=1e-5, rtol=1e-4)
-    with torch.no_grad():
-        torch.testing.assert_close(causal_attention(q, k, v), expected, atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(causal_attention(q[:, :, 6:], k, v), expected[:, :, 6:], atol=1e-5, rtol=1e-4)
+    k, v = k.transpose(1, 2), v.transpose(1, 2)
+    torch.testing.assert_close(fused_attention(q, k, v, 0.0), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(fused_attention(q[:, 6:], k, v, 0.0), expected[:, 6:], atol=1e-5, rtol=1e-4)
 
 
 def test_rotation_turns_each_pair_by_its_angle():
     cos, sin = rotary_tables(7, 6, 100.0)
-    x = torch.randn(2, 3, 7, 6)
-    y = rotate(x, cos, sin)
+    x = torch.randn(2, 7, 3, 6)
+    y = rotate(x, cos[:, None], sin[:, None])
     for t in range(7):
         for i in range(3):
-            turned = torch.view_as_complex(torch.stack((x[:, :, t, i], x[:, :, t, i + 3]), -1))
+            turned = torch.view_as_complex(torch.stack((x[:, t, :, i], x[:, t, :, i + 3]), -1))
             turned = turned * complex(math.cos(t * 100.0 ** (-i / 3)), math.sin(t * 100.0 ** (-i / 3)))
-            torch.testing.assert_close(y[:, :, t, i], turned.real, atol=1e-5, rtol=1e-4)
-            torch.testing.assert_close(y[:, :, t, i + 3], turned.imag, atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(y[:, t, :, i], turned.real, atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(y[:, t, :, i + 3], turned.imag, atol=1e-5, rtol=1e-4)
 
 
 def test_tied_weights_are_one_matrix():

@@ -40,7 +40,7 @@ ENDLESS = SamplingSettings(temperature=0, max_tokens=1_000_000)
 class Child:
     """The process with its pipes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "log.txt"
         with self.log.open("wb") as log:
@@ -50,6 +50,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=folder,
+                env=os.environ | environment,
             )
         self.messages: queue.Queue[GenerationMessage | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -141,6 +142,16 @@ def test_ends_while_it_generates_when_its_input_closes(chain, save, tmp_path: Pa
         pass
     child.stop()
     assert child.process.returncode == 0
+
+
+def test_without_a_torch_that_works_its_log_ends_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "torch.py").write_text("raise ImportError('libtorch is missing')")
+    child = Child(tmp_path, PYTHONPATH=str(tmp_path / "broken"))
+    assert isinstance(child.next(), Hello)
+    assert child.messages.get(timeout=SLOW) is None
+    assert child.process.wait(SLOW) == 1
+    assert child.log.read_text().splitlines()[-1] == "ImportError: libtorch is missing"
 
 
 def test_loaded_describes_the_model(child: Child, chain, save, tmp_path: Path) -> None:

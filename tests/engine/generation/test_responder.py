@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,6 @@ import torch
 from minigpt_tui.engine.events import Ended, Failed, Generate, GenerationMessage, Load, Loaded, SamplingSettings, Tokens
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.responder import Responder
-
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """Loading a model chooses the number of threads of the whole process."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

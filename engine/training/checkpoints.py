@@ -122,7 +122,8 @@ def resume_from(
             problem = error
             continue
         if problem:
-            note(f"{problem}; going on from {folder.name} at step {resumed.counters.step} instead")
+            anew = "" if resumed.state else ", with a new optimizer"
+            note(f"{problem}; going on from {folder.name} at step {resumed.counters.step} instead{anew}")
         return resumed
     if problem:
         raise problem

@@ -8,11 +8,12 @@ import socket
 import threading
 import time
 from types import TracebackType
+from typing import Literal
 
-from ..events import ENDED, TRAINING_EVENTS, Evaluation, Note, RunState, Started, StateChanged, Step, TrainingEvent
+from ..events import TRAINING_EVENTS, Evaluation, Note, RunState, Started, StateChanged, Step, TrainingEvent
 from ..runs import Run, RunStatus
 
-HEARTBEAT = 1.0  # seconds between two looks at status.json; watchers allow for two
+HEARTBEAT = 1.5  # seconds
 
 
 class Journal:
@@ -38,11 +39,6 @@ class Journal:
         self._closed.set()
         self._thread.join()
 
-    @property
-    def ended(self) -> bool:
-        """Whether a final state was written."""
-        return self._status.state in ENDED
-
     def emit(self, event: TrainingEvent) -> None:
         """Append one event; a change of state is in status.json when this returns."""
         with self._writing:
@@ -55,9 +51,9 @@ class Journal:
         """Emit a change of state at the present step."""
         self.emit(StateChanged(state, self._status.step, time.time(), reason))
 
-    def note(self, text: str, severity: str = "information") -> None:
+    def note(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
         """Emit one sentence for the person, at the present step."""
-        self.emit(Note(self._status.step, text, severity))  # type: ignore[arg-type]
+        self.emit(Note(self._status.step, text, severity))
 
     def _append(self, line: str) -> None:
         try:

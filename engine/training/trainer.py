@@ -63,7 +63,9 @@ class Trainer:
         self._budget_steps = steps_in_budget(config.budget, learner.tokens_per_step, len(dataset.train))
         self._clock = Stopwatch(counters.seconds)
         self._best = counters.best_validation_loss
-        self._worse_evaluations = counters.evaluations_without_better
+        # whoever resumes a run that had lost its patience gives it new
+        worse = counters.evaluations_without_better
+        self._worse_evaluations = worse if worse < config.patience else 0
         self._learning_rate_scale = counters.learning_rate_scale
         self._checkpoint_pace = checkpoint_pace(config.checkpoint_interval)
         self._evaluation_pace = evaluation_pace(config.evaluation_interval)
@@ -179,6 +181,7 @@ class Trainer:
     @contextmanager
     def _taking_time(self, pace: Pace) -> Iterator[None]:
         """Whatever happens within is charged to `pace` and not to the training time."""
+        self._report(now=True)  # waits for the updates that the device has still to do: they are training
         with self._clock.stopped():
             start = time.perf_counter()
             yield
@@ -332,9 +335,12 @@ class Trainer:
         if self._learner.device.type != "cpu":
             self._journal.note("the model trains on an accelerator; CPU threads make no difference", "warning")
             return
+        if number is not None and not 0 <= number <= 1024:
+            self._journal.note(f"{number:g} CPU threads are not possible; give a number, or 0 for all", "warning")
+            return
         threads = choose_threads(int(number or 0), leave_core=False)
-        self._thread_trial = None if number else ThreadTrial(threads)
         torch.set_num_threads(threads)
+        self._thread_trial = None if number else ThreadTrial(threads)
         self._journal.note(f"CPU threads: {threads}" if number else f"CPU threads: up to {threads}, by trying")
 
     # --- the end ---------------------------------------------------------------------------------

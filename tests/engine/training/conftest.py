@@ -76,7 +76,7 @@ def until() -> Callable[..., None]:
     return wait_for
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def one_thread() -> None:
     """The models of these tests are too small for more, and a second thread waits by spinning."""
     torch.set_num_threads(1)

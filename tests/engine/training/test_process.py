@@ -174,20 +174,21 @@ def test_commands_signals_a_second_trainer_and_a_changed_text(make_run, start, e
 
     for command in (
         Command("sample"), Command("evaluate"), Command("save"), Command("scale_learning_rate", 0.5),
-        Command("scale_learning_rate", -1), Command("threads", 1),
+        Command("scale_learning_rate", -1), Command("threads", 1), Command("threads", 1e9),
     ):  # fmt: skip
         run.send(command)
     with run.commands_path.open("a") as file:
         file.write("no command\n")
-    until(lambda: len([e for e in events_of(run) if isinstance(e, Note)]) == 4, "the answers")
+    until(lambda: len([e for e in events_of(run) if isinstance(e, Note)]) == 5, "the answers")
     events = events_of(run)
     answers = [type(event) for event in events[[getattr(e, "state", "") for e in events].index("paused") + 1 :]]
-    assert answers == [Sample, Evaluation, CheckpointSaved, CheckpointSaved, Note, Note, Note, Note]
+    assert answers == [Sample, Evaluation, CheckpointSaved, CheckpointSaved, Note, Note, Note, Note, Note]
     notes = [event.text for event in events if isinstance(event, Note)]
     assert "0.5 times" in notes[0]
     assert "cannot be scaled by -1" in notes[1]
     assert "threads: 1" in notes[2]
-    assert "not understood" in notes[3]
+    assert "not possible" in notes[3]
+    assert "not understood" in notes[4]
     until(lambda: (s := run.status()) and s.heartbeat > paused.heartbeat + 0.5, "a heartbeat while paused")
     assert run.state() == "paused"
 

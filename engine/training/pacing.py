@@ -74,8 +74,11 @@ class Pace:
 
 
 def checkpoint_pace(every: int) -> Pace:
-    """First after 2 s, so that a person can soon talk to the model; then ever rarer, within 3 percent of the time."""
-    return Pace(every, gaps=(2, 3, 5, 10, 20, 40, 60), share=0.03)
+    """First after 2 s, so that a person can soon talk to the model; then often enough that the replies keep up with it.
+
+    A small model costs a few hundredths of a second; a large one is held to 3 percent of the time by its cost.
+    """
+    return Pace(every, gaps=(2, 2, 2, 3, 3, 4, 5, 5, 10, 10, 20, 30), share=0.03)
 
 
 def evaluation_pace(every: int) -> Pace:

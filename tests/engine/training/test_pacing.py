@@ -35,8 +35,8 @@ def test_fixed_steps():
     assert due == [5, 10, 15, 20]
 
 
-def test_cheap_checkpoints_come_soon_and_then_ever_rarer():
-    assert times(checkpoint_pace(0), 205, cost=0.01) == [2, 5, 10, 20, 40, 80, 140, 200]
+def test_cheap_checkpoints_come_soon_and_then_more_and_more_rarely():
+    assert times(checkpoint_pace(0), 205, cost=0.01) == [2, 4, 6, 9, 12, 16, 21, 26, 36, 46, 66, 96, 126, 156, 186]
 
 
 @pytest.mark.parametrize(("pace", "share"), [(checkpoint_pace, 0.03), (evaluation_pace, 0.1), (sample_pace, 0.05)])

@@ -61,8 +61,8 @@ class Reply:
         context, read = self._decoder.context_length, len(self._ids) + self.tokens - 1
         if read <= context:
             return tuple(self._prompt_notices)
-        passed = f"the text passed the context of {context} tokens; the model re-read its last "
-        return (*self._prompt_notices, passed + str(self._decoder.reread_length))
+        passed = f"past the context of {context} it re-read the last {self._decoder.reread_length} tokens"
+        return (*self._prompt_notices, passed)
 
     def _encode(self, prompt: str) -> Sequence[int]:
         tokenizer, context = self._decoder.tokenizer, self._decoder.context_length

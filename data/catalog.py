@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .atomic import write_atomic
+from .locations import folder
 
 _CHUNK = 1 << 16  # bytes between two reports of progress
 _PATIENCE = 10.0  # seconds of silence after which a server is given up
@@ -45,13 +45,8 @@ CATALOG: dict[str, CatalogEntry] = {
 
 
 def cache_folder() -> Path:
-    """Where downloaded and made corpora are kept; MINIGPT_HOME moves it."""
-    home = os.environ.get("MINIGPT_HOME")
-    if home:
-        return Path(home).expanduser().absolute() / "cache"
-    import platformdirs  # only here: with MINIGPT_HOME set the room works where this package is absent
-
-    return Path(platformdirs.user_cache_dir("minigpt-tui", appauthor=False))
+    """Where downloaded and made corpora are kept."""
+    return folder("cache")
 
 
 def download(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -25,6 +27,7 @@ from .settings import load_settings, save_settings
 from .themes import DARK, THEMES, other_side
 
 STOP_PATIENCE = 60.0  # seconds that quitting waits for a run to stop and save
+END_PATIENCE = 3.0  # seconds that ending in order may take after a signal
 
 
 class MinigptApp(App[int]):
@@ -72,7 +75,15 @@ class MinigptApp(App[int]):
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
             with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
-                loop.add_signal_handler(getattr(signal, name), self.exit, 0)
+                loop.add_signal_handler(getattr(signal, name), self._end)
+
+    def _end(self) -> None:
+        # Textual's output thread dies with the terminal, and the rest may then wait for it for ever. Nothing is lost by
+        # going without farewell: settings are written when they change, and the generate process ends with our pipe.
+        last_resort = threading.Timer(END_PATIENCE, os._exit, (0,))
+        last_resort.daemon = True
+        last_resort.start()
+        self.exit(0)
 
     async def on_unmount(self) -> None:
         """The generate process ends with the app."""

@@ -173,7 +173,7 @@ class Bridge:
         status, state = self.run.status(), self.run.state()
         if state == "crashed":
             self.training.mark_crashed()
-        else:
+        elif state != self.training.state:
             self.training.state, self.training.reason = state, status.reason if status else ""
         self._set_state(state)
 

@@ -61,8 +61,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("sampling", "f3", "focus_sampling", "Sampling settings", "Go to temperature, top-k, top-p and the others."),
     Command("prompt", "f4", "focus_prompt", "Prompt", "Go back to the prompt."),
     Command(
-        "run.pause", "f6", "pause", "Pause or resume the training", "Pause the run on screen, or let it go on.",
-        "pause", priority=True,
+        "run.pause", "f5", "pause", "Pause or resume the training", "Pause the run on screen, or let it go on.",
+        "pause",
     ),
     Command("run.save", "ctrl+s", "save", "Save a checkpoint now", "Ask the run on screen to save a checkpoint."),
     Command(

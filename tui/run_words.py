@@ -40,7 +40,7 @@ def state_changed(training: TrainingView, before: ShownState | None, state: Show
             why = formatting.one_line(reason) or "the train process did not say why; its log.txt may"
             return f"{name} {_verb(state)} at step {training.step:,}: {why}", True
         case "paused":
-            return f"{name} is paused at step {training.step:,}; F6 lets it go on", False
+            return f"{name} is paused at step {training.step:,}; F5 lets it go on", False
         case "running" if before == "paused":
             return f"{name} goes on", False
         case _:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...models.recipe import Recipe
     from ..app import MinigptApp
 
-_FILE = "a file or folder ..."
+OWN_TEXT = "a file or folder ..."
 _TYPING_PAUSE = 0.3  # seconds without a key before a typed path is looked at
 
 
@@ -49,6 +49,7 @@ class NewRunScreen(Screen[None]):
         super().__init__()
         self._summary: CorpusSummary | None = None
         self._problem_of_text = ""
+        self._problem = ""
         self._inspection = 0  # which look at a corpus is the newest
         self._own_name = False  # whether the person has typed a name
 
@@ -82,7 +83,7 @@ class NewRunScreen(Screen[None]):
         names = [(name, name) for name in CATALOG]
         with Horizontal(classes="field"):
             yield Label("text")
-            yield Select([*names, (_FILE, _FILE)], value=BUILT_IN, allow_blank=False, compact=True, id="corpus")
+            yield Select([*names, (OWN_TEXT, OWN_TEXT)], value=BUILT_IN, allow_blank=False, compact=True, id="corpus")
         with Horizontal(classes="field", id="path-field"):
             yield Label("path")
             yield Input(
@@ -126,7 +127,7 @@ class NewRunScreen(Screen[None]):
 
     @on(Select.Changed, "#corpus")
     def _corpus_chosen(self) -> None:
-        own = self.corpus_select.value == _FILE
+        own = self.corpus_select.value == OWN_TEXT
         self.query_one("#path-field").display = own
         if own:
             self.path_input.focus()
@@ -184,7 +185,7 @@ class NewRunScreen(Screen[None]):
     # --- the text -------------------------------------------------------------------------------
 
     def _spec(self) -> str:
-        if self.corpus_select.value == _FILE:
+        if self.corpus_select.value == OWN_TEXT:
             return str(typed_path(self.path_input.value)) if self.path_input.value.strip() else ""
         return str(self.corpus_select.value)
 
@@ -294,7 +295,13 @@ class NewRunScreen(Screen[None]):
             )
         )
 
+    @property
+    def problem(self) -> str:
+        """What is wrong with the form, in one sentence; empty where nothing is."""
+        return self._problem
+
     def _complain(self, sentence: str) -> None:
+        self._problem = sentence
         problem = self.query_one("#problem", Static)
         problem.update(sentence)
         problem.display = bool(sentence)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One way to answer: the key is the first letter of the label, unless another is given."""
+    """One way to answer, and its key."""
 
     value: str
     label: str
@@ -26,9 +26,10 @@ class Question(ModalScreen[str | None]):
 
     BINDINGS = [
         Binding("escape", "dismiss", "Cancel"),
-        Binding("left", "app.focus_previous", show=False),
-        Binding("right", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False),
     ]
+    AUTO_FOCUS = "Button"
 
     def __init__(self, title: str, text: str, answers: list[Answer]) -> None:
         super().__init__()
@@ -41,10 +42,9 @@ class Question(ModalScreen[str | None]):
         with Vertical(id="question") as box:
             box.border_title = self._title
             yield Static(self._text, markup=False, id="question-text")
-            with Horizontal(id="answers"):
-                for answer in self._answers:
-                    yield Button(f"{answer.label}  {answer.key.upper()}", id=f"answer-{answer.value}", compact=True)
-                yield Button("cancel  Esc", id="answer-cancel", compact=True)
+            for answer in self._answers:
+                yield Button(f"{answer.key:<4} {answer.label}", id=f"answer-{answer.value}", compact=True)
+            yield Button("Esc  cancel", id="answer-cancel", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The mouse, or Enter on the answer in focus."""

@@ -19,6 +19,7 @@ from .. import formatting, keymap
 from ..bridge import EXPECTED, Order, sentence_of
 from ..run_list import RunList, RunRow
 from ..run_states import COLOURS, GLYPHS, WORDS
+from .chat import WIDE
 from .questions import Answer, Question
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class RunsScreen(Screen[None]):
         super().__init__()
         self._list = RunList()
         self._shown: dict[str, RunRow] = {}
+        self._columns: dict[str, str] = {}
 
     @property
     def minigpt(self) -> MinigptApp:
@@ -61,11 +63,20 @@ class RunsScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Fill the table and keep it true."""
-        for key, label in _COLUMNS.items():
-            self.table.add_column(label, key=key)
-        self.refresh_rows()
+        """Keep the table true."""
         self.set_interval(REFRESH, self.refresh_rows)
+
+    def on_resize(self) -> None:
+        """Begin anew with the columns that there is room for."""
+        columns = dict(_COLUMNS)
+        if self.app.size.width < WIDE:
+            del columns["preset"]
+        if columns != self._columns:
+            self._columns, self._shown = columns, {}
+            self.table.clear(columns=True)
+            for key, label in columns.items():
+                self.table.add_column(label, key=key)
+        self.refresh_rows()
 
     def refresh_rows(self) -> None:
         """Add what is new, remove what is gone, update what changed."""
@@ -93,7 +104,7 @@ class RunsScreen(Screen[None]):
         on_screen = self.minigpt.bridge.run is not None and self.minigpt.bridge.run.name == row.name
         total = "" if row.total_steps is None else f" / {row.total_steps:,}"
         age = formatting.UNKNOWN if row.created is None else formatting.duration(max(0, time() - row.created))
-        return {
+        cells = {
             "name": Text(formatting.one_line(row.name), self._colour("primary") if on_screen else ""),
             "state": Text(f"{GLYPHS[row.state]} {WORDS[row.state]}", self._colour(COLOURS[row.state])),
             "step": Text(f"{row.step:,}{total}"),
@@ -103,6 +114,7 @@ class RunsScreen(Screen[None]):
             "corpus": Text(formatting.one_line(row.corpus)),
             "age": Text(age),
         }
+        return {key: cells[key] for key in self._columns}
 
     def _colour(self, variable: str) -> str:
         return Color.parse(self.app.theme_variables[variable]).hex6

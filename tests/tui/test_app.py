@@ -1,0 +1,437 @@
+"""The app by its keys, with real run folders and a scripted engine."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from minigpt_tui.engine.events import COMMANDS, SamplingSettings, StateChanged
+from minigpt_tui.engine.locks import acquire
+from minigpt_tui.engine.runs import Run, list_runs
+from minigpt_tui.tui.app import MinigptApp, run_app
+from minigpt_tui.tui.keymap import COMMANDS as TABLE
+from minigpt_tui.tui.screens.chat import ChatScreen
+from minigpt_tui.tui.screens.help import HelpScreen
+from minigpt_tui.tui.screens.new_run import NewRunScreen
+from minigpt_tui.tui.screens.questions import Question
+from minigpt_tui.tui.screens.runs import RunsScreen
+from minigpt_tui.tui.screens.too_small import TooSmallScreen
+from minigpt_tui.tui.settings import load_settings
+from minigpt_tui.tui.widgets.sampling_panel import SettingInput
+from textual.pilot import Pilot
+
+from .runs_on_disk import append, make_run, progress, save_checkpoint, saved, set_status
+from .scripted_engine import ScriptedEngine
+from .test_panels import screen_text
+from .waiting import wait_until
+
+Engine = type[ScriptedEngine]
+WIDE, NARROW = (120, 40), (80, 24)
+
+
+def app_of(pilot: Pilot[Any]) -> MinigptApp:
+    assert isinstance(pilot.app, MinigptApp)
+    return pilot.app
+
+
+def chat_of(pilot: Pilot[Any]) -> ChatScreen:
+    screen = app_of(pilot).screen_stack[0]
+    assert isinstance(screen, ChatScreen)
+    return screen
+
+
+def said(pilot: Pilot[Any]) -> str:
+    return chat_of(pilot).transcript.plain_text()
+
+
+def shown(pilot: Pilot[Any]) -> str:
+    return screen_text(pilot.app)
+
+
+async def model_ready(pilot: Pilot[Any]) -> None:
+    await wait_until(pilot, lambda: app_of(pilot).bridge.generator.loaded is not None)
+
+
+async def type_text(pilot: Pilot[Any], text: str) -> None:
+    await pilot.press(*("space" if character == " " else character for character in text))
+
+
+# --- the first start ------------------------------------------------------------------------------
+
+
+async def test_the_first_start_says_what_this_is_and_offers_to_train(engine: Engine):
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await pilot.pause()
+        text = shown(pilot)
+        assert "trains a small GPT" in text
+        assert "Press Enter" in text
+        assert "tales" in text
+        assert "no run yet" in text
+        assert isinstance(pilot.app.focused, type(chat_of(pilot).prompt))
+
+
+async def test_enter_trains_on_the_built_in_text_and_the_model_speaks_as_soon_as_it_can(engine: Engine):
+    async with MinigptApp(poll_interval=0.01).run_test(size=WIDE) as pilot:
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app_of(pilot).bridge.run is not None)
+        run = app_of(pilot).bridge.run
+        assert run is not None
+        assert (run.manifest().corpus.spec, run.manifest().preset) == ("tales", "quick")
+        assert "trains a small GPT" not in shown(pilot)
+        save_checkpoint(run)
+        append(run, progress(10), saved(10))
+        await wait_until(pilot, lambda: "and so on" in said(pilot))
+        assert engine.processes[0].prompts() == [""]
+        assert "step 10" in shown(pilot)
+
+
+async def test_enter_twice_asks_once_for_a_text_from_nothing(engine: Engine):
+    async with MinigptApp(poll_interval=0.01).run_test(size=WIDE) as pilot:
+        await pilot.press("enter", "enter")
+        await wait_until(pilot, lambda: app_of(pilot).bridge.run is not None)
+        run = app_of(pilot).bridge.run
+        assert run is not None
+        save_checkpoint(run)
+        append(run, progress(10), saved(10))
+        await wait_until(pilot, lambda: "and so on" in said(pilot))
+        await pilot.pause(0.05)
+        assert engine.processes[0].prompts() == [""]
+        assert len(list_runs()) == 1
+
+
+async def test_a_path_in_the_prompt_is_trained_on_instead(engine: Engine, tmp_path: Path):
+    text = tmp_path / "my novel.txt"
+    text.write_text("It was a dark and stormy night. " * 300)
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await type_text(pilot, f'"{text}"')
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app_of(pilot).bridge.run is not None)
+        assert [run.manifest().corpus.spec for run in list_runs()] == [str(text)]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "no such"), (b"", "empty"), (b"\x00\x01\x02" * 500, "text"), (b"too short", "context")],
+)
+async def test_a_text_that_cannot_be_used_is_one_sentence_and_the_offer_stays(
+    engine: Engine, tmp_path: Path, content: bytes | None, words: str
+):
+    path = tmp_path / "novel.txt"
+    if content is not None:
+        path.write_bytes(content)
+    async with MinigptApp(str(path)).run_test(size=WIDE) as pilot:
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: bool(pilot.app._notifications))
+        notices = [notice.message for notice in pilot.app._notifications]
+        assert len(notices) == 1
+        assert words in notices[0].lower() or (words == "no such" and "not" in notices[0])
+        assert chat_of(pilot).conversation.offer is not None
+        assert list_runs() == []
+
+
+async def test_what_is_no_path_is_given_back(engine: Engine):
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await type_text(pilot, "hello you")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert chat_of(pilot).prompt.text == "hello you"
+        assert list_runs() == []
+
+
+async def test_a_text_on_the_command_line_is_offered_before_older_runs_which_escape_brings_back(
+    engine: Engine, tmp_path: Path
+):
+    make_run("old-01")
+    path = tmp_path / "novel.txt"
+    path.write_text("text " * 1000)
+    async with MinigptApp(str(path)).run_test(size=WIDE) as pilot:
+        await pilot.pause()
+        assert "learns from novel.txt" in shown(pilot)
+        await pilot.press("escape")
+        await model_ready(pilot)
+        assert app_of(pilot).bridge.run == Run(list_runs()[0].path)
+
+
+# --- talking --------------------------------------------------------------------------------------
+
+
+async def test_a_reply_shows_its_text_as_it_is_and_a_status_line(engine: Engine):
+    make_run("a-01")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await model_ready(pilot)
+        await type_text(pilot, "to be")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "and so on" in said(pilot))
+        await pilot.pause(0.1)
+        assert "[b]to be[/b] and so on" in shown(pilot)
+        assert "5 tokens · 500/s · step 200 · the context was full" in shown(pilot)
+
+
+async def test_prompts_sent_too_early_wait_for_the_model(engine: Engine):
+    run = make_run("a-01", "running", steps=50, checkpoint=False)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        async with MinigptApp(poll_interval=0.01).run_test(size=WIDE) as pilot:
+            await type_text(pilot, "one")
+            await pilot.press("enter")
+            await type_text(pilot, "two")
+            await pilot.press("enter")
+            await pilot.pause()
+            assert "2 waiting" in shown(pilot)
+            save_checkpoint(run)
+            append(run, saved(50))
+            await wait_until(pilot, lambda: "[b]two[/b]" in said(pilot))
+            assert engine.processes[0].prompts() == ["one", "two"]
+
+
+async def test_escape_stops_the_reply_keeps_its_text_and_gives_back_what_waits(engine: Engine):
+    engine.holds_replies = True
+    make_run("a-01")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await model_ready(pilot)
+        await type_text(pilot, "one")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "and so on" in said(pilot))
+        await type_text(pilot, "two")
+        await pilot.press("enter", "escape")
+        await pilot.pause(0.1)
+        assert "[b]one[/b] and so on" in said(pilot)
+        assert "TOO LATE" not in said(pilot)
+        assert "stopped" in shown(pilot)
+        assert chat_of(pilot).prompt.text == "two"
+        assert engine.processes[0].prompts() == ["one"]
+
+
+async def test_a_prompt_whose_process_died_comes_back(engine: Engine):
+    engine.holds_replies = True
+    make_run("a-01")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await model_ready(pilot)
+        await type_text(pilot, "to be")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "and so on" in said(pilot))
+        engine.processes[0].die(1, "the generate process ended with code 1")
+        await wait_until(pilot, lambda: len(engine.processes) == 2)
+        await pilot.pause()
+        assert chat_of(pilot).prompt.text == "to be"
+
+
+async def test_copying_gives_the_reply_as_it_was_generated(engine: Engine):
+    make_run("a-01")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await model_ready(pilot)
+        prompt = "word " * 40
+        chat_of(pilot).prompt.restore(prompt)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "and so on" in said(pilot))
+        await pilot.press("ctrl+y")
+        assert pilot.app.clipboard == f"[b]{prompt}[/b] and so on"
+
+
+async def test_sampling_settings_are_used_and_remembered(engine: Engine):
+    make_run("a-01")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await model_ready(pilot)
+        await pilot.press("f3")
+        assert isinstance(pilot.app.focused, SettingInput)
+        await pilot.press("up", "f4", "enter")
+        await wait_until(pilot, lambda: "and so on" in said(pilot))
+        request = engine.processes[0].requests[-1]
+        assert request.settings == SamplingSettings(temperature=0.85)  # type: ignore[union-attr]
+    assert load_settings()[0].sampling == SamplingSettings(temperature=0.85)
+
+
+async def test_text_typed_at_once_after_tab_goes_to_the_next_widget(engine: Engine):
+    make_run("a-01")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await model_ready(pilot)
+        await pilot.press("tab", "x")
+        assert "x" not in chat_of(pilot).prompt.text
+
+
+# --- watching -------------------------------------------------------------------------------------
+
+
+async def test_the_end_of_a_training_is_told_in_the_transcript(engine: Engine):
+    run = make_run("a-01", "running", steps=50, checkpoint=False)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        async with MinigptApp(poll_interval=0.01).run_test(size=WIDE) as pilot:
+            append(run, progress(60), StateChanged("failed", 60, 0.0, "the loss became [NaN]"))
+            await wait_until(pilot, lambda: "the loss became [NaN]" in said(pilot))
+            assert "a-01 failed at step 60" in said(pilot)
+
+
+async def test_pause_and_resume_are_orders_to_the_run(engine: Engine):
+    run = make_run("a-01", "running", steps=50, checkpoint=False)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        async with MinigptApp(poll_interval=0.01).run_test(size=WIDE) as pilot:
+            await pilot.press("f5")
+            append(run, StateChanged("paused", 50, 0.0))
+            await wait_until(pilot, lambda: app_of(pilot).bridge.state == "paused")
+            await pilot.press("f5", "ctrl+s", "f8")
+            await pilot.pause()
+    orders = [COMMANDS.decode(line).name for line in run.commands_path.read_text().splitlines()]
+    assert orders == ["pause", "resume", "save", "stop"]
+
+
+async def test_orders_without_a_training_are_refused_in_a_sentence(engine: Engine):
+    make_run("a-01")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert [notice.message for notice in pilot.app._notifications] == ["'a-01' is not training: it is finished"]
+
+
+# --- windows --------------------------------------------------------------------------------------
+
+
+async def test_panels_stand_beside_the_transcript_or_take_turns_in_a_drawer(engine: Engine):
+    make_run("a-01")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        chat = chat_of(pilot)
+        await pilot.pause()
+        seen = lambda: [panel.id for panel in chat.panels.children if panel.display] if chat.panels.display else []  # noqa: E731
+        assert seen() == ["sampling", "training", "model"]
+        await pilot.press("f2")
+        assert seen() == []
+        await pilot.press("f2")
+        await pilot.resize_terminal(*NARROW)
+        await pilot.pause()
+        turns = []
+        for _ in range(4):
+            await pilot.press("f2")
+            turns.append(seen())
+        assert turns == [["training"], ["sampling"], ["model"], []]
+        await pilot.press("f3")
+        assert seen() == ["sampling"]
+        await pilot.press("escape")
+        assert seen() == []
+        await pilot.resize_terminal(*WIDE)
+        await pilot.pause()
+        assert seen() == ["sampling", "training", "model"]
+
+
+@pytest.mark.parametrize("size", [(59, 40), (120, 19)])
+async def test_below_the_smallest_size_a_sentence_names_both_sizes(engine: Engine, size: tuple[int, int]):
+    async with MinigptApp().run_test(size=size) as pilot:
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, TooSmallScreen)
+        assert "at least 60 x 20" in shown(pilot)
+        assert f"{size[0]} x {size[1]}" in shown(pilot)
+        await pilot.press("ctrl+t", "f1")
+        assert isinstance(pilot.app.screen, TooSmallScreen)
+        await pilot.resize_terminal(60, 20)
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+
+
+async def test_the_theme_changes_sides_and_is_remembered(engine: Engine):
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        assert pilot.app.theme == "minigpt-dark"
+        await pilot.press("f9")
+        assert pilot.app.theme == "minigpt-light"
+    assert load_settings()[0].theme == "minigpt-light"
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        assert pilot.app.theme == "minigpt-light"
+
+
+async def test_help_and_palette_know_every_command(engine: Engine):
+    async with MinigptApp().run_test(size=(120, 120)) as pilot:
+        await pilot.press("f1")
+        assert isinstance(pilot.app.screen, HelpScreen)
+        await pilot.pause()
+        text = shown(pilot)
+        assert [command.help for command in TABLE if command.help.split(". ")[0][:40] not in text] == []
+        await pilot.press("escape")
+        offered = [command.title for command in app_of(pilot).get_system_commands(pilot.app.screen)]
+        wanted = [command for command in TABLE if command.place in ("app", "chat") and command.palette]
+        assert [c.title for c in wanted if not any(title.startswith(c.title) for title in offered)] == []
+
+
+async def test_the_palette_carries_a_command_out(engine: Engine):
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+p")
+        await type_text(pilot, "runs")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await pilot.press("escape", "ctrl+t")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+
+
+def test_ids_and_keys_are_unique_where_they_apply():
+    assert len({command.id for command in TABLE}) == len(TABLE)
+    for place in ("chat", "runs", "new-run"):
+        keys = [key for command in TABLE if command.place in (place, "app") for key in command.key.split(",")]
+        assert len(set(keys)) == len(keys)
+
+
+# --- leaving --------------------------------------------------------------------------------------
+
+
+async def test_quitting_asks_nothing_when_nothing_trains(engine: Engine):
+    make_run("a-01")
+    app = MinigptApp()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+q")
+        await wait_until(pilot, lambda: not app.is_running or app._exit)
+    assert app.return_value == 0
+    assert engine.processes[0].closed
+
+
+async def test_quitting_leaves_a_training_alone_or_not_at_all(engine: Engine):
+    run = make_run("a-01", "running", steps=50, checkpoint=False)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        app = MinigptApp()
+        async with app.run_test(size=WIDE) as pilot:
+            await pilot.press("ctrl+q")
+            await wait_until(pilot, lambda: isinstance(app.screen, Question))
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: isinstance(app.screen, ChatScreen))
+            assert not app._exit
+            await pilot.press("ctrl+q")
+            await wait_until(pilot, lambda: isinstance(app.screen, Question))
+            await pilot.press("l")
+            await wait_until(pilot, lambda: app._exit)
+        assert app.return_value == 0
+        assert not run.commands_path.exists()
+
+
+async def test_quitting_with_stop_waits_until_the_run_has_stopped(engine: Engine):
+    run = make_run("a-01", "running", steps=50, checkpoint=False)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        app = MinigptApp()
+        async with app.run_test(size=WIDE) as pilot:
+            await pilot.press("ctrl+q")
+            await wait_until(pilot, lambda: isinstance(app.screen, Question))
+            await pilot.press("s")
+            await wait_until(pilot, lambda: run.commands_path.exists())
+            await pilot.pause(0.2)
+            assert not app._exit
+            assert "is saved" in shown(pilot)
+            set_status(run, "stopped", 51)
+            await wait_until(pilot, lambda: app._exit)
+    assert COMMANDS.decode(run.commands_path.read_text()).name == "stop"
+
+
+async def test_ctrl_c_never_quits(engine: Engine):
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+c", "ctrl+c")
+        await asyncio.sleep(0.05)
+        assert not app_of(pilot)._exit
+
+
+def test_without_a_terminal_there_is_a_sentence_and_exit_code_2(home: Path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.__stdin__", None)
+    assert run_app() == 2
+    assert "needs a terminal" in capsys.readouterr().err
+
+
+async def test_a_folder_that_cannot_be_written_is_a_notice_and_nothing_breaks(engine: Engine, home: Path):
+    make_run("a-01")
+    (home / "config").write_text("a file where the folder should be")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await model_ready(pilot)
+        await pilot.press("f9")
+        await pilot.pause()
+        assert any("cannot be saved" in notice.message for notice in pilot.app._notifications)

@@ -1,0 +1,102 @@
+"""Pictures of the screens. After a wanted change: run pytest on this file with --snapshot-update, and look at them."""
+
+from __future__ import annotations
+
+import pytest
+from minigpt_tui.data.corpus import CorpusSummary
+from minigpt_tui.engine.locks import acquire
+from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.screens import new_run, runs
+from minigpt_tui.tui.screens.new_run import NewRunScreen
+from minigpt_tui.tui.screens.runs import RunsScreen
+from minigpt_tui.tui.settings import Settings, save_settings
+from textual.pilot import Pilot
+from textual.widgets import Select
+
+from .runs_on_disk import CREATED, make_run
+from .scripted_engine import ScriptedEngine
+from .waiting import wait_until
+
+Engine = type[ScriptedEngine]
+SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+PREVIEW = "THE QUIET MILL\n\nLate in autumn, [on a rainy] evening, a miller counted seven sacks."
+
+
+@SIZES
+def test_first_start(engine: Engine, snap_compare, size: tuple[int, int]):
+    assert snap_compare(MinigptApp(), terminal_size=size)
+
+
+async def talk(pilot: Pilot) -> None:
+    app = pilot.app
+    assert isinstance(app, MinigptApp)
+    await wait_until(pilot, lambda: app.bridge.generator.ready)
+    await pilot.press(*"ROMEO:", "enter")
+    await wait_until(pilot, lambda: app.bridge.generator.ready and not app.screen.query_one("#transcript")._queue)  # type: ignore[attr-defined]
+    await pilot.pause(0.2)
+
+
+@SIZES
+def test_chat_beside_a_training(engine: Engine, snap_compare, size: tuple[int, int]):
+    run = make_run("play-01", "running", steps=250)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        assert snap_compare(MinigptApp(), terminal_size=size, run_before=talk)
+
+
+def test_chat_in_the_light_theme(engine: Engine, snap_compare):
+    save_settings(Settings(theme="minigpt-light"))
+    make_run("play-01")
+    assert snap_compare(MinigptApp(), terminal_size=(120, 40), run_before=talk)
+
+
+def test_drawer_in_a_narrow_window(engine: Engine, snap_compare):
+    async def open_drawer(pilot: Pilot) -> None:
+        await talk(pilot)
+        await pilot.press("f2")
+        await pilot.pause()
+
+    make_run("play-01", "failed", steps=250)
+    assert snap_compare(MinigptApp(), terminal_size=(80, 24), run_before=open_drawer)
+
+
+@SIZES
+def test_new_run(engine: Engine, snap_compare, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]):
+    async def open_form(pilot: Pilot) -> None:
+        await pilot.press("ctrl+t")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+        pilot.app.screen.query_one("#preset", Select).value = "nanogpt-char-cpu"  # ours are still being tuned
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+    summary = CorpusSummary("tales", "tales", "0" * 64, 1_000_000, 1_000_000, 62, 1, (), PREVIEW)
+    monkeypatch.setattr(new_run, "inspect_corpus", lambda spec: summary)
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=open_form)
+
+
+@SIZES
+def test_runs(engine: Engine, snap_compare, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]):
+    async def open_list(pilot: Pilot) -> None:
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await pilot.pause()
+
+    monkeypatch.setattr(runs, "time", lambda: CREATED + 4000)
+    for number, state in enumerate(("finished", "failed", "stopped"), 1):
+        make_run(f"tales-{number:02}", state, steps=100 * number)
+    run = make_run("play-01", "running", steps=250)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        assert snap_compare(MinigptApp(), terminal_size=size, run_before=open_list)
+
+
+def test_the_question_before_quitting(engine: Engine, snap_compare):
+    app = MinigptApp()
+
+    async def ask(pilot: Pilot) -> None:
+        await wait_until(pilot, lambda: app.bridge.trains)
+        await pilot.press("ctrl+q")
+        await wait_until(pilot, lambda: len(pilot.app.screen_stack) > 1)
+        await pilot.pause()
+
+    run = make_run("play-01", "running", steps=250, checkpoint=False)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        assert snap_compare(app, terminal_size=(80, 24), run_before=ask)

@@ -1,0 +1,55 @@
+"""The whole way with the real processes: from Enter to a reply, then leaving and coming back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from minigpt_tui.engine.runs import list_runs
+from minigpt_tui.models.presets import PRESETS
+from minigpt_tui.models.recipe import Budget
+from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.widgets.transcript import Transcript
+
+from .waiting import wait_until
+
+TEXT = "the cat sat on the mat and the dog sat on the log while the rain fell on the plain.\n" * 60
+
+
+@pytest.fixture
+def quick_is_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = PRESETS["quick"]
+    model = replace(quick.model, context_length=16, n_layer=1, n_head=2, n_kv_head=1, d_model=32)
+    training = replace(quick.training, budget=Budget(30), batch_size=8, checkpoint_interval=10, threads=1)
+    monkeypatch.setitem(PRESETS, "quick", replace(quick, model=model, training=training))
+
+
+@pytest.mark.usefixtures("quick_is_tiny")
+async def test_from_a_path_to_a_reply_and_back_again(home: Path, tmp_path: Path):
+    text = tmp_path / "cats.txt"
+    text.write_text(TEXT)
+    app = MinigptApp(str(text))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.bridge.state == "finished", 120)
+        await wait_until(pilot, lambda: app.bridge.generator.ready, 120)
+        assert app.bridge.training.step == 30
+        assert app.bridge.training.train_loss is not None
+        assert app.bridge.training.train_loss < 3.4
+        transcript = app.screen.query_one(Transcript)
+        before = transcript.plain_text()
+        assert len(before) > 200, "the model shows by itself what it can"
+        await pilot.press(*"the c", "enter")
+        await wait_until(
+            pilot, lambda: app.bridge.generator.ready and len(transcript.plain_text()) > len(before) + 300, 60
+        )
+        assert transcript.plain_text().startswith(before)
+        assert "the c" in transcript.plain_text()[len(before) :]
+    again = MinigptApp()
+    async with again.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert again.bridge.run == list_runs()[0]
+        assert again.bridge.training.step == 30
+        await wait_until(pilot, lambda: again.bridge.generator.ready, 60)
+        assert again.bridge.model.step == 30

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from minigpt_tui.engine.runs import list_runs
+from minigpt_tui.models.presets import PRESETS
+from minigpt_tui.models.recipe import Budget
+from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.screens.chat import ChatScreen
+from minigpt_tui.tui.screens.new_run import OWN_TEXT, NewRunScreen
+from textual.pilot import Pilot
+from textual.widgets import Input, Select
+
+from .runs_on_disk import make_run
+from .scripted_engine import ScriptedEngine
+from .test_panels import screen_text
+from .waiting import wait_until
+
+Engine = type[ScriptedEngine]
+
+
+@asynccontextmanager
+async def opened(size: tuple[int, int] = (120, 40)):
+    async with MinigptApp().run_test(size=size) as pilot:
+        await pilot.press("ctrl+t")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+        await wait_until(pilot, lambda: "distinct" in screen_text(pilot.app))
+        yield pilot
+
+
+def form(pilot: Pilot[Any]) -> NewRunScreen:
+    assert isinstance(pilot.app.screen, NewRunScreen)
+    return pilot.app.screen
+
+
+async def fill(pilot: Pilot[Any], field: str, text: str) -> None:
+    box = form(pilot).query_one(f"#{field}", Input)
+    box.focus()
+    await pilot.pause()
+    box.value = text
+    await pilot.pause()
+
+
+async def choose_file(pilot: Pilot[Any], path: Path) -> None:
+    form(pilot).query_one("#corpus", Select).value = OWN_TEXT
+    await pilot.pause()
+    await fill(pilot, "path", str(path))
+
+
+async def test_it_begins_with_the_built_in_text_and_says_what_it_comes_to(engine: Engine):
+    async with opened() as pilot:
+        text = screen_text(pilot.app)
+        budget = str(PRESETS["quick"].training.budget)
+        for words in ("tales", "1 MB", "characters", "quick", budget, "tales-01", "parameters  0.", "while it trains"):
+            assert words in text
+
+
+async def test_f5_makes_the_run_as_it_stands_in_the_form(engine: Engine):
+    async with opened() as pilot:
+        await fill(pilot, "budget", "2 minutes")
+        await fill(pilot, "d_model", "48")
+        await fill(pilot, "name", "mine")
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+    manifest = list_runs()[0].manifest()
+    assert (manifest.name, manifest.preset, manifest.training.budget) == ("mine", "quick", Budget(2, "minutes"))
+    assert (manifest.model.d_model, manifest.corpus.spec, manifest.tokenizer) == (48, "tales", "char")
+
+
+async def test_a_preset_fills_the_form(engine: Engine):
+    async with opened() as pilot:
+        form(pilot).query_one("#preset", Select).value = "modern-124m"
+        await pilot.pause()
+        values = {name: form(pilot).query_one(f"#{name}", Input).value for name in ("n_layer", "d_model", "budget")}
+        assert values == {"n_layer": "12", "d_model": "768", "budget": "5,000 steps"}
+        assert form(pilot).query_one("#tokenizer", Select).value == "byte"
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "sentence"),
+    [
+        ("budget", "soon", "the budget 'soon' is not understood"),
+        ("n_layer", "two", "layers must be a whole number, not 'two'"),
+        ("n_head", "7", "is not divisible by n_head 7"),
+        ("name", "a/b", "'a/b' cannot be a run's name"),
+    ],
+)
+async def test_what_is_wrong_is_said_in_place_and_nothing_starts(engine: Engine, field: str, text: str, sentence: str):
+    async with opened() as pilot:
+        await fill(pilot, field, text)
+        assert sentence in screen_text(pilot.app)
+        await pilot.press("f5")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, NewRunScreen)
+    assert list_runs() == []
+
+
+async def test_a_taken_name_is_refused_in_place(engine: Engine):
+    make_run("mine")
+    async with opened() as pilot:
+        await fill(pilot, "name", "mine")
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: "there is already a run called 'mine'" in screen_text(pilot.app))
+    assert len(list_runs()) == 1
+
+
+async def test_a_file_is_looked_at_while_its_path_is_typed(engine: Engine, tmp_path: Path):
+    novel = tmp_path / "novel.txt"
+    novel.write_text("It was a [dark] and stormy night.\n" * 300)
+    async with opened() as pilot:
+        await choose_file(pilot, tmp_path / "nov")
+        await wait_until(pilot, lambda: "nov" in form(pilot).problem)
+        await fill(pilot, "path", str(novel))
+        await wait_until(pilot, lambda: "It was a [dark] and stormy" in screen_text(pilot.app))
+        assert form(pilot).problem == ""
+        assert form(pilot).query_one("#name", Input).value == "novel.txt-01"
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+    assert list_runs()[0].manifest().corpus.spec == str(novel)
+
+
+async def test_a_path_completes_from_the_file_system(engine: Engine, tmp_path: Path):
+    (tmp_path / "novel.txt").write_text("text")
+    async with opened() as pilot:
+        await choose_file(pilot, tmp_path / "no")
+        path = form(pilot).query_one("#path", Input)
+        await wait_until(pilot, lambda: path._suggestion == str(tmp_path / "novel.txt"))
+        path.cursor_position = len(path.value)
+        await pilot.press("right")
+        assert path.value == str(tmp_path / "novel.txt")
+
+
+async def test_a_text_that_is_too_short_for_the_context_is_refused_in_place(engine: Engine, tmp_path: Path):
+    short = tmp_path / "short.txt"
+    short.write_text("a few words, and no more")
+    async with opened() as pilot:
+        await choose_file(pilot, short)
+        await wait_until(pilot, lambda: "distinct" in screen_text(pilot.app))
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: "context" in form(pilot).problem)
+    assert list_runs() == []
+
+
+async def test_at_80x24_everything_can_be_reached_by_keys(engine: Engine):
+    async with opened((80, 24)) as pilot:
+        seen = set()
+        for _ in range(16):
+            focused = pilot.app.focused
+            assert focused is not None
+            assert focused.region.bottom <= 24
+            seen.add(focused.id)
+            await pilot.press("tab")
+            await pilot.pause()
+        assert {"corpus", "preset", "budget", "name", "seed", "start"} <= seen

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from minigpt_tui.engine.events import COMMANDS, StateChanged
+from minigpt_tui.engine.locks import acquire
+from minigpt_tui.engine.runs import Run, list_runs
+from minigpt_tui.tui import bridge as bridge_module
+from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.screens.chat import ChatScreen
+from minigpt_tui.tui.screens.new_run import NewRunScreen
+from minigpt_tui.tui.screens.questions import Question
+from minigpt_tui.tui.screens.runs import RunsScreen
+from textual.pilot import Pilot
+
+from .runs_on_disk import append, make_run, set_status
+from .scripted_engine import ScriptedEngine
+from .test_panels import screen_text
+from .waiting import wait_until
+
+Engine = type[ScriptedEngine]
+
+
+@asynccontextmanager
+async def opened():
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await pilot.pause()
+        yield pilot
+
+
+def table(pilot: Pilot[Any]) -> RunsScreen:
+    assert isinstance(pilot.app.screen, RunsScreen)
+    return pilot.app.screen
+
+
+def cells(pilot: Pilot[Any], name: str) -> list[str]:
+    return [cell.plain for cell in table(pilot).table.get_row(name)]
+
+
+def notices(pilot: Pilot[Any]) -> list[str]:
+    return [notice.message for notice in pilot.app._notifications]
+
+
+async def choose(pilot: Pilot[Any], name: str) -> None:
+    runs = table(pilot).table
+    runs.move_cursor(row=runs.get_row_index(name))
+    await pilot.pause()
+
+
+async def test_every_run_is_a_row_with_its_figures(engine: Engine):
+    make_run("a-01", "stopped")
+    make_run("a-02", "failed", steps=50, checkpoint=False)
+    async with opened() as pilot:
+        assert table(pilot).table.row_count == 2
+        row = cells(pilot, "a-01")
+        assert row[:7] == ["a-01", "■ stopped", "200 / 400", "1.60", "2.00", "nanogpt-char-cpu", "tales"]
+        assert cells(pilot, "a-02")[1] == "✗ failed"
+
+
+async def test_rows_follow_their_runs_and_the_cursor_stays(engine: Engine):
+    make_run("a-01")
+    run = make_run("a-02", "running", steps=50)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        async with opened() as pilot:
+            await choose(pilot, "a-01")
+            set_status(run, "running", 60)
+            table(pilot).refresh_rows()
+            assert cells(pilot, "a-02")[1:3] == ["● training", "60 / 400"]
+            make_run("a-03")
+            table(pilot).refresh_rows()
+            await pilot.pause()
+            assert table(pilot).table.row_count == 3
+            assert table(pilot).table.get_row_at(table(pilot).table.cursor_row)[0].plain == "a-01"
+
+
+async def test_an_unreadable_run_is_a_row_and_a_refusal(engine: Engine):
+    make_run("a-01")
+    broken = make_run("a-02")
+    (broken.path / "run.json").write_text("{")
+    async with opened() as pilot:
+        assert "unreadable run.json" in cells(pilot, "a-02")
+        await choose(pilot, "a-02")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, RunsScreen)
+        assert "'a-02' cannot be read" in notices(pilot)[0]
+
+
+async def test_enter_opens_a_run_and_its_model(engine: Engine):
+    make_run("a-01")
+    make_run("a-02")
+    async with opened() as pilot:
+        await choose(pilot, "a-01")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        app = pilot.app
+        assert isinstance(app, MinigptApp)
+        assert app.bridge.run is not None
+        assert app.bridge.run.name == "a-01"
+        await wait_until(pilot, lambda: app.bridge.generator.ready)
+        assert "a-01" in screen_text(app).splitlines()[0]
+
+
+async def test_pause_resume_and_stop_are_orders(engine: Engine):
+    run = make_run("a-01", "running", steps=50)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        async with opened() as pilot:
+            await pilot.press("p")
+            append(run, StateChanged("paused", 50, 0.0))
+            set_status(run, "paused", 50)
+            await pilot.press("p", "s")
+            await pilot.pause()
+    orders = [COMMANDS.decode(line).name for line in run.commands_path.read_text().splitlines()]
+    assert orders == ["pause", "resume", "stop"]
+
+
+async def test_what_a_run_cannot_do_is_one_sentence(engine: Engine):
+    make_run("a-01", checkpoint=False)
+    async with opened() as pilot:
+        await pilot.press("p")
+        await pilot.press("c")
+        await pilot.pause()
+        assert notices(pilot) == [
+            "'a-01' is not training: it is finished",
+            "'a-01' has no checkpoint to continue from; start a new run instead",
+        ]
+
+
+async def test_continuing_starts_its_training_again(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    started: list[tuple[Run, dict[str, bool]]] = []
+    monkeypatch.setattr(bridge_module, "start_training", lambda run, **options: started.append((run, options)))
+    run = make_run("a-01", "stopped")
+    async with opened() as pilot:
+        await pilot.press("c")
+        await wait_until(pilot, lambda: bool(started))
+    assert started == [(run, {"resume": True, "leave_core": True})]
+
+
+async def test_deleting_asks_and_moves_to_the_trash(engine: Engine, home: Path):
+    make_run("a-01")
+    async with opened() as pilot:
+        await pilot.press("d")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, Question))
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        assert len(list_runs()) == 1
+        await pilot.press("d")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, Question))
+        await pilot.press("d")
+        await wait_until(pilot, lambda: not list_runs())
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await pilot.pause()
+        assert "There is no run yet" in screen_text(pilot.app)
+    trashed = list((home / "data" / "trash").iterdir())
+    assert [(folder / "run.json").exists() for folder in trashed] == [True]
+
+
+async def test_a_run_that_trains_is_not_deleted(engine: Engine):
+    run = make_run("a-01", "running", steps=50)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        async with opened() as pilot:
+            await pilot.press("d")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, Question))
+            await pilot.press("d")
+            await wait_until(pilot, lambda: bool(notices(pilot)))
+            assert notices(pilot) == ["'a-01' is training; stop it before you delete it"]
+            assert run.path.exists()
+
+
+async def test_n_opens_the_form_in_place_of_the_list(engine: Engine):
+    async with opened() as pilot:
+        await pilot.press("n")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))

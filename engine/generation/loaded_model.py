@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from ...data.tokenizers import TokenizerError
 from ...models.config import parameter_count
 from ...models.devices import choose_device, memory_in_use
@@ -14,7 +12,7 @@ from ...models.huggingface import CheckpointError
 from ..events import Load, Loaded
 from .checkpoint_source import CheckpointSource, Opened
 from .decoder import Decoder
-from .speed import settle_speed
+from .speed import Pace, settle_speed
 
 
 class LoadedModel:
@@ -27,13 +25,19 @@ class LoadedModel:
         self._source = CheckpointSource(Path(load.path))
         self._opened: Opened | None = None
         self._decoder: Decoder | None = None
-        self._threads = 0
+        self.pace = Pace()
         self.notices: tuple[str, ...] = ()
 
     @property
     def step(self) -> int:
         """The training step of the weights in memory."""
         return self._opened.checkpoint.step if self._opened else 0
+
+    def begin_reply(self) -> Decoder:
+        """Bring the model up to date, and choose the threads that it decodes with. Raises as `decoder` does."""
+        decoder = self.decoder()
+        self.pace.begin(crowded=self._source.is_training())
+        return decoder
 
     def decoder(self) -> Decoder:
         """The model to answer with: what is in memory, or newer weights where the load said to follow them.
@@ -42,8 +46,6 @@ class LoadedModel:
         read are a notice, as long as there are older ones.
         """
         self.notices = ()
-        if self._threads > 1:  # beside a trainer the second thread would wait for a core at every product
-            torch.set_num_threads(1 if self._source.is_training() else self._threads)
         if self._decoder is None or self._opened is None:
             return self._open()
         if not self._load.follow or self._source.signature() in (None, self._opened.signature):
@@ -61,7 +63,7 @@ class LoadedModel:
             self._decoder.take(checkpoint.model, opened.tokenizer)
         else:
             self._decoder = Decoder(checkpoint.model, opened.tokenizer)
-            self._threads = settle_speed(self._decoder, self._load.threads)
+            self.pace = settle_speed(self._decoder, self._load.threads)
         self._opened = opened
         self._announce(
             Loaded(

@@ -45,7 +45,7 @@ class Responder:
     def _generate(self, request: Generate, cancelled: Callable[[], bool]) -> None:
         if self._model is None:
             raise CheckpointError("no model is loaded; open a run or a checkpoint first")
-        decoder, start = self._model.decoder(), time.perf_counter()
+        decoder, start = self._model.begin_reply(), time.perf_counter()
         reply = Reply(decoder, request.prompt, request.settings)
         if cancelled():
             reply.cancel()
@@ -55,6 +55,8 @@ class Responder:
             now = time.perf_counter()
             if text and now - last >= _BETWEEN:
                 self._send(Tokens(request.id, text, reply.tokens - sent))
+                if last:
+                    self._model.pace.observe(reply.tokens - sent, now - last)
                 text, sent, last = "", reply.tokens, now
             if cancelled():
                 reply.cancel()

@@ -7,6 +7,7 @@ what else they do.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 
@@ -23,16 +24,41 @@ _CLEARLY = 1.2  # more threads must be this much faster: they suffer most when a
 _TRIAL = 0.02  # seconds
 
 
-def settle_speed(decoder: Decoder, requested_threads: int = 0) -> int:
-    """On a CPU, choose layout and threads for `decoder`, and return the threads; 0 elsewhere: nothing to choose."""
+class Pace:
+    """Keeps the chosen threads as long as they help.
+
+    Where another process takes one of their cores they wait for each other at every product, and decoding becomes
+    slower by ten times and more; one thread alone then keeps most of its speed.
+    """
+
+    def __init__(self, threads: int = 1, alone: float = math.inf) -> None:
+        """`alone` is what a token takes on one thread, in seconds."""
+        self._threads, self._alone, self._slow = threads, alone, 0
+
+    def begin(self, crowded: bool) -> None:
+        """A reply begins; `crowded` says that a trainer wants the cores as well."""
+        self._slow = 0
+        if self._threads > 1:
+            torch.set_num_threads(1 if crowded else self._threads)
+
+    def observe(self, tokens: int, seconds: float) -> None:
+        """`tokens` took `seconds`. Slower than alone twice running (once may be a re-read window): go on alone."""
+        self._slow = self._slow + 1 if seconds > tokens * self._alone * _CLEARLY else 0
+        if self._slow == 2:
+            torch.set_num_threads(1)
+
+
+def settle_speed(decoder: Decoder, requested_threads: int = 0) -> Pace:
+    """On a CPU, choose layout and threads for `decoder`; elsewhere there is nothing to choose."""
     if decoder.device.type != "cpu":
-        return 0
+        return Pace()
     torch.set_num_threads(choose_threads(requested_threads, leave_core=False) if requested_threads else 1)
     _choose_layout(decoder)
+    pace = Pace()
     if not requested_threads and parameter_count(decoder.model.config) > _ONE_THREAD:
-        _choose_threads(decoder)
+        pace = _choose_threads(decoder)
     decoder.forget()
-    return torch.get_num_threads()
+    return pace
 
 
 def _choose_layout(decoder: Decoder) -> None:
@@ -43,16 +69,18 @@ def _choose_layout(decoder: Decoder) -> None:
         _lay_out(decoder, by_columns=False)
 
 
-def _choose_threads(decoder: Decoder) -> None:
+def _choose_threads(decoder: Decoder) -> Pace:
     """One thread, unless all cores are clearly faster, both times that they are tried."""
     cores = choose_threads(0, leave_core=False)
+    alone = math.inf
     for _ in range(2):
         torch.set_num_threads(cores)
         together = _seconds_per_token(decoder)
         torch.set_num_threads(1)
-        if together * _CLEARLY > _seconds_per_token(decoder):
-            return
-    torch.set_num_threads(cores)
+        alone = min(alone, _seconds_per_token(decoder))
+        if together * _CLEARLY > alone:
+            return Pace()
+    return Pace(cores, alone)
 
 
 def _lay_out(decoder: Decoder, by_columns: bool) -> None:

@@ -10,7 +10,7 @@ import torch
 from minigpt_tui.engine.events import SamplingSettings
 from minigpt_tui.engine.generation.decoder import DecodeError, Decoder
 from minigpt_tui.engine.generation.sampling import Sampler
-from minigpt_tui.engine.generation.speed import settle_speed
+from minigpt_tui.engine.generation.speed import Pace, settle_speed
 from minigpt_tui.models.gpt import GPT
 
 GREEDY = SamplingSettings(temperature=0)
@@ -111,7 +111,26 @@ def test_a_diverged_model_is_refused_in_one_sentence(random_model) -> None:
 def test_the_trial_for_speed_changes_no_token(random_model) -> None:
     model, tokenizer = random_model()
     decoder = Decoder(model, tokenizer)
-    assert settle_speed(decoder) == 1  # a small model
+    settle_speed(decoder)
+    assert torch.get_num_threads() == 1  # a small model
     assert take(decoder, [1, 2, 3], 40) == without_cache(model, [1, 2, 3], 40)
-    assert settle_speed(decoder, requested_threads=2) == min(2, os.cpu_count() or 1)
+    settle_speed(decoder, requested_threads=2)
+    assert torch.get_num_threads() == min(2, os.cpu_count() or 1)
     assert take(decoder, [1, 2, 3], 40) == without_cache(model, [1, 2, 3], 40)
+
+
+def test_threads_that_only_wait_for_each_other_are_given_up_for_the_rest_of_the_reply() -> None:
+    pace = Pace(threads=2, alone=0.01)
+
+    def threads(*seconds: float) -> int:
+        pace.begin(crowded=False)
+        for time in seconds:
+            pace.observe(10, time)
+        return torch.get_num_threads()
+
+    assert threads() == 2
+    assert threads(0.05, 0.5, 0.05, 0.5, 0.05) == 2  # now and then a window is read again
+    assert threads(0.05, 0.5, 0.5, 0.05) == 1
+    assert threads(0.05) == 2
+    pace.begin(crowded=True)
+    assert torch.get_num_threads() == 1

@@ -1,0 +1,57 @@
+"""Key press to paint while a run trains flat out and replies stream.
+
+Each key is a character that the model cannot write and that is pressed once, so the first time it is painted is the
+answer to the key.
+
+    python tests/benchmarks/key_latency.py [--keys 200]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+
+from pseudo_terminal import PseudoTerminal
+
+ALPHABET = [chr(code) for first, last in ((0x3B1, 0x3C9), (0x430, 0x44F), (0x10D0, 0x10F0), (0x531, 0x556))
+            for code in range(first, last)]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keys", type=int, default=100)
+    keys = min(parser.parse_args().keys, len(ALPHABET))
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"MINIGPT_HOME": home}
+        train = ["minigpt-tui", "train", "tales", "--minutes", "10", "--name", "flat-out", "--detach"]
+        subprocess.run(train, env={**os.environ, **environment}, check=True, capture_output=True)
+        terminal = PseudoTerminal(["minigpt-tui"], environment)
+        try:
+            terminal.wait_for("running")
+            terminal.drain(8.0)
+            delays, streamed = [], 0
+            for index, key in enumerate(ALPHABET[:keys]):
+                if index % 20 == 0:
+                    terminal.press("\x1b")
+                    terminal.drain(0.3)
+                    terminal.press("\r")
+                    terminal.drain(0.7)
+                pressed = time.perf_counter()
+                terminal.press(key)
+                delays.append(terminal.wait_for(key, 5.0) - pressed)
+                streamed += len(terminal.drain(0.1))
+        finally:
+            subprocess.run(["minigpt-tui", "stop"], env={**os.environ, **environment}, capture_output=True, check=False)
+            terminal.close()
+    delays.sort()
+    p95 = delays[int(0.95 * len(delays))]
+    print(f"key to paint: median {statistics.median(delays) * 1e3:.1f} ms, p95 {p95 * 1e3:.1f} ms, {len(delays)} keys")
+    print(f"painted beside the keys: {streamed / max(1, len(delays)):.0f} bytes in each 0.1 s between them")
+
+
+if __name__ == "__main__":
+    main()

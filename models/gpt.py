@@ -1,4 +1,4 @@
-"""The decoder-only Transformer, read from top to bottom: linear, norm, positions, attention, MLP, block, GPT.
+"""The decoder-only Transformer, read from top to bottom: linear layer, positions, attention, MLP, block, GPT.
 
 Dimensions in comments: B batch, T positions, V vocabulary, C width of the residual stream, H query heads, K key/value
 heads, D width of a head, F width inside the MLP.
@@ -225,9 +225,11 @@ class GPT(nn.Module):
             self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.d_model))
             if config.position == "learned":
                 self.positions = nn.Parameter(torch.empty(config.context_length, config.d_model))
-            else:
+            elif config.position == "sinusoidal":
                 table = sinusoidal_positions(config.context_length, config.d_model)
-                self.register_buffer("positions", table if config.position == "sinusoidal" else None, persistent=False)
+                self.register_buffer("positions", table, persistent=False)
+            else:
+                self.register_buffer("positions", None)
             if config.position == "rope":
                 cos, sin = rotary_tables(config.context_length, config.size_per_head, config.rope_theta)
                 self.register_buffer("cos", cos, persistent=False)
@@ -246,21 +248,21 @@ class GPT(nn.Module):
         With LayerNorm as GPT-2: N(0, 0.02), residual projections smaller by sqrt(2 n_layer). With RMSNorm the residual
         projections and an untied head start at zero, so each block begins as the identity, which suits Muon.
         """
-        modern = self.config.norm == "rms"
         for name, parameter in self.named_parameters():
             if parameter.ndim == 1:
                 parameter.fill_(1.0 if name.endswith("norm.weight") else 0.0)
-                continue
-            std = 0.02
-            if modern and name != "embedding":
-                std = parameter.shape[1] ** -0.5
-            if name.endswith(("attention.out.weight", "mlp.down.weight")):
-                std = 0.0 if modern else 0.02 / math.sqrt(2 * self.config.n_layer)
-            if modern and name == "head":
-                std = 0.0
-            if modern and name == "embedding" and not self.config.tied:
-                std = 1.0
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
+            else:
+                drawn = torch.randn(parameter.shape, generator=generator)
+                parameter.copy_(drawn * self._initial_deviation(name, parameter.shape[1]))
+
+    def _initial_deviation(self, name: str, width: int) -> float:
+        """The standard deviation that a matrix or table [rows, width] starts with."""
+        gpt2, residual = self.config.norm == "layer", name.endswith(("attention.out.weight", "mlp.down.weight"))
+        if gpt2:
+            return 0.02 / math.sqrt(2 * self.config.n_layer) if residual else 0.02
+        if name == "embedding":
+            return 0.02 if self.config.tied else 1.0
+        return 0.0 if residual or name == "head" else width**-0.5
 
     def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
         """Tokens [B, T] -> logits [B, T, V] in float32.
@@ -278,10 +280,10 @@ class GPT(nn.Module):
 
     def _trunk(self, tokens: Tensor, cache: KVCache | None) -> Tensor:
         """Everything but the head: [B, T] -> [B, T, C]."""
-        start, length, config = cache.length if cache else 0, tokens.shape[1], self.config
+        start, length, config = cache.length if cache is not None else 0, tokens.shape[1], self.config
         if start + length > config.context_length:
             raise ValueError(f"{start + length} positions do not fit a context length of {config.context_length}")
-        if cache and start + length > cache.max_length:
+        if cache is not None and start + length > cache.max_length:
             raise ValueError(f"{start + length} positions do not fit a cache of {cache.max_length}")
         x = F.embedding(tokens, self.embedding)
         if self.positions is not None:
@@ -293,7 +295,7 @@ class GPT(nn.Module):
             rotary = cos.repeat(1, config.n_head, 1), sin.repeat(1, config.n_head, 1)  # long rows are quick on a CPU
         for block in self.blocks:
             x = block(x, rotary, cache)
-        if cache:
+        if cache is not None:
             cache.length += length
         return x if self.norm is None else self.norm(x)
 

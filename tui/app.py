@@ -20,10 +20,10 @@ from textual.screen import Screen
 from ..engine.runs import ENDED
 from . import keymap
 from .bridge import EXPECTED, POLL_INTERVAL, Bridge, sentence_of
-from .screens.chat import WIDE, ChatScreen
-from .screens.questions import Answer, Question, Waiting
-from .screens.too_small import TooSmallScreen, is_too_small
+from .screens.chat import ChatScreen
+from .screens.too_small import TooSmallScreen
 from .settings import load_settings, save_settings
+from .sizes import BREAKPOINTS, is_too_small
 from .themes import DARK, THEMES, other_side
 
 STOP_PATIENCE = 60.0  # seconds that quitting waits for a run to stop and save
@@ -36,13 +36,14 @@ class MinigptApp(App[int]):
     TITLE = "minigpt"
     CSS_PATH = ["styles/app.tcss", "styles/chat.tcss", "styles/new_run.tcss", "styles/runs.tcss", "styles/boxes.tcss"]
     BINDINGS = [*keymap.bindings("app")]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-medium"), (WIDE, "-wide")]
+    HORIZONTAL_BREAKPOINTS = BREAKPOINTS
     AUTO_FOCUS = None  # each screen says what it begins with
 
     def __init__(self, corpus: str | None = None, *, poll_interval: float = POLL_INTERVAL) -> None:
         super().__init__()
         self.poll_interval = poll_interval
         self.settings, self._notices = load_settings()
+        self._set_theme()
         self.bridge = Bridge(self._tell_chat)
         self._chat = ChatScreen(corpus)
 
@@ -54,10 +55,7 @@ class MinigptApp(App[int]):
         return self._chat
 
     def on_mount(self) -> None:
-        """Look as the person chose; start the generate process once the first frame is painted."""
-        for theme in THEMES:
-            self.register_theme(theme)
-        self._set_theme()
+        """Start the generate process once the first frame is painted."""
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
         self._end_on_signals()
         for notice in self._notices:
@@ -65,10 +63,14 @@ class MinigptApp(App[int]):
         self.call_after_refresh(self.bridge.generator.start)
 
     def _set_theme(self) -> None:
+        """Before anything is composed: a theme that changes later lays every style out anew."""
+        for theme in THEMES:
+            self.register_theme(theme)
         if self.settings.theme not in self.available_themes:
             self._notices.append(f"there is no theme '{self.settings.theme}'; {DARK.name} is used")
             self.settings = replace(self.settings, theme=DARK.name)
-        self.theme = self.settings.theme
+        self.set_reactive(App.theme, self.settings.theme)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def _end_on_signals(self) -> None:
         """A terminal that closes, or a polite kill: leave in order. Trainings are processes of their own and stay."""
@@ -155,12 +157,14 @@ class MinigptApp(App[int]):
 
     async def action_quit(self) -> None:
         """Leave; while the run on screen trains, ask what becomes of it."""
-        if isinstance(self.screen, Question):
-            return
         self._leave()
 
-    @work(group="leave", exclusive=True)
+    @work(group="leave")
     async def _leave(self) -> None:
+        from .screens.questions import Answer, Question, Waiting
+
+        if isinstance(self.screen, (Question, Waiting)):
+            return
         run = self.bridge.run
         if run is None or not self.bridge.trains or not run.is_alive():
             self.exit(0)
@@ -184,6 +188,8 @@ class MinigptApp(App[int]):
             self.bridge.order("stop")
         except EXPECTED as error:
             self.notify(sentence_of(error), severity="warning", markup=False)
+        from .screens.questions import Waiting
+
         self.push_screen(Waiting(f"'{run.name}' finishes its step and is saved ..."))
         loop = asyncio.get_running_loop()
         until = loop.time() + STOP_PATIENCE

@@ -23,7 +23,6 @@ from ..engine.events import (
     TrainingEvent,
 )
 from ..engine.follow import LineFollower
-from ..engine.launch import new_run
 from ..engine.runs import Run, RunError, RunManifest, ShownState, list_runs
 from ..models.config import ConfigError
 from ..models.recipe import Recipe
@@ -94,6 +93,8 @@ class Bridge:
 
         Raises CorpusError, ConfigError or RunError, each one sentence; the screen still shows the run before then.
         """
+        from ..engine.launch import new_run  # costs a start more than it is worth before anybody trains
+
         summary = await asyncio.to_thread(inspect_corpus, corpus)
         run = await asyncio.to_thread(new_run, summary, recipe, name)
         self.attach(run)

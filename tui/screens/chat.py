@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.getters import query_one
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from ...engine.events import CheckpointSaved
@@ -19,21 +16,19 @@ from ..conversation import Conversation
 from ..first_start import Offer
 from ..run_words import opened, state_changed
 from ..settings import load_history, save_history
+from ..sizes import WIDE
 from ..widgets.header_line import HeaderLine
 from ..widgets.model_panel import ModelPanel
 from ..widgets.prompt import Prompt
 from ..widgets.sampling_panel import SamplingPanel, SettingInput
 from ..widgets.training_panel import TrainingPanel
 from ..widgets.transcript import Transcript
+from .minigpt_screen import MinigptScreen
 
-if TYPE_CHECKING:
-    from ..app import MinigptApp
-
-WIDE = 100  # columns from which the panels stand beside the transcript
 _DRAWER = ("#training", "#sampling", "#model")  # the order in which the drawer shows them
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(MinigptScreen):
     """What a person looks at most of the time."""
 
     PLACE = "chat"
@@ -53,11 +48,6 @@ class ChatScreen(Screen[None]):
         self._corpus = corpus
         self._drawer = 0  # in a narrow window: which panel is shown, counted from 1; 0 is none
         self._save_ordered = False
-
-    @property
-    def minigpt(self) -> MinigptApp:
-        """The app, as what it is."""
-        return cast("MinigptApp", self.app)
 
     # --- composition ----------------------------------------------------------------------------
 
@@ -271,7 +261,7 @@ class ChatScreen(Screen[None]):
         try:
             self.bridge.order(order)
         except EXPECTED as error:
-            self.notify(sentence_of(error), severity="warning", markup=False)
+            self.refuse(error)
             return False
         return True
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.getters import query_one
-from textual.screen import Screen
 from textual.widgets import Button, Footer, Input, Label, Select, Static
 
 from ...data.catalog import CATALOG
@@ -24,16 +23,16 @@ from ..bridge import EXPECTED, sentence_of
 from ..first_start import BUILT_IN
 from ..run_form import NUMBERS, TOKENIZERS, FieldError, read_recipe, starting_values, training_memory
 from ..typed_paths import PathSuggester, typed_path
+from .minigpt_screen import MinigptScreen
 
 if TYPE_CHECKING:
     from ...models.recipe import Recipe
-    from ..app import MinigptApp
 
 OWN_TEXT = "a file or folder ..."
 _TYPING_PAUSE = 0.3  # seconds without a key before a typed path is looked at
 
 
-class NewRunScreen(Screen[None]):
+class NewRunScreen(MinigptScreen):
     """Everything that is wrong is said in place, while it is typed."""
 
     PLACE = "new-run"
@@ -52,11 +51,6 @@ class NewRunScreen(Screen[None]):
         self._problem = ""
         self._inspection = 0  # which look at a corpus is the newest
         self._own_name = False  # whether the person has typed a name
-
-    @property
-    def minigpt(self) -> MinigptApp:
-        """The app, as what it is."""
-        return cast("MinigptApp", self.app)
 
     # --- composition ----------------------------------------------------------------------------
 

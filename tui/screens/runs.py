@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from time import time
-from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual import on, work
@@ -11,19 +10,16 @@ from textual.app import ComposeResult
 from textual.color import Color
 from textual.containers import Vertical
 from textual.getters import query_one
-from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from ...engine.runs import Run, trash_run
 from .. import formatting, keymap
-from ..bridge import EXPECTED, Order, sentence_of
+from ..bridge import EXPECTED, Order
 from ..run_list import RunList, RunRow
 from ..run_states import COLOURS, GLYPHS, WORDS
-from .chat import WIDE
+from ..sizes import WIDE
+from .minigpt_screen import MinigptScreen
 from .questions import Answer, Question
-
-if TYPE_CHECKING:
-    from ..app import MinigptApp
 
 REFRESH = 1.0  # seconds
 _COLUMNS = {
@@ -32,7 +28,7 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(MinigptScreen):
     """Cells are updated in place, so the cursor and the view stay where they are."""
 
     PLACE = "runs"
@@ -46,11 +42,6 @@ class RunsScreen(Screen[None]):
         self._list = RunList()
         self._shown: dict[str, RunRow] = {}
         self._columns: dict[str, str] = {}
-
-    @property
-    def minigpt(self) -> MinigptApp:
-        """The app, as what it is."""
-        return cast("MinigptApp", self.app)
 
     def compose(self) -> ComposeResult:
         """A table, and a sentence where it would be empty."""
@@ -133,7 +124,7 @@ class RunsScreen(Screen[None]):
         try:
             self.minigpt.bridge.attach(run)
         except EXPECTED as error:
-            self._refuse(error)
+            self.refuse(error)
             return
         self.dismiss()
 
@@ -154,7 +145,7 @@ class RunsScreen(Screen[None]):
             try:
                 await self.minigpt.bridge.continue_run(run)
             except EXPECTED as error:
-                self._refuse(error)
+                self.refuse(error)
             self.refresh_rows()
 
     @work(group="delete", exclusive=True)
@@ -174,7 +165,7 @@ class RunsScreen(Screen[None]):
             try:
                 folder = trash_run(run)
             except EXPECTED as error:
-                self._refuse(error)
+                self.refuse(error)
             else:
                 self.minigpt.bridge.forget(run)
                 self.notify(f"'{run.name}' is in {folder}", markup=False)
@@ -194,10 +185,7 @@ class RunsScreen(Screen[None]):
         try:
             self.minigpt.bridge.order(order, run)
         except EXPECTED as error:
-            self._refuse(error)
-
-    def _refuse(self, error: BaseException) -> None:
-        self.notify(sentence_of(error), severity="warning", markup=False)
+            self.refuse(error)
 
     def _selected(self) -> Run | None:
         return self._list.runs.get(self._selected_name() or "")

@@ -7,12 +7,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
-WIDTH, HEIGHT = 60, 20
-
-
-def is_too_small(size: Size) -> bool:
-    """Whether the app cannot be shown in a window of this size."""
-    return size.width < WIDTH or size.height < HEIGHT
+from ..sizes import SMALLEST
 
 
 class TooSmallScreen(Screen[None]):
@@ -25,7 +20,7 @@ class TooSmallScreen(Screen[None]):
     def show(self, size: Size) -> None:
         """Name both sizes."""
         self.query_one("#sentence", Static).update(
-            f"minigpt needs a window of at least {WIDTH} x {HEIGHT} characters;\n"
+            f"minigpt needs a window of at least {SMALLEST.width} x {SMALLEST.height} characters;\n"
             f"this one has {size.width} x {size.height}.\n"
             "Make it larger, or press Ctrl+Q to quit."
         )

@@ -1,0 +1,17 @@
+"""Window sizes, in characters, at which the layout changes."""
+
+from __future__ import annotations
+
+from textual.geometry import Size
+
+SMALLEST = Size(60, 20)
+MEDIUM = 80  # columns from which a drawer stands beside the transcript instead of over it
+WIDE = 100  # columns from which all panels stand beside the transcript
+LARGE = 160  # columns from which the panels are broader
+
+BREAKPOINTS = [(0, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide"), (LARGE, "-large")]
+
+
+def is_too_small(size: Size) -> bool:
+    """Whether nothing can be shown honestly in a window of this size."""
+    return size.width < SMALLEST.width or size.height < SMALLEST.height

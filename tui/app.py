@@ -17,7 +17,8 @@ from textual.app import App, SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
-from ..engine.runs import ENDED
+from ..engine.events import ENDED
+from ..engine.runs import Run, list_runs
 from . import keymap
 from .bridge import EXPECTED, POLL_INTERVAL, Bridge, sentence_of
 from .screens.chat import ChatScreen
@@ -156,7 +157,7 @@ class MinigptApp(App[int]):
     # --- leaving --------------------------------------------------------------------------------
 
     async def action_quit(self) -> None:
-        """Leave; while the run on screen trains, ask what becomes of it."""
+        """Leave; while anything trains, ask what becomes of it."""
         self._leave()
 
     @work(group="leave")
@@ -165,37 +166,33 @@ class MinigptApp(App[int]):
 
         if isinstance(self.screen, (Question, Waiting)):
             return
-        run = self.bridge.run
-        if run is None or not self.bridge.trains or not run.is_alive():
+        alive = [run for run in list_runs() if run.is_alive()]
+        if not alive:
             self.exit(0)
             return
+        which = f"'{alive[0].name}'" + (f" and {len(alive) - 1} more" if len(alive) > 1 else "")
         answer = await self.push_screen_wait(
             Question(
                 "quit",
-                f"'{run.name}' is training. It can go on without this window; the next start shows it again.",
+                f"In training: {which}. It can go on without this window; the next start shows it again.",
                 [Answer("leave", "leave it running", "l"), Answer("stop", "stop and save", "s")],
             )
         )
-        if answer == "leave":
+        if answer == "stop":
+            self.push_screen(Waiting(f"Stopping after this step and saving: {which} ..."))
+            await self._stop(alive)
+        if answer is not None:
             self.exit(0)
-        elif answer == "stop":
-            await self._stop_and_leave()
 
-    async def _stop_and_leave(self) -> None:
-        run = self.bridge.run
-        assert run is not None
-        try:
-            self.bridge.order("stop")
-        except EXPECTED as error:
-            self.notify(sentence_of(error), severity="warning", markup=False)
-        from .screens.questions import Waiting
-
-        self.push_screen(Waiting(f"'{run.name}' finishes its step and is saved ..."))
+    async def _stop(self, runs: list[Run]) -> None:
+        """Stop and save; back when all have ended, or patience has."""
+        for run in runs:
+            with contextlib.suppress(*EXPECTED):  # it ended by itself meanwhile
+                self.bridge.order("stop", run)
         loop = asyncio.get_running_loop()
         until = loop.time() + STOP_PATIENCE
-        while run.is_alive() and run.state() not in ENDED and loop.time() < until:
+        while any(run.is_alive() and run.state() not in ENDED for run in runs) and loop.time() < until:
             await asyncio.sleep(0.1)
-        self.exit(0)
 
 
 def run_app(corpus: str | None = None) -> int:

@@ -408,10 +408,29 @@ async def test_quitting_with_stop_waits_until_the_run_has_stopped(engine: Engine
             await wait_until(pilot, lambda: run.commands_path.exists())
             await pilot.pause(0.2)
             assert not app._exit
-            assert "is saved" in shown(pilot)
+            assert "saving: 'a-01'" in shown(pilot)
             set_status(run, "stopped", 51)
             await wait_until(pilot, lambda: app._exit)
     assert COMMANDS.decode(run.commands_path.read_text()).name == "stop"
+
+
+async def test_a_training_that_is_not_on_screen_is_asked_about_as_well(engine: Engine):
+    shown_run = make_run("a-01")
+    runs = [make_run(name, "running", steps=50, checkpoint=False) for name in ("a-02", "a-03")]
+    with acquire(runs[0].lock_path) or pytest.fail("locked"), acquire(runs[1].lock_path) or pytest.fail("locked"):
+        app = MinigptApp()
+        async with app.run_test(size=WIDE) as pilot:
+            app.bridge.attach(shown_run)
+            await pilot.press("ctrl+q")
+            await wait_until(pilot, lambda: isinstance(app.screen, Question))
+            await pilot.pause()
+            assert "'a-03' and 1 more" in shown(pilot)
+            await pilot.press("s")
+            await wait_until(pilot, lambda: all(run.commands_path.exists() for run in runs))
+            for run in runs:
+                set_status(run, "stopped", 51)
+            await wait_until(pilot, lambda: app._exit)
+    assert not shown_run.commands_path.exists()
 
 
 async def test_ctrl_c_never_quits(engine: Engine):

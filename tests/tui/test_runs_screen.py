@@ -156,6 +156,8 @@ async def test_deleting_asks_and_moves_to_the_trash(engine: Engine, home: Path):
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
         await pilot.pause()
         assert "There is no run yet" in screen_text(pilot.app)
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "Enter trains a model on tales" in screen_text(pilot.app))
     trashed = list((home / "data" / "trash").iterdir())
     assert [(folder / "run.json").exists() for folder in trashed] == [True]
 

@@ -127,7 +127,9 @@ class ChatScreen(MinigptScreen):
     # --- what the bridge says -------------------------------------------------------------------
 
     def on_training_changed(self, _: messages.TrainingChanged) -> None:
-        """New figures."""
+        """New figures; or no run any more, when the one on screen was deleted."""
+        if self.bridge.run is None and self.conversation.offer is None and not self.open_latest():
+            self.conversation.make_offer(Offer())
         self.show_figures()
 
     def on_run_attached(self, _: messages.RunAttached) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 
 _POLL = 0.03
@@ -19,7 +22,10 @@ class Terminal:
         self._server = f"minigpt-{uuid.uuid4().hex[:8]}"
         self._environment = {**os.environ, **environment, "TERM": "xterm-256color"}
         self._environment.pop("NO_COLOR", None)
-        self._command, self._size = command, (width, height)
+        self._size = width, height
+        self._exit_code = Path(tempfile.mkdtemp(prefix="minigpt-terminal-")) / "exit-code"
+        # tmux now and then forgets the exit status of a pane, so the shell writes it down
+        self._command = f"{command}; echo $? > {self._exit_code}"
 
     def __enter__(self) -> Terminal:
         width, height = self._size
@@ -33,6 +39,7 @@ class Terminal:
         if error is not None:
             error.add_note("the screen was:\n" + self.screen())
         self._tmux("kill-server", check=False)
+        shutil.rmtree(self._exit_code.parent, ignore_errors=True)
 
     def keys(self, *names: str) -> None:
         """Press keys by tmux's names: Enter, Escape, C-q, F1, ..."""
@@ -65,13 +72,15 @@ class Terminal:
         """The exit code of the command."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            dead, code = (
-                self._tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}").strip().partition(" ")[::2]
-            )
-            if dead == "1" and code:
+            if self._exit_code.exists() and (code := self._exit_code.read_text().strip()):
                 return int(code)
             time.sleep(_POLL)
         raise AssertionError(f"still running after {seconds:.0f} s")
+
+    def process(self) -> int:
+        """The process number of the command."""
+        shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()
+        return int(subprocess.run(["pgrep", "-P", shell], capture_output=True, text=True, check=True).stdout.split()[0])
 
     def hang_up(self) -> None:
         """The terminal disappears under the command, as when a window is closed or a connection breaks."""

@@ -96,9 +96,9 @@ def test_a_run_that_is_left_alone_is_found_again_and_stopped(home: Path) -> None
         terminal.type("THE ")
         terminal.keys("Enter")
         terminal.wait_for("tokens ·")
-        terminal.keys("F6")
+        terminal.keys("F5")
         terminal.wait_for("paused")
-        terminal.keys("F6")
+        terminal.keys("F5")
         terminal.wait_for("training  step")
         terminal.keys("C-q")
         terminal.wait_for("stop and save")
@@ -112,12 +112,15 @@ def test_a_run_that_is_left_alone_is_found_again_and_stopped(home: Path) -> None
     assert saved == status.step
 
 
-def test_a_terminal_that_disappears_leaves_the_training_alone(home: Path) -> None:
+def test_a_terminal_that_disappears_ends_the_app_and_leaves_the_training_alone(home: Path) -> None:
     with Terminal(str(COMMAND), {"MINIGPT_HOME": str(home)}) as terminal:
         start_a_long_run(terminal)
         (run,) = (Run(folder) for folder in (home / "data" / "runs").iterdir())
         wait_until(lambda: events(run, "step"))
+        app = Path(f"/proc/{terminal.process()}")
         terminal.hang_up()
+    if app.parent.is_dir():
+        wait_until(lambda: not app.exists())
     before = len(events(run, "step"))
     wait_until(lambda: len(events(run, "step")) > before + 3)
     assert run.is_alive()

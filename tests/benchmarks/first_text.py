@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -37,6 +39,9 @@ def measure() -> tuple[float, int]:
             shown = time.perf_counter()
             events = [json.loads(line) for line in next(Path(home).glob("data/runs/*/metrics.jsonl")).open()]
         finally:
+            subprocess.run(
+                ["minigpt-tui", "stop"], env={**os.environ, "MINIGPT_HOME": home}, capture_output=True, check=False
+            )
             terminal.close()
     return shown - pressed, max(event["step"] for event in events if event["event"] == "checkpoint")
 

@@ -19,6 +19,7 @@ from ..engine.events import (
     TRAINING_EVENTS,
     CheckpointSaved,
     Command,
+    Evaluation,
     Note,
     TrainingEvent,
 )
@@ -58,6 +59,7 @@ class Bridge:
         self._history = False  # whether the events being read happened before we attached
         self._refused = 0  # lines of this run that are not events
         self._polls = 0
+        self._evaluated: dict[int, float] = {}  # validation loss of the run by step
 
     # --- runs -----------------------------------------------------------------------------------
 
@@ -72,7 +74,7 @@ class Bridge:
         self.run, self.manifest = run, manifest
         self.training, self.model = TrainingView(name=run.name), ModelView.from_manifest(manifest)
         self._follower, self._refused, self._history = LineFollower(run.metrics_path), 0, True
-        self.state = None
+        self.state, self._evaluated = None, {}
         self._read(_AT_ONCE)
         self._look_at_state()
         self._post(RunAttached(run))
@@ -158,6 +160,9 @@ class Bridge:
 
     def _take(self, event: TrainingEvent) -> None:
         self.training.apply(event)
+        if isinstance(event, Evaluation):
+            self._evaluated[event.step] = event.validation_loss
+            self._judge_model()
         if self._history:
             return
         if self.training.state is not None:
@@ -194,9 +199,15 @@ class Bridge:
         else:
             self.generator.unload()
 
+    def _judge_model(self) -> None:
+        """Weights are saved before they are evaluated, so the loss of those that speak stands in the events."""
+        if self.model.step is not None:
+            self.model.validation_loss = self._evaluated.get(self.model.step, self.model.validation_loss)
+
     def _from_generator(self, message: Message) -> None:
         if isinstance(message, ModelReady):
             self.model.apply(message.loaded)
+            self._judge_model()
         self._post(message)
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..engine.runs import ShownState
 
-GLYPHS: dict[ShownState, str] = {
-    "starting": "◌",
-    "running": "●",
-    "paused": "‖",
-    "finished": "✓",
-    "stopped": "■",
-    "failed": "✗",
-    "crashed": "✗",
-}
-WORDS: dict[ShownState, str] = {**{state: state for state in GLYPHS}, "running": "training"}
-COLOURS: dict[ShownState, str] = {  # names of theme variables
-    "starting": "accent",
-    "running": "success",
-    "paused": "warning",
-    "finished": "primary",
-    "stopped": "secondary",
-    "failed": "error",
-    "crashed": "error",
+
+class Look(NamedTuple):
+    """`colour` is the name of a theme variable."""
+
+    glyph: str
+    word: str
+    colour: str
+
+    @property
+    def label(self) -> str:
+        """Glyph and word."""
+        return f"{self.glyph} {self.word}"
+
+
+LOOKS: dict[ShownState, Look] = {
+    "starting": Look("◌", "starting", "accent"),
+    "running": Look("●", "training", "success"),
+    "paused": Look("‖", "paused", "warning"),
+    "finished": Look("✓", "finished", "primary"),
+    "stopped": Look("■", "stopped", "secondary"),
+    "failed": Look("✗", "failed", "error"),
+    "crashed": Look("✗", "crashed", "error"),
 }

@@ -2,10 +2,11 @@ import math
 
 import pytest
 from minigpt_tui.engine.events import Evaluation, SamplingSettings, Started, StateChanged, Step
+from minigpt_tui.tui.run_states import LOOKS
 from minigpt_tui.tui.state import ModelView, TrainingView
 from minigpt_tui.tui.widgets.model_panel import ModelPanel
 from minigpt_tui.tui.widgets.sampling_panel import SamplingPanel, SettingInput
-from minigpt_tui.tui.widgets.training_panel import STATES, TrainingPanel
+from minigpt_tui.tui.widgets.training_panel import TrainingPanel
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -37,14 +38,14 @@ async def test_training_panel_shows_every_figure():
         await pilot.pause()
         text = screen_text(pilot.app)
     for figure in (
-        "training", "● running", "step 412 of 2,000", "20%", "1 m 38 s left", "train 1.50", "val 1.71", "1.71 @ 400",
+        "training", "● training", "step 412 of 2,000", "20%", "1 m 38 s left", "train 1.50", "val 1.71", "1.71 @ 400",
         "bits/byte", "2.47", "47k tok/s", "2.0e-2", "310 MB", "floor 0.55", "play-01",
     ):  # fmt: skip
         assert figure in text
     assert "…" not in text
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", LOOKS)
 async def test_each_state_has_a_glyph_and_a_word(state):
     view = running()
     view.state = state
@@ -52,7 +53,7 @@ async def test_each_state_has_a_glyph_and_a_word(state):
     async with Host(panel).run_test(size=(40, 20)) as pilot:
         panel.show(view)
         await pilot.pause()
-        assert f"{STATES[state][0]} {STATES[state][1]}" in screen_text(pilot.app)
+        assert LOOKS[state].label in screen_text(pilot.app)
 
 
 async def test_a_failure_says_why_and_its_words_are_no_markup():
@@ -99,7 +100,7 @@ async def test_state_and_progress_stay_however_low_it_is(height):
         panel.show(running())
         await pilot.pause()
         text = screen_text(pilot.app)
-        assert "● running" in text
+        assert "● training" in text
         assert "1 m 38 s left" in text
         assert panel.chart.display == (height >= 9)
         if panel.chart.display:
@@ -130,7 +131,7 @@ async def test_the_panel_follows_its_size_and_its_chart_can_be_maximized():
         await pilot.resize_terminal(60, 20)
         await pilot.pause()
         lines = screen_text(pilot.app).splitlines()
-        assert any(line.startswith("│ ● running") and line.endswith("step 412 of 2,000 │") for line in lines)
+        assert any(line.startswith("│ ● training") and line.endswith("step 412 of 2,000 │") for line in lines)
         before = panel.chart.size
         assert pilot.app.screen.maximize(panel.chart)
         await pilot.pause()

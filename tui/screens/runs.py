@@ -16,7 +16,7 @@ from ...engine.runs import Run, trash_run
 from .. import formatting, keymap
 from ..bridge import EXPECTED, Order
 from ..run_list import RunList, RunRow
-from ..run_states import COLOURS, GLYPHS, WORDS
+from ..run_states import LOOKS
 from ..sizes import WIDE
 from .minigpt_screen import MinigptScreen
 from .questions import Answer, Question
@@ -97,7 +97,7 @@ class RunsScreen(MinigptScreen):
         age = formatting.UNKNOWN if row.created is None else formatting.duration(max(0, time() - row.created))
         cells = {
             "name": Text(formatting.one_line(row.name), self._colour("primary") if on_screen else ""),
-            "state": Text(f"{GLYPHS[row.state]} {WORDS[row.state]}", self._colour(COLOURS[row.state])),
+            "state": Text(LOOKS[row.state].label, self._colour(LOOKS[row.state].colour)),
             "step": Text(f"{row.step:,}{total}"),
             "train": Text(formatting.loss(row.train_loss)),
             "validation": Text(formatting.loss(row.validation_loss)),

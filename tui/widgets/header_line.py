@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from .. import formatting
-from ..run_states import COLOURS, GLYPHS, WORDS
+from ..run_states import LOOKS
 from ..state import ModelView, TrainingView
 
 _NAME = ("minigpt", "bold $primary")
@@ -48,7 +48,7 @@ def _run(training: TrainingView) -> Content:
     state = training.state
     if state is None:
         return Content.styled("○ no run yet", "$foreground-muted")
-    parts = [(f"{GLYPHS[state]} {WORDS[state]}", f"${COLOURS[state]}")]
+    parts = [(LOOKS[state].label, f"${LOOKS[state].colour}")]
     if training.step:
         total = "" if training.total_steps is None else f"/{training.total_steps}"
         parts.append((f"  step {training.step}{total}", "$foreground-muted"))

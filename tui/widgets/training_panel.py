@@ -8,20 +8,12 @@ from textual.content import Content
 from textual.widgets import Static
 
 from .. import formatting
+from ..run_states import LOOKS
 from ..state import TrainingView
 from .facts import DIM, ends, in_two_columns
 from .loss_chart import LossChart
 
 CHART_ROWS = 5  # what the chart shrinks to before figures give way
-STATES = {  # glyph, word and colour: a state is never told by its colour alone
-    "starting": ("◌", "starting", "$text-warning"),
-    "running": ("●", "running", "$text-success"),
-    "paused": ("‖", "paused", "$text-warning"),
-    "finished": ("✓", "finished", "$text-success"),
-    "stopped": ("■", "stopped", "$foreground"),
-    "failed": ("✗", "failed", "$text-error"),
-    "crashed": ("✗", "crashed", "$text-error"),
-}
 
 
 class TrainingPanel(Vertical):
@@ -90,7 +82,7 @@ def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:
     """What there is to say about a run, the most important line first; the chart's legend has the losses too."""
     lines = [_heading(view, width), _progress(view, width)]
     if view.reason and view.state in ("failed", "crashed", "stopped"):
-        lines += Content.styled(formatting.one_line(view.reason), STATES[view.state][2]).wrap(width)
+        lines += Content.styled(formatting.one_line(view.reason), f"${LOOKS[view.state].colour}").wrap(width)
     best = formatting.loss(view.best_validation_loss)
     if view.best_step is not None:
         best += f" @ {formatting.compact(view.best_step)}"
@@ -107,10 +99,10 @@ def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:
 
 
 def _heading(view: TrainingView, width: int) -> Content:
-    glyph, word, colour = STATES[view.state or "starting"]
+    look = LOOKS[view.state or "starting"]
     of = f" of {formatting.whole(view.total_steps)}" if view.total_steps else ""
     step = Content.assemble(("step ", DIM), (formatting.whole(view.step), "bold"), (of, DIM))
-    return ends(Content.styled(f"{glyph} {word}", f"bold {colour}"), step, width)
+    return ends(Content.styled(look.label, f"bold ${look.colour}"), step, width)
 
 
 def _progress(view: TrainingView, width: int) -> Content:
@@ -125,5 +117,5 @@ def _progress(view: TrainingView, width: int) -> Content:
     done = "━" * full + "╸" * half
     # the rest begins with a gap, so that the end of the bar is seen without colour
     rest = ("╺" if full and not half and full < bar else "") + "━" * bar
-    colour = "$primary" if view.state == "running" else STATES[view.state or "starting"][2]
+    colour = "$primary" if view.state == "running" else f"${LOOKS[view.state or 'starting'].colour}"
     return Content.assemble((done, colour), (rest[: bar - len(done)], "$foreground 20%"), words)

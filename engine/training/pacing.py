@@ -82,8 +82,8 @@ def checkpoint_pace(every: int) -> Pace:
 
 
 def evaluation_pace(every: int) -> Pace:
-    """Soon after the first checkpoint, then within a tenth of the time."""
-    return Pace(every, gaps=(2, 1), share=0.1)
+    """Soon after the first checkpoint and often at first, when the loss falls fast; within 15 percent of the time."""
+    return Pace(every, gaps=(2, 2, 2, 2, 3, 3, 5, 5, 10, 10, 20, 30), share=0.15)
 
 
 def sample_pace(every: int) -> Pace:

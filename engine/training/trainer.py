@@ -167,10 +167,11 @@ class Trainer:
     def _keep(self) -> None:
         """Save, evaluate and sample where it is time. Saving comes first: nothing is lost if the rest fails."""
         step, seconds = self._learner.step, self._clock.seconds - self._first_seconds
-        if self._checkpoint_pace.due(step, seconds):
+        evaluated = self._evaluation_pace.due(step, seconds, self._expected_evaluation(seconds))
+        before_evaluation = evaluated and not self._config.checkpoint_interval
+        if self._checkpoint_pace.due(step, seconds) or before_evaluation:
             with self._taking_time(self._checkpoint_pace):
                 self._save_or_warn("last")
-        evaluated = self._evaluation_pace.due(step, seconds, self._expected_evaluation(seconds))
         if evaluated:
             with self._taking_time(self._evaluation_pace):
                 self._evaluate()

@@ -39,7 +39,7 @@ def test_cheap_checkpoints_come_soon_and_then_more_and_more_rarely():
     assert times(checkpoint_pace(0), 205, cost=0.01) == [2, 4, 6, 9, 12, 16, 21, 26, 36, 46, 66, 96, 126, 156, 186]
 
 
-@pytest.mark.parametrize(("pace", "share"), [(checkpoint_pace, 0.03), (evaluation_pace, 0.1), (sample_pace, 0.05)])
+@pytest.mark.parametrize(("pace", "share"), [(checkpoint_pace, 0.03), (evaluation_pace, 0.15), (sample_pace, 0.05)])
 @pytest.mark.parametrize("cost", [0.01, 0.5, 7.0])
 def test_the_share_of_the_time_is_kept(pace, share, cost):
     found = times(pace(0), 1000, cost)

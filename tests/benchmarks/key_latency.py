@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from pathlib import Path
 
 from pseudo_terminal import PseudoTerminal
 
@@ -27,19 +28,19 @@ def main() -> None:
     keys = min(parser.parse_args().keys, len(ALPHABET))
     with tempfile.TemporaryDirectory() as home:
         environment = {"MINIGPT_HOME": home}
+        settings = Path(home, "config", "settings.toml")
+        settings.parent.mkdir()
+        settings.write_text("[sampling]\nmax_tokens = 100000\n")  # one reply streams through all keys
         train = ["minigpt-tui", "train", "tales", "--minutes", "10", "--name", "flat-out", "--detach"]
         subprocess.run(train, env={**os.environ, **environment}, check=True, capture_output=True)
         terminal = PseudoTerminal(["minigpt-tui"], environment)
         try:
-            terminal.wait_for("running")
+            terminal.wait_for("training")
             terminal.drain(8.0)
             delays, streamed = [], 0
-            for index, key in enumerate(ALPHABET[:keys]):
-                if index % 20 == 0:
-                    terminal.press("\x1b")
-                    terminal.drain(0.3)
-                    terminal.press("\r")
-                    terminal.drain(0.7)
+            terminal.press("\r")
+            terminal.drain(1.0)
+            for key in ALPHABET[:keys]:
                 pressed = time.perf_counter()
                 terminal.press(key)
                 delays.append(terminal.wait_for(key, 5.0) - pressed)

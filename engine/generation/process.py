@@ -120,8 +120,13 @@ def _id_of(line: bytes) -> int | None:
     return number if type(number) is int else None
 
 
+POLITENESS = 5  # niceness: behind the process that draws, before the one that trains
+
+
 def main() -> None:
     """Answer requests until standard input closes."""
+    if hasattr(os, "nice"):
+        os.nice(POLITENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the terminal is for the app, which then ends this process
     outbox = Outbox()
     outbox.send(Hello(os.getpid()))

@@ -23,7 +23,7 @@ from .stopping import StopRequest
 from .threads import ThreadTrial
 from .trainer import Trainer, TrainingError
 
-POLITENESS = 5  # added to the process's niceness on a CPU, so that the screen is drawn first
+POLITENESS = 10  # added to the process's niceness on a CPU, behind the screen and the replies
 
 
 def prepare(

@@ -31,7 +31,8 @@ def main() -> None:
         settings = Path(home, "config", "settings.toml")
         settings.parent.mkdir()
         settings.write_text("[sampling]\nmax_tokens = 100000\n")  # one reply streams through all keys
-        train = ["minigpt-tui", "train", "tales", "--minutes", "10", "--name", "flat-out", "--detach"]
+        threads = str(max(1, (os.cpu_count() or 2) - 1))  # as many as the app would give it
+        train = ["minigpt-tui", "train", "tales", "--minutes", "10", "--threads", threads, "--detach"]
         subprocess.run(train, env={**os.environ, **environment}, check=True, capture_output=True)
         terminal = PseudoTerminal(["minigpt-tui"], environment)
         try:

@@ -92,7 +92,7 @@ def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:
     others = [
         ("best", best), ("bits/byte", formatting.loss(view.bits_per_byte)),
         ("speed", formatting.rate(view.tokens_per_second)),
-        ("learn rate", formatting.learning_rate(view.learning_rate)),
+        ("lr", formatting.learning_rate(view.learning_rate)),
         ("memory", formatting.memory(view.memory)), ("trained", formatting.duration(view.seconds)),
     ]  # fmt: skip
     return lines + in_two_columns((losses if with_losses else []) + others, width)

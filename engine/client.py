@@ -33,12 +33,18 @@ def start_training(run: Run, *, resume: bool = False, leave_core: bool = False) 
     if run.is_alive():
         raise RunError(f"'{run.name}' is training already; stop it first, or watch it")
     folder = run.path.absolute()
-    command = _python_module("minigpt_tui.engine.training.process", str(folder))
+    command = python_module("minigpt_tui.engine.training.process", str(folder))
     command += ["--resume"] * resume + ["--leave-core"] * leave_core
     try:
         with run.log_path.open("ab") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=_environment(), **_detached()
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                env=child_environment(),
+                **_detached(),
             )
     except OSError as error:
         raise RunError(f"'{run.name}' cannot be started: {error}") from error
@@ -47,12 +53,13 @@ def start_training(run: Run, *, resume: bool = False, leave_core: bool = False) 
     return process.pid
 
 
-def _python_module(module: str, *arguments: str) -> list[str]:
-    """The command that runs `module` in this interpreter; -P keeps the current folder off the import path."""
-    return [sys.executable, "-P", "-m", module, *arguments]
+def python_module(module: str, *arguments: str) -> list[str]:
+    """The command that runs `module` in this interpreter, away from the current folder's own modules."""
+    # torch warns where numpy is absent, which we do not need
+    return [sys.executable, "-P", "-W", "ignore:Failed to initialize NumPy:UserWarning", "-m", module, *arguments]
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """The environment for a child: ours, with paths that mean the same in another folder."""
     environment = dict(os.environ)
     if home := environment.get("MINIGPT_HOME"):
@@ -102,12 +109,12 @@ class GenerateProcess:
         with _open_log(_log_path()) as log:
             self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
-                *_python_module("minigpt_tui.engine.generation.process"),
+                *python_module("minigpt_tui.engine.generation.process"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=paths.state_dir(),
-                env=_environment(),
+                env=child_environment(),
                 limit=_LONGEST_LINE,
             )
         self._reader = asyncio.create_task(self._read(self._process, self.exited), name="generate process")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from ..engine.client import GenerateProcess
+from ..engine.client import GenerateProcess, child_environment, python_module
 from ..engine.events import Ended, EvaluationResult, Failed, Generate, GenerationMessage, Load, SamplingSettings, Tokens
 from ..engine.paths import state_dir
 from ..engine.runs import find_run
@@ -85,8 +84,8 @@ def _report(ended: Ended, prompt: str, text: str, as_json: bool) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Print loss, perplexity and bits per byte."""
-    command = [sys.executable, "-m", "minigpt_tui.engine.training.evaluate", str(checkpoint_or_run(arguments.run))]
-    command += ["--protocol", arguments.protocol]
+    subject = str(checkpoint_or_run(arguments.run))
+    command = python_module("minigpt_tui.engine.training.evaluate", subject, "--protocol", arguments.protocol)
     if arguments.on:
         from ..data.corpus import normalise
 
@@ -94,7 +93,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     home = state_dir()
     home.mkdir(parents=True, exist_ok=True)
     child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=home, env=dict(os.environ)
+        command, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=home, env=child_environment()
     )
     last: dict[str, Any] = {}
     assert child.stdout is not None

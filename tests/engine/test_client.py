@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Let the next child run `code` instead of the engine's module; its arguments stay."""
-    monkeypatch.setattr(client, "_python_module", lambda module, *rest: [sys.executable, "-P", "-c", code, *rest])
+    monkeypatch.setattr(client, "python_module", lambda module, *rest: [sys.executable, "-P", "-c", code, *rest])
 
 
 # --- generation -----------------------------------------------------------------------------------

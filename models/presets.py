@@ -35,17 +35,17 @@ PRESETS: dict[str, Recipe] = {
         Recipe(
             name="modern-10m",
             description="Ten million parameters with the modern block: a GPU, or patience.",
-            source="ours; docs/benchmarks.md",
+            source="ours; not measured yet",
             model=ModelConfig(
                 context_length=256, n_layer=6, n_head=6, n_kv_head=6, d_model=384, residual_dropout=0.15
             ),
             training=TrainingConfig(budget=Budget(2000), batch_size=64, weight_decay=0.1, warmup_steps=50),
         ),
         Recipe(
-            name="modern-124m",
-            description="GPT-2 small's size with the modern block: one large GPU.",
-            source="ours; docs/benchmarks.md",
-            model=ModelConfig(context_length=1024, n_layer=12, n_head=12, n_kv_head=4, d_model=768),
+            name="modern-85m",
+            description="GPT-2 small's depth and width with the modern block, on bytes: one large GPU.",
+            source="ours; not measured yet",
+            model=ModelConfig(context_length=1024, n_layer=12, n_head=12, d_model=768),
             training=TrainingConfig(budget=Budget(5000), batch_size=32, micro_batch_size=8, warmup_steps=200),
             tokenizer="byte",
         ),

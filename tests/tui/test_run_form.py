@@ -39,12 +39,12 @@ def test_what_does_not_go_together_is_one_sentence():
 
 @pytest.mark.parametrize(("heads", "kv_heads"), [("12", 4), ("6", 2), ("4", 0)])
 def test_shared_key_value_heads_keep_their_ratio_where_it_goes(heads: str, kv_heads: int):
-    recipe = read_recipe("modern-124m", starting_values("modern-124m") | {"n_head": heads})
+    recipe = read_recipe("quick", starting_values("quick") | {"n_head": heads})
     assert recipe.model.n_kv_head == kv_heads
 
 
 def test_a_micro_batch_always_divides_the_batch():
-    recipe = read_recipe("modern-124m", starting_values("modern-124m") | {"batch_size": "20"})
+    recipe = read_recipe("modern-85m", starting_values("modern-85m") | {"batch_size": "20"})
     assert recipe.training.batch_size % recipe.training.micro_batch_size == 0
 
 

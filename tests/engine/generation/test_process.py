@@ -170,7 +170,7 @@ def test_streams_text_and_says_how_it_went(loaded: Child) -> None:
     assert (ended.reason, ended.tokens, ended.prompt_tokens, ended.step) == ("length", 4000, 2, 5)
     assert ended.seconds > 0
     assert ended.tokens_per_second == pytest.approx(4000 / ended.seconds)
-    assert ended.notices == ("past the context of 16 it re-read the last 8 tokens",)
+    assert ended.notices == ("context 16 passed, last 8 re-read",)
 
 
 def test_the_first_piece_comes_at_once_and_the_others_are_gathered(loaded: Child) -> None:

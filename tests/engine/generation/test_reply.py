@@ -60,7 +60,7 @@ def test_passing_the_context_is_a_notice_from_the_first_token_that_was_drawn_pas
         reply = Reply(decoder, "ab", settings(max_tokens=n))
         assert "".join(reply) == "cdef"[:n]
         notices.append(reply.notices)
-    assert notices == [(), ("past the context of 4 it re-read the last 2 tokens",)]
+    assert notices == [(), ("context 4 passed, last 2 re-read",)]
 
 
 def test_an_empty_prompt_starts_from_a_new_line(chain) -> None:

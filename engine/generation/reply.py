@@ -61,7 +61,7 @@ class Reply:
         context, read = self._decoder.context_length, len(self._ids) + self.tokens - 1
         if read <= context:
             return tuple(self._prompt_notices)
-        passed = f"past the context of {context} it re-read the last {self._decoder.reread_length} tokens"
+        passed = f"context {context} passed, last {self._decoder.reread_length} re-read"
         return (*self._prompt_notices, passed)
 
     def _encode(self, prompt: str) -> Sequence[int]:

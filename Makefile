@@ -35,5 +35,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	mkdir -p .ns && ln -sfn .. .ns/minigpt_tui
 	touch $@
 
+picture: $(VENV)/.installed-dev
+	$(BIN)/python docs/picture.py
+
 clean:
 	rm -rf $(VENV) .ns build dist *.egg-info .pytest_cache .ruff_cache

@@ -44,11 +44,13 @@ def train(arguments: argparse.Namespace) -> int:
     recipe = override(preset(arguments.preset), arguments)
     spec = _standard_input() if arguments.corpus == "-" else arguments.corpus
     corpus = inspect_corpus(spec)
-    for notice in corpus.notices:
-        print(f"minigpt-tui: {notice}", file=sys.stderr)
     run = new_run(corpus, recipe, arguments.name)
     start_training(run)
-    return _detach(run) if arguments.detach else follow(run, LineFollower(run.metrics_path), arguments.json)
+    if not arguments.detach:
+        return follow(run, LineFollower(run.metrics_path), arguments.json)
+    for notice in corpus.notices:
+        print(f"minigpt-tui: {notice}", file=sys.stderr)
+    return _detach(run)
 
 
 def resume(arguments: argparse.Namespace) -> int:
@@ -157,7 +159,7 @@ class _ProgressLine:
                 pass
 
     def say(self, sentence: str) -> None:
-        self._console.print(Text(sentence))
+        self._console.print(Text(sentence), soft_wrap=True)
 
     def _plain(self, sentence: str) -> None:
         if not self._console.is_terminal:

@@ -19,7 +19,7 @@ from ..engine.events import (
 )
 from ..engine.runs import RunManifest, ShownState
 from ..models.config import parameter_count
-from .series import Series
+from .charts.series import Series
 
 NOTES_KEPT = 50
 

@@ -1,10 +1,10 @@
 import math
 
 import pytest
-from minigpt_tui.tui.braille import Canvas
-from minigpt_tui.tui.loss_plot import Cell, draw
-from minigpt_tui.tui.scale import Scale, fitted, labels
-from minigpt_tui.tui.series import Series
+from minigpt_tui.tui.charts.braille import Canvas
+from minigpt_tui.tui.charts.loss_plot import Cell, draw
+from minigpt_tui.tui.charts.scale import Scale, fitted, labels
+from minigpt_tui.tui.charts.series import Series
 from minigpt_tui.tui.widgets.loss_chart import LossChart
 
 from .host import Host

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from minigpt_tui.tui.series import Series, exponential_moving_average
+from minigpt_tui.tui.charts.series import Series, exponential_moving_average
 
 NAN, INF = math.nan, math.inf
 

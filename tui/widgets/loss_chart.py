@@ -12,8 +12,8 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from ..loss_plot import draw
-from ..series import Series
+from ..charts.loss_plot import draw
+from ..charts.series import Series
 
 SMALLEST_WINDOW = 1 / 64
 

@@ -175,6 +175,10 @@ class Run:
                     return folder
         return None
 
+    def speaking_checkpoint(self) -> Path | None:
+        """The checkpoint that stands for the run: the newest while it trains, afterwards the best, or None."""
+        return (None if self.is_alive() else self.checkpoint("best")) or self.checkpoint()
+
     def _created(self) -> float:
         try:
             return (self.path / "run.json").stat().st_mtime

@@ -36,7 +36,7 @@ from .cli import DONE, FAILED, INTERRUPTED, complain
 from .options import override
 
 _POLL = 0.1  # seconds between looks at the run's events
-_SILENCE = 60.0  # seconds without a lock after which a starting run counts as dead
+_START_PATIENCE = 15.0  # seconds that a started process has to take its lock
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -105,18 +105,17 @@ def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
 
 def _events(run: Run, follower: LineFollower) -> Iterator[tuple[str, TrainingEvent]]:
     """The run's events with the lines they stood on, until its process is gone."""
-    quiet_since = time.monotonic()
+    began, lived = time.monotonic(), False
     while True:
         alive = run.is_alive()  # before the read: what a dying process wrote last is still handed out
+        lived |= alive
         lines = follower.read()
         for line in lines:
             try:
                 yield line.decode(), TRAINING_EVENTS.decode(line)
             except (SchemaError, UnicodeDecodeError) as error:
                 print(f"minigpt-tui: an event was skipped: {error}", file=sys.stderr)
-        if alive or lines:
-            quiet_since = time.monotonic()
-        elif run.state() not in ("starting", "running", "paused") or time.monotonic() - quiet_since > _SILENCE:
+        if not (alive or lines) and (lived or time.monotonic() - began > _START_PATIENCE):
             return
         time.sleep(_POLL)
 

@@ -28,7 +28,7 @@ class Opened:
 
 
 class CheckpointSource:
-    """A checkpoint folder, or a run folder, which means that run's newest checkpoint."""
+    """A checkpoint folder, or a run folder, which means that run's newest checkpoint, or its best once it has ended."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -36,7 +36,7 @@ class CheckpointSource:
 
     def signature(self) -> Signature | None:
         """Changes whenever another checkpoint stands there; None where there is none."""
-        folder = self._run.checkpoint() if self._run else self._path
+        folder = self._run.speaking_checkpoint() if self._run else self._path
         return _signature(folder) if folder else None
 
     def is_training(self) -> bool:
@@ -71,7 +71,7 @@ class CheckpointSource:
     def _folder(self) -> Path:
         if self._run is None:
             return self._path
-        folder = self._run.checkpoint()
+        folder = self._run.speaking_checkpoint()
         if folder is None:
             raise CheckpointError(
                 f"the run '{self._run.name}' has no checkpoint yet; it writes its first after about two seconds of "

@@ -80,7 +80,7 @@ def _subject(path: Path) -> _Subject:
     path = path.absolute()
     if (path / "run.json").is_file():
         run = Run(path)
-        folder = run.checkpoint("best") or run.checkpoint("newest")
+        folder = run.speaking_checkpoint()
         if folder is None:
             raise RunError(f"'{run.name}' has no checkpoint yet; train it for some seconds first")
         return _Subject(folder, run)

@@ -229,3 +229,16 @@ def test_a_lock_alone_says_that_a_run_lives() -> None:
     with held:
         assert run.is_alive()
     assert not run.is_alive()
+
+
+def test_a_run_speaks_with_its_newest_weights_while_it_trains_and_with_its_best_afterwards() -> None:
+    run = runs.create_run(manifest())
+    assert run.speaking_checkpoint() is None
+    for kind in ("last", "best"):
+        (run.checkpoints / kind).mkdir(parents=True)
+        (run.checkpoints / kind / "minigpt.json").touch()
+    lock = locks.acquire(run.lock_path)
+    assert lock is not None
+    with lock:
+        assert run.speaking_checkpoint() == run.checkpoints / "last"
+    assert run.speaking_checkpoint() == run.checkpoints / "best"

@@ -195,3 +195,19 @@ def test_a_detached_run_is_stopped_by_name_and_resumed(home: Path) -> None:
     while run.state() != "running" and time.monotonic() < deadline:
         time.sleep(0.05)
     assert command(home, "stop").returncode == 0
+
+
+def test_resume_follows_a_stopped_run_to_its_end(home: Path) -> None:
+    command(home, "train", "cats.txt", "--steps", "3000", "--name", "halves", "--detach", *TINY)
+    run = Run(home / "data" / "runs" / "halves")
+    deadline = time.monotonic() + 60
+    while run.state() != "running" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert command(home, "stop").returncode == 0
+    status = run.status()
+    assert status is not None
+    assert status.state == "stopped"
+    assert status.step < 3000
+    result = command(home, "resume")
+    assert result.returncode == 0, result.stderr
+    assert "'halves' finished at step 3000" in result.stderr

@@ -75,17 +75,30 @@ def test_weights_that_are_no_numbers_are_never_saved(make_run, text):
     assert run.checkpoint() is None
 
 
-def test_patience_ends_a_run_early(make_run, text, events_of, monkeypatch):
-    run = make_run(patience=2, budget=Budget(1000), evaluation_interval=5)
-    it, _, _ = build(run, text)
-    losses = iter([3.0, 2.0, 2.5, 2.0])
-    original = trainer.evaluate
+def pretend_losses(monkeypatch, losses: list[float]) -> None:
+    """Evaluations run as they do, but say these losses."""
+    told, original = iter(losses), trainer.evaluate
 
     def evaluate(*arguments, **keywords):
         score = original(*arguments, **keywords)
-        return type(score)(next(losses), score.tokens, score.bits_per_byte)
+        return type(score)(next(told), score.tokens, score.bits_per_byte)
 
     monkeypatch.setattr(trainer, "evaluate", evaluate)
+
+
+def test_a_text_that_is_learned_by_heart_is_told_once(make_run, text, events_of, monkeypatch):
+    run = make_run(evaluation_interval=5)
+    it, _, _ = build(run, text)
+    pretend_losses(monkeypatch, [2.0, 2.1, 2.2, 2.3, 2.4, 2.5])
+    it.train()
+    (note,) = [event for event in kinds(events_of(run), Note) if "by heart" in event.text]
+    assert (note.step, note.severity) == (20, "warning")
+
+
+def test_patience_ends_a_run_early(make_run, text, events_of, monkeypatch):
+    run = make_run(patience=2, budget=Budget(1000), evaluation_interval=5)
+    it, _, _ = build(run, text)
+    pretend_losses(monkeypatch, [3.0, 2.0, 2.5, 2.0])
     it.train()
     events = events_of(run)
     assert [event.best for event in kinds(events, Evaluation)] == [True, True, False, False]

@@ -28,6 +28,7 @@ from .stopping import StopRequest
 from .threads import ThreadTrial
 
 REPORT_INTERVAL = 0.2  # seconds between two Step events
+BY_HEART = 3  # evaluations without a better loss, after which the person is told
 _PAUSE = 0.05  # seconds between two looks at the commands of a paused run
 _SHORT_EVALUATION = 2.0  # seconds; a run that is stopped takes this time to say how good it is
 _FORWARD_GAIN = 3.0  # evaluation is about this much faster per token than training: for a first guess
@@ -265,6 +266,12 @@ class Trainer:
         )
         if better:
             self._save_or_warn("best")
+        elif self._worse_evaluations == BY_HEART:
+            self._journal.note(
+                f"no better validation loss in {BY_HEART} evaluations: the model begins to learn its text by heart; "
+                "its best state is kept in checkpoints/best",
+                "warning",
+            )
 
     def _sample(self) -> None:
         with self._learner.averaged() as model:

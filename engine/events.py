@@ -43,6 +43,14 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Preparing:
+    """Work before the first update that a person may have to wait for; a few of these a second."""
+
+    stage: Literal["reading", "tokenizer", "encoding", "loading"]
+    fraction: float | None  # of the stage that is done; None where nobody can know
+
+
+@dataclass(frozen=True)
 class Step:
     """Progress; a few of these a second, however fast the steps are."""
 
@@ -110,9 +118,9 @@ class Note:
     severity: Literal["information", "warning", "error"] = "information"
 
 
-TrainingEvent = Started | Step | Evaluation | Sample | CheckpointSaved | StateChanged | Note
+TrainingEvent = Preparing | Started | Step | Evaluation | Sample | CheckpointSaved | StateChanged | Note
 TRAINING_EVENTS: Vocabulary[TrainingEvent] = Vocabulary(
-    "event", started=Started, step=Step, eval=Evaluation, sample=Sample,
+    "event", preparing=Preparing, started=Started, step=Step, eval=Evaluation, sample=Sample,
     checkpoint=CheckpointSaved, state=StateChanged, note=Note,
 )  # fmt: skip
 
@@ -235,6 +243,7 @@ class Loaded:
     dtype: str
     memory: int
     validation_loss: float | None = None
+    flops_per_token: int = 0  # of training: forward and backward
 
 
 @dataclass(frozen=True)

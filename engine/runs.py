@@ -21,7 +21,7 @@ from typing import Literal
 
 from ..data.atomic import write_atomic
 from ..models.config import ModelConfig
-from ..models.recipe import TokenizerKind, TrainingConfig
+from ..models.recipe import TokenizerKind, TrainingConfig, UnknownCharacters
 from ..models.typed_json import SchemaError, dumps, loads
 from . import locks, paths
 from .events import COMMANDS, ENDED, Command, RunState
@@ -59,6 +59,9 @@ class RunManifest:
     tokenizer: TokenizerKind
     model: ModelConfig
     training: TrainingConfig
+    bpe_vocab_size: int = 4096
+    unknown_characters: UnknownCharacters = "drop"
+    start_from: str | None = None  # the model whose weights and tokenizer this run begins with, as an absolute path
     parent: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     format: int = 1

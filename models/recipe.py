@@ -16,7 +16,8 @@ Optimizer = Literal["adamw", "muon"]
 Schedule = Literal["linear", "cosine", "constant"]
 DataOrder = Literal["shuffle", "random"]
 Protocol = Literal["full", "random", "sliding"]
-TokenizerKind = Literal["char", "byte"]
+TokenizerKind = Literal["char", "byte", "gpt2", "bpe", "huggingface"]  # the last: as a foreign model brought it
+UnknownCharacters = Literal["drop", "refuse", "token"]
 DTypeChoice = Literal["auto", "float32", "bfloat16"]
 
 _UNITS: dict[str, tuple[Unit, float]] = {
@@ -81,7 +82,10 @@ class TrainingConfig:
     evaluation_interval: int = described(0, "Steps between evaluations; 0 chooses by time.")
     evaluation: Protocol = described("full", "Which validation loss is reported.")
     checkpoint_interval: int = described(0, "Steps between checkpoints; 0 chooses by time.")
+    evaluate_every_epoch: bool = described(False, "Evaluate after each pass over the training text, and only then.")
     sample_interval: int = described(0, "Steps between samples; 0 means one at each evaluation.")
+    sample_prompt: str = described("", "What the samples continue; nothing means they begin by themselves.")
+    sample_temperature: float = described(0.8, "The temperature of the samples; 0 is greedy.")
     patience: int = described(0, "Stop after this many evaluations without a better loss; 0 means never.")
     seed: int = described(1337, "Seed of weights, data order and dropout.")
     device: str = described("auto", "auto, cpu, cuda, cuda:1, mps or xpu.")
@@ -120,5 +124,9 @@ class Recipe:
     source: str
     model: ModelConfig
     training: TrainingConfig
-    tokenizer: TokenizerKind = "char"
-    validation_fraction: float = 0.1
+    tokenizer: TokenizerKind = described("char", "Characters, bytes, GPT-2's BPE, or a BPE trained on the text.")
+    bpe_vocab_size: int = described(4096, "Tokens of a BPE that is trained on the text.")
+    unknown_characters: UnknownCharacters = described(
+        "drop", "Characters that a character tokenizer has never seen: left out, refused, or a token of their own."
+    )
+    validation_fraction: float = described(0.1, "The last part of the text, kept for validation.")

@@ -28,6 +28,8 @@ VOCABULARIES: list[tuple[Vocabulary[Any], list[Any]]] = [
     (
         TRAINING_EVENTS,
         [
+            events.Preparing("encoding", 0.25),
+            events.Preparing("tokenizer", None),
             events.Started(0, None, 9, 65, 900, 100, "cpu", "a CPU", "float32", 2, "it is there", 1.5, 0.9),
             events.Started(0, 40, 9, 65, 900, 100, "cpu", "a CPU", "float32", 2, "it is there", 1.5),
             Step(1, 10, 640, 0.5, 4.5, 3.25, 0.02, None, 1e5, 2**31),

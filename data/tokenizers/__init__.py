@@ -16,9 +16,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from .atomic import write_atomic
+from ..atomic import write_atomic
 
-TokenizerKind = Literal["char", "byte"]
+TokenizerKind = Literal["char", "byte", "gpt2", "bpe", "huggingface"]
 
 _SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))
 _NAMED = 8  # unknown characters that an error message names one by one

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .config import ConfigError, ModelConfig
-from .recipe import Budget, Recipe, TrainingConfig
+from ..config import ConfigError, ModelConfig
+from ..recipe import Budget, Recipe, TrainingConfig
 
 DEFAULT_PRESET = "quick"
 

@@ -6,12 +6,28 @@ The text beside a field is the command line's help and the form's tooltip as wel
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Position = Literal["learned", "sinusoidal", "rope", "none"]
 Norm = Literal["layer", "rms"]
 NormPosition = Literal["pre", "post"]
 Mlp = Literal["gelu", "gelu_tanh", "relu", "relu2", "swiglu", "none"]
+RopeScaling = Literal["none", "linear", "llama3"]
+
+CHOICES: dict[str, Any] = {
+    "position": Position, "rope_scaling": RopeScaling, "norm": Norm, "norm_position": NormPosition, "mlp": Mlp,
+}  # fmt: skip
+# Smallest and largest values. No model comes near the upper ones; they keep a damaged or hostile file from asking for
+# memory that nobody has.
+SIZES: dict[str, tuple[int, int]] = {
+    "vocab_size": (0, 1 << 24), "context_length": (1, 1 << 20), "n_layer": (1, 1 << 10), "n_head": (1, 1 << 12),
+    "n_kv_head": (0, 1 << 12), "d_model": (1, 1 << 16), "head_dim": (0, 1 << 12), "d_ff": (0, 1 << 20),
+    "rope_original_context": (1, 1 << 24),
+}  # fmt: skip
+FACTORS: dict[str, tuple[float, float]] = {
+    "rope_theta": (1.0, 1e12), "rope_factor": (1.0, 1e6), "norm_eps": (1e-30, 1.0),
+    "rope_low_frequency_factor": (1e-6, 1e6), "rope_high_frequency_factor": (1e-6, 1e6),
+}  # fmt: skip
 
 
 def described(default: Any, text: str) -> Any:
@@ -42,6 +58,11 @@ class ModelConfig:
     d_ff: int = described(0, "Width inside the MLP; 0 means 4 x d_model, or 8/3 of it with SwiGLU.")
     position: Position = described("rope", "How the model knows where a token stands.")
     rope_theta: float = described(10_000.0, "Base of the rotary frequencies.")
+    rope_scaling: RopeScaling = described("none", "How rotary positions are stretched beyond the trained context.")
+    rope_factor: float = described(1.0, "By how much rope_scaling slows the rotary frequencies.")
+    rope_low_frequency_factor: float = described(1.0, "llama3: original context / this is where slowing is full.")
+    rope_high_frequency_factor: float = described(4.0, "llama3: original context / this is where slowing ends.")
+    rope_original_context: int = described(8192, "llama3: the context length before the scaling.")
     norm: Norm = described("rms", "LayerNorm, or RMSNorm without mean and bias.")
     norm_position: NormPosition = described("pre", "Normalise before each sub-layer, or after each residual sum.")
     norm_eps: float = described(1e-6, "Added to the variance before the root.")
@@ -49,17 +70,20 @@ class ModelConfig:
     qk_norm: bool = described(True, "Normalise queries and keys per head (RMSNorm), which keeps attention stable.")
     tied: bool = described(False, "The output layer shares the token embedding's weights.")
     bias: bool = described(False, "Biases in linear layers and LayerNorm.")
+    qkv_bias: bool = described(False, "Biases of queries, keys and values even where bias is off, as in Qwen2.")
     attention_dropout: float = described(0.0, "Dropout on the attention weights.")
     residual_dropout: float = described(0.0, "Dropout on each sub-layer's output.")
     embedding_dropout: float = described(0.0, "Dropout on the embedded tokens.")
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "n_kv_head", "head_dim", "d_ff"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it cannot be negative")
-        for name in ("context_length", "n_layer", "n_head", "d_model"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name, kind in CHOICES.items():
+            if getattr(self, name) not in get_args(kind):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(get_args(kind))}")
+        for name, (least, most) in (SIZES | FACTORS).items():
+            if not least <= getattr(self, name) <= most:  # false for NaN too
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)}; it must lie between {least:,.12g} and {most:,.12g}"
+                )
         for name in ("attention_dropout", "residual_dropout", "embedding_dropout"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1")
@@ -71,10 +95,13 @@ class ModelConfig:
             raise ConfigError(f"n_head {self.n_head} is not divisible by n_kv_head {self.n_kv_head}")
         if self.position == "rope" and self.size_per_head % 2:
             raise ConfigError(f"rotary positions need an even head width, not {self.size_per_head}")
-        if self.norm == "rms" and self.norm_position == "post":
-            raise ConfigError("norm_position 'post' goes with LayerNorm only (norm 'layer')")
-        if not (0 < self.norm_eps < float("inf") and 0 < self.rope_theta < float("inf")):  # also refuses NaN
-            raise ConfigError("norm_eps and rope_theta must be positive")
+        if self.rope_scaling != "none" and self.position != "rope":
+            raise ConfigError(f"rope_scaling '{self.rope_scaling}' needs position 'rope', not '{self.position}'")
+        if self.rope_scaling == "llama3" and self.rope_low_frequency_factor >= self.rope_high_frequency_factor:
+            raise ConfigError(
+                f"rope_low_frequency_factor {self.rope_low_frequency_factor} must be below "
+                f"rope_high_frequency_factor {self.rope_high_frequency_factor}"
+            )
 
     @property
     def size_per_head(self) -> int:
@@ -96,30 +123,35 @@ class ModelConfig:
         return -(-8 * self.d_model // 3 // 8) * 8 if self.mlp == "swiglu" else 4 * self.d_model
 
 
+def matrix_parameters(config: ModelConfig) -> int:
+    """The number of weights that every token is multiplied with: all matrices but the look-up tables."""
+    d, heads, kv, width, ff = config.d_model, config.n_head, config.kv_heads, config.size_per_head, config.hidden_size
+    attention = d * (heads + 2 * kv) * width + heads * width * d
+    mlp = (3 if config.mlp == "swiglu" else 2) * d * ff
+    return config.n_layer * (attention + mlp) + config.vocab_size * d
+
+
 def parameter_count(config: ModelConfig) -> int:
     """The number of trainable parameters of the model that `config` describes."""
     d, heads, kv, width, ff = config.d_model, config.n_head, config.kv_heads, config.size_per_head, config.hidden_size
     norm = d * (2 if config.norm == "layer" and config.bias else 1)
-    attention = d * (heads + 2 * kv) * width + heads * width * d + (2 * width if config.qk_norm else 0)
-    mlp = (3 if config.mlp == "swiglu" else 2) * d * ff
+    vectors = norm * (2 if ff else 1) + (2 * width if config.qk_norm else 0)
+    if config.bias or config.qkv_bias:
+        vectors += (heads + 2 * kv) * width
     if config.bias:
-        attention += (heads + 2 * kv) * width + d
-        mlp += (2 * ff if config.mlp == "swiglu" else ff) + d if ff else 0
-    block = attention + mlp + norm * (2 if ff else 1)
-    embedding = config.vocab_size * d + (config.context_length * d if config.position == "learned" else 0)
-    head = 0 if config.tied else config.vocab_size * d
+        vectors += d + ((2 * ff if config.mlp == "swiglu" else ff) + d if ff else 0)
     final_norm = norm if config.norm_position == "pre" else 0
-    return embedding + config.n_layer * block + final_norm + head
+    tables = (0 if config.tied else config.vocab_size * d) + (
+        config.context_length * d if config.position == "learned" else 0
+    )
+    return matrix_parameters(config) + config.n_layer * vectors + final_norm + tables
 
 
 def flops_per_token(config: ModelConfig) -> int:
     """Floating-point operations of one training token, forward and backward: 6 N + 12 L H Q T (PaLM, appendix B).
 
-    N leaves out the token and position embeddings, which are look-ups, and counts the output layer, which is a product.
+    N counts the weights of matrix products, so the output layer but no look-ups, norms or biases. The attention is
+    counted over the whole context, as its matrix products are computed, not only over the half that a mask leaves.
     """
-    looked_up = config.context_length * config.d_model if config.position == "learned" else 0
-    if not config.tied:
-        looked_up += config.vocab_size * config.d_model
-    products = parameter_count(config) - looked_up
     attention = config.n_layer * config.n_head * config.size_per_head * config.context_length
-    return 6 * products + 12 * attention
+    return 6 * matrix_parameters(config) + 12 * attention

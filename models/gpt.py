@@ -115,7 +115,7 @@ class Attention(nn.Module):
         super().__init__()
         self.layer, self.heads, self.kv_heads, self.width = layer, config.n_head, config.kv_heads, config.size_per_head
         self.dropout = config.attention_dropout
-        self.qkv = Linear(config.d_model, (self.heads + 2 * self.kv_heads) * self.width, config.bias)
+        self.qkv = Linear(config.d_model, (self.heads + 2 * self.kv_heads) * self.width, config.bias or config.qkv_bias)
         self.out = Linear(self.heads * self.width, config.d_model, config.bias)
         self.q_norm = RMSNorm(self.width, config.norm_eps) if config.qk_norm else None
         self.k_norm = RMSNorm(self.width, config.norm_eps) if config.qk_norm else None

@@ -41,7 +41,9 @@ class Place:
 
 def model_type(config: ModelConfig) -> ModelType:
     """The transformers model that computes exactly what this configuration does, or "minigpt" where there is none."""
-    rotary = config.position == "rope" and config.norm == "rms"
+    if config.qkv_bias or config.rope_scaling != "none":
+        return "minigpt"
+    rotary = config.position == "rope" and config.norm == "rms" and config.norm_position == "pre"
     if rotary and config.qk_norm and config.mlp in ("swiglu", "none") and not (config.bias and config.mlp == "swiglu"):
         return "qwen3"
     if rotary and not config.qk_norm:

@@ -15,7 +15,22 @@ from minigpt_tui.models.recipe import Budget, TrainingConfig
         ({"n_kv_head": 3}, "n_head 4 is not divisible by n_kv_head 3"),
         ({"n_kv_head": 8}, "n_head 4 is not divisible by n_kv_head 8"),
         ({"head_dim": 33}, "even head width, not 33"),
-        ({"norm_position": "post"}, "goes with LayerNorm only"),
+        ({"position": "absolute"}, "position is 'absolute'; it must be one of learned, sinusoidal, rope, none"),
+        ({"mlp": None}, "mlp is None"),
+        ({"position": "learned", "rope_scaling": "linear"}, "rope_scaling 'linear' needs position 'rope'"),
+        ({"rope_scaling": "llama3", "rope_low_frequency_factor": 4.0}, "rope_low_frequency_factor 4.0 must be below"),
+        ({"rope_scaling": "yarn"}, "rope_scaling is 'yarn'"),
+        ({"rope_factor": 0.5}, "rope_factor is 0.5"),
+        ({"rope_factor": float("nan")}, "rope_factor is nan"),
+        ({"rope_original_context": 0}, "rope_original_context is 0"),
+        ({"rope_theta": 0.0}, "rope_theta is 0.0"),
+        ({"vocab_size": 10**12}, r"vocab_size is 1000000000000; it must lie between 0 and 16,777,216"),
+        ({"context_length": 10**7}, "context_length is 10000000"),
+        ({"n_layer": 2000}, "n_layer is 2000"),
+        ({"d_model": 10**6}, "d_model is 1000000"),
+        ({"d_ff": 10**8}, "d_ff is 100000000"),
+        ({"head_dim": 10**5}, "head_dim is 100000"),
+        ({"n_head": 10**5}, "n_head is 100000"),
         ({"n_layer": 0}, "n_layer is 0"),
         ({"n_head": 0}, "n_head is 0"),
         ({"context_length": 0}, "context_length is 0"),
@@ -62,10 +77,11 @@ def test_known_models_have_their_known_sizes():
 
 def test_operations_grow_with_context_and_leave_out_look_ups():
     config = ModelConfig(vocab_size=100, n_layer=2, n_head=4, d_model=64, context_length=32)
-    products = parameter_count(config) - 100 * 64
+    norms = (2 * 64 + 2 * 16) * 2 + 64
+    products = parameter_count(config) - 100 * 64 - norms
     assert flops_per_token(config) == 6 * products + 12 * 2 * 4 * 16 * 32
     learned = replace(config, position="learned", tied=True)
-    assert flops_per_token(learned) == 6 * (parameter_count(learned) - 32 * 64) + 12 * 2 * 4 * 16 * 32
+    assert flops_per_token(learned) == 6 * (parameter_count(learned) - 32 * 64 - norms) + 12 * 2 * 4 * 16 * 32
 
 
 @pytest.mark.parametrize("cls", [ModelConfig, TrainingConfig])

@@ -173,11 +173,12 @@ def test_a_hostile_header_is_refused(header, tmp_path):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"n_layer": 10**9}, "fewer weights"),
-        ({"vocab_size": 10**12}, "fewer weights"),
+        ({"n_layer": 1000}, "fewer weights"),
+        ({"vocab_size": 10**7}, "fewer weights"),
+        ({"vocab_size": 10**12}, "vocab_size is 1000000000000"),
         ({"vocab_size": 22}, "model.embed_tokens.weight"),
         ({"n_layer": 1, "n_head": 2}, "model.layers.0"),
-        ({"context_length": 10**15}, "cannot be"),
+        ({"context_length": 10**15}, "context_length is 1000000000000000"),
         ({"n_head": 5}, "not divisible"),
         ({"n_head": "4"}, "n_head"),
         ({"mlp": "__import__"}, "mlp"),

@@ -16,13 +16,14 @@ import torch
 from .config import ModelConfig, parameter_count
 from .gpt import GPT
 from .layouts import config_json, constants, model_type, places
+from .nanogpt_weights import read_nanogpt
+from .stored_model import StoredModel
 from .tensor_file import CheckpointError, load_tensors, save_tensors
 from .typed_json import SchemaError, dumps, loads
 
 __all__ = ["CheckpointError", "LoadedCheckpoint", "load_checkpoint", "save_checkpoint"]
 
 FORMAT = 1
-LONGEST_CONTEXT = 1 << 20  # a larger context length in a file is damage, not a model
 LARGEST_DESCRIPTION = 1 << 20  # bytes of minigpt.json
 
 
@@ -93,48 +94,31 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path,
+    path: Path,
     device: torch.device | str = "cpu",
     compute_dtype: torch.dtype = torch.float32,
     weight_dtype: torch.dtype | None = None,
 ) -> LoadedCheckpoint:
-    """Read a checkpoint that `save_checkpoint` wrote; the model comes back in evaluation mode.
+    """Read a folder that `save_checkpoint` wrote, or nanoGPT's `ckpt.pt`; the model is in evaluation mode.
 
     Weights are float32 and can be trained further. With `weight_dtype`, usually the compute dtype, the model is only
     for generation: the casts are saved and the weights are laid out for decoding. Raises CheckpointError in one
     sentence for anything missing, truncated, foreign or contradictory; nothing larger than the file itself is
     allocated before its shapes are known to fit.
     """
+    stored = read_nanogpt(path) if path.suffix == ".pt" else _read_own(path)
+    model = stored.build(device, compute_dtype, weight_dtype)
+    return LoadedCheckpoint(model, stored.config, stored.step, stored.validation_loss)
+
+
+def _read_own(folder: Path) -> StoredModel:
+    """A checkpoint that `save_checkpoint` wrote."""
     description = _read_description(folder / "minigpt.json")
-    config, path = description.model, folder / "model.safetensors"
-    tensors, metadata = load_tensors(path)
-    if parameter_count(config) > sum(tensor.numel() for tensor in tensors.values()):
-        raise CheckpointError(
-            f"{path} has fewer weights than the {parameter_count(config):,} that minigpt.json beside it describes; "
-            "they do not belong together, use another checkpoint"
-        )
-    model = GPT(config, device="meta", compute_dtype=compute_dtype)
-    shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
-    weights = {
-        name: torch.empty(shape, dtype=weight_dtype or torch.float32, device=device) for name, shape in shapes.items()
-    }
-    for name, place in places(config, shapes).items():
-        target = place.of(weights[place.parameter])
-        if name not in tensors:
-            raise CheckpointError(f"{path} lacks the tensor {name}; use another checkpoint")
-        source = tensors[name]
-        if source.shape != target.shape or not source.is_floating_point():
-            raise CheckpointError(
-                f"{path} holds {name} as {source.dtype} {list(source.shape)} where {list(target.shape)} is needed; "
-                "use another checkpoint"
-            )
-        target.copy_(source)
-    model.load_state_dict(weights, assign=True)
-    model.to(device)  # the position tables
-    if weight_dtype is not None:
-        model.prepare_decoding()
+    tensors, metadata = load_tensors(folder / "model.safetensors")
     step, loss = _trained(metadata, description)
-    return LoadedCheckpoint(model.eval(), config, step, loss)
+    return StoredModel(
+        folder / "model.safetensors", description.model, tensors, model_type(description.model), step, loss
+    )
 
 
 def _read_description(path: Path) -> Description:
@@ -155,8 +139,8 @@ def _read_description(path: Path) -> Description:
         raise CheckpointError(
             f"{path} has format {description.format}, this version reads up to {FORMAT}; update the program"
         )
-    if description.model.vocab_size < 1 or description.model.context_length > LONGEST_CONTEXT:
-        raise CheckpointError(f"{path} describes a model that cannot be; use another checkpoint")
+    if description.model.vocab_size < 1:
+        raise CheckpointError(f"{path} describes a model without tokens; use another checkpoint")
     return description
 
 

@@ -17,6 +17,7 @@ from .config import ModelConfig
 from .gpt import sinusoidal_positions
 
 ModelType = Literal["gpt2", "openai-gpt", "llama", "qwen3", "arcee", "minigpt"]
+Naming = Literal[ModelType, "nanogpt"]  # whose tensor names; nanoGPT has GPT-2's, without the transposition
 
 HIDDEN_ACTIVATIONS = {
     "gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu", "relu2": "relu2", "swiglu": "silu", "none": "silu",
@@ -97,22 +98,23 @@ def config_json(config: ModelConfig) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def places(config: ModelConfig, shapes: dict[str, torch.Size]) -> dict[str, Place]:
+def places(config: ModelConfig, shapes: dict[str, torch.Size], naming: Naming | None = None) -> dict[str, Place]:
     """Tensor name in the file -> the part of our parameters that it holds. `shapes` are those of our parameters.
 
-    Together the places cover every parameter once.
+    The names are those of `naming`, or else of the model type under which we store such a model. Together the places
+    cover every parameter once.
     """
-    kind = model_type(config)
-    if kind == "minigpt":
+    naming = naming or model_type(config)
+    if naming == "minigpt":
         return {name: Place(name, 0, shape[0]) for name, shape in shapes.items()}
-    renamed = _gpt2_names(config) if kind in ("gpt2", "openai-gpt") else _llama_names(config)
+    renamed = _gpt2_names(config) if naming in ("gpt2", "openai-gpt", "nanogpt") else _llama_names(config)
     found: dict[str, Place] = {}
     for name, parameter, start, rows in renamed:
         for suffix in (".weight", ".bias"):
             ours = parameter if parameter in shapes else parameter + suffix
             if ours not in shapes or (ours == parameter and suffix == ".bias"):
                 continue
-            transposed = kind in ("gpt2", "openai-gpt") and suffix == ".weight" and parameter.startswith("blocks")
+            transposed = naming in ("gpt2", "openai-gpt") and suffix == ".weight" and parameter.startswith("blocks")
             rows_there = rows or shapes[ours][0]
             found[name + suffix] = Place(ours, start, rows_there, transposed and len(shapes[ours]) == 2)
     return found

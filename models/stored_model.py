@@ -1,0 +1,72 @@
+"""A model as it lies in files, and the one way from there into memory, whoever wrote the files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .config import ModelConfig, parameter_count
+from .gpt import GPT
+from .layouts import Naming, places
+from .tensor_file import CheckpointError
+
+WEIGHT_TYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A configuration and the tensors that belong to it, mapped into memory and not yet read.
+
+    `path` is what a message names, `naming` says by whose names the tensors are called. Step and validation loss
+    (nats per token) are those of the weights, where the files tell.
+    """
+
+    path: Path
+    config: ModelConfig
+    tensors: Mapping[str, Tensor]
+    naming: Naming
+    step: int = 0
+    validation_loss: float | None = None
+
+    def build(self, device: torch.device | str, compute_dtype: torch.dtype, weight_dtype: torch.dtype | None) -> GPT:
+        """The model in evaluation mode, its weights on `device`; float32 unless `weight_dtype` says otherwise.
+
+        With `weight_dtype` the model is only for generation, and laid out for it. Every name and shape is checked
+        before memory is taken, and each tensor goes straight to its place, so the peak is the model and one tensor.
+        Raises CheckpointError for a tensor that is missing or does not fit.
+        """
+        if parameter_count(self.config) > sum(tensor.numel() for tensor in self.tensors.values()):
+            raise CheckpointError(
+                f"{self.path} has fewer weights than the {parameter_count(self.config):,} that its description asks "
+                "for; they do not belong together, use another checkpoint"
+            )
+        model = GPT(self.config, device="meta", compute_dtype=compute_dtype)
+        empty = dict(model.named_parameters())
+        where = places(self.config, {name: parameter.shape for name, parameter in empty.items()}, self.naming)
+        for name, place in where.items():
+            self._check(name, place.of(empty[place.parameter]).shape)
+        weights = {
+            name: torch.empty(parameter.shape, dtype=weight_dtype or torch.float32, device=device)
+            for name, parameter in empty.items()
+        }
+        for name, place in where.items():
+            place.of(weights[place.parameter]).copy_(self.tensors[name])
+        model.load_state_dict(weights, assign=True)
+        model.to(device)  # the position tables
+        if weight_dtype is not None:
+            model.prepare_decoding()
+        return model.eval()
+
+    def _check(self, name: str, shape: torch.Size) -> None:
+        tensor = self.tensors.get(name)
+        if tensor is None:
+            raise CheckpointError(f"{self.path} lacks the tensor {name}; use another checkpoint")
+        if tensor.shape != shape or tensor.dtype not in WEIGHT_TYPES:
+            raise CheckpointError(
+                f"{self.path} holds {name} as {str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)} where "
+                f"{list(shape)} is needed; use another checkpoint"
+            )

@@ -83,7 +83,7 @@ def _corpus(manifest: RunManifest, journal: Journal) -> Corpus:
 
 
 def _tokenizer(manifest: RunManifest, corpus: Corpus) -> Tokenizer:
-    tokenizer = build_tokenizer(manifest.tokenizer, corpus.text)
+    tokenizer = build_tokenizer(manifest.tokenizer, alphabet=corpus.text, pieces=lambda: [corpus.text])
     if tokenizer.vocab_size > manifest.model.vocab_size:
         raise TrainingError(
             f"the model of run '{manifest.name}' knows {manifest.model.vocab_size} tokens but the text needs "

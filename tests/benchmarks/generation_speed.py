@@ -34,7 +34,7 @@ PROMPT = "HELLO"
 
 def make_checkpoint(folder: Path, name: str) -> int:
     """A checkpoint of the preset's model as it is before training; returns its context length."""
-    tokenizer = build_tokenizer("char", ALPHABET)
+    tokenizer = build_tokenizer("char", alphabet=ALPHABET, pieces=list)
     model = GPT(dataclasses.replace(preset(name).model, vocab_size=tokenizer.vocab_size))
     folder.mkdir()
     save_checkpoint(model, folder, tokenizer=tokenizer, step=0, validation_loss=None)

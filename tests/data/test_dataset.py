@@ -13,20 +13,20 @@ def batches(stream: BatchStream, count: int) -> list[tuple[list[list[int]], list
 
 def test_the_last_part_of_the_text_validates() -> None:
     text = "".join(chr(0x21 + i % 90) for i in range(995)) + "é" * 5
-    tokenizer = build_tokenizer("char", text)
+    tokenizer = build_tokenizer("char", alphabet=text, pieces=list)
     dataset = build_dataset(text, tokenizer, 0.1, 16, "cpu")
     assert tokenizer.decode(dataset.train.tolist()) == text[:900]
     assert tokenizer.decode(dataset.validation.tolist()) == text[900:]
     assert dataset.validation_bytes == 105
     assert dataset.train.dtype == dataset.validation.dtype == torch.uint8
-    by_bytes = build_dataset(text, build_tokenizer("byte", text), 0.1, 16, "cpu")
+    by_bytes = build_dataset(text, build_tokenizer("byte", alphabet=text, pieces=list), 0.1, 16, "cpu")
     assert (len(by_bytes.train), len(by_bytes.validation), by_bytes.validation_bytes) == (900, 105, 105)
 
 
 @pytest.mark.parametrize("size", [257, 65_537])
 def test_large_vocabularies_are_held_as_int32(size: int) -> None:
     text = "".join(map(chr, range(0xE000, 0xE000 + size))) * 2
-    tokenizer = build_tokenizer("char", text)
+    tokenizer = build_tokenizer("char", alphabet=text, pieces=list)
     dataset = build_dataset(text, tokenizer, 0.5, 16, "cpu")
     assert dataset.validation.dtype == torch.int32
     assert dataset.validation.tolist() == list(range(size))
@@ -36,7 +36,7 @@ def test_large_vocabularies_are_held_as_int32(size: int) -> None:
 
 def test_a_text_shorter_than_the_context_says_what_would_fit() -> None:
     text = "to be or not to be " * 100
-    tokenizer = build_tokenizer("char", text)
+    tokenizer = build_tokenizer("char", alphabet=text, pieces=list)
     with pytest.raises(CorpusError) as caught:
         build_dataset(text, tokenizer, 0.1, 256, "cpu")
     assert str(caught.value) == (

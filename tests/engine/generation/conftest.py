@@ -33,7 +33,7 @@ def chain() -> MakeModel:
     """
 
     def make(cycle: str, context_length: int = 16, loose: bool = False) -> tuple[GPT, Tokenizer]:
-        tokenizer = build_tokenizer("char", cycle)
+        tokenizer = build_tokenizer("char", alphabet=cycle, pieces=list)
         size = tokenizer.vocab_size
         model = GPT(ModelConfig(size, context_length, n_layer=1, n_head=1, d_model=16 * -(-size // 16), qk_norm=False))
         ids = tokenizer.encode(cycle)
@@ -53,7 +53,7 @@ def random_model() -> MakeModel:
     """A model in which every earlier token matters, with large random weights in all layers."""
 
     def make(alphabet: str = "abcdefgh\n", **options: object) -> tuple[GPT, Tokenizer]:
-        tokenizer = build_tokenizer("char", alphabet)
+        tokenizer = build_tokenizer("char", alphabet=alphabet, pieces=list)
         fields: dict[str, object] = {"context_length": 16, "n_layer": 2, "n_head": 2, "d_model": 16} | options
         model = GPT(ModelConfig(tokenizer.vocab_size, **fields))  # type: ignore[arg-type]
         generator = torch.Generator().manual_seed(5)

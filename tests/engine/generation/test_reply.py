@@ -88,7 +88,7 @@ def test_the_same_seed_writes_the_same_text(chain) -> None:
 
 def test_a_byte_model_never_shows_half_a_character() -> None:
     """A byte chain that spells 🙂 again and again; the last one is cut by max_tokens."""
-    tokenizer, smile = build_tokenizer("byte", ""), "🙂".encode()
+    tokenizer, smile = build_tokenizer("byte", alphabet="", pieces=list), "🙂".encode()
     model = GPT(ModelConfig(256, 32, n_layer=1, n_head=1, d_model=256, qk_norm=False))
     assert model.head is not None
     with torch.no_grad():

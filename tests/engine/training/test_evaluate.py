@@ -21,7 +21,7 @@ from minigpt_tui.models.typed_json import loads
 def run(make_run, text) -> Run:
     """A run whose `last` knows nothing: every token is as likely as any other; `best` has noise."""
     run = make_run()
-    tokenizer = build_tokenizer("char", text.read_text())
+    tokenizer = build_tokenizer("char", alphabet=text.read_text(), pieces=list)
     model = GPT(run.manifest().model)
     with torch.no_grad():
         for parameter in model.parameters():

@@ -29,7 +29,7 @@ def build(run: Run, text: Path) -> tuple[Trainer, Learner, StopRequest]:
     """The trainer of a new run, as the process makes it."""
     manifest = run.manifest()
     content = text.read_text()
-    tokenizer = build_tokenizer("char", content)
+    tokenizer = build_tokenizer("char", alphabet=content, pieces=list)
     dataset = build_dataset(content, tokenizer, 0.1, manifest.model.context_length, "cpu")
     model = GPT(manifest.model)
     model.reset_parameters(torch.Generator().manual_seed(0))
@@ -191,7 +191,7 @@ def test_watching_does_not_change_what_is_learned(make_run, text):
 def test_a_preview_is_long_seeded_and_leaves_the_model_as_it_was(make_run, text):
     run = make_run()
     _, learner, _ = build(run, text)
-    tokenizer = build_tokenizer("char", text.read_text())
+    tokenizer = build_tokenizer("char", alphabet=text.read_text(), pieces=list)
     first, again, other = (write_preview(learner.model, tokenizer, seed) for seed in (1, 1, 2))
     assert len(first) == 200  # far beyond the context of 16
     assert first == again != other

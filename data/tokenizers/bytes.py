@@ -1,0 +1,54 @@
+"""One token per UTF-8 byte: no text is unknown, none is short."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from .layout import BYTE_LEVEL, bpe_model, byte_characters, document
+from .tokenizer import SURROGATES, Tokenizer, UnknownCharacterError, check_range, left_out
+
+
+class ByteTokenizer(Tokenizer):
+    """One token per UTF-8 byte; the id is the byte's value."""
+
+    kind = "byte"
+    vocab_size = 256
+
+    @property
+    def fingerprint(self) -> str:
+        """One for all: there is only one such tokenizer."""
+        return hashlib.sha256(b"byte").hexdigest()
+
+    def encode(self, text: str) -> array[int]:
+        """The bytes of the text in UTF-8."""
+        try:
+            return array("B", text.encode())
+        except UnicodeEncodeError:
+            raise UnknownCharacterError(SURROGATES.intersection(text)) from None
+
+    def drop_unknown(self, text: str) -> tuple[str, Counter[str]]:
+        """Leave out lone surrogates, which have no bytes."""
+        return left_out(text, SURROGATES.intersection(text))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The bytes read as UTF-8."""
+        check_range(ids, self.vocab_size)
+        return bytes(ids).decode("utf-8", "replace")
+
+    def token_bytes(self, token: int) -> bytes:
+        """The byte itself."""
+        check_range([token], self.vocab_size)
+        return bytes([token])
+
+    def safe_cut(self, text: str) -> int:
+        """Anywhere."""
+        return len(text)
+
+    def to_huggingface(self) -> dict[str, Any]:
+        """Byte-level BPE without merges, where one printable character stands for each byte."""
+        vocabulary = {character: byte for byte, character in enumerate(byte_characters())}
+        return document(bpe_model(vocabulary), BYTE_LEVEL, BYTE_LEVEL)

@@ -1,0 +1,103 @@
+"""One token per character of an alphabet, with a policy for the characters that are not in it."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from .layout import bpe_model, document
+from .tokenizer import (
+    SURROGATES,
+    Tokenizer,
+    TokenizerError,
+    UnknownCharacterError,
+    UnknownCharacters,
+    check_range,
+    left_out,
+    typecode,
+)
+
+UNKNOWN_TOKEN = "<unk>"
+REPLACEMENT = "\ufffd"  # how the unknown token reads
+
+
+class CharTokenizer(Tokenizer):
+    """One token per character of an alphabet; the id is the character's place in it.
+
+    With `unknown` "token", one more id after the last stands for every character that is not in the alphabet.
+    """
+
+    kind = "char"
+
+    def __init__(self, alphabet: str, unknown: UnknownCharacters = "drop") -> None:
+        if not alphabet:
+            raise TokenizerError("an alphabet needs at least one character; choose a text that is not empty")
+        if surrogates := SURROGATES.intersection(alphabet):
+            raise UnknownCharacterError(surrogates)
+        self.alphabet = alphabet
+        self.unknown = unknown
+        self._texts = [*alphabet]
+        if unknown == "token":
+            self.special_tokens = {UNKNOWN_TOKEN: len(alphabet)}
+            self._texts.append(REPLACEMENT)
+        self.vocab_size = len(self._texts)
+        self._known = frozenset(alphabet)
+        self._code_points = {ord(character): token for token, character in enumerate(alphabet)}
+        # Translated, a text is a string whose code points are the ids; a fixed-width encoding then lays them out as
+        # an array. The loop over the characters runs in C.
+        order = "le" if sys.byteorder == "little" else "be"
+        self._typecode = typecode(self.vocab_size)
+        self._encoding = {"B": "latin-1", "H": f"utf-16-{order}", "I": f"utf-32-{order}"}[self._typecode]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the alphabet and the policy."""
+        return hashlib.sha256(f"char {self.unknown} {self.alphabet}".encode()).hexdigest()
+
+    def encode(self, text: str) -> array[int]:
+        """Each character's place in the alphabet."""
+        code_points = self._code_points
+        if unknown := set(text) - self._known:
+            if self.unknown != "token":
+                raise UnknownCharacterError(unknown)
+            code_points = code_points | dict.fromkeys(map(ord, unknown), len(self.alphabet))
+        return array(self._typecode, text.translate(code_points).encode(self._encoding, "surrogatepass"))
+
+    def drop_unknown(self, text: str) -> tuple[str, Counter[str]]:
+        """Leave out what is not in the alphabet, unless it has the unknown token."""
+        return (text, Counter()) if self.unknown == "token" else left_out(text, set(text) - self._known)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The characters at those places; U+FFFD for the unknown token."""
+        check_range(ids, self.vocab_size)
+        return "".join(map(self._texts.__getitem__, ids))
+
+    def token_bytes(self, token: int) -> bytes:
+        """One character, in UTF-8."""
+        check_range([token], self.vocab_size)
+        return self._texts[token].encode()
+
+    def safe_cut(self, text: str) -> int:
+        """Anywhere."""
+        return len(text)
+
+    def to_huggingface(self) -> dict[str, Any]:
+        """BPE without merges splits a text into characters; Fuse joins them with nothing between.
+
+        That model leaves unknown characters out without a word, so with an unknown token the characters are words.
+        """
+        vocabulary = {character: token for token, character in enumerate(self.alphabet)}
+        if self.unknown != "token":
+            return document(bpe_model(vocabulary), None, {"type": "Fuse"})
+        words = {"type": "WordLevel", "vocab": vocabulary | dict(self.special_tokens), "unk_token": UNKNOWN_TOKEN}
+        characters = {"type": "Split", "pattern": {"Regex": r"[\s\S]"}, "behavior": "Isolated", "invert": False}
+        shown = {"type": "Replace", "pattern": {"String": UNKNOWN_TOKEN}, "content": REPLACEMENT}
+        return document(words, characters, {"type": "Sequence", "decoders": [shown, {"type": "Fuse"}]})
+
+    def settings(self) -> dict[str, Any]:
+        """With the policy, which `tokenizer.json` has no place for."""
+        return super().settings() | {"unknown_characters": self.unknown}

@@ -1,0 +1,135 @@
+"""What every tokenizer can do, and the errors that it raises."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from ..atomic import write_atomic
+
+TokenizerKind = Literal["char", "byte", "gpt2", "bpe", "huggingface"]
+UnknownCharacters = Literal["drop", "refuse", "token"]
+
+SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))  # halves of characters: they have no UTF-8 form
+_NAMED = 8  # unknown characters that an error message names one by one
+
+
+class TokenizerError(ValueError):
+    """A tokenizer cannot be built or read; the message says what was wrong and what to do."""
+
+
+class UnknownCharacterError(TokenizerError):
+    """A text has characters that the tokenizer has no token for; `characters` holds them, sorted."""
+
+    def __init__(self, characters: Iterable[str]) -> None:
+        self.characters = sorted(characters)
+        named = ", ".join(map(_name, self.characters[:_NAMED]))
+        more = len(self.characters) - _NAMED
+        super().__init__(
+            f"the tokenizer has no token for {named}{f' and {more:,} more' if more > 0 else ''}; leave "
+            f"{'it' if len(self.characters) == 1 else 'them'} out"
+            + ("" if SURROGATES.issuperset(self.characters) else ", or train with the byte tokenizer")
+        )
+
+
+class Tokenizer(ABC):
+    """Maps text to ids in [0, vocab_size) and back. The order of the vocabulary never changes.
+
+    `begin` are the ids that a model expects before every text, `end_tokens` those at which a reply ends, `unknown` is
+    what `admit` does with characters that have no token, and `special_tokens` are the names of the ids that stand for
+    no text. A text that spells such a name out is text like any other.
+    """
+
+    kind: TokenizerKind
+    vocab_size: int
+    begin: tuple[int, ...] = ()
+    end_tokens: frozenset[int] = frozenset()
+    unknown: UnknownCharacters = "drop"
+    special_tokens: Mapping[str, int] = MappingProxyType({})
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """SHA-256, in hexadecimal, of all that decides which ids a text gets."""
+
+    @abstractmethod
+    def encode(self, text: str) -> array[int]:
+        """The ids of `text` in the narrowest of the typecodes B, H and I. Raises UnknownCharacterError."""
+
+    @abstractmethod
+    def drop_unknown(self, text: str) -> tuple[str, Counter[str]]:
+        """The part of `text` that can be encoded, and how often each character was left out."""
+
+    @abstractmethod
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of `ids` without special tokens; bytes that are not UTF-8 become U+FFFD.
+
+        Raises TokenizerError for an id out of range.
+        """
+
+    @abstractmethod
+    def token_bytes(self, token: int) -> bytes:
+        """The UTF-8 bytes of one token: for incremental decoding, and for loss in bits per byte.
+
+        Special tokens have none. Raises TokenizerError for an id out of range.
+        """
+
+    @abstractmethod
+    def safe_cut(self, text: str) -> int:
+        """The last position, 0 for none, at which `text` can be cut: both parts encoded give the ids of the whole.
+
+        That holds whatever follows `text`.
+        """
+
+    @abstractmethod
+    def to_huggingface(self) -> dict[str, Any]:
+        """The content of `tokenizer.json`."""
+
+    def settings(self) -> dict[str, Any]:
+        """The content of `tokenizer_config.json`."""
+        return {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
+
+    def admit(self, text: str) -> tuple[str, Counter[str]]:
+        """`text` as `unknown` lets it through, and how often each character was left out.
+
+        `drop` leaves out what has no token, `refuse` raises UnknownCharacterError, and with `token` all has a token.
+        """
+        known, left_out = self.drop_unknown(text)
+        if left_out and self.unknown == "refuse":
+            raise UnknownCharacterError(left_out)
+        return known, left_out
+
+    def save(self, folder: Path) -> None:
+        """Write `tokenizer.json` and `tokenizer_config.json` into `folder`, for AutoTokenizer of transformers."""
+        write_atomic(folder / "tokenizer.json", json.dumps(self.to_huggingface(), ensure_ascii=False, indent=1))
+        write_atomic(folder / "tokenizer_config.json", json.dumps(self.settings(), indent=1))
+
+
+def left_out(text: str, unknown: set[str] | frozenset[str]) -> tuple[str, Counter[str]]:
+    """`text` without the characters of `unknown`, and how often each of them was in it."""
+    if not unknown:
+        return text, Counter()
+    counts = Counter(character for character in text if character in unknown)
+    return text.translate(dict.fromkeys(map(ord, unknown))), counts
+
+
+def check_range(ids: Sequence[int], vocab_size: int) -> None:
+    """Raise TokenizerError unless all `ids` lie in [0, vocab_size)."""
+    if len(ids) and (min(ids) < 0 or max(ids) >= vocab_size):
+        raise TokenizerError(f"the tokenizer has ids from 0 to {vocab_size - 1}, not {min(ids)} to {max(ids)}")
+
+
+def typecode(vocab_size: int) -> Literal["B", "H", "I"]:
+    """The narrowest array type that holds every id below `vocab_size`."""
+    return "B" if vocab_size <= 1 << 8 else "H" if vocab_size <= 1 << 16 else "I"
+
+
+def _name(character: str) -> str:
+    """How an error message shows a character: itself, or its number where a terminal would show nothing."""
+    return f"'{character}'" if character.isprintable() and not character.isspace() else f"U+{ord(character):04X}"

@@ -19,6 +19,7 @@ from .config import ModelConfig
 from .norms import RMSNorm, build_norm
 
 SLICES = 4  # MKL multiplies a single row on one thread, and a batch of slices on all: 2.2 ms -> 0.8 ms for 10M weights
+TABLE_SIZE = 1 << 19  # numbers that a table of fixed positions holds at first; a longer text lengthens it
 EXPLICIT_LENGTH = 256  # on a CPU, up to here, bmm/softmax/bmm trains faster than the fused kernel
 
 
@@ -62,10 +63,28 @@ def sinusoidal_positions(length: int, width: int) -> Tensor:
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)[:, :width]
 
 
-def rotary_tables(length: int, width: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and signed sines, [length, width] each, for `rotate`; halves are paired as in Hugging Face's Llama."""
-    frequencies = theta ** (-torch.arange(0, width, 2, device="cpu") / width)
-    angles = torch.arange(length, device="cpu")[:, None] * frequencies  # [length, width / 2]
+def rotary_frequencies(config: ModelConfig) -> Tensor:
+    """Radians that each pair of a head turns by from one position to the next, [D / 2], float32.
+
+    "linear" slows all of them by the factor. "llama3" slows those with fewer than the low factor's turns in the
+    original context, keeps those with more than the high factor's, and blends between: Llama 3.1.
+    """
+    width = config.size_per_head
+    frequencies = 1.0 / config.rope_theta ** (torch.arange(0, width, 2, device="cpu") / width)
+    if config.rope_scaling == "none":
+        return frequencies
+    slowed = frequencies / config.rope_factor
+    if config.rope_scaling == "linear":
+        return slowed
+    low, high = config.rope_low_frequency_factor, config.rope_high_frequency_factor
+    turns = config.rope_original_context * frequencies / (2 * math.pi)
+    kept = ((turns - low) / (high - low)).clamp(0.0, 1.0)
+    return (1.0 - kept) * slowed + kept * frequencies
+
+
+def rotary_tables(length: int, frequencies: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and signed sines, [length, D] each, for `rotate`; halves are paired as in Hugging Face's Llama."""
+    angles = torch.arange(length, device="cpu")[:, None] * frequencies  # [length, D / 2]
     return torch.cat((angles.cos(), angles.cos()), -1), torch.cat((-angles.sin(), angles.sin()), -1)
 
 
@@ -225,21 +244,28 @@ class GPT(nn.Module):
             self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.d_model))
             if config.position == "learned":
                 self.positions = nn.Parameter(torch.empty(config.context_length, config.d_model))
-            elif config.position == "sinusoidal":
-                table = sinusoidal_positions(config.context_length, config.d_model)
-                self.register_buffer("positions", table, persistent=False)
             else:
-                self.register_buffer("positions", None)
-            if config.position == "rope":
-                cos, sin = rotary_tables(config.context_length, config.size_per_head, config.rope_theta)
-                self.register_buffer("cos", cos, persistent=False)
-                self.register_buffer("sin", sin, persistent=False)
+                self.register_buffer("positions", None, persistent=False)
+            self.register_buffer("cos", None, persistent=False)
+            self.register_buffer("sin", None, persistent=False)
             self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
             self.norm = build_norm(config) if config.norm_position == "pre" else None
             self.head = None if config.tied else nn.Parameter(torch.empty(config.vocab_size, config.d_model))
+        self._tabulate(-(-TABLE_SIZE // (config.d_model if config.position == "sinusoidal" else config.size_per_head)))
         if device.type != "meta":
-            self.to(device)  # the tables, which are made on the CPU
             self.reset_parameters(torch.Generator().manual_seed(0))
+
+    @torch.inference_mode(False)  # tables made while generating must serve training too
+    def _tabulate(self, length: int) -> None:
+        """Make the tables of fixed positions at least `length` long, as far as the context reaches."""
+        config, device = self.config, self.embedding.device
+        if device.type == "meta":
+            device = torch.device("cpu")
+        self.tabulated = length = min(1 << (length - 1).bit_length(), config.context_length)
+        if config.position == "sinusoidal":
+            self.positions = sinusoidal_positions(length, config.d_model).to(device)
+        elif config.position == "rope":
+            self.cos, self.sin = (table.to(device) for table in rotary_tables(length, rotary_frequencies(config)))
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -285,6 +311,8 @@ class GPT(nn.Module):
             raise ValueError(f"{start + length} positions do not fit a context length of {config.context_length}")
         if cache is not None and start + length > cache.max_length:
             raise ValueError(f"{start + length} positions do not fit a cache of {cache.max_length}")
+        if start + length > self.tabulated:
+            self._tabulate(start + length)
         x = F.embedding(tokens, self.embedding)
         if self.positions is not None:
             x = x + self.positions[start : start + length]

@@ -6,10 +6,22 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from minigpt_tui.models import gpt
 from minigpt_tui.models.cache import KVCache
-from minigpt_tui.models.config import ModelConfig, parameter_count
-from minigpt_tui.models.gpt import GPT, explicit_attention, fused_attention, rotary_tables, rotate
+from minigpt_tui.models.config import ModelConfig, flops_per_token, parameter_count
+from minigpt_tui.models.gpt import (
+    GPT,
+    TABLE_SIZE,
+    Attention,
+    explicit_attention,
+    fused_attention,
+    rotary_frequencies,
+    rotary_tables,
+    rotate,
+)
+from minigpt_tui.models.norms import RMSNorm
 from minigpt_tui.models.presets import PRESETS
+from torch.utils.flop_counter import FlopCounterMode
 
 MODERN = ModelConfig(vocab_size=19, context_length=24, n_layer=2, n_head=4, d_model=32)
 CLASSIC = replace(MODERN, position="learned", norm="layer", norm_eps=1e-5, mlp="gelu", qk_norm=False)
@@ -22,6 +34,12 @@ OPTIONS = {
     "swiglu with bias": replace(MODERN, bias=True, d_ff=40),
     "classic": CLASSIC,
     "classic, tied, bias": replace(CLASSIC, tied=True, bias=True, mlp="gelu_tanh"),
+    "sinusoidal, odd width": replace(CLASSIC, position="sinusoidal", d_model=33, n_head=3, tied=True),
+    "biases of queries, keys and values": replace(MODERN, qkv_bias=True, n_kv_head=2, qk_norm=False),
+    "both kinds of bias": replace(MODERN, qkv_bias=True, bias=True),
+    "linear scaling": replace(MODERN, rope_scaling="linear", rope_factor=3.0),
+    "llama3 scaling": replace(MODERN, rope_scaling="llama3", rope_factor=8.0, rope_original_context=16),
+    "RMS post-norm": replace(MODERN, norm_position="post"),
     "post-norm": replace(CLASSIC, norm_position="post", mlp="relu", bias=True),
     "attention only": replace(CLASSIC, mlp="none"),
     "attention only, post-norm": replace(CLASSIC, mlp="none", norm_position="post"),
@@ -152,8 +170,68 @@ def test_attention_is_what_the_formula_says(kv_heads):
     torch.testing.assert_close(fused_attention(q[:, 6:], k, v, 0.0), expected[:, 6:], atol=1e-5, rtol=1e-4)
 
 
+def written_out_attention(attention: Attention, config: ModelConfig, x: torch.Tensor) -> torch.Tensor:
+    """The whole sub-layer for x [T, C] from its weights: one head at a time, one position at a time."""
+    width, group = config.size_per_head, config.n_head // config.kv_heads
+
+    def projected(first_head: int, norm: RMSNorm | None) -> torch.Tensor:
+        rows = slice(first_head * width, (first_head + 1) * width)
+        head = torch.einsum("tc,dc->td", x, attention.qkv.weight[rows])
+        if attention.qkv.bias is not None:
+            head = head + attention.qkv.bias[rows]
+        if norm is not None:
+            head = head / (head.square().mean(-1, keepdim=True) + config.norm_eps).sqrt() * norm.weight
+        return head
+
+    def turned(head: torch.Tensor) -> torch.Tensor:
+        if config.position != "rope":
+            return head
+        result = head.clone()
+        for t in range(len(head)):
+            for i, frequency in enumerate(rotary_frequencies(config).tolist()):
+                cos, sin = math.cos(t * frequency), math.sin(t * frequency)
+                a, b = head[t, i], head[t, i + width // 2]
+                result[t, i], result[t, i + width // 2] = a * cos - b * sin, b * cos + a * sin
+        return result
+
+    heads = []
+    for h in range(config.n_head):
+        q = turned(projected(h, attention.q_norm))
+        k = turned(projected(config.n_head + h // group, attention.k_norm))
+        v = projected(config.n_head + config.kv_heads + h // group, None)
+        rows = [(k[: t + 1] @ q[t] / math.sqrt(width)).softmax(0) @ v[: t + 1] for t in range(len(x))]
+        heads.append(torch.stack(rows))
+    y = torch.einsum("te,ce->tc", torch.cat(heads, -1), attention.out.weight)
+    return y if attention.out.bias is None else y + attention.out.bias
+
+
+@cases
+def test_both_attentions_are_the_written_out_one(config):
+    model, x = random_model(config), torch.randn(9, config.d_model, generator=torch.Generator().manual_seed(4))
+    attention = model.blocks[0].attention
+    assert isinstance(attention, Attention)
+    rotary = None
+    if config.position == "rope":
+        cos, sin = (table[:9, None].expand(-1, config.n_head, -1) for table in (model.cos, model.sin))
+        rotary = cos, sin
+    explicit = attention(x[None], rotary, None)[0]
+    with torch.no_grad():
+        expected = written_out_attention(attention, config, x)
+        fused = attention(x[None], rotary, None)[0]
+    torch.testing.assert_close(explicit.detach(), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(fused, expected, atol=1e-5, rtol=1e-4)
+
+
+@cases
+def test_operations_are_those_that_torch_counts(config):
+    model, tokens = GPT(config), random_tokens(1, config.context_length)
+    with FlopCounterMode(display=False) as counter:
+        model(tokens)
+    assert 3 * counter.get_total_flops() == flops_per_token(config) * config.context_length
+
+
 def test_rotation_turns_each_pair_by_its_angle():
-    cos, sin = rotary_tables(7, 6, 100.0)
+    cos, sin = rotary_tables(7, rotary_frequencies(ModelConfig(head_dim=6, rope_theta=100.0)))
     x = torch.randn(2, 7, 3, 6)
     y = rotate(x, cos[:, None], sin[:, None])
     for t in range(7):
@@ -162,6 +240,46 @@ def test_rotation_turns_each_pair_by_its_angle():
             turned = turned * complex(math.cos(t * 100.0 ** (-i / 3)), math.sin(t * 100.0 ** (-i / 3)))
             torch.testing.assert_close(y[:, t, :, i], turned.real, atol=1e-5, rtol=1e-4)
             torch.testing.assert_close(y[:, t, :, i + 3], turned.imag, atol=1e-5, rtol=1e-4)
+
+
+def test_llama3_slows_what_turns_slowly_and_keeps_what_turns_fast():
+    plain = ModelConfig(head_dim=64, rope_theta=500_000.0)
+    config = replace(plain, rope_scaling="llama3", rope_factor=32.0)  # as Llama 3.2 has it
+    before, after = rotary_frequencies(plain), rotary_frequencies(config)
+    for old, new in zip(before.tolist(), after.tolist(), strict=True):
+        wavelength = 2 * math.pi / old
+        if wavelength < 8192 / 4:
+            expected = old
+        elif wavelength > 8192 / 1:
+            expected = old / 32
+        else:
+            share = (8192 / wavelength - 1) / (4 - 1)
+            expected = (1 - share) * old / 32 + share * old
+        assert new == pytest.approx(expected, rel=1e-5)
+    assert len(set((before / after).round(decimals=3).tolist()) - {1.0, 32.0}) > 1
+    torch.testing.assert_close(rotary_frequencies(replace(plain, rope_scaling="linear", rope_factor=4.0)), before / 4)
+
+
+@pytest.mark.parametrize("position", ["rope", "sinusoidal"])
+def test_tables_grow_with_the_text(position, monkeypatch):
+    config = replace(MODERN, position=position, context_length=100)
+    whole, tokens = random_model(config), random_tokens(1, 100)
+    expected = whole(tokens)
+    monkeypatch.setattr(gpt, "TABLE_SIZE", 4 * (32 if position == "sinusoidal" else 8))
+    model = random_model(config)
+    assert model.tabulated == 4
+    with torch.inference_mode():
+        for length in (3, 9, 100):
+            assert torch.equal(model(tokens[:, :length]), whole(tokens[:, :length]))
+    assert model.tabulated == 100
+    assert torch.equal(model(tokens), expected)
+    model.loss(tokens, tokens).backward()  # through tables that were made in inference mode
+    assert model.state_dict().keys() == whole.state_dict().keys()
+
+
+def test_a_long_context_costs_nothing_before_it_is_used():
+    model = GPT(replace(MODERN, context_length=131_072, head_dim=64), device="meta")
+    assert model.cos.numel() == TABLE_SIZE
 
 
 def test_tied_weights_are_one_matrix():

@@ -16,7 +16,7 @@ from torch import Tensor
 from .config import ModelConfig
 from .gpt import sinusoidal_positions
 
-ModelType = Literal["gpt2", "openai-gpt", "llama", "qwen3", "arcee", "minigpt"]
+ModelType = Literal["gpt2", "openai-gpt", "llama", "qwen2", "qwen3", "arcee", "minigpt"]
 Naming = Literal[ModelType, "nanogpt"]  # whose tensor names; nanoGPT has GPT-2's, without the transposition
 
 HIDDEN_ACTIVATIONS = {
@@ -42,13 +42,14 @@ class Place:
 
 def model_type(config: ModelConfig) -> ModelType:
     """The transformers model that computes exactly what this configuration does, or "minigpt" where there is none."""
-    if config.qkv_bias or config.rope_scaling != "none":
-        return "minigpt"
     rotary = config.position == "rope" and config.norm == "rms" and config.norm_position == "pre"
-    if rotary and config.qk_norm and config.mlp in ("swiglu", "none") and not (config.bias and config.mlp == "swiglu"):
+    gated = config.mlp in ("swiglu", "none")
+    if rotary and config.qk_norm and gated and not (config.bias and config.mlp == "swiglu"):
         return "qwen3"
-    if rotary and not config.qk_norm:
-        return "llama" if config.mlp in ("swiglu", "none") else "arcee"
+    if rotary and not config.qk_norm and gated and config.qkv_bias and not config.bias:
+        return "qwen2"
+    if rotary and not config.qk_norm and config.d_model % config.n_head == 0:  # transformers refuses it otherwise
+        return "llama" if gated else "arcee"
     usual_heads = config.kv_heads == config.n_head and config.n_head * config.size_per_head == config.d_model
     if config.position == "rope" or config.norm != "layer" or config.qk_norm or not usual_heads:
         return "minigpt"
@@ -84,18 +85,35 @@ def config_json(config: ModelConfig) -> dict[str, Any]:
             "attn_pdrop": config.attention_dropout, "resid_pdrop": config.residual_dropout,
             "embd_pdrop": config.embedding_dropout,
         }  # fmt: skip
-    architecture = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM", "arcee": "ArceeForCausalLM"}[kind]
-    return common | {
+    architecture = {
+        "llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM",
+        "arcee": "ArceeForCausalLM",
+    }[kind]  # fmt: skip
+    scaling = _rope_scaling(config)
+    biases = {"attention_bias": config.bias or config.qkv_bias, "mlp_bias": config.bias and config.mlp != "none"}
+    return common | ({} if kind == "qwen2" else biases) | {
         "architectures": [architecture], "hidden_size": config.d_model,
         "intermediate_size": config.hidden_size or ZERO_MLP_WIDTH, "num_hidden_layers": config.n_layer,
         "num_attention_heads": config.n_head, "num_key_value_heads": config.kv_heads,
         "head_dim": config.size_per_head, "hidden_act": HIDDEN_ACTIVATIONS[config.mlp],
         "max_position_embeddings": config.context_length, "rms_norm_eps": config.norm_eps,
-        "rope_theta": config.rope_theta,
-        "rope_parameters": {"rope_theta": config.rope_theta, "rope_type": "default"},
-        "attention_bias": config.bias, "mlp_bias": config.bias and config.mlp != "none",
+        "rope_theta": config.rope_theta, "rope_scaling": scaling,
+        "rope_parameters": {"rope_theta": config.rope_theta} | (scaling or {"rope_type": "default"}),
         "attention_dropout": config.attention_dropout,
     }  # fmt: skip
+
+
+def _rope_scaling(config: ModelConfig) -> dict[str, Any] | None:
+    """What transformers 4 calls rope_scaling; in version 5 it is a part of rope_parameters."""
+    if config.rope_scaling == "none":
+        return None
+    scaling: dict[str, Any] = {"rope_type": config.rope_scaling, "factor": config.rope_factor}
+    if config.rope_scaling == "llama3":
+        scaling |= {
+            "low_freq_factor": config.rope_low_frequency_factor, "high_freq_factor": config.rope_high_frequency_factor,
+            "original_max_position_embeddings": config.rope_original_context,
+        }  # fmt: skip
+    return scaling
 
 
 def places(config: ModelConfig, shapes: dict[str, torch.Size], naming: Naming | None = None) -> dict[str, Place]:
@@ -124,9 +142,11 @@ def constants(config: ModelConfig) -> dict[str, Tensor]:
     """Tensors that transformers wants and we do not have: biases that are zero, fixed positions, an MLP of zeros."""
     kind, d, n = model_type(config), config.d_model, config.hidden_size or ZERO_MLP_WIDTH
     fixed: dict[str, Tensor] = {}
-    if kind in ("llama", "qwen3", "arcee") and config.mlp == "none":
-        for layer in range(config.n_layer):
-            block = f"model.layers.{layer}"
+    for layer in range(config.n_layer if kind in ("llama", "qwen2", "qwen3", "arcee") else 0):
+        block = f"model.layers.{layer}"
+        if config.qkv_bias and not config.bias and kind != "qwen2":
+            fixed[f"{block}.self_attn.o_proj.bias"] = torch.zeros(d)
+        if config.mlp == "none":
             fixed[f"{block}.post_attention_layernorm.weight"] = torch.ones(d)
             fixed |= {f"{block}.mlp.{name}_proj.weight": torch.zeros(n, d) for name in ("gate", "up")}
             fixed[f"{block}.mlp.down_proj.weight"] = torch.zeros(d, n)
@@ -149,6 +169,7 @@ def constants(config: ModelConfig) -> dict[str, Tensor]:
             fixed[f"{block}.mlp.c_fc.bias"] = torch.zeros(n)
         if not config.bias:
             fixed |= {f"{block}.{name}.bias": torch.zeros(d) for name in ("ln_1", "attn.c_proj")}
+        if not (config.bias or config.qkv_bias):
             fixed[f"{block}.attn.c_attn.bias"] = torch.zeros(3 * d)
     if not config.bias and kind == "gpt2":
         fixed["transformer.ln_f.bias"] = torch.zeros(d)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,17 +20,28 @@ from minigpt_tui.models.tensor_file import load_tensors, save_tensors
 
 BASE = ModelConfig(vocab_size=23, context_length=32, n_layer=2, n_head=4, d_model=32)
 GPT2 = replace(BASE, position="learned", norm="layer", norm_eps=1e-5, mlp="gelu", qk_norm=False)
+LLAMA3: dict[str, Any] = {"rope_scaling": "llama3", "rope_factor": 8.0, "rope_original_context": 16}
 
 CASES = {
     "qwen3": BASE,
     "qwen3-gqa": replace(BASE, n_kv_head=2, head_dim=16, tied=True, d_ff=40, rope_theta=5000.0),
     "qwen3-no-mlp": replace(BASE, mlp="none", bias=True),
+    "qwen3-qkv-bias": replace(BASE, qkv_bias=True),
+    "qwen3-linear": replace(BASE, rope_scaling="linear", rope_factor=4.0),
+    "qwen3-indivisible": replace(BASE, d_model=30, head_dim=6),
+    "qwen2": replace(BASE, qk_norm=False, qkv_bias=True, n_kv_head=2, tied=True),
+    "qwen2-indivisible": replace(BASE, qk_norm=False, qkv_bias=True, d_model=30, head_dim=6),
+    "qwen2-no-mlp": replace(BASE, qk_norm=False, qkv_bias=True, mlp="none", **LLAMA3),
     "llama": replace(BASE, qk_norm=False),
+    "llama-llama3": replace(BASE, qk_norm=False, n_kv_head=2, tied=True, **LLAMA3),
+    "llama-both-biases": replace(BASE, qk_norm=False, bias=True, qkv_bias=True, head_dim=10),
     "llama-gqa": replace(BASE, qk_norm=False, n_kv_head=1, bias=True, tied=True, norm_eps=1e-5),
     "llama-no-mlp": replace(BASE, qk_norm=False, mlp="none"),
     "arcee": replace(BASE, qk_norm=False, mlp="relu2", n_kv_head=2),
     "arcee-gelu": replace(BASE, qk_norm=False, mlp="gelu", bias=True),
+    "arcee-qkv-bias": replace(BASE, qk_norm=False, mlp="relu", qkv_bias=True, **LLAMA3),
     "gpt2": GPT2,
+    "gpt2-qkv-bias": replace(GPT2, qkv_bias=True),
     "gpt2-bias": replace(GPT2, bias=True, tied=True, mlp="gelu_tanh"),
     "gpt2-relu": replace(GPT2, mlp="relu", d_ff=48),
     "gpt2-relu2": replace(GPT2, mlp="relu2", bias=True),
@@ -39,6 +51,11 @@ CASES = {
     "gpt2-no-positions": replace(GPT2, position="none", tied=True),
     "openai-gpt": replace(GPT2, norm_position="post", mlp="relu"),
     "openai-gpt-bias": replace(GPT2, norm_position="post", mlp="gelu_tanh", bias=True, tied=True),
+    "openai-gpt-qkv-bias": replace(GPT2, norm_position="post", mlp="relu", qkv_bias=True),
+    "minigpt-rms-post": replace(BASE, norm_position="post", qk_norm=False),
+    "minigpt-llama-indivisible": replace(BASE, qk_norm=False, d_model=30, head_dim=6),
+    "minigpt-sinusoidal-odd": replace(GPT2, position="sinusoidal", d_model=33, n_head=3, norm="rms"),
+    "minigpt-layer-rope-scaled": replace(BASE, norm="layer", **LLAMA3),
     "minigpt-post-gelu": replace(GPT2, norm_position="post"),
     "minigpt-relu2-qk-norm": replace(BASE, mlp="relu2"),
     "minigpt-layer-rope": replace(BASE, norm="layer", bias=True),

@@ -6,10 +6,10 @@ Light: no torch here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from .config import ConfigError, ModelConfig, described
+from .config import ConfigError, ModelConfig, described, parameter_count
 
 Unit = Literal["steps", "minutes", "epochs", "tokens"]
 Optimizer = Literal["adamw", "muon"]
@@ -81,6 +81,7 @@ class TrainingConfig:
     data_order: DataOrder = described("shuffle", "Shuffle windows once an epoch, or draw random offsets.")
     evaluation_interval: int = described(0, "Steps between evaluations; 0 chooses by time.")
     evaluation: Protocol = described("full", "Which validation loss is reported.")
+    evaluation_batches: int = described(200, "Batches that the random protocol draws for an evaluation.")
     checkpoint_interval: int = described(0, "Steps between checkpoints; 0 chooses by time.")
     evaluate_every_epoch: bool = described(False, "Evaluate after each pass over the training text, and only then.")
     sample_interval: int = described(0, "Steps between samples; 0 means one at each evaluation.")
@@ -93,7 +94,7 @@ class TrainingConfig:
     threads: int = described(0, "CPU threads; 0 chooses by what is there.")
 
     def __post_init__(self) -> None:
-        for name in ("batch_size",):
+        for name in ("batch_size", "evaluation_batches"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
         for name in ("micro_batch_size", "warmup_steps", "evaluation_interval", "checkpoint_interval",
@@ -109,10 +110,20 @@ class TrainingConfig:
         for name in ("decay_fraction", "final_learning_rate_fraction"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+        if not 0 <= self.sample_temperature <= 100:
+            raise ConfigError(f"sample_temperature is {self.sample_temperature}; it must lie between 0 and 100")
+        if self.evaluate_every_epoch and self.evaluation_interval:
+            raise ConfigError(
+                f"evaluate_every_epoch leaves no room for an evaluation_interval of {self.evaluation_interval}; "
+                "choose one of them"
+            )
         if self.micro_batch_size and self.batch_size % self.micro_batch_size:
             raise ConfigError(
                 f"batch_size {self.batch_size} is not a multiple of micro_batch_size {self.micro_batch_size}"
             )
+
+
+_USUAL_VOCABULARY: dict[TokenizerKind, int] = {"char": 65, "byte": 256, "gpt2": 50257}  # char: Tiny Shakespeare's
 
 
 @dataclass(frozen=True)
@@ -130,3 +141,12 @@ class Recipe:
         "drop", "Characters that a character tokenizer has never seen: left out, refused, or a token of their own."
     )
     validation_fraction: float = described(0.1, "The last part of the text, kept for validation.")
+
+    def parameters(self, vocab_size: int = 0) -> int:
+        """The model's parameters with that vocabulary; without one, with the size that its tokenizer usually has.
+
+        0 where neither is known, as for a fine-tuning before its model is chosen.
+        """
+        usual = self.bpe_vocab_size if self.tokenizer == "bpe" else _USUAL_VOCABULARY.get(self.tokenizer, 0)
+        size = vocab_size or self.model.vocab_size or usual
+        return parameter_count(replace(self.model, vocab_size=size)) if size else 0

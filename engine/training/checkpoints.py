@@ -35,6 +35,7 @@ class Counters:
     best_validation_loss: float | None = None
     evaluations_without_better: int = 0
     learning_rate_scale: float = 1.0
+    validation_loss: float | None = None  # at this very step; None where it was not evaluated
 
 
 @dataclass(frozen=True)

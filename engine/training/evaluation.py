@@ -1,7 +1,7 @@
 """Losses on held-out text, each under the name of its protocol; they are never mixed.
 
 full     windows side by side over all of the text; every token but the first is predicted once; deterministic
-random   nanoGPT's: 200 batches of windows at random places, from a fixed seed
+random   nanoGPT's: 200 batches (or as many as are asked for) of windows at random places, from a fixed seed
 sliding  windows a quarter of the context apart; each token is predicted once, with at least 3/4 of the context
 """
 
@@ -18,7 +18,6 @@ from ...data.dataset import validation_windows
 from ...models.gpt import GPT
 from ...models.recipe import Protocol
 
-RANDOM_BATCHES = 200
 _IGNORED = -100  # F.cross_entropy leaves such targets out
 _TOKENS_PER_PASS = {"cpu": 4096}  # what stays in a CPU's cache; an accelerator wants more
 _LOGITS_PER_PASS = 2**27  # half a gigabyte
@@ -45,19 +44,20 @@ def evaluate(
     protocol: Protocol,
     *,
     batch_size: int = 64,
+    batches: int = 200,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Score:
     """Score `tokens` (1-D, on the model's device), which stand for `n_bytes` of UTF-8 text.
 
-    `batch_size` and `seed` matter to `random` alone; `progress` receives the fraction done after each pass. Draws from
-    no global random state, and leaves the model in the mode in which it was.
+    `batch_size`, `batches` and `seed` matter to `random` alone; `progress` receives the fraction done after each pass.
+    Draws from no global random state, and leaves the model in the mode in which it was.
     """
     training = model.training
     model.eval()
     total, count = 0.0, 0
     rows = _rows_per_pass(model, tokens.device)
-    windows = _windows(tokens, model.config.context_length, protocol, rows, batch_size, seed)
+    windows = _windows(tokens, model.config.context_length, protocol, rows, batches * batch_size, seed)
     try:
         with torch.inference_mode():
             for inputs, targets, done in windows:
@@ -71,19 +71,19 @@ def evaluate(
     return Score(loss, count, loss / math.log(2) * len(tokens) / n_bytes)
 
 
-def predictions(protocol: Protocol, n_tokens: int, context_length: int, batch_size: int) -> int:
+def predictions(protocol: Protocol, n_tokens: int, context_length: int, random_windows: int) -> int:
     """How many positions an evaluation computes: what its duration grows with."""
     match protocol:
         case "full":
             return n_tokens - 1
         case "random":
-            return RANDOM_BATCHES * batch_size * context_length
+            return random_windows * context_length
         case "sliding":
             return len(_sliding_starts(n_tokens, context_length)) * context_length
 
 
 def _windows(
-    tokens: Tensor, context_length: int, protocol: Protocol, rows: int, batch_size: int, seed: int
+    tokens: Tensor, context_length: int, protocol: Protocol, rows: int, random_windows: int, seed: int
 ) -> Iterator[tuple[Tensor, Tensor, float]]:
     """Inputs and targets (B, T) of a protocol, and the fraction done with them."""
     if protocol == "full":
@@ -94,7 +94,7 @@ def _windows(
         return
     if protocol == "random":
         generator = torch.Generator().manual_seed(seed)
-        starts = torch.randint(len(tokens) - context_length, (RANDOM_BATCHES * batch_size,), generator=generator)
+        starts = torch.randint(len(tokens) - context_length, (random_windows,), generator=generator)
         skipped = torch.zeros_like(starts)
     else:
         starts = _sliding_starts(len(tokens), context_length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -41,11 +42,17 @@ class Learner:
         )
         self._micro_batch = config.micro_batch_size or config.batch_size
         self._losses, self._summed = torch.zeros((), device=self.device), 0
+        self.completed_epoch = False  # whether the latest update was the last of a pass over the training text
+        self._epoch_losses, self._epoch_updates = torch.zeros((), device=self.device), 0
         self._clipped_norm: Tensor | None = None
         torch.manual_seed(config.seed)  # dropout's; weights and data have generators of their own
 
     def update(self, factor: float) -> None:
         """One optimizer step, its learning rates multiplied by `factor`. Raises OutOfMemoryError."""
+        if self.completed_epoch:
+            self._epoch_losses.zero_()
+            self._epoch_updates = 0
+        epoch = int(self._stream.epoch)
         inputs, targets = self._stream.next_batch()
         while (loss := self._accumulate(inputs, targets)) is None:
             self._halve_micro_batch()
@@ -57,6 +64,20 @@ class Learner:
             self._average.update(self.step)
         self._losses += loss
         self._summed += 1
+        self._epoch_losses += loss
+        self._epoch_updates += 1
+        self.completed_epoch = int(self._stream.epoch) > epoch
+
+    def steps_until(self, epochs: float) -> int:
+        """Updates until `epochs` passes over the training text are behind; 0 at the one that completes them.
+
+        A guess until then: where an epoch's windows begin is drawn anew, and decides whether one more of them fits.
+        """
+        if self._stream.epoch >= epochs:
+            return 0
+        state, windows = self._stream.state_dict(), self._stream.windows_per_epoch
+        behind = state["epoch"] * windows + state["cursor"]
+        return math.ceil((epochs * windows - behind) / self._config.batch_size)
 
     def take_loss(self) -> float:
         """The mean loss of the updates since the last call, in nats per token. Waits for the device."""
@@ -64,6 +85,10 @@ class Learner:
         self._losses.zero_()
         self._summed = 0
         return loss
+
+    def epoch_loss(self) -> float | None:
+        """The mean loss of the updates since the epoch began, the latest one included. Waits for the device."""
+        return self._epoch_losses.item() / self._epoch_updates if self._epoch_updates else None
 
     def gradient_norm(self) -> float:
         """The norm of the last gradient, before clipping. Waits for the device."""
@@ -91,7 +116,11 @@ class Learner:
         state["random.cpu"] = torch.get_rng_state()
         if self.device.type != "cpu":
             state["random.device"] = torch.get_device_module(self.device).get_rng_state()
-        numbers = {"step": self.step, "micro_batch": self._micro_batch, **self._stream.state_dict()}
+        state["epoch_losses"] = self._epoch_losses.clone()
+        numbers = {
+            "step": self.step, "micro_batch": self._micro_batch, "epoch_updates": self._epoch_updates,
+            "completed_epoch": int(self.completed_epoch), **self._stream.state_dict(),
+        }  # fmt: skip
         return state | {name: torch.tensor(number) for name, number in numbers.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -104,6 +133,8 @@ class Learner:
                 self._flat.values.copy_(state["weights"])
             self._stream.load_state_dict({name: int(state[name]) for name in self._stream.state_dict()})
             self.step, self._micro_batch = int(state["step"]), int(state["micro_batch"])
+            self._epoch_losses.copy_(state["epoch_losses"])
+            self._epoch_updates, self.completed_epoch = int(state["epoch_updates"]), bool(state["completed_epoch"])
             torch.set_rng_state(state["random.cpu"].clone())
             if self.device.type != "cpu" and "random.device" in state:
                 torch.get_device_module(self.device).set_rng_state(state["random.device"].clone())

@@ -10,17 +10,18 @@ import math
 from ...models.recipe import Budget, TrainingConfig
 
 
-def steps_in_budget(budget: Budget, tokens_per_step: int, train_tokens: int) -> int | None:
-    """The number of optimizer steps that a budget pays for, at least 1; None where it is in minutes."""
+def steps_in_budget(budget: Budget, tokens_per_step: int) -> int | None:
+    """The number of optimizer steps that a budget pays for, at least 1.
+
+    None for minutes, which the clock counts, and for epochs, which the batches count (`Learner.steps_until`).
+    """
     match budget.unit:
-        case "minutes":
+        case "minutes" | "epochs":
             return None
         case "steps":
             return int(budget.amount)
         case "tokens":
             return max(1, math.ceil(budget.amount / tokens_per_step))
-        case "epochs":
-            return max(1, math.ceil(budget.amount * train_tokens / tokens_per_step))
 
 
 def progress_of(budget: Budget, total_steps: int | None, step: int, seconds: float) -> float:

@@ -61,7 +61,6 @@ class Trainer:
         self._run, self._learner, self._tokenizer, self._dataset = run, learner, tokenizer, dataset
         self._config, self._journal, self._commands, self._stop = config, journal, commands, stop
         self._thread_trial = thread_trial
-        self._budget_steps = steps_in_budget(config.budget, learner.tokens_per_step, len(dataset.train))
         self._clock = Stopwatch(counters.seconds)
         self._best = counters.best_validation_loss
         # whoever resumes a run that had lost its patience gives it new
@@ -78,7 +77,8 @@ class Trainer:
         self._first_step, self._first_seconds = learner.step, counters.seconds
         self._reported_step, self._reported_seconds, self._reported_at = learner.step, counters.seconds, -math.inf
         self._saved_step = learner.step if learner.step else -1
-        self._evaluated_step, self._validation_loss = -1, None
+        self._validation_loss = counters.validation_loss
+        self._evaluated_step = -1 if counters.validation_loss is None else counters.step
 
     # --- the loop --------------------------------------------------------------------------------
 
@@ -89,6 +89,9 @@ class Trainer:
         """
         self._journal.state("running")
         self._clock.start()
+        if self._epoch_is_due:  # the process before saved the end of an epoch and did not come to judge it
+            with self._taking_time(self._evaluation_pace):
+                self._evaluate()
         while self.progress < 1 and not self._stop.requested and not self._out_of_patience:
             self._update()
             self._report()
@@ -109,6 +112,14 @@ class Trainer:
         return 0 < self._config.patience <= self._worse_evaluations
 
     @property
+    def _budget_steps(self) -> int | None:
+        """The steps of the whole budget; None where it is in minutes."""
+        budget, learner = self._config.budget, self._learner
+        if budget.unit == "epochs":
+            return learner.step + learner.steps_until(budget.amount)
+        return steps_in_budget(budget, learner.tokens_per_step)
+
+    @property
     def progress(self) -> float:
         """The share of the budget that is behind."""
         return progress_of(self._config.budget, self._budget_steps, self._learner.step, self._clock.seconds)
@@ -116,8 +127,8 @@ class Trainer:
     @property
     def total_steps(self) -> int | None:
         """The steps of the whole budget; for minutes a guess from the pace so far, None before the first step."""
-        if self._budget_steps:
-            return self._budget_steps
+        if steps := self._budget_steps:
+            return steps
         step, progress = self._learner.step, self.progress
         return max(step, round(step / progress)) if step and progress else None
 
@@ -152,10 +163,10 @@ class Trainer:
 
     def _remaining(self) -> float | None:
         """Seconds of training to the end of the budget."""
-        if self._budget_steps is None:
+        if (steps := self._budget_steps) is None:
             return max(0.0, 60 * self._config.budget.amount - self._clock.seconds)
         pace = (self._clock.seconds - self._first_seconds) / (self._learner.step - self._first_step)
-        return pace * (self._budget_steps - self._learner.step)
+        return pace * (steps - self._learner.step)
 
     def _diverged(self) -> TrainingError:
         return TrainingError(
@@ -165,10 +176,19 @@ class Trainer:
 
     # --- checkpoints, evaluations, samples -------------------------------------------------------
 
+    @property
+    def _epoch_is_due(self) -> bool:
+        """Whether the latest update ended an epoch that is to be evaluated and has not been."""
+        every_epoch, learner = self._config.evaluate_every_epoch, self._learner
+        return every_epoch and learner.completed_epoch and self._evaluated_step != learner.step
+
     def _keep(self) -> None:
         """Save, evaluate and sample where it is time. Saving comes first: nothing is lost if the rest fails."""
         step, seconds = self._learner.step, self._clock.seconds - self._first_seconds
-        evaluated = self._evaluation_pace.due(step, seconds, self._expected_evaluation(seconds))
+        if self._config.evaluate_every_epoch:
+            evaluated = self._epoch_is_due
+        else:
+            evaluated = self._evaluation_pace.due(step, seconds, self._expected_evaluation(seconds))
         before_evaluation = evaluated and not self._config.checkpoint_interval
         if self._checkpoint_pace.due(step, seconds) or before_evaluation:
             with self._taking_time(self._checkpoint_pace):
@@ -195,7 +215,8 @@ class Trainer:
         trained = (self._learner.step - self._first_step) * self._learner.tokens_per_step
         context_length = self._learner.model.config.context_length
         n_tokens = len(self._dataset.validation)
-        read = predictions(self._config.evaluation, n_tokens, context_length, self._config.batch_size)
+        random_windows = self._config.evaluation_batches * self._config.batch_size
+        read = predictions(self._config.evaluation, n_tokens, context_length, random_windows)
         return read * seconds / (_FORWARD_GAIN * trained) if trained else math.inf
 
     def _save(self, kind: Kind) -> None:
@@ -204,8 +225,10 @@ class Trainer:
         if not self._learner.is_finite():
             raise self._diverged()
         step = self._learner.step
-        counters = Counters(step, self._clock.seconds, self._best, self._worse_evaluations, self._learning_rate_scale)
         loss = self._validation_loss if self._evaluated_step == step else None
+        counters = Counters(
+            step, self._clock.seconds, self._best, self._worse_evaluations, self._learning_rate_scale, loss
+        )
         state = self._learner.state_dict() if kind == "last" else None
         with self._learner.averaged() as model:
             checkpoints.save(
@@ -242,7 +265,7 @@ class Trainer:
             with self._learner.averaged() as model:
                 score = evaluate(
                     model, self._dataset.validation, self._dataset.validation_bytes, config.evaluation,
-                    batch_size=config.batch_size, seed=config.seed, progress=check,
+                    batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed, progress=check,
                 )  # fmt: skip
         except _InterruptedEvaluation:
             return
@@ -261,7 +284,7 @@ class Trainer:
                 bits_per_byte=score.bits_per_byte,
                 protocol=config.evaluation,
                 best=better,
-                train_loss=self._train_loss,
+                train_loss=self._learner.epoch_loss() if config.evaluate_every_epoch else self._train_loss,
             )
         )
         if better:
@@ -354,14 +377,18 @@ class Trainer:
     # --- the end ---------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        """Save, evaluate a last time, and say how it ended."""
+        """Save, evaluate a last time, and say how it ended.
+
+        A run that is stopped within an epoch of which it wants the whole is evaluated when it has gone on to its end.
+        """
         self._clock.stop()
         early = self._out_of_patience and self.progress < 1
         stopped = self._stop.requested and self.progress < 1 and not early
         self._report(now=True)
         self._save_at_last()
         cost = self._evaluation_pace.cost or self._expected_evaluation(self._clock.seconds - self._first_seconds)
-        if self._evaluated_step != self._learner.step and (not stopped or cost < _SHORT_EVALUATION):
+        whole = not self._config.evaluate_every_epoch or self._learner.completed_epoch
+        if self._evaluated_step != self._learner.step and (not stopped or (whole and cost < _SHORT_EVALUATION)):
             self._evaluate(interruptible=not stopped)
             self._save_at_last()  # now with its validation loss
         if not stopped:

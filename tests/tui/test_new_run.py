@@ -72,11 +72,11 @@ async def test_f5_makes_the_run_as_it_stands_in_the_form(engine: Engine):
 
 async def test_a_preset_fills_the_form(engine: Engine):
     async with opened() as pilot:
-        form(pilot).query_one("#preset", Select).value = "modern-85m"
+        form(pilot).query_one("#preset", Select).value = "modern-124m"
         await pilot.pause()
         values = {name: form(pilot).query_one(f"#{name}", Input).value for name in ("n_layer", "d_model", "budget")}
-        assert values == {"n_layer": "12", "d_model": "768", "budget": "5,000 steps"}
-        assert form(pilot).query_one("#tokenizer", Select).value == "byte"
+        assert values == {"n_layer": "12", "d_model": "768", "budget": "2,500,000,000 tokens"}
+        assert form(pilot).query_one("#tokenizer", Select).value == "gpt2"
 
 
 @pytest.mark.parametrize(

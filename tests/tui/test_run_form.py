@@ -44,7 +44,7 @@ def test_shared_key_value_heads_keep_their_ratio_where_it_goes(heads: str, kv_he
 
 
 def test_a_micro_batch_always_divides_the_batch():
-    recipe = read_recipe("modern-85m", starting_values("modern-85m") | {"batch_size": "20"})
+    recipe = read_recipe("modern-124m", starting_values("modern-124m") | {"batch_size": "20"})
     assert recipe.training.batch_size % recipe.training.micro_batch_size == 0
 
 

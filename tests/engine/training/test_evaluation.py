@@ -72,16 +72,16 @@ def test_sliding_predicts_every_token_once_with_most_of_the_context(model, lengt
     assert score.loss == pytest.approx(sum(expected.values()) / len(expected), rel=1e-5)
 
 
-def test_random_is_nanogpts_and_repeats_for_its_seed(model, monkeypatch):
-    monkeypatch.setattr(evaluation, "RANDOM_BATCHES", 5)
+def test_random_is_nanogpts_and_repeats_for_its_seed(model):
     tokens = random_tokens(40)
-    score = evaluate(model, tokens, 40, "random", batch_size=3, seed=4)
+    assert evaluate(model, tokens, 40, "random", batch_size=3).tokens == 200 * 3 * 8
+    score = evaluate(model, tokens, 40, "random", batch_size=3, batches=5, seed=4)
     assert score.tokens == 5 * 3 * 8
     starts = torch.randint(40 - 8, (15,), generator=torch.Generator().manual_seed(4)).tolist()
     expected = [loss_of(model, tokens, start, start + 1 + i) for start in starts for i in range(8)]
     assert score.loss == pytest.approx(sum(expected) / len(expected), rel=1e-5)
-    assert evaluate(model, tokens, 40, "random", batch_size=3, seed=4) == score
-    assert evaluate(model, tokens, 40, "random", batch_size=3, seed=5).loss != score.loss
+    assert evaluate(model, tokens, 40, "random", batch_size=3, batches=5, seed=4) == score
+    assert evaluate(model, tokens, 40, "random", batch_size=3, batches=5, seed=5).loss != score.loss
 
 
 @pytest.mark.parametrize("protocol", ["full", "random", "sliding"])

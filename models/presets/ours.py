@@ -1,0 +1,65 @@
+"""Our own family: the modern block (rotary positions, RMSNorm, SwiGLU, QK-norm) and Muon at four sizes; fine-tuning."""
+
+from __future__ import annotations
+
+from ..config import ModelConfig
+from ..recipe import Budget, Recipe, TrainingConfig
+
+OURS = (
+    Recipe(
+        name="quick",
+        description="Readable text within seconds on a laptop CPU: three small modern blocks.",
+        source="ours; docs/benchmarks.md",
+        model=ModelConfig(context_length=64, n_layer=3, n_head=3, n_kv_head=1, d_model=96, d_ff=256),
+        training=TrainingConfig(
+            budget=Budget(600), batch_size=32,
+            learning_rate=0.03, embedding_learning_rate=0.05, head_learning_rate=0.008,
+        ),
+    ),
+    Recipe(
+        name="laptop",
+        description="A minute or two on a laptop CPU: four modern blocks, twice the context.",
+        source="ours; docs/benchmarks.md",
+        model=ModelConfig(context_length=128, n_layer=4, n_head=4, n_kv_head=1, d_model=128, d_ff=256),
+        training=TrainingConfig(
+            budget=Budget(1600), batch_size=16,
+            learning_rate=0.03, embedding_learning_rate=0.05, head_learning_rate=0.008,
+        ),
+    ),
+    Recipe(
+        name="modern-10m",
+        description="Ten million parameters with the modern block: a GPU, or patience.",
+        source="ours; not measured yet",
+        model=ModelConfig(context_length=256, n_layer=6, n_head=6, n_kv_head=6, d_model=384, residual_dropout=0.15),
+        training=TrainingConfig(budget=Budget(2000), batch_size=64, weight_decay=0.1, warmup_steps=50),
+    ),
+    # As long and as wide as GPT-2 small. Its tied table is an output layer as well, and gets the rate of one. Twenty
+    # tokens for each parameter are what Hoffmann et al. (2022) found best for a given amount of computing.
+    Recipe(
+        name="modern-124m",
+        description="GPT-2 small's size and tokenizer with the modern block: one large GPU.",
+        source="ours; not measured yet",
+        model=ModelConfig(context_length=1024, n_layer=12, n_head=12, d_model=768, tied=True),
+        training=TrainingConfig(
+            budget=Budget(2.5e9, "tokens"), batch_size=480, micro_batch_size=24, embedding_learning_rate=0.004,
+            weight_decay=0.01, warmup_steps=200,
+        ),
+        tokenizer="gpt2",
+    ),
+)  # fmt: skip
+
+# The rate is a third of what models of ten to a hundred million parameters are trained with from the start: enough to
+# take on a new text in some hundred steps, and not so much that what the model knows is washed out. Nothing but the
+# longest context, the dropouts and the training counts here: `fine_tuning` puts the model that is gone on with into
+# the place of this one, and the tokenizer is that model's, so without a model there is nothing to start.
+FINE_TUNING = Recipe(
+    name="finetune",
+    description="Go on with a trained model, gently: small rates, few steps.",
+    source="ours; after nanoGPT, config/finetune_shakespeare.py",
+    model=ModelConfig(context_length=512),
+    training=TrainingConfig(
+        budget=Budget(300), batch_size=16, micro_batch_size=4, optimizer="adamw", learning_rate=1e-4,
+        weight_decay=0.01, gradient_clip=1.0, warmup_steps=20, decay_fraction=1.0, patience=5,
+    ),
+    tokenizer="huggingface",
+)  # fmt: skip

@@ -1,6 +1,7 @@
 """A checkpoint is a Hugging Face folder: weights, configuration and tokenizer that transformers opens as they are.
 
-`minigpt.json` beside them holds our own configuration; that and `model.safetensors` are all we read back.
+`minigpt.json` beside them holds our own configuration; that and `model.safetensors` are all we read back. A folder
+without it is somebody else's.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 import torch
 
 from .config import ModelConfig, parameter_count
+from .foreign_weights import read_foreign
 from .gpt import GPT
 from .layouts import config_json, constants, model_type, places
 from .nanogpt_weights import read_nanogpt
@@ -99,14 +101,20 @@ def load_checkpoint(
     compute_dtype: torch.dtype = torch.float32,
     weight_dtype: torch.dtype | None = None,
 ) -> LoadedCheckpoint:
-    """Read a folder that `save_checkpoint` wrote, or nanoGPT's `ckpt.pt`; the model is in evaluation mode.
+    """Read a folder that `save_checkpoint` wrote, another Hugging Face folder, or nanoGPT's `ckpt.pt`.
 
+    The model comes back in evaluation mode; a foreign one has step 0 and no validation loss.
     Weights are float32 and can be trained further. With `weight_dtype`, usually the compute dtype, the model is only
     for generation: the casts are saved and the weights are laid out for decoding. Raises CheckpointError in one
     sentence for anything missing, truncated, foreign or contradictory; nothing larger than the file itself is
     allocated before its shapes are known to fit.
     """
-    stored = read_nanogpt(path) if path.suffix == ".pt" else _read_own(path)
+    if path.suffix == ".pt":
+        stored = read_nanogpt(path)
+    elif (path / "config.json").exists() and not (path / "minigpt.json").exists():
+        stored = read_foreign(path)
+    else:
+        stored = _read_own(path)
     model = stored.build(device, compute_dtype, weight_dtype)
     return LoadedCheckpoint(model, stored.config, stored.step, stored.validation_loss)
 
@@ -117,7 +125,7 @@ def _read_own(folder: Path) -> StoredModel:
     tensors, metadata = load_tensors(folder / "model.safetensors")
     step, loss = _trained(metadata, description)
     return StoredModel(
-        folder / "model.safetensors", description.model, tensors, model_type(description.model), step, loss
+        folder / "model.safetensors", description.model, tensors, model_type(description.model), step, loss, padded=True
     )
 
 
@@ -129,7 +137,8 @@ def _read_description(path: Path) -> Description:
         description = loads(Description, path.read_bytes(), path.name)
     except FileNotFoundError:
         raise CheckpointError(
-            f"{path.parent} holds no checkpoint ({path.name} is missing); choose a folder that this program saved"
+            f"{path.parent} holds no checkpoint (neither {path.name} nor config.json is there); choose a folder that "
+            "this program saved, or a Hugging Face folder"
         ) from None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}); check its permissions") from None

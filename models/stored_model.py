@@ -22,7 +22,8 @@ class StoredModel:
     """A configuration and the tensors that belong to it, mapped into memory and not yet read.
 
     `path` is what a message names, `naming` says by whose names the tensors are called. Step and validation loss
-    (nats per token) are those of the weights, where the files tell.
+    (nats per token) are those of the weights, where the files tell. Tensors that have no place in the model are
+    refused unless they are `padded` with what another program wants to find.
     """
 
     path: Path
@@ -31,13 +32,14 @@ class StoredModel:
     naming: Naming
     step: int = 0
     validation_loss: float | None = None
+    padded: bool = False
 
     def build(self, device: torch.device | str, compute_dtype: torch.dtype, weight_dtype: torch.dtype | None) -> GPT:
         """The model in evaluation mode, its weights on `device`; float32 unless `weight_dtype` says otherwise.
 
         With `weight_dtype` the model is only for generation, and laid out for it. Every name and shape is checked
         before memory is taken, and each tensor goes straight to its place, so the peak is the model and one tensor.
-        Raises CheckpointError for a tensor that is missing or does not fit.
+        Raises CheckpointError for a tensor that is missing, does not fit, or has no place.
         """
         if parameter_count(self.config) > sum(tensor.numel() for tensor in self.tensors.values()):
             raise CheckpointError(
@@ -49,6 +51,11 @@ class StoredModel:
         where = places(self.config, {name: parameter.shape for name, parameter in empty.items()}, self.naming)
         for name, place in where.items():
             self._check(name, place.of(empty[place.parameter]).shape)
+        if not self.padded and (surplus := sorted(self.tensors.keys() - where.keys())):
+            names = ", ".join(name[:80] for name in surplus[:3])
+            raise CheckpointError(
+                f"{self.path} holds {len(surplus)} tensors that such a model does not have ({names}); use another model"
+            )
         weights = {
             name: torch.empty(parameter.shape, dtype=weight_dtype or torch.float32, device=device)
             for name, parameter in empty.items()

@@ -100,7 +100,10 @@ def _check(kind: Any, value: Any, where: str) -> Any:
     if kind is float and value is None:
         return math.nan
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise SchemaError(f"{where}: the number is too large") from None
     if kind in (int, str, bool) and type(value) is kind:
         return value
     raise SchemaError(f"{where}: {getattr(kind, '__name__', kind)} is needed, found {_kind(value)}")

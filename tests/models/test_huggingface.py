@@ -217,7 +217,7 @@ def test_a_damaged_description_is_refused(text, tmp_path):
 
 
 def test_missing_pieces_are_named(tmp_path):
-    assert "minigpt.json is missing" in refused(tmp_path / "nowhere")
+    assert "neither minigpt.json nor config.json is there" in refused(tmp_path / "nowhere")
     folder = save(random_model(BASE), tmp_path / "checkpoint")
     tensors, metadata = load_tensors(folder / "model.safetensors")
     spare = {name: tensor.clone() for name, tensor in tensors.items() if name != "model.norm.weight"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ...data.tokenizers import Tokenizer
+from ...data.tokenizers import Tokenizer, UnknownCharacterError
 from ...models.cache import KVCache
 from ...models.gpt import GPT
 from ..events import SamplingSettings
@@ -13,27 +13,56 @@ from ..generation.sampling import Sampler
 LENGTH = 200  # tokens
 
 
-@torch.inference_mode()
-def write_preview(model: GPT, tokenizer: Tokenizer, seed: int) -> str:
-    """What the model writes from nothing at temperature 0.8; the model is left as it was.
+class PromptError(Exception):
+    """The samples cannot begin as they were asked to; one sentence."""
 
-    Not the generate process's decoder: that one lays the weights out anew for speed, and a model that trains cannot.
+
+class Preview:
+    """Continues `prompt`, as far as the tokenizer knows its characters, at `temperature`; 0 is greedy.
+
+    Raises PromptError where the tokenizer refuses a character of the prompt.
     """
-    config, device, training = model.config, next(model.parameters()).device, model.training
-    sampler = Sampler(SamplingSettings(temperature=0.8, seed=seed), device)
-    newline, _ = tokenizer.drop_unknown("\n")
-    ids = [tokenizer.encode(newline)[0] if newline else sampler.any_token(tokenizer.vocab_size)]
-    cache = KVCache(config, 1, config.context_length, device, model.compute_dtype)
-    unread = list(ids)
-    model.eval()
-    try:
-        while len(ids) <= LENGTH:
-            if cache.length + len(unread) > config.context_length:  # read the last half of the window anew
-                cache.reset()
-                unread = ids[-max(1, config.context_length // 2) :]
-            logits = model(torch.tensor([unread], device=device), cache)[0, -1, : tokenizer.vocab_size]
-            unread = [int(sampler.draw(logits))]
-            ids += unread
-    finally:
-        model.train(training)
-    return tokenizer.decode(ids[1:])
+
+    def __init__(self, tokenizer: Tokenizer, prompt: str = "", temperature: float = 0.8) -> None:
+        self._tokenizer, self._temperature = tokenizer, temperature
+        try:
+            self.prompt, _ = tokenizer.admit(prompt)
+        except UnknownCharacterError as error:
+            raise PromptError(f"the sample prompt cannot be used: {error}") from error
+
+    @torch.inference_mode()
+    def write(self, model: GPT, seed: int) -> str:
+        """The continuation, up to 200 tokens or one that ends a text; the model is left as it was.
+
+        Not the generate process's decoder: that one lays the weights out anew for speed, and a model that trains
+        cannot.
+        """
+        config, device, training = model.config, next(model.parameters()).device, model.training
+        sampler = Sampler(SamplingSettings(temperature=self._temperature, seed=seed), device)
+        ids = self._beginning(sampler)
+        first = len(ids)
+        cache = KVCache(config, 1, config.context_length, device, model.compute_dtype)
+        unread = list(ids)
+        model.eval()
+        try:
+            while len(ids) < first + LENGTH:
+                if cache.length + len(unread) > config.context_length:  # read the last half of the window anew
+                    cache.reset()
+                    unread = ids[-max(1, config.context_length // 2) :]
+                logits = model(torch.tensor([unread], device=device), cache)[0, -1, : self._tokenizer.vocab_size]
+                token = int(sampler.draw(logits))
+                if token in self._tokenizer.end_tokens:
+                    break
+                unread = [token]
+                ids += unread
+        finally:
+            model.train(training)
+        return self._tokenizer.decode(ids[first:])
+
+    def _beginning(self, sampler: Sampler) -> list[int]:
+        """What the model reads before it writes: the prompt, or else as little as there can be."""
+        tokenizer = self._tokenizer
+        if ids := [*tokenizer.begin, *tokenizer.encode(self.prompt)]:
+            return ids
+        newline, _ = tokenizer.drop_unknown("\n")
+        return [tokenizer.encode(newline)[0] if newline else sampler.any_token(tokenizer.vocab_size)]

@@ -22,7 +22,7 @@ from .journal import Journal
 from .learner import Learner
 from .orders import CommandReader
 from .pacing import Pace, Stopwatch, checkpoint_pace, evaluation_pace, sample_pace
-from .preview import write_preview
+from .preview import Preview
 from .schedules import learning_rate_factor, progress_of, steps_in_budget
 from .stopping import StopRequest
 from .threads import ThreadTrial
@@ -43,7 +43,10 @@ class _InterruptedEvaluation(Exception):
 
 
 class Trainer:
-    """Trains until the budget ends, somebody stops it, or it cannot go on (TrainingError)."""
+    """Trains until the budget ends, somebody stops it, or it cannot go on (TrainingError).
+
+    Raises PromptError for a sample prompt that the tokenizer refuses.
+    """
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Trainer:
         self._run, self._learner, self._tokenizer, self._dataset = run, learner, tokenizer, dataset
         self._config, self._journal, self._commands, self._stop = config, journal, commands, stop
         self._thread_trial = thread_trial
+        self._preview = Preview(tokenizer, config.sample_prompt, config.sample_temperature)
         self._clock = Stopwatch(counters.seconds)
         self._best = counters.best_validation_loss
         # whoever resumes a run that had lost its patience gives it new
@@ -298,8 +302,8 @@ class Trainer:
 
     def _sample(self) -> None:
         with self._learner.averaged() as model:
-            text = write_preview(model, self._tokenizer, seed=self._learner.step)
-        self._journal.emit(Sample(self._learner.step, "", text))
+            text = self._preview.write(model, seed=self._learner.step)
+        self._journal.emit(Sample(self._learner.step, self._preview.prompt, text))
 
     # --- orders ----------------------------------------------------------------------------------
 

@@ -83,6 +83,7 @@ _BPE_LAPTOP_MODERN = replace(
         learning_rate=0.03, embedding_learning_rate=0.05, head_learning_rate=0.008,
     ),
     tokenizer="bpe",
+    # of 2,048 tokens half are met 67 times or more in a megabyte of Shakespeare, of 4,096 only 21 times
     bpe_vocab_size=2048,
 )  # fmt: skip
 

@@ -60,6 +60,7 @@ def test_n_and_m_updates_equal_n_then_m_bit_for_bit(optimizer, order, average):
     for _ in range(14):
         second.update(0.5)
     assert same(weights(whole), weights(second))
+    assert whole.epoch_loss() == second.epoch_loss()
     with whole.averaged(), second.averaged():
         assert same(weights(whole), weights(second))
 
@@ -151,6 +152,21 @@ def test_when_one_sequence_does_not_fit_it_says_what_to_change(monkeypatch):
     monkeypatch.setattr(learner.model, "loss", loss)
     with pytest.raises(OutOfMemoryError, match="smaller model or a shorter context"):
         learner.update(1.0)
+
+
+def test_an_epoch_ends_with_the_update_that_takes_its_last_window():
+    learner, ends = make(), []
+    assert learner.epoch_loss() is None
+    while learner.steps_until(4):
+        before = learner.steps_until(4)
+        learner.update(1.0)
+        assert before - learner.steps_until(4) in (0, 1, 2)  # a guess, which an epoch of one window less corrects
+        if learner.completed_epoch:
+            ends.append(learner.step)
+    assert len(ends) == 4
+    assert ends[-1] == learner.step
+    assert ends[-1] in (41, 42)  # 500 tokens have 61 or 62 windows of 8, and 6 of them are a batch
+    assert learner.steps_until(3.5) == 0
 
 
 def test_weights_alone_go_on_at_their_step():

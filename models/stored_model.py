@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .config import ModelConfig, parameter_count
+from .config import ModelConfig
 from .gpt import GPT
 from .layouts import Naming, places
 from .tensor_file import CheckpointError
@@ -41,20 +41,15 @@ class StoredModel:
         before memory is taken, and each tensor goes straight to its place, so the peak is the model and one tensor.
         Raises CheckpointError for a tensor that is missing, does not fit, or has no place.
         """
-        if parameter_count(self.config) > sum(tensor.numel() for tensor in self.tensors.values()):
-            raise CheckpointError(
-                f"{self.path} has fewer weights than the {parameter_count(self.config):,} that its description asks "
-                "for; they do not belong together, use another checkpoint"
-            )
         model = GPT(self.config, device="meta", compute_dtype=compute_dtype)
         empty = dict(model.named_parameters())
         where = places(self.config, {name: parameter.shape for name, parameter in empty.items()}, self.naming)
         for name, place in where.items():
             self._check(name, place.of(empty[place.parameter]).shape)
         if not self.padded and (surplus := sorted(self.tensors.keys() - where.keys())):
-            names = ", ".join(name[:80] for name in surplus[:3])
             raise CheckpointError(
-                f"{self.path} holds {len(surplus)} tensors that such a model does not have ({names}); use another model"
+                f"{self.path} holds what such a model does not have: {surplus[0][:80]!r}, {len(surplus)} tensors in "
+                "all; use another model"
             )
         weights = {
             name: torch.empty(parameter.shape, dtype=weight_dtype or torch.float32, device=device)

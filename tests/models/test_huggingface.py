@@ -190,8 +190,8 @@ def test_a_hostile_header_is_refused(header, tmp_path):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"n_layer": 1000}, "fewer weights"),
-        ({"vocab_size": 10**7}, "fewer weights"),
+        ({"n_layer": 1000}, "lacks the tensor model.layers.2."),
+        ({"vocab_size": 10**7}, "model.embed_tokens.weight"),
         ({"vocab_size": 10**12}, "vocab_size is 1000000000000"),
         ({"vocab_size": 22}, "model.embed_tokens.weight"),
         ({"n_layer": 1, "n_head": 2}, "model.layers.0"),

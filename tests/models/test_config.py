@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 from minigpt_tui.models.config import ConfigError, ModelConfig, descriptions, flops_per_token, parameter_count
-from minigpt_tui.models.presets import DEFAULT_PRESET, PRESETS, preset
+from minigpt_tui.models.presets import PRESETS
 from minigpt_tui.models.recipe import Budget, TrainingConfig
 
 
@@ -89,13 +89,6 @@ def test_every_option_is_described(cls):
     texts = descriptions(cls)
     assert set(texts) == {field.name for field in fields(cls)}
     assert all(text.endswith(".") and len(text) < 120 for text in texts.values())
-
-
-def test_presets_are_found_by_name():
-    assert preset(DEFAULT_PRESET).name == DEFAULT_PRESET
-    assert all(name == recipe.name for name, recipe in PRESETS.items())
-    with pytest.raises(ConfigError, match=r"no preset 'nope'; choose one of quick, "):
-        preset("nope")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
-"""The text that a model learns from, whatever it comes from.
+r"""The text that a model learns from, whatever it comes from.
 
 A spec names it: `tales`, `tales:10MB`, `tales:1MB:seed=7`, a name of the catalogue, or the path of a file or folder.
+The text itself is never kept, so it may be larger than the memory: it is read, piece by piece, whenever it is needed.
+What the first reading found of a large text is remembered for as long as its files are not touched.
 """
 
 from __future__ import annotations
@@ -9,23 +11,26 @@ import contextlib
 import hashlib
 import os
 import re
+import time
 from array import array
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .atomic import write_atomic
 from .catalog import CATALOG, CorpusError, cache_folder, download
-from .text_files import find_text
+from .memo import recall, remember
+from .text_files import Listing, Progress, TextFile, TextFiles, list_files
 
 if TYPE_CHECKING:
-    from .tales import Tales
+    from .tales import Information
 
 __all__ = [
     "Corpus",
     "CorpusError",
     "CorpusSummary",
+    "add_characters",
     "check_length",
     "inspect_corpus",
     "normalise",
@@ -33,13 +38,21 @@ __all__ = [
     "split_position",
 ]
 
-Progress = Callable[[float], None]
-
 _PREVIEW = 300  # characters
+_LARGE = 8 * 10**6  # bytes of files from which on it takes longer to read them than to recall what they hold
+_SETTLED = 2.0  # seconds; a file that was written more recently may change again within the same tick of its clock
 _TALES = re.compile(r"tales(?::(?P<amount>\d+(?:\.\d+)?)(?P<unit>KB|MB|GB))?(?::seed=(?P<seed>\d{1,18}))?")
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
 _TALES_SIZE = (10**3, 10**9)  # smallest and largest, in characters
 _TALES_DEFAULT_SIZE, _TALES_DEFAULT_SEED = 10**6, 1
+
+
+class Source(Protocol):
+    """Where a text can be read from, again and again."""
+
+    def pieces(self, progress: Progress | None = None) -> Iterator[str]:
+        """The text from its beginning."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -48,15 +61,31 @@ class Corpus:
 
     name: str
     spec: str  # what `open_corpus` understands from any working directory
-    text: str
     fingerprint: str  # SHA-256 of the text in UTF-8, in hexadecimal
     n_bytes: int  # in UTF-8
+    n_characters: int  # code points
+    n_files: int
+    alphabet: str  # the distinct characters, sorted
     notices: tuple[str, ...]  # what was odd about the source, one sentence each
+    preview: str  # the first 300 characters
+    source: Source = field(default=TextFiles((), ()), repr=False, compare=False)
 
-    @property
-    def n_characters(self) -> int:
-        """Code points of the text."""
-        return len(self.text)
+    def pieces(self, progress: Progress | None = None) -> Iterator[str]:
+        """The text from its beginning, piece by piece, in little memory.
+
+        `progress` receives the fraction that is done with when the next piece is asked for. Raises CorpusError, at the
+        end at the latest, where the text is not what it was when the corpus was opened.
+        """
+        digest = hashlib.sha256()
+        for piece in self.source.pieces(progress):
+            digest.update(piece.encode())
+            yield piece
+        if digest.hexdigest() != self.fingerprint:
+            raise CorpusError(f"the text of {self.name} ({self.spec}) changed while it was read; try again")
+
+    def read(self) -> str:
+        """The whole text at once. Raises CorpusError as `pieces` does."""
+        return "".join(self.pieces())
 
     def entropy_floor(self, start: int, end: int) -> float | None:
         """Information of text[start:end] in nats per character, which no model can beat on unseen text.
@@ -64,22 +93,17 @@ class Corpus:
         Known for `tales` alone, whose grammar says how probable the text is; None for every other corpus.
         """
         made = _parse_tales(self.spec)
-        return _tales_with_information(*made, self.text).nats_per_character(start, end) if made else None
+        return _tales_information(*made, self.n_characters).nats_per_character(start, end) if made else None
 
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return self.read()
 
-@dataclass(frozen=True)
-class CorpusSummary:
-    """What a form shows of a corpus, without its text."""
-
-    name: str
-    spec: str
-    fingerprint: str
-    n_bytes: int
-    n_characters: int
-    vocabulary: int  # distinct characters
-    n_files: int
-    notices: tuple[str, ...]
-    preview: str  # the first 300 characters
+    @property
+    def vocabulary(self) -> int:
+        """How many distinct characters there are."""
+        return len(self.alphabet)
 
 
 def normalise(spec: str) -> str:
@@ -95,29 +119,23 @@ def open_corpus(spec: str, *, progress: Progress | None = None) -> Corpus:
 
     Raises CorpusError, in one sentence, for anything that is not text to learn from.
     """
-    source = _source(spec, progress)
-    text = "".join(source.pieces)
-    content = text.encode()
-    fingerprint = hashlib.sha256(content).hexdigest()
-    return Corpus(source.name, source.spec, text, fingerprint, len(content), source.notices)
+    spec = normalise(spec)
+    if not spec:
+        raise CorpusError(f"no corpus is named; choose a file, a folder or one of {', '.join(CATALOG)}")
+    if tales := _parse_tales(spec):
+        path = _tales_path(*tales)
+        if not path.exists() and (text := _make_tales(*tales, path, progress)) is not None:
+            return _scan("tales", spec, _TextInMemory(text), None)
+        return _open_files("tales", spec, path, progress)
+    if spec in CATALOG:
+        return _open_files(spec, spec, download(CATALOG[spec], progress=progress), None)
+    path = Path(spec)
+    if "\0" in spec or not os.path.lexists(path):
+        raise CorpusError(f"{spec} is neither a file nor a folder nor a known corpus ({', '.join(CATALOG)})")
+    return _open_files(path.name or spec, spec, path, progress)
 
 
-def inspect_corpus(spec: str, *, progress: Progress | None = None) -> CorpusSummary:
-    """The same checks as `open_corpus`, but files are read piece by piece and nothing of them is kept."""
-    source = _source(spec, progress)
-    digest, alphabet, preview = hashlib.sha256(), set[str](), ""
-    n_bytes = n_characters = 0
-    for piece in source.pieces:
-        content = piece.encode()
-        digest.update(content)
-        alphabet.update(piece)
-        n_bytes += len(content)
-        n_characters += len(piece)
-        preview += piece[: _PREVIEW - len(preview)]
-    return CorpusSummary(
-        source.name, source.spec, digest.hexdigest(), n_bytes, n_characters, len(alphabet), source.n_files,
-        source.notices, preview,
-    )  # fmt: skip
+CorpusSummary, inspect_corpus = Corpus, open_corpus
 
 
 def split_position(n_characters: int, validation_fraction: float) -> int:
@@ -125,10 +143,11 @@ def split_position(n_characters: int, validation_fraction: float) -> int:
     return int(n_characters * (1 - validation_fraction))
 
 
-def check_length(n_train: int, n_validation: int, context_length: int) -> None:
+def check_length(n_train: int, n_validation: int, context_length: int, *, exact: bool = True) -> None:
     """Raise CorpusError where a part of the text has fewer than context_length + 1 tokens.
 
-    One token more than the context, because each position of a window has a next token to predict.
+    One token more than the context, because each position of a window has a next token to predict. Numbers that are
+    not `exact` are the most that there can be.
     """
     largest = min(n_train, n_validation) - 1
     if largest >= context_length:
@@ -137,36 +156,75 @@ def check_length(n_train: int, n_validation: int, context_length: int) -> None:
         f"choose a context length of at most {largest:,} or a longer text" if largest > 0 else "choose a longer text"
     )
     raise CorpusError(
-        f"the text has {n_train:,} tokens to train on and {n_validation:,} to validate on, but a context length of "
-        f"{context_length:,} needs at least {context_length + 1:,} of each; {remedy}"
+        f"the text has {'' if exact else 'at most '}{n_train:,} tokens to train on and {n_validation:,} to validate "
+        f"on, but a context length of {context_length:,} needs at least {context_length + 1:,} of each; {remedy}"
     )
 
 
+def add_characters(alphabet: set[str], content: bytes) -> None:
+    """Add the distinct characters of `content`, which is UTF-8.
+
+    Quick, because most of a text are ASCII characters that have been seen, and what is left without them is little.
+    """
+    seen = "".join(filter(str.isascii, alphabet)).encode()
+    alphabet.update(content.translate(None, seen).decode())
+
+
 @dataclass(frozen=True)
-class _Source:
-    """A corpus that is about to be read."""
+class _TextInMemory:
+    """A text that could not be stored."""
 
-    name: str
-    spec: str
-    pieces: Iterable[str]
-    n_files: int = 1
-    notices: tuple[str, ...] = ()
+    text: str
+
+    def pieces(self, progress: Progress | None = None) -> Iterator[str]:
+        """All of it at once."""
+        yield self.text
+        if progress:
+            progress(1.0)
 
 
-def _source(spec: str, progress: Progress | None) -> _Source:
-    spec = normalise(spec)
-    if not spec:
-        raise CorpusError(f"no corpus is named; choose a file, a folder or one of {', '.join(CATALOG)}")
-    if tales := _parse_tales(spec):
-        return _Source("tales", spec, [_tales_text(*tales)])
-    if spec in CATALOG:
-        files = find_text(download(CATALOG[spec], progress=progress))
-        return _Source(spec, spec, files.pieces())
-    path = Path(spec)
-    if "\0" in spec or not os.path.lexists(path):
-        raise CorpusError(f"{spec} is neither a file nor a folder nor a known corpus ({', '.join(CATALOG)})")
-    files = find_text(path)
-    return _Source(path.name or spec, spec, files.pieces(progress), len(files.files), files.notices)
+def _open_files(name: str, spec: str, path: Path, progress: Progress | None) -> Corpus:
+    """The corpus of the text files at `path`, recalled or else read; half of the reading is to examine them."""
+    since, listing = time.time(), list_files(path)
+    memo = cache_folder() / "scans" / f"{hashlib.sha256(spec.encode(errors='surrogatepass')).hexdigest()[:32]}.json"
+    large = listing.n_bytes >= _LARGE
+    if large and (known := _recall(memo, listing)):
+        return known
+    files = listing.examine(progress and (lambda fraction: progress(fraction / 2)))
+    corpus = _scan(name, spec, files, progress and (lambda fraction: progress(0.5 + fraction / 2)))
+    if large and since - listing.newest > _SETTLED and list_files(path).stamp == listing.stamp:
+        found = {key: value for key, value in vars(corpus).items() if key != "source"}
+        places = [(os.fspath(file.path), file.n_bytes, file.encoding) for file in files.files]
+        remember(memo, {"stamp": listing.stamp, "corpus": found, "files": places})
+    return corpus
+
+
+def _recall(memo: Path, listing: Listing) -> Corpus | None:
+    """What was remembered of these very files, if it was."""
+    known: Any = recall(memo)
+    if not known or known["stamp"] != listing.stamp:
+        return None
+    notices = tuple(known["corpus"].pop("notices"))
+    files = tuple(TextFile(Path(path), n_bytes, encoding) for path, n_bytes, encoding in known["files"])
+    return Corpus(**known["corpus"], notices=notices, source=TextFiles(files, notices))
+
+
+def _scan(name: str, spec: str, source: TextFiles | _TextInMemory, progress: Progress | None) -> Corpus:
+    """Read the text once, for all that a corpus tells of it."""
+    digest, alphabet, preview = hashlib.sha256(), set[str](), ""
+    n_bytes = n_characters = 0
+    for piece in source.pieces(progress):
+        content = piece.encode()
+        digest.update(content)
+        n_bytes += len(content)
+        n_characters += len(piece)
+        preview += piece[: _PREVIEW - len(preview)]
+        add_characters(alphabet, content)
+    n_files, notices = (len(source.files), source.notices) if isinstance(source, TextFiles) else (1, ())
+    return Corpus(
+        name, spec, digest.hexdigest(), n_bytes, n_characters, n_files, "".join(sorted(alphabet)), notices, preview,
+        source,
+    )  # fmt: skip
 
 
 def _parse_tales(spec: str) -> tuple[int, int] | None:
@@ -193,27 +251,26 @@ def _tales_path(n_characters: int, seed: int) -> Path:
     return cache_folder() / "corpora" / f"tales-{n_characters}-{seed}-{grammar.hexdigest()[:12]}.txt"
 
 
-def _tales_text(n_characters: int, seed: int) -> str:
-    """The text from the cache, or made and put there; a cache that cannot be written costs only time."""
-    path = _tales_path(n_characters, seed)
-    with contextlib.suppress(OSError, UnicodeError):
-        return path.read_bytes().decode()
+def _make_tales(n_characters: int, seed: int, path: Path, progress: Progress | None) -> str | None:
+    """Write a text, or return it where it cannot be written: that costs only memory, and time at each start."""
     from .tales import generate  # only here and below: most processes find the text in the cache
 
-    tales = generate(n_characters, seed)
-    with contextlib.suppress(OSError):
+    tales = generate(n_characters, seed, progress)
+    try:
         write_atomic(path.with_suffix(".nats"), array("d", [*tales.sentence_ends, *tales.sentence_nats]).tobytes())
         write_atomic(path, tales.text)
-    return tales.text
+    except OSError:
+        return tales.text
+    return None
 
 
-def _tales_with_information(n_characters: int, seed: int, text: str) -> Tales:
-    """The information from the cache, or else from writing the same text again."""
-    from .tales import Tales, generate
+def _tales_information(n_characters: int, seed: int, length: int) -> Information:
+    """That of the text, which has `length` characters: from the cache, or else from writing it again."""
+    from .tales import Information, generate
 
     with contextlib.suppress(OSError, ValueError):  # ValueError: the file is cut within a number
         table = array("d", _tales_path(n_characters, seed).with_suffix(".nats").read_bytes())
         half = len(table) // 2
-        if half and table[half - 1] == len(text):
-            return Tales(text, array("Q", map(int, table[:half])), table[half:])
+        if half and table[half - 1] == length:
+            return Information(array("Q", map(int, table[:half])), table[half:])
     return generate(n_characters, seed)

@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 import random
-from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
-
-from .corpus import check_length, split_position
-from .tokenizers import Tokenizer
 
 DataOrder = Literal["shuffle", "random"]
 
 
 @dataclass(frozen=True)
 class TokenDataset:
-    """A corpus as token ids: 1-D tensors on the device, uint8 where the vocabulary fits, else int32."""
+    """A corpus as token ids: 1-D tensors on the device.
+
+    On the CPU they have the narrowest of uint8, uint16 and int32 and may lie in a file that the system reads when they
+    are used; elsewhere, where there is little for uint16, they are uint8 or int32.
+    """
 
     train: Tensor
     validation: Tensor
-    validation_bytes: int  # UTF-8 bytes of the validation text, for bits per byte
-
-
-def build_dataset(
-    text: str, tokenizer: Tokenizer, validation_fraction: float, context_length: int, device: torch.device | str
-) -> TokenDataset:
-    """Split `text` by position, the last `validation_fraction` for validation, and move its tokens to the device.
-
-    Raises CorpusError where a part is shorter than context_length + 1 tokens, UnknownCharacterError for a character
-    that the tokenizer does not know.
-    """
-    split = split_position(len(text), validation_fraction)
-    validation_text = text[split:]
-    train, validation = tokenizer.encode(text[:split]), tokenizer.encode(validation_text)
-    check_length(len(train), len(validation), context_length)
-    return TokenDataset(_tensor(train, device), _tensor(validation, device), len(validation_text.encode()))
+    validation_bytes: int  # UTF-8 bytes of the text that the validation tokens stand for, for bits per byte
+    left_out: Mapping[str, int] = field(default_factory=dict)  # how often each character without a token was left out
 
 
 class BatchStream:
@@ -135,10 +121,3 @@ def validation_windows(tokens: Tensor, context_length: int, batch_size: int) -> 
             yield some_inputs.long(), some_targets.long()
     if end < len(tokens) - 1:
         yield tokens[None, end:-1].long(), tokens[None, end + 1 :].long()
-
-
-def _tensor(ids: array[int], device: torch.device | str) -> Tensor:
-    """The ids as a tensor; torch has few operations for uint16, so two-byte ids become int32."""
-    types = {"B": torch.uint8, "H": torch.uint16, "I": torch.int32}
-    tokens = torch.frombuffer(ids, dtype=types[ids.typecode])
-    return tokens.to(device, torch.int32) if ids.typecode == "H" else tokens.to(device)

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .tales_choices import Reader, TalesError, Writer
 from .tales_scenes import Scene
 
-__all__ = ["Tales", "TalesError", "generate", "nats_of"]
+__all__ = ["Information", "Tales", "TalesError", "generate", "nats_of"]
 
 
 @dataclass(frozen=True, repr=False)
-class Tales:
-    """A text and the information in it: `sentence_nats[i]` nats in the characters before `sentence_ends[i]`."""
+class Information:
+    """The information in a text: `sentence_nats[i]` nats in the characters before `sentence_ends[i]`."""
 
-    text: str
     sentence_ends: array[int]
     sentence_nats: array[float]
 
     def nats(self, start: int, end: int) -> float:
         """Information of the choices behind text[start:end], in nats; evenly spread within a sentence."""
-        if not 0 <= start <= end <= len(self.text):
-            raise IndexError(f"text[{start}:{end}] is not within the {len(self.text)} characters of the text")
+        if not 0 <= start <= end <= self.sentence_ends[-1]:
+            raise IndexError(f"text[{start}:{end}] is not within the {self.sentence_ends[-1]} characters of the text")
         return self._nats_before(end) - self._nats_before(start)
 
     def nats_per_character(self, start: int, end: int) -> float:
@@ -43,17 +43,27 @@ class Tales:
         return nats + part * (self.sentence_nats[sentence] - nats)
 
 
-def generate(n_characters: int, seed: int = 0) -> Tales:
+@dataclass(frozen=True, repr=False)
+class Tales(Information):
+    """A text and the information in it."""
+
+    text: str
+
+
+def generate(n_characters: int, seed: int = 0, progress: Callable[[float], None] | None = None) -> Tales:
     """Whole scenes until the text has at least `n_characters` (plain ASCII), so the text is a little longer.
 
-    A longer text of the same seed begins with the shorter one. Raises ValueError where n_characters is below one.
+    A longer text of the same seed begins with the shorter one. `progress` receives the fraction that is written, after
+    each scene. Raises ValueError where n_characters is below one.
     """
     if n_characters < 1:
         raise ValueError(f"tales needs at least one character, not {n_characters}")
     writer = Writer(seed)
     while writer.n_characters < n_characters:
         Scene(writer).play()
-    return Tales(writer.text(), writer.sentence_ends, writer.sentence_nats)
+        if progress:
+            progress(min(1.0, writer.n_characters / n_characters))
+    return Tales(writer.sentence_ends, writer.sentence_nats, writer.text())
 
 
 def nats_of(text: str) -> float:

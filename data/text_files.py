@@ -2,11 +2,14 @@ r"""Text from files: which files of a folder are text, how a file is encoded, ev
 
 A file is read twice, in pieces: once to learn whether it is text and in which encoding, once for the text. So a file of
 any size is examined in little memory, and one that turns out to be useless has contributed nothing yet.
+
+What was learned holds as long as no file is touched: `Listing.stamp` tells.
 """
 
 from __future__ import annotations
 
 import codecs
+import hashlib
 import io
 import os
 import stat
@@ -16,8 +19,12 @@ from pathlib import Path
 
 from .catalog import CorpusError
 
+Progress = Callable[[float], None]
+Remarks = dict[str, list[str]]  # what is said -> the names of the files of which it is said
+
+_FORMAT = 1  # of what is learned from files; another one makes other stamps
 _HEAD = 1 << 16  # bytes that tell text from binary
-_PIECE = 1 << 20  # characters read at once
+_PIECE = 1 << 18  # characters read at once: a tokenizer is busy with them for some hundredths of a second
 _DEEPEST = 32  # levels of folders below the first
 _CONTROL = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r\b\x1b"})
 _CONTROL_LIMIT = 0.05  # share of the head; of random bytes a tenth are control characters
@@ -54,10 +61,11 @@ class TextFiles:
     files: tuple[TextFile, ...]
     notices: tuple[str, ...]
 
-    def pieces(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
+    def pieces(self, progress: Progress | None = None) -> Iterator[str]:
         r"""The text, piece by piece: every line end is \n, and a blank line stands between files.
 
-        `progress` receives the fraction that is done. Raises CorpusError where a file changes meanwhile.
+        `progress` receives the fraction that is done with when the next piece is asked for. Raises CorpusError where a
+        file changes meanwhile.
         """
         total, done, last = sum(file.n_bytes for file in self.files), 0, ""
         for file in self.files:
@@ -76,30 +84,73 @@ class TextFiles:
             done += file.n_bytes
 
 
-def find_text(path: Path) -> TextFiles:
-    """The text file at `path`, or all text files below that folder in the order of their relative paths.
+@dataclass(frozen=True)
+class Listing:
+    """The files at a path, of which nothing is known yet but what the system says of them (None: nothing)."""
 
-    In a folder, hidden, binary, empty and unreadable files and links to folders are left out and counted in the
-    notices. Raises CorpusError where nothing is left, or where `path` itself is such a file.
-    """
-    remarks: _Remarks = {}
-    if not os.path.isdir(path):
-        try:
-            files = [_examine(path, remarks)]
-        except _NotTextError as problem:
-            raise CorpusError(f"{path.name} is {problem.remark}; {problem.remedy}") from problem
-        return TextFiles(tuple(files), _notices(remarks))
-    files = []
-    for candidate in _walk(path, 0, remarks):
-        try:
-            files.append(_examine(candidate, remarks))
-        except _NotTextError as problem:
-            _remark(remarks, f"{problem.remark}; left out", candidate)
-    notices = _notices(remarks)
-    if not files:
-        found = "; ".join(notices).replace("; left out", "") or "it is empty"
-        raise CorpusError(f"the folder {path} has no text ({found}); choose a folder with plain text files")
-    return TextFiles(tuple(files), notices)
+    path: Path
+    files: tuple[tuple[Path, os.stat_result | None], ...]
+    remarks: Remarks
+
+    @property
+    def n_bytes(self) -> int:
+        """The size of all of them."""
+        return sum(status.st_size for _, status in self.files if status)
+
+    @property
+    def newest(self) -> float:
+        """The Unix time at which one of them was last written."""
+        return max((status.st_mtime for _, status in self.files if status), default=0.0)
+
+    @property
+    def stamp(self) -> str:
+        """Another one, in hexadecimal, once a file has been added, removed, exchanged or written."""
+        digest = hashlib.sha256(f"{_FORMAT} {self.remarks!r}".encode())
+        for path, status in self.files:
+            state = status and (status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+            digest.update(f"{os.fspath(path)!r} {state}".encode())
+        return digest.hexdigest()
+
+    def examine(self, progress: Progress | None = None) -> TextFiles:
+        """Read all files to learn which are text; `progress` receives the fraction that is done.
+
+        In a folder, hidden, binary, empty and unreadable files and links to folders are left out and counted in the
+        notices. Raises CorpusError where nothing is left, or where `path` itself is such a file.
+        """
+        remarks: Remarks = {remark: [*names] for remark, names in self.remarks.items()}
+        total, done, found = max(1, self.n_bytes), 0, list[TextFile]()
+
+        def report(n_bytes: int) -> None:
+            if progress:
+                progress(min(1.0, (done + n_bytes) / total))
+
+        for path, status in self.files:
+            try:
+                found.append(_examine(path, remarks, report))
+            except _NotTextError as problem:
+                if path == self.path:
+                    raise CorpusError(f"{path.name} is {problem.remark}; {problem.remedy}") from problem
+                _remark(remarks, f"{problem.remark}; left out", path)
+            done += status.st_size if status else 0
+        notices = _notices(remarks)
+        if not found:
+            there = "; ".join(notices).replace("; left out", "") or "it is empty"
+            raise CorpusError(f"the folder {self.path} has no text ({there}); choose a folder with plain text files")
+        return TextFiles(tuple(found), notices)
+
+
+def list_files(path: Path) -> Listing:
+    """The file at `path`, or all files below that folder that are not hidden, in the order of their relative paths."""
+    remarks: Remarks = {}
+    paths = _walk(path, 0, remarks) if os.path.isdir(path) else [path]
+    return Listing(path, tuple((path, _status(path)) for path in paths), remarks)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 class _NotTextError(Exception):
@@ -109,8 +160,11 @@ class _NotTextError(Exception):
         self.remark, self.remedy = remark, remedy
 
 
-def _examine(path: Path, remarks: _Remarks) -> TextFile:
-    """Read all of a file to learn its encoding; adds to the remarks. Raises _NotTextError."""
+def _examine(path: Path, remarks: Remarks, report: Callable[[int], None]) -> TextFile:
+    """Read all of a file to learn its encoding; adds to the remarks, and reports how many bytes are read.
+
+    Raises _NotTextError.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device may never end
@@ -122,7 +176,7 @@ def _examine(path: Path, remarks: _Remarks) -> TextFile:
             raise _NotTextError("binary, not text", "choose plain text, or export the text from it first")
         for encoding in [mark] if mark else ["utf-8", "cp1252", "latin-1"]:
             try:
-                blank, other_line_ends = _scan(path, encoding)
+                blank, other_line_ends = _scan(path, encoding, report)
             except UnicodeError:
                 continue
             if blank:
@@ -139,12 +193,14 @@ def _examine(path: Path, remarks: _Remarks) -> TextFile:
     )
 
 
-def _scan(path: Path, encoding: str) -> tuple[bool, bool]:
+def _scan(path: Path, encoding: str, report: Callable[[int], None]) -> tuple[bool, bool]:
     r"""Whether the file holds nothing but space, and whether it has line ends other than \n. Raises UnicodeError."""
     blank = True
-    with path.open(encoding=encoding) as text:
+    with path.open("rb") as raw:
+        text = io.TextIOWrapper(raw, encoding)
         while piece := text.read(_PIECE):
             blank = blank and piece.isspace()
+            report(raw.tell())
         line_ends = text.newlines or ()
     return blank, "\r" in "".join(line_ends)
 
@@ -154,7 +210,7 @@ def _is_binary(head: bytes) -> bool:
     return b"\0" in head or control > _CONTROL_LIMIT * len(head)
 
 
-def _walk(folder: Path, depth: int, remarks: _Remarks) -> Iterator[Path]:
+def _walk(folder: Path, depth: int, remarks: Remarks) -> Iterator[Path]:
     """All files below a folder that are not hidden, sorted. Folders are never entered through a link: no loops."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -175,14 +231,11 @@ def _walk(folder: Path, depth: int, remarks: _Remarks) -> Iterator[Path]:
             yield from _walk(path, depth + 1, remarks)
 
 
-_Remarks = dict[str, list[str]]  # what is said -> the names of the files of which it is said
-
-
-def _remark(remarks: _Remarks, remark: str, path: Path) -> None:
+def _remark(remarks: Remarks, remark: str, path: Path) -> None:
     remarks.setdefault(remark, []).append(path.name)
 
 
-def _notices(remarks: _Remarks) -> tuple[str, ...]:
+def _notices(remarks: Remarks) -> tuple[str, ...]:
     return tuple(
         f"{names[0]} is {remark}" if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more are {remark}"
         for remark, names in remarks.items()

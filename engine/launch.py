@@ -4,30 +4,70 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import os
 import platform
 import time
 from pathlib import PurePath
 
-from ..data.corpus import CorpusSummary, check_length, split_position
-from ..models.recipe import Recipe, TokenizerKind
+from ..data.corpus import Corpus, CorpusError, check_length, split_position
+from ..data.tokenizers import UnknownCharacterError
+from ..models.config import ConfigError, ModelConfig
+from ..models.recipe import Recipe
+from .model_files import ModelFile, read_config, read_tokenizer
 from .runs import CorpusRecord, Run, RunManifest, create_run, free_name
 
-
-def vocabulary_size(tokenizer: TokenizerKind, corpus: CorpusSummary) -> int:
-    """How many tokens `tokenizer` knows once it has seen the corpus."""
-    return 256 if tokenizer == "byte" else corpus.vocabulary
+# What a fine-tuned model may have otherwise than the model that it begins as, and what its file decides.
+_FREE = ("context_length", "attention_dropout", "residual_dropout", "embedding_dropout", "vocab_size")
 
 
-def new_run(corpus: CorpusSummary, recipe: Recipe, name: str | None = None, parent: str | None = None) -> Run:
-    """Make the run folder.
+def vocabulary_size(recipe: Recipe, corpus: Corpus, start_from: ModelFile | None = None) -> int:
+    """How many tokens the model will know, at most: a text may hold too few pairs for a BPE of the size asked for.
 
-    Raises CorpusError where the text is too short for the context, ConfigError for an impossible model, and RunError
-    for a bad name or a folder that cannot be written; nothing is left behind then.
+    Raises ConfigError for a tokenizer that only a foreign model has, ModelFileError where that cannot be read.
     """
-    tokens = corpus.n_bytes if recipe.tokenizer == "byte" else corpus.n_characters
-    split = split_position(tokens, recipe.validation_fraction)
-    check_length(split, tokens - split, recipe.model.context_length)
-    model = dataclasses.replace(recipe.model, vocab_size=vocabulary_size(recipe.tokenizer, corpus))
+    if start_from:
+        return read_config(start_from).vocab_size
+    match recipe.tokenizer:
+        case "char":
+            return len(corpus.alphabet) + (recipe.unknown_characters == "token")
+        case "byte":
+            return 256
+        case "gpt2":
+            return 50257
+        case "bpe":
+            return recipe.bpe_vocab_size
+        case "huggingface":
+            raise ConfigError("tokenizer 'huggingface' is one that a foreign model brings along; name that model")
+
+
+def new_run(
+    corpus: Corpus,
+    recipe: Recipe,
+    name: str | None = None,
+    parent: str | None = None,
+    start_from: ModelFile | None = None,
+) -> Run:
+    """Make the run folder; with `start_from` for going on with the weights and the tokenizer of that model.
+
+    Raises CorpusError where the text is too short for the context or has characters that the model's tokenizer
+    refuses, ConfigError for an impossible model, ModelFileError and TokenizerError where `start_from` cannot be read,
+    and RunError for a bad name or a folder that cannot be written; nothing is left behind then.
+    """
+    kind, unknown = recipe.tokenizer, recipe.unknown_characters
+    if start_from:
+        check_agreement(recipe.model, read_config(start_from), start_from.name)
+        tokenizer = read_tokenizer(start_from)
+        kind, unknown = tokenizer.kind, tokenizer.unknown
+        try:
+            tokenizer.admit(corpus.alphabet)
+        except UnknownCharacterError as error:
+            raise CorpusError(f"the text of {corpus.name} does not suit {start_from.name}: {error}") from error
+    # No tokenizer makes more tokens than there are bytes; how many it makes is known when the text is encoded.
+    n_tokens = corpus.n_characters if kind == "char" else corpus.n_bytes
+    split = split_position(n_tokens, recipe.validation_fraction)
+    exact = kind in ("char", "byte") and not start_from
+    check_length(split, n_tokens - split, recipe.model.context_length, exact=exact)
+    model = dataclasses.replace(recipe.model, vocab_size=vocabulary_size(recipe, corpus, start_from))
     record = CorpusRecord(
         name=corpus.name,
         spec=corpus.spec,
@@ -41,13 +81,40 @@ def new_run(corpus: CorpusSummary, recipe: Recipe, name: str | None = None, pare
         created=time.time(),
         preset=recipe.name,
         corpus=record,
-        tokenizer=recipe.tokenizer,
+        tokenizer=kind,
         model=model,
         training=recipe.training,
+        bpe_vocab_size=recipe.bpe_vocab_size,
+        unknown_characters=unknown,
+        start_from=os.path.abspath(start_from.path) if start_from else None,
         parent=parent,
         versions=_versions(),
     )
     return create_run(manifest)
+
+
+def check_agreement(model: ModelConfig, stored: ModelConfig, name: str) -> None:
+    """Raise ConfigError where `model` cannot go on with the weights of the model called `name`, which is `stored`.
+
+    Its context may be shorter and its dropouts other ones; the vocabulary is the stored model's.
+    """
+    wanted, given = _spelled_out(model), _spelled_out(stored)
+    other = [
+        f"{field.name} {getattr(wanted, field.name)} (it has {getattr(given, field.name)})"
+        for field in dataclasses.fields(ModelConfig)
+        if field.name not in _FREE and getattr(wanted, field.name) != getattr(given, field.name)
+    ]
+    if model.context_length > stored.context_length:
+        other.append(f"context_length {model.context_length} (at most {stored.context_length})")
+    if other:
+        raise ConfigError(f"{name} cannot be trained further with {', '.join(other)}; leave that as the model has it")
+
+
+def _spelled_out(config: ModelConfig) -> ModelConfig:
+    """The same model with its widths written instead of implied."""
+    return dataclasses.replace(
+        config, n_kv_head=config.kv_heads, head_dim=config.size_per_head, d_ff=config.hidden_size
+    )
 
 
 def _versions() -> dict[str, str]:

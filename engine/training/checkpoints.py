@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ...data.atomic import replace
-from ...data.tokenizers import Tokenizer
+from ...data.tokenizers import Tokenizer, TokenizerError, load_tokenizer
 from ...models.gpt import GPT
 from ...models.huggingface import CheckpointError, load_checkpoint, save_checkpoint
 from ...models.tensor_file import load_tensors, save_tensors
@@ -50,6 +50,7 @@ class Resumed:
     """A checkpoint to go on from. `state` is None where only the weights are whole."""
 
     model: GPT
+    tokenizer: Tokenizer
     counters: Counters
     state: dict[str, Tensor] | None
     folder: Path
@@ -138,10 +139,14 @@ def _load(folder: Path, device: torch.device, dtype: torch.dtype) -> Resumed:
         counters = loads(_Description, path.read_bytes(), str(path)).training
     except (OSError, SchemaError) as error:
         raise CheckpointError(f"{path} does not say how far the run was ({error})") from None
+    try:
+        tokenizer = load_tokenizer(folder)
+    except TokenizerError as error:
+        raise CheckpointError(str(error)) from None
     state = None
     if (folder / "state.safetensors").exists() or folder.name in ("last", ".last.old"):
         state = load_tensors(folder / "state.safetensors")[0]
-    return Resumed(loaded.model, counters, state, folder)
+    return Resumed(loaded.model, tokenizer, counters, state, folder)
 
 
 def _to_disk(path: Path) -> None:

@@ -16,10 +16,21 @@ class CommandReader:
 
     def __init__(self, run: Run, offset: int = 0) -> None:
         self._lines = LineFollower(run.commands_path, offset)
+        self._waiting: list[Command | str] = []  # seen, and not yet handed out
 
     def read(self) -> list[Command | str]:
         """Commands since the last call; a sentence stands in the place of a line that is none."""
-        return [_decode(line) for line in self._lines.read()]
+        self._look()
+        new, self._waiting = self._waiting, []
+        return new
+
+    def stop_is_asked_for(self) -> bool:
+        """Whether a stop is among the commands that the next `read` will hand out."""
+        self._look()
+        return any(isinstance(command, Command) and command.name == "stop" for command in self._waiting)
+
+    def _look(self) -> None:
+        self._waiting += [_decode(line) for line in self._lines.read()]
 
 
 def size_of_commands(run: Run) -> int:

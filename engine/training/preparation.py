@@ -1,51 +1,86 @@
-"""From a run folder to a trainer: corpus, tokens, device, model, and where an earlier process ended."""
+"""From a run folder to a trainer: device, text, tokenizer, tokens, model, and where an earlier process ended."""
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import time
+from collections import Counter
+from collections.abc import Mapping
 
 import torch
 
 from ...data.corpus import Corpus, open_corpus, split_position
-from ...data.dataset import build_dataset
-from ...data.tokenizers import Tokenizer, build_tokenizer
+from ...data.corpus_tokenizer import corpus_tokenizer
+from ...data.encoding import encode_corpus
+from ...data.tokenizers import Tokenizer
 from ...models.devices import DeviceChoice, choose_device, choose_threads
 from ...models.gpt import GPT
 from ..events import Started
+from ..model_files import read_tokenizer
 from ..runs import Run, RunManifest
-from .checkpoints import Counters, resume_from
+from .checkpoints import Counters, Resumed, resume_from
 from .journal import Journal
 from .learner import Learner
 from .orders import CommandReader
+from .stages import Stages
+from .starting_model import starting_file, starting_model
 from .stopping import StopRequest
 from .threads import ThreadTrial
 from .trainer import Trainer, TrainingError
 
 POLITENESS = 10  # added to the process's niceness on a CPU, behind the screen and the replies
+_NAMED = 8  # characters without a token that a note names one by one
 
 
 def prepare(
     run: Run, *, resume: bool, leave_core: bool, journal: Journal, commands: CommandReader, stop: StopRequest
 ) -> Trainer:
-    """Everything before the first update; the journal says Started.
+    """Everything before the first update; the journal says how far it is, and at last Started.
 
-    Raises CorpusError, DeviceError, CheckpointError or TrainingError, each in one sentence.
+    Raises CorpusError, TokenizerError, DeviceError, CheckpointError or TrainingError, each in one sentence, and
+    PreparationStopped.
     """
-    manifest = run.manifest()
-    corpus = _corpus(manifest, journal)
-    tokenizer = _tokenizer(manifest, corpus)
+    manifest, stages = run.manifest(), Stages(journal, commands, stop)
     choice = choose_device(manifest.training.device, manifest.training.dtype)
     threads = choose_threads(manifest.training.threads, leave_core)
     _set_up_processor(choice, threads)
     trial = None
     if choice.device.type == "cpu" and not manifest.training.threads and threads > 1:
         trial = ThreadTrial(threads)
-    dataset = build_dataset(
-        corpus.text, tokenizer, manifest.corpus.validation_fraction, manifest.model.context_length, choice.device
+    corpus = _corpus(manifest, stages, journal)
+    resumed = _resumed(run, choice, stages, journal) if resume else None
+    origin = starting_file(manifest) if resumed is None else None
+    if resumed:
+        tokenizer = resumed.tokenizer
+    elif origin:
+        tokenizer = read_tokenizer(origin)
+    else:
+        tokenizer = _tokenizer(manifest, corpus, stages)
+    if tokenizer.vocab_size > manifest.model.vocab_size:
+        raise TrainingError(
+            f"the model of run '{manifest.name}' knows {manifest.model.vocab_size} tokens but its tokenizer has "
+            f"{tokenizer.vocab_size}; start a new run"
+        )
+    dataset = encode_corpus(
+        corpus,
+        tokenizer,
+        validation_fraction=manifest.corpus.validation_fraction,
+        context_length=manifest.model.context_length,
+        device=choice.device,
+        progress=stages.enter("encoding"),
     )
-    learner, counters = _learner(run, manifest, resume, choice, dataset.train, journal)
+    _tell_left_out(dataset.left_out, journal)
+    stages.enter("loading")
+    if resumed:
+        model = resumed.model
+    elif origin:
+        model = starting_model(origin, manifest.model, choice.device, choice.dtype)
+    else:
+        model = _new_model(manifest, tokenizer, choice)
+    learner = Learner(model, dataset.train, manifest.training, lambda text: journal.note(text, "warning"))
+    counters = _go_on(learner, resumed) if resumed else Counters()
     trainer = Trainer(run, learner, tokenizer, dataset, manifest.training, counters, journal, commands, stop, trial)
     split = split_position(corpus.n_characters, manifest.corpus.validation_fraction)
     journal.emit(
@@ -53,7 +88,7 @@ def prepare(
             step=learner.step,
             total_steps=trainer.total_steps,
             parameters=sum(parameter.numel() for parameter in learner.model.parameters()),
-            vocab_size=manifest.model.vocab_size,
+            vocab_size=model.config.vocab_size,
             train_tokens=len(dataset.train),
             validation_tokens=len(dataset.validation),
             device=str(choice.device),
@@ -69,9 +104,18 @@ def prepare(
     return trainer
 
 
-def _corpus(manifest: RunManifest, journal: Journal) -> Corpus:
+def _set_up_processor(choice: DeviceChoice, threads: int) -> None:
+    """Give torch its threads, and the screen the right of way."""
+    torch.set_num_threads(threads)
+    if choice.device.type == "cpu" and hasattr(os, "nice"):
+        os.nice(max(0, POLITENESS - os.nice(0)))
+    if choice.device.type == "cuda":
+        torch.cuda.set_device(choice.device)
+
+
+def _corpus(manifest: RunManifest, stages: Stages, journal: Journal) -> Corpus:
     """The run's text, unchanged since the run was made."""
-    corpus = open_corpus(manifest.corpus.spec)
+    corpus = open_corpus(manifest.corpus.spec, progress=stages.enter("reading"))
     if corpus.fingerprint != manifest.corpus.fingerprint:
         raise TrainingError(
             f"the text of '{manifest.corpus.name}' ({manifest.corpus.spec}) has changed since the run was made; put "
@@ -82,47 +126,55 @@ def _corpus(manifest: RunManifest, journal: Journal) -> Corpus:
     return corpus
 
 
-def _tokenizer(manifest: RunManifest, corpus: Corpus) -> Tokenizer:
-    tokenizer = build_tokenizer(manifest.tokenizer, alphabet=corpus.text, pieces=lambda: [corpus.text])
-    if tokenizer.vocab_size > manifest.model.vocab_size:
-        raise TrainingError(
-            f"the model of run '{manifest.name}' knows {manifest.model.vocab_size} tokens but the text needs "
-            f"{tokenizer.vocab_size}; start a new run"
-        )
-    return tokenizer
-
-
-def _set_up_processor(choice: DeviceChoice, threads: int) -> None:
-    """Give torch its threads, and the screen the right of way."""
-    torch.set_num_threads(threads)
-    if choice.device.type == "cpu" and hasattr(os, "nice"):
-        os.nice(max(0, POLITENESS - os.nice(0)))
-    if choice.device.type == "cuda":
-        torch.cuda.set_device(choice.device)
-
-
-def _learner(
-    run: Run, manifest: RunManifest, resume: bool, choice: DeviceChoice, train_tokens: torch.Tensor, journal: Journal
-) -> tuple[Learner, Counters]:
-    """A new model, or the one of the newest whole checkpoint."""
-    training = manifest.training
-
-    def note(text: str) -> None:
-        journal.note(text, "warning")
-
-    resumed = resume_from(run.checkpoints, choice.device, choice.dtype, note) if resume else None
+def _resumed(run: Run, choice: DeviceChoice, stages: Stages, journal: Journal) -> Resumed | None:
+    """The newest whole checkpoint; None, with a word about it, where there is none."""
+    stages.enter("loading")
+    resumed = resume_from(run.checkpoints, choice.device, choice.dtype, lambda text: journal.note(text, "warning"))
     if resumed is None:
-        if resume:
-            note("there is no checkpoint to resume from; the run begins anew")
-        model = GPT(manifest.model, choice.device, choice.dtype)
-        model.reset_parameters(torch.Generator().manual_seed(training.seed))
-        return Learner(model, train_tokens, training, note), Counters()
-    learner = Learner(resumed.model, train_tokens, training, note)
+        journal.note("there is no checkpoint to resume from; the run begins anew", "warning")
+    return resumed
+
+
+def _tokenizer(manifest: RunManifest, corpus: Corpus, stages: Stages) -> Tokenizer:
+    return corpus_tokenizer(
+        corpus,
+        manifest.tokenizer,
+        validation_fraction=manifest.corpus.validation_fraction,
+        bpe_vocab_size=manifest.bpe_vocab_size,
+        unknown=manifest.unknown_characters,
+        progress=stages.enter("tokenizer"),
+    )
+
+
+def _tell_left_out(left_out: Mapping[str, int], journal: Journal) -> None:
+    """One note about the characters that have no token."""
+    if not left_out:
+        return
+    often = Counter(left_out).most_common(_NAMED)
+    named = ", ".join(f"{character!r} ({count:,})" for character, count in often)
+    more = f" and {len(left_out) - len(often):,} others" if len(left_out) > len(often) else ""
+    journal.note(
+        f"{sum(left_out.values()):,} characters are left out of the text, because the tokenizer has no token for "
+        f"{named}{more}",
+        "warning",
+    )
+
+
+def _new_model(manifest: RunManifest, tokenizer: Tokenizer, choice: DeviceChoice) -> GPT:
+    """A model with fresh weights and as many tokens as the tokenizer turned out to have."""
+    config = dataclasses.replace(manifest.model, vocab_size=tokenizer.vocab_size)
+    model = GPT(config, choice.device, choice.dtype)
+    model.reset_parameters(torch.Generator().manual_seed(manifest.training.seed))
+    return model
+
+
+def _go_on(learner: Learner, resumed: Resumed) -> Counters:
+    """Put the learner where the checkpoint was written."""
     if resumed.state is None:
         learner.skip_to(resumed.counters.step)
-    else:
-        try:
-            learner.load_state_dict(resumed.state)
-        except ValueError as error:
-            raise TrainingError(f"{resumed.folder} cannot be resumed: {error}; start a new run") from error
-    return learner, resumed.counters
+        return resumed.counters
+    try:
+        learner.load_state_dict(resumed.state)
+    except ValueError as error:
+        raise TrainingError(f"{resumed.folder} cannot be resumed: {error}; start a new run") from error
+    return resumed.counters

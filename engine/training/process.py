@@ -15,6 +15,7 @@ from .. import locks
 from ..runs import Run, RunError
 from .journal import Journal
 from .orders import CommandReader, size_of_commands
+from .stages import PreparationStopped
 from .stopping import StopRequest
 
 FAILED, NOT_A_RUN, ALREADY_TRAINING = 1, 2, 3
@@ -54,6 +55,8 @@ def _train(run: Run, resume: bool, leave_core: bool) -> int:
             from .preparation import prepare
 
             prepare(run, resume=resume, leave_core=leave_core, journal=journal, commands=commands, stop=stop).train()
+        except PreparationStopped:
+            journal.state("stopped", "a stop was asked for before the first step")
         except BaseException as error:
             reason = _sentence(error)
             _log(run)

@@ -13,7 +13,6 @@ from minigpt_tui.data import catalog
 from minigpt_tui.data.corpus import (
     CorpusError,
     check_length,
-    inspect_corpus,
     normalise,
     open_corpus,
     split_position,
@@ -36,30 +35,23 @@ def write(path: Path, content: str | bytes) -> Path:
 
 
 def refusal(spec: str | Path) -> str:
-    """The sentence with which opening and inspecting alike refuse a spec."""
-    messages = []
-    for refuse in (open_corpus, inspect_corpus):
-        with pytest.raises(CorpusError) as caught:
-            refuse(str(spec))
-        messages.append(str(caught.value))
-    assert messages[0] == messages[1]
-    assert "\n" not in messages[0]
-    return messages[0]
+    """The sentence with which a spec is refused."""
+    with pytest.raises(CorpusError) as caught:
+        open_corpus(str(spec))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
-def test_a_file_is_opened_and_summarised(tmp_path: Path) -> None:
+def test_a_file_is_described_and_can_be_read_again(tmp_path: Path) -> None:
     path = write(tmp_path / "fox.txt", PROSE)
-    corpus, summary = open_corpus(str(path)), inspect_corpus(str(path))
-    assert corpus.text == PROSE
+    corpus = open_corpus(str(path))
+    assert corpus.read() == corpus.read() == PROSE
+    assert (corpus.name, corpus.spec) == ("fox.txt", str(path))
     assert corpus.fingerprint == hashlib.sha256(PROSE.encode()).hexdigest()
-    assert (corpus.n_characters, corpus.n_bytes, corpus.notices) == (5100, 5500, ())
+    assert (corpus.n_characters, corpus.n_bytes, corpus.n_files, corpus.notices) == (5100, 5500, 1, ())
+    assert corpus.alphabet == "".join(sorted(set(PROSE)))
+    assert corpus.preview == PROSE[:300]
     assert corpus.entropy_floor(0, 10) is None
-    for field in ("name", "spec", "fingerprint", "n_bytes", "n_characters", "notices"):
-        assert getattr(summary, field) == getattr(corpus, field)
-    assert (summary.name, summary.spec) == ("fox.txt", str(path))
-    assert summary.vocabulary == len(set(PROSE))
-    assert summary.n_files == 1
-    assert summary.preview == PROSE[:300]
 
 
 def test_a_spec_means_the_same_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,14 +89,14 @@ def test_a_spec_means_the_same_from_anywhere(tmp_path: Path, monkeypatch: pytest
 )
 def test_encodings_and_line_ends_are_found_out_and_reported(tmp_path: Path, content: bytes, notice: str | None) -> None:
     corpus = open_corpus(str(write(tmp_path / "fox.txt", content)))
-    assert corpus.text == PROSE
+    assert corpus.read() == PROSE
     assert corpus.notices == ((notice,) if notice else ())
-    assert corpus.fingerprint == inspect_corpus(corpus.spec).fingerprint == hashlib.sha256(PROSE.encode()).hexdigest()
+    assert corpus.fingerprint == hashlib.sha256(PROSE.encode()).hexdigest()
 
 
 def test_bytes_that_windows_1252_lacks_are_latin_1(tmp_path: Path) -> None:
     corpus = open_corpus(str(write(tmp_path / "old.txt", b"caf\xe9 \x81 " * 50)))
-    assert corpus.text == "café \x81 " * 50
+    assert corpus.read() == "café \x81 " * 50
     assert corpus.notices == ("old.txt is not UTF-8; read as Latin-1",)
 
 
@@ -114,14 +106,14 @@ def test_large_files_are_read_in_pieces_without_a_seam(tmp_path: Path) -> None:
     path = write(tmp_path / "large.txt", text)
     fractions: list[float] = []
     corpus = open_corpus(str(path), progress=fractions.append)
-    assert corpus.text == text.replace("\r\n", "\n")
+    assert corpus.read() == text.replace("\r\n", "\n")
     assert fractions == sorted(fractions)
     assert len(fractions) > 1
     assert fractions[-1] == 1.0
-    summary = inspect_corpus(str(path))
-    assert (summary.fingerprint, summary.n_characters) == (corpus.fingerprint, corpus.n_characters)
+    assert corpus.fingerprint == hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
+    assert corpus.alphabet == "\noru€"
     write(path, text.encode() + b"\xe9")
-    assert "large.txt is not UTF-8; read as Windows-1252" in inspect_corpus(str(path)).notices
+    assert "large.txt is not UTF-8; read as Windows-1252" in open_corpus(str(path)).notices
 
 
 def test_a_folder_is_joined_in_the_order_of_its_paths(tmp_path: Path) -> None:
@@ -135,8 +127,8 @@ def test_a_folder_is_joined_in_the_order_of_its_paths(tmp_path: Path) -> None:
     write(tmp_path / "a" / "empty.txt", "")
     write(tmp_path / "a" / "blank.txt", " \n")
     write(tmp_path / "old.txt", b"caf\xe9")
-    corpus, summary = open_corpus(str(tmp_path)), inspect_corpus(str(tmp_path))
-    assert corpus.text == "Y\n\nZ has none\n\nA\n\nB ends with a line end\n\ncafé"
+    corpus = open_corpus(str(tmp_path))
+    assert corpus.preview == corpus.read() == "Y\n\nZ has none\n\nA\n\nB ends with a line end\n\ncafé"
     assert corpus.name == tmp_path.name
     assert set(corpus.notices) == {
         ".git and 1 more are hidden; left out",
@@ -145,9 +137,7 @@ def test_a_folder_is_joined_in_the_order_of_its_paths(tmp_path: Path) -> None:
         "old.txt is not UTF-8; read as Windows-1252",
         "y.md is written with Windows or old Mac line ends; read with plain ones",
     }
-    assert summary.n_files == 5
-    assert summary.fingerprint == corpus.fingerprint
-    assert summary.preview == corpus.text
+    assert corpus.n_files == 5
 
 
 def test_links_are_followed_to_files_and_never_to_folders(tmp_path: Path) -> None:
@@ -158,12 +148,12 @@ def test_links_are_followed_to_files_and_never_to_folders(tmp_path: Path) -> Non
     (tmp_path / "corpus" / "broken.txt").symlink_to(tmp_path / "nowhere")
     (tmp_path / "corpus" / "ring").symlink_to(tmp_path / "corpus" / "ring")
     corpus = open_corpus(str(tmp_path / "corpus"))
-    assert corpus.text == "A\n\nB"
+    assert corpus.read() == "A\n\nB"
     assert "up is reached by a link; left out" in corpus.notices
     assert "broken.txt is not readable (No such file or directory); left out" in corpus.notices
     assert len(corpus.notices) == 3
     (tmp_path / "link").symlink_to(tmp_path / "corpus")
-    assert open_corpus(str(tmp_path / "link")).text == "A\n\nB"
+    assert open_corpus(str(tmp_path / "link")).read() == "A\n\nB"
 
 
 def test_folders_are_entered_only_so_deep(tmp_path: Path) -> None:
@@ -172,7 +162,7 @@ def test_folders_are_entered_only_so_deep(tmp_path: Path) -> None:
         folder = folder / "d"
         write(folder / "a.txt", str(level))
     corpus = open_corpus(str(tmp_path))
-    assert corpus.text.split("\n\n") == [str(level) for level in range(32)]
+    assert corpus.read().split("\n\n") == [str(level) for level in range(32)]
     assert corpus.notices == ("d is more than 32 folders deep; left out",)
 
 
@@ -214,7 +204,7 @@ def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert refusal(tmp_path / "pipe") == "pipe is special (a pipe or a device); choose a plain text file or a folder"
     write(tmp_path / "a.txt", "A")
-    assert open_corpus(str(tmp_path)).text == "A"
+    assert open_corpus(str(tmp_path)).read() == "A"
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
@@ -241,7 +231,7 @@ def test_tiny_shakespeare_is_found_by_name_when_the_file_is_in_place(monkeypatch
     corpus = open_corpus("tinyshakespeare")
     assert (corpus.name, corpus.spec, corpus.n_characters) == ("tinyshakespeare", "tinyshakespeare", 1_115_394)
     assert corpus.fingerprint == catalog.CATALOG["tinyshakespeare"].sha256
-    assert inspect_corpus("tinyshakespeare").vocabulary == 65
+    assert len(corpus.alphabet) == 65
 
 
 @pytest.mark.parametrize(
@@ -261,13 +251,11 @@ def test_a_tales_spec_that_cannot_be_is_refused(spec: str, why: str) -> None:
 
 def test_tales_are_made_in_the_size_and_from_the_seed_that_the_spec_says() -> None:
     small, same, other = (open_corpus(spec) for spec in ("tales:20KB:seed=1", "tales:20KB", "tales:20KB:seed=2"))
-    assert small.text == same.text
-    assert small.text != other.text
+    assert small.read() == same.read()
+    assert small.read() != other.read()
     assert 20_000 <= small.n_characters < 30_000
     assert (small.name, other.spec) == ("tales", "tales:20KB:seed=2")
-    summary = inspect_corpus("tales:20KB")
-    assert (summary.fingerprint, summary.n_characters) == (small.fingerprint, small.n_characters)
-    assert len(open_corpus("tales:0.05MB").text) > 2 * len(small.text)
+    assert open_corpus("tales:0.05MB").n_characters > 2 * small.n_characters
 
 
 def test_tales_and_their_entropy_come_from_the_cache_the_second_time() -> None:

@@ -1,8 +1,6 @@
 import pytest
 import torch
-from minigpt_tui.data.corpus import CorpusError
-from minigpt_tui.data.dataset import BatchStream, DataOrder, build_dataset, validation_windows
-from minigpt_tui.data.tokenizers import CharTokenizer, UnknownCharacterError, build_tokenizer
+from minigpt_tui.data.dataset import BatchStream, DataOrder, validation_windows
 
 ORDERS: list[DataOrder] = ["shuffle", "random"]
 
@@ -11,48 +9,17 @@ def batches(stream: BatchStream, count: int) -> list[tuple[list[list[int]], list
     return [(inputs.tolist(), targets.tolist()) for inputs, targets in (stream.next_batch() for _ in range(count))]
 
 
-def test_the_last_part_of_the_text_validates() -> None:
-    text = "".join(chr(0x21 + i % 90) for i in range(995)) + "é" * 5
-    tokenizer = build_tokenizer("char", alphabet=text, pieces=list)
-    dataset = build_dataset(text, tokenizer, 0.1, 16, "cpu")
-    assert tokenizer.decode(dataset.train.tolist()) == text[:900]
-    assert tokenizer.decode(dataset.validation.tolist()) == text[900:]
-    assert dataset.validation_bytes == 105
-    assert dataset.train.dtype == dataset.validation.dtype == torch.uint8
-    by_bytes = build_dataset(text, build_tokenizer("byte", alphabet=text, pieces=list), 0.1, 16, "cpu")
-    assert (len(by_bytes.train), len(by_bytes.validation), by_bytes.validation_bytes) == (900, 105, 105)
-
-
-@pytest.mark.parametrize("size", [257, 65_537])
-def test_large_vocabularies_are_held_as_int32(size: int) -> None:
-    text = "".join(map(chr, range(0xE000, 0xE000 + size))) * 2
-    tokenizer = build_tokenizer("char", alphabet=text, pieces=list)
-    dataset = build_dataset(text, tokenizer, 0.5, 16, "cpu")
-    assert dataset.validation.dtype == torch.int32
-    assert dataset.validation.tolist() == list(range(size))
-    inputs, targets = BatchStream(dataset.train, 16, 2).next_batch()
-    assert inputs.dtype == targets.dtype == torch.int64
-
-
-def test_a_text_shorter_than_the_context_says_what_would_fit() -> None:
-    text = "to be or not to be " * 100
-    tokenizer = build_tokenizer("char", alphabet=text, pieces=list)
-    with pytest.raises(CorpusError) as caught:
-        build_dataset(text, tokenizer, 0.1, 256, "cpu")
-    assert str(caught.value) == (
-        "the text has 1,710 tokens to train on and 190 to validate on, but a context length of 256 needs at least "
-        "257 of each; choose a context length of at most 189 or a longer text"
-    )
-    with pytest.raises(CorpusError, match="at most 189"):
-        build_dataset(text, tokenizer, 0.1, 190, "cpu")
-    assert len(build_dataset(text, tokenizer, 0.1, 189, "cpu").validation) == 190
-    with pytest.raises(CorpusError, match="at least 2 of each; choose a longer text"):
-        build_dataset("to be", tokenizer, 0.1, 1, "cpu")
-
-
-def test_a_foreign_character_is_named() -> None:
-    with pytest.raises(UnknownCharacterError, match="'c'"):
-        build_dataset("abc" * 100, CharTokenizer("ab"), 0.1, 8, "cpu")
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int32])
+def test_tokens_of_every_width_become_int64(dtype: torch.dtype) -> None:
+    tokens = (torch.arange(1000) % 251 + (65_000 if dtype == torch.uint16 else 0)).to(dtype)
+    for order in ORDERS:
+        inputs, targets = BatchStream(tokens, 16, 4, order=order).next_batch()
+        assert inputs.dtype == targets.dtype == torch.int64
+        assert torch.equal(inputs[:, 1:], targets[:, :-1])
+        assert inputs.min() >= tokens.long().min()
+    for inputs, targets in validation_windows(tokens, 16, 4):
+        assert inputs.dtype == targets.dtype == torch.int64
+        assert torch.equal(inputs[:, 1:], targets[:, :-1])
 
 
 @pytest.mark.parametrize("order", ORDERS)

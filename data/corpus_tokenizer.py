@@ -1,0 +1,73 @@
+"""The tokenizer that a new run learns its text with; it sees the training part alone."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator
+
+from .catalog import cache_folder
+from .corpus import Corpus, add_characters, split_position
+from .text_files import Progress
+from .tokenizers import (
+    Tokenizer,
+    TokenizerError,
+    TokenizerKind,
+    UnknownCharacters,
+    build_tokenizer,
+    load_tokenizer,
+)
+
+_FORMAT = 1  # of the byte pairs in the cache; another one makes other keys
+
+
+def corpus_tokenizer(
+    corpus: Corpus,
+    kind: TokenizerKind,
+    *,
+    validation_fraction: float,
+    bpe_vocab_size: int,
+    unknown: UnknownCharacters,
+    progress: Callable[[float | None], None] | None = None,
+) -> Tokenizer:
+    """Build it; byte pairs that were learned from the same text before are found in the cache.
+
+    A character tokenizer knows every character of the text. Only where it has a token for unknown ones does it know
+    no more than those of the training part, so that the validation part shows what that token is worth. `progress`
+    receives the fraction that is done, None where nobody can know. Raises CorpusError, and TokenizerError where the
+    tokenizer cannot be built.
+    """
+    split = split_position(corpus.n_characters, validation_fraction)
+
+    def pieces() -> Iterator[str]:
+        return _before(corpus, split, progress if kind == "char" else None)
+
+    alphabet, place = corpus.alphabet, None
+    if kind == "char" and unknown == "token":
+        characters = set[str]()
+        for piece in pieces():
+            add_characters(characters, piece.encode())
+        alphabet = "".join(sorted(characters))
+    if kind == "bpe":
+        name = hashlib.sha256(f"{_FORMAT} {corpus.fingerprint} {split} {bpe_vocab_size}".encode()).hexdigest()[:32]
+        place = cache_folder() / "tokenizers" / name
+        with contextlib.suppress(TokenizerError):
+            learned = load_tokenizer(place)
+            if learned.kind == "bpe" and learned.vocab_size <= bpe_vocab_size:
+                return learned
+    tokenizer = build_tokenizer(
+        kind, alphabet=alphabet, pieces=pieces, bpe_vocab_size=bpe_vocab_size, unknown=unknown, progress=progress
+    )
+    if place:
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
+            tokenizer.save(place)
+    return tokenizer
+
+
+def _before(corpus: Corpus, split: int, progress: Progress | None) -> Iterator[str]:
+    """The text before that position; the rest is read as well, which shows that the text is what it was."""
+    position = 0
+    for piece in corpus.pieces(progress):
+        if position < split:
+            yield piece[: split - position]
+        position += len(piece)

@@ -1,0 +1,138 @@
+"""A corpus as token ids: encoded piece by piece in little memory, once, and found in the cache from then on."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import itemgetter
+
+import torch
+from torch import Tensor
+
+from .corpus import Corpus, CorpusError, check_length, split_position
+from .dataset import TokenDataset
+from .text_files import Progress
+from .token_cache import DTYPES, TokenCounts, load_tokens, store_tokens
+from .tokenizers import Tokenizer, UnknownCharacterError
+from .tokenizers.tokenizer import typecode
+
+_FORMAT = 1  # of what the cache holds; another one makes other keys
+_SMALL = 1 << 20  # bytes of text that are encoded sooner than a file is written
+_CHUNK = 1 << 22  # tokens that are widened at once
+
+
+def encode_corpus(
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    *,
+    validation_fraction: float,
+    context_length: int,
+    device: torch.device | str,
+    progress: Progress | None = None,
+) -> TokenDataset:
+    """Split the text by position, the last `validation_fraction` for validation, and put its tokens on the device.
+
+    `progress` receives the fraction of the text that is encoded; whatever it raises ends the work and leaves nothing
+    behind. Characters without a token are left out and counted where the tokenizer's policy is to drop them. Raises
+    CorpusError where it refuses them, where a part is shorter than context_length + 1 tokens, or where the text is not
+    what it was when the corpus was opened.
+    """
+    try:
+        left_out = tokenizer.admit(corpus.alphabet)[1]
+    except UnknownCharacterError as error:
+        raise CorpusError(f"the text of {corpus.name} cannot be encoded: {error}") from error
+    split = split_position(corpus.n_characters, validation_fraction)
+    code = typecode(tokenizer.vocab_size)
+
+    def encode(write: Callable[[array[int]], object]) -> TokenCounts:
+        return _encode(corpus, tokenizer, split, bool(left_out), write, progress)
+
+    found = None
+    if corpus.n_bytes >= _SMALL:
+        key = f"{_FORMAT} {corpus.fingerprint} {tokenizer.fingerprint} {tokenizer.unknown} {split} {sys.byteorder}"
+        name = hashlib.sha256(key.encode()).hexdigest()[:32]
+        found = load_tokens(name, code) or store_tokens(name, code, encode)
+    counts, tokens = found or _in_memory(code, encode)
+    check_length(counts.train, counts.validation, context_length)
+    train, validation = (_move(part, device) for part in tokens.split([counts.train, counts.validation]))
+    return TokenDataset(train, validation, counts.validation_bytes, counts.left_out)
+
+
+def _encode(
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    split: int,
+    incomplete: bool,
+    write: Callable[[array[int]], object],
+    progress: Progress | None,
+) -> TokenCounts:
+    """Give `write` the ids of the text before `split`, then of the text behind it.
+
+    `incomplete` says that the tokenizer lacks characters of the text.
+    """
+    n_tokens, validation_bytes, left_out = [0, 0], 0, Counter[str]()
+
+    def admitted(pieces: Iterator[tuple[bool, str]]) -> Iterator[str]:
+        for _, piece in pieces:
+            if incomplete:
+                piece, unknown = tokenizer.admit(piece)
+                left_out.update(unknown)
+            yield piece
+
+    for validates, pieces in groupby(_split(corpus.pieces(progress), split), itemgetter(0)):
+        for text in _safely_cut(admitted(pieces), tokenizer):
+            ids = tokenizer.encode(text)
+            write(ids)
+            n_tokens[validates] += len(ids)
+            if validates:
+                validation_bytes += len(text.encode())
+    return TokenCounts(n_tokens[False], n_tokens[True], validation_bytes, dict(left_out))
+
+
+def _split(pieces: Iterator[str], split: int) -> Iterator[tuple[bool, str]]:
+    """Each piece with whether it lies behind the position `split`; the one that reaches across is cut there."""
+    position = 0
+    for piece in pieces:
+        before = max(0, split - position)
+        position += len(piece)
+        for validates, part in ((False, piece[:before]), (True, piece[before:])):
+            if part:
+                yield validates, part
+
+
+def _safely_cut(pieces: Iterator[str], tokenizer: Tokenizer) -> Iterator[str]:
+    """The same text in pieces of which each can be encoded alone."""
+    rest, tried = "", 0
+    for piece in pieces:
+        rest += piece
+        if len(rest) < 2 * tried:  # where no cut was found, the next look costs as much as all before
+            continue
+        cut = tokenizer.safe_cut(rest)
+        tried = 0 if cut else len(rest)
+        if cut:
+            yield rest[:cut]
+            rest = rest[cut:]
+    if rest:
+        yield rest
+
+
+def _in_memory(
+    code: str, encode: Callable[[Callable[[array[int]], object]], TokenCounts]
+) -> tuple[TokenCounts, Tensor]:
+    ids = array(code)
+    counts = encode(ids.extend)
+    return counts, torch.frombuffer(ids, dtype=DTYPES[code]) if ids else torch.empty(0, dtype=DTYPES[code])
+
+
+def _move(tokens: Tensor, device: torch.device | str) -> Tensor:
+    """The tokens on the device; two-byte ids become int32 there, a part at a time."""
+    if torch.device(device).type == "cpu" or tokens.dtype != torch.uint16:
+        return tokens.to(device)
+    moved = torch.empty(len(tokens), dtype=torch.int32, device=device)
+    for target, source in zip(moved.split(_CHUNK), tokens.split(_CHUNK), strict=True):
+        target.copy_(source.to(torch.int32))
+    return moved

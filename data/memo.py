@@ -1,0 +1,31 @@
+"""What was found out once, remembered as a JSON file beside its checksum; a damaged file is as good as none."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from .atomic import write_atomic
+
+
+def remember(path: Path, value: Any) -> None:
+    """Keep `value`, which JSON can carry, at `path`; where that cannot be written it is not kept."""
+    body = json.dumps(value).encode()
+    with contextlib.suppress(OSError):
+        write_atomic(path, _checksum(body) + b"\n" + body)
+
+
+def recall(path: Path) -> Any:
+    """The value that was kept at `path`; None where there is none, or the file is not as it was written."""
+    try:
+        checksum, _, body = path.read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return json.loads(body) if checksum == _checksum(body) else None
+
+
+def _checksum(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest().encode()

@@ -1,0 +1,102 @@
+"""Encoded texts in the cache folder: the bare ids in NAME.ids, and what belongs to them in NAME.json.
+
+A file is there whole or not at all, so any number of processes may read and write the same one. The folder holds only
+so much: what was not used for the longest time goes first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from array import array
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .atomic import replace
+from .catalog import cache_folder
+from .memo import recall, remember
+
+DTYPES = {"B": torch.uint8, "H": torch.uint16, "I": torch.int32}  # by the typecode of an array of ids
+_LARGEST = 4 * 10**9  # bytes of all files
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """How many tokens there are for training and, behind them, for validation, and what they stand for."""
+
+    train: int
+    validation: int
+    validation_bytes: int
+    left_out: dict[str, int]
+
+
+def load_tokens(name: str, typecode: str) -> tuple[TokenCounts, Tensor] | None:
+    """The tokens called `name`, mapped into memory but not read; None where they are not there or not whole."""
+    path = _path(name)
+    known, dtype = recall(path.with_suffix(".json")), DTYPES[typecode]
+    if known is None:
+        return None
+    counts = TokenCounts(**known)
+    n_tokens = counts.train + counts.validation
+    try:
+        if not n_tokens or path.stat().st_size != n_tokens * dtype.itemsize:
+            return None
+        tokens = torch.from_file(str(path), shared=False, size=n_tokens, dtype=dtype)
+    except (OSError, RuntimeError):  # RuntimeError: it was removed a moment ago
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # the time of its last use
+    return counts, tokens
+
+
+def store_tokens(
+    name: str, typecode: str, encode: Callable[[Callable[[array[int]], object]], TokenCounts]
+) -> tuple[TokenCounts, Tensor] | None:
+    """Write the ids that `encode` gives to the function it is called with, and load them.
+
+    None where they cannot be written. Whatever `encode` raises is passed on, and nothing is left behind then.
+    """
+    path = _path(name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+            try:
+                counts = encode(lambda ids: file.write(ids))
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                file.close()
+                Path(file.name).unlink(missing_ok=True)
+                raise
+        replace(Path(file.name), path)
+    except OSError:
+        return None
+    remember(path.with_suffix(".json"), asdict(counts))
+    _make_room(path)
+    return load_tokens(name, typecode)
+
+
+def _path(name: str) -> Path:
+    return cache_folder() / "tokens" / f"{name}.ids"
+
+
+def _make_room(newest: Path) -> None:
+    """Remove other files, what was used last and what is still written last, until the rest is not too large."""
+    files = []
+    for path in newest.parent.iterdir():
+        with contextlib.suppress(OSError):  # another process removed it
+            files.append((path.stat().st_mtime, path.stat().st_size, path))
+    size = sum(size for _, size, _ in files)
+    for _, n_bytes, path in sorted(files):
+        if size <= _LARGEST:
+            return
+        if path.suffix != ".json" and path != newest:
+            with contextlib.suppress(OSError):
+                path.unlink()
+                path.with_suffix(".json").unlink(missing_ok=True)
+                size -= n_bytes

@@ -65,7 +65,7 @@ def download(
         return path
     elsewhere = f"without a network train on the built-in corpus 'tales', or put the file from {entry.url} at {path}"
     try:
-        content = _fetch(entry.url, entry.n_bytes, progress)
+        content = fetch(entry.url, entry.n_bytes, progress)
     except OSError as error:
         reason = getattr(error, "reason", None) or error  # URLError wraps what the socket said
         reason = getattr(reason, "strerror", None) or reason
@@ -79,7 +79,7 @@ def download(
     return path
 
 
-def _fetch(url: str, n_bytes: int, progress: Callable[[float], None] | None) -> bytes:
+def fetch(url: str, n_bytes: int, progress: Callable[[float], None] | None = None) -> bytes:
     """What the server sends, but never more than one chunk beyond `n_bytes`. Raises OSError."""
     import http.client  # only here: these cost a start of the app more than all the rest of this room
     import urllib.request

@@ -6,15 +6,19 @@ characters and bytes back needs none of them. Any Unicode text survives the roun
 they are halves of characters and have no UTF-8 form.
 """
 
+from .bpe import BpeTokenizer
 from .building import build_tokenizer
 from .bytes import ByteTokenizer
 from .characters import CharTokenizer
 from .files import load_tokenizer
+from .foreign import ForeignTokenizer
 from .tokenizer import Tokenizer, TokenizerError, TokenizerKind, UnknownCharacterError, UnknownCharacters
 
 __all__ = [
+    "BpeTokenizer",
     "ByteTokenizer",
     "CharTokenizer",
+    "ForeignTokenizer",
     "Tokenizer",
     "TokenizerError",
     "TokenizerKind",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from .bpe_training import train_bpe
 from .bytes import ByteTokenizer
 from .characters import CharTokenizer
+from .gpt2 import gpt2_tokenizer
 from .tokenizer import Tokenizer, TokenizerError, TokenizerKind, UnknownCharacters
 
 
@@ -28,4 +30,8 @@ def build_tokenizer(
         return CharTokenizer("".join(sorted(set(alphabet))), unknown)
     if kind == "byte":
         return ByteTokenizer()
-    raise TokenizerError(f"a {kind} tokenizer is not made from a text; choose char or byte")
+    if kind == "gpt2":
+        return gpt2_tokenizer()
+    if kind == "bpe":
+        return train_bpe(pieces, bpe_vocab_size, progress)
+    raise TokenizerError("a foreign tokenizer comes with its model and is not built; choose char, byte, gpt2 or bpe")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .layout import BYTE_LEVEL, bpe_model, byte_characters, document
+from .layout import BYTE_LEVEL, bpe_model, byte_characters, document, same_ids
 from .tokenizer import SURROGATES, Tokenizer, UnknownCharacterError, check_range, left_out
 
 
@@ -17,6 +17,12 @@ class ByteTokenizer(Tokenizer):
 
     kind = "byte"
     vocab_size = 256
+
+    @classmethod
+    def recognise(cls, content: Mapping[str, Any]) -> ByteTokenizer | None:
+        """The tokenizer of a tokenizer.json, None where it is of another kind."""
+        tokenizer = cls()
+        return tokenizer if same_ids(content, tokenizer.to_huggingface()) else None
 
     @property
     def fingerprint(self) -> str:

@@ -6,10 +6,10 @@ import hashlib
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .layout import bpe_model, document
+from .layout import bpe_model, document, same_ids
 from .tokenizer import (
     SURROGATES,
     Tokenizer,
@@ -23,6 +23,7 @@ from .tokenizer import (
 
 UNKNOWN_TOKEN = "<unk>"
 REPLACEMENT = "\ufffd"  # how the unknown token reads
+_POLICY = "unknown_characters"  # where the settings keep it
 
 
 class CharTokenizer(Tokenizer):
@@ -52,6 +53,19 @@ class CharTokenizer(Tokenizer):
         order = "le" if sys.byteorder == "little" else "be"
         self._typecode = typecode(self.vocab_size)
         self._encoding = {"B": "latin-1", "H": f"utf-16-{order}", "I": f"utf-32-{order}"}[self._typecode]
+
+    @classmethod
+    def recognise(cls, content: Mapping[str, Any], settings: Mapping[str, Any]) -> CharTokenizer | None:
+        """The tokenizer of a tokenizer.json with its settings, None where it is of another kind."""
+        try:
+            vocabulary = sorted(content["model"]["vocab"], key=content["model"]["vocab"].__getitem__)
+            if content["model"].get("unk_token") is not None:
+                tokenizer = cls("".join(vocabulary[:-1]), "token")
+            else:
+                tokenizer = cls("".join(vocabulary), "refuse" if settings.get(_POLICY) == "refuse" else "drop")
+        except (TypeError, AttributeError, TokenizerError):
+            return None
+        return tokenizer if same_ids(content, tokenizer.to_huggingface()) else None
 
     @property
     def fingerprint(self) -> str:
@@ -100,4 +114,4 @@ class CharTokenizer(Tokenizer):
 
     def settings(self) -> dict[str, Any]:
         """With the policy, which `tokenizer.json` has no place for."""
-        return super().settings() | {"unknown_characters": self.unknown}
+        return super().settings() | {_POLICY: self.unknown}

@@ -1,4 +1,7 @@
-"""A tokenizer read back from its folder."""
+"""A tokenizer read from its folder: one of ours, or any that Hugging Face's libraries know.
+
+Nothing in these files is trusted: their sizes, types and ids are checked before a library sees them.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +9,73 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .bpe import BpeTokenizer
 from .bytes import ByteTokenizer
 from .characters import CharTokenizer
-from .layout import byte_characters, essence
+from .foreign import ForeignTokenizer
+from .foreign_files import check_content, content_of, end_tokens
+from .layout import adds_nothing
 from .tokenizer import Tokenizer, TokenizerError
+
+LARGEST_FILE = 1 << 26  # bytes; the largest published tokenizer.json has half of them
+NAMES = (  # all that makes up a tokenizer's behaviour
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+)
+_MODEL_NAMES = ("generation_config.json", "config.json")  # these say where a reply ends
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """Read `folder`/tokenizer.json. Raises TokenizerError where it is missing, damaged or of a kind not known here."""
-    path = folder / "tokenizer.json"
+    """Read the tokenizer in `folder`: its tokenizer.json, or the older vocab.json with merges.txt.
+
+    Raises TokenizerError, in one sentence, where that is missing, damaged or impossible.
+    """
+    files = {name: content for name in NAMES if (content := _read(folder / name)) is not None}
+    if "tokenizer.json" not in files and not {"vocab.json", "merges.txt"} <= files.keys():
+        raise TokenizerError(f"{folder / 'tokenizer.json'} cannot be read: No such file; choose a model's whole folder")
+    documents = {name: _json(folder / name, content) for name, content in files.items() if name.endswith(".json")}
+    settings = documents.get("tokenizer_config.json", {})
     try:
-        content = json.loads(path.read_bytes())
+        content = content_of(documents, files.get("merges.txt", b""))
+        check_content(content)
+        models = [_json(folder / name, _read(folder / name) or b"{}") for name in _MODEL_NAMES]
+        ends = end_tokens(content, [*models, settings])
+        own = None
+        if adds_nothing(content, settings):
+            own = (
+                CharTokenizer.recognise(content, settings)
+                or ByteTokenizer.recognise(content)
+                or BpeTokenizer.recognise(content, ends)
+            )
+        return own or ForeignTokenizer(content, settings, ends, files)
+    except TokenizerError as error:
+        raise TokenizerError(f"the tokenizer in {folder} cannot be used: {error}") from error
+
+
+def _read(path: Path) -> bytes | None:
+    """The whole file, None where there is none. Raises TokenizerError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise TokenizerError(f"{path} cannot be read: {error.strerror or error}") from error
+    if len(content) > LARGEST_FILE:
+        raise TokenizerError(f"{path} is larger than {LARGEST_FILE >> 20} MB; no tokenizer is, use another folder")
+    return content
+
+
+def _json(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise TokenizerError(f"{path} is damaged: it is not JSON") from error
-    try:
-        tokenizer = _ours(content)
-        if essence(content) != essence(tokenizer.to_huggingface()):
-            raise ValueError
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise TokenizerError(f"{path} is neither a character nor a byte tokenizer, the two kinds known here") from error
-    return tokenizer
-
-
-def _ours(content: Any) -> Tokenizer:
-    model = content["model"]
-    vocabulary = sorted(model["vocab"], key=model["vocab"].__getitem__)
-    if model.get("unk_token") is not None:
-        return CharTokenizer("".join(vocabulary[:-1]), "token")
-    return ByteTokenizer() if vocabulary == byte_characters() else CharTokenizer("".join(vocabulary))
+    if not isinstance(document, dict):
+        raise TokenizerError(f"{path} is damaged: it is not a JSON object")
+    return document

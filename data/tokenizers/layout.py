@@ -15,6 +15,14 @@ def byte_characters() -> list[str]:
     return [chr(byte if byte in printable else next(others)) for byte in range(256)]
 
 
+_BYTES = {character: byte for byte, character in enumerate(byte_characters())}
+
+
+def bytes_of(spelled: str) -> bytes:
+    """The bytes that a token of a byte-level vocabulary stands for. Raises KeyError where a character is no byte."""
+    return bytes(map(_BYTES.__getitem__, spelled))
+
+
 def document(
     model: dict[str, Any], pre_tokenizer: Any, decoder: Any, special_tokens: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
@@ -48,19 +56,38 @@ def bpe_model(vocabulary: dict[str, int], merges: Sequence[tuple[str, str]] = ()
     }
 
 
-def essence(content: Any) -> list[Any]:
-    """What decides the ids of a tokenizer without post-processing: other libraries add or reorder fields when they
-    write a file again. Raises KeyError, TypeError or AttributeError where the form is not that of a tokenizer.
-    """  # fmt: skip
+def same_ids(content: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Whether a `tokenizer.json` gives the ids of `own`, one that we write.
+
+    Other libraries add or reorder fields when they write a file again.
+    """
+    try:
+        return _essence(content) == _essence(own)
+    except (KeyError, TypeError, AttributeError):
+        return False
+
+
+def _essence(content: Mapping[str, Any]) -> list[Any]:
     model = content["model"]
-    pattern = [_part(content["pre_tokenizer"]), _part(content["decoder"])]
+    steps = [_step(content[name]) for name in ("normalizer", "pre_tokenizer", "decoder")]
     added = [[token["id"], token["content"], token["special"]] for token in content["added_tokens"]]
-    return [
-        content["normalizer"], added, pattern, model["type"], model.get("merges"), model["vocab"],
-        model.get("unk_token"), model.get("ignore_merges") or False,
-    ]  # fmt: skip
+    names = ("merges", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "dropout")
+    return [steps, added, model["type"], model["vocab"], [model.get(name) or None for name in names]]
 
 
-def _part(part: Any) -> Any:
+def _step(step: Any) -> Any:
     """One step of a pipeline without the fields that decide offsets alone."""
-    return part and {name: value for name, value in part.items() if name not in ("trim_offsets", "invert")}
+    return step and {name: value for name, value in step.items() if name not in ("trim_offsets", "invert")}
+
+
+def adds_nothing(content: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether a text is encoded with nothing before and after it."""
+    if settings.get("add_bos_token") or settings.get("add_eos_token"):
+        return False
+    step = content.get("post_processor")
+    if not isinstance(step, dict):
+        return step is None
+    whole_text = [{"Sequence": {"id": "A", "type_id": 0}}]
+    return step.get("type") == "ByteLevel" or (
+        step.get("type") == "TemplateProcessing" and step.get("single") == whole_text
+    )

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -107,8 +108,21 @@ class Tokenizer(ABC):
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json` and `tokenizer_config.json` into `folder`, for AutoTokenizer of transformers."""
-        write_atomic(folder / "tokenizer.json", json.dumps(self.to_huggingface(), ensure_ascii=False, indent=1))
+        write_atomic(folder / "tokenizer.json", self._file)
         write_atomic(folder / "tokenizer_config.json", json.dumps(self.settings(), indent=1))
+
+    @cached_property
+    def _file(self) -> bytes:
+        """tokenizer.json, written again with every checkpoint: spelled out once."""
+        return json.dumps(self.to_huggingface(), ensure_ascii=False, indent=1).encode()
+
+
+def refuse_surrogates(text: str) -> None:
+    """Raise UnknownCharacterError where `text` has lone surrogates, which have no UTF-8 form."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UnknownCharacterError(SURROGATES.intersection(text)) from None
 
 
 def left_out(text: str, unknown: set[str] | frozenset[str]) -> tuple[str, Counter[str]]:

@@ -1,10 +1,10 @@
 import json
-import logging
 from array import array
 from collections import Counter
 from pathlib import Path
 
 import pytest
+import transformers
 from minigpt_tui.data.tokenizers import (
     ByteTokenizer,
     CharTokenizer,
@@ -12,6 +12,7 @@ from minigpt_tui.data.tokenizers import (
     TokenizerError,
     TokenizerKind,
     UnknownCharacterError,
+    UnknownCharacters,
     build_tokenizer,
     load_tokenizer,
 )
@@ -112,51 +113,74 @@ def test_a_saved_tokenizer_is_read_back(kind: TokenizerKind, tmp_path: Path) -> 
     assert again.to_huggingface() == tokenizer.to_huggingface()
 
 
-def test_what_is_no_tokenizer_of_ours_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(TokenizerError, match=r"tokenizer\.json cannot be read: No such file"):
-        load_tokenizer(tmp_path)
-    good = CharTokenizer("ab").to_huggingface()
+@pytest.mark.parametrize("policy", ["drop", "refuse", "token"])
+def test_the_policy_for_unknown_characters_survives(policy: UnknownCharacters, tmp_path: Path) -> None:
+    tokenizer = CharTokenizer("abc ", policy)
+    tokenizer.save(tmp_path)
+    again = load_tokenizer(tmp_path)
+    assert (again.kind, again.unknown, again.fingerprint) == ("char", policy, tokenizer.fingerprint)
+    assert again.admit("a cab") == ("a cab", Counter())
+    if policy == "drop":
+        assert again.admit("a café") == ("a ca", Counter("fé"))
+    elif policy == "refuse":
+        with pytest.raises(UnknownCharacterError, match="'f', 'é'"):
+            again.admit("a café")
+    else:
+        assert again.admit("a café") == ("a café", Counter())
+        assert again.encode("a café\ud800").tolist() == [0, 3, 2, 0, 4, 4, 4]
 
-    def refused(content: str | bytes, why: str) -> None:
-        (tmp_path / "tokenizer.json").write_bytes(content.encode() if isinstance(content, str) else content)
-        with pytest.raises(TokenizerError, match=why) as caught:
-            load_tokenizer(tmp_path)
-        assert "\n" not in str(caught.value)
 
-    refused(json.dumps(good)[:-20], "damaged")
-    refused(b"\xff\xfe\x00", "damaged")
-    refused("[" * 100_000, "damaged")
-    for foreign in (
-        [],
-        {},
-        {"model": None},
-        {"model": {"vocab": ["a"]}},
-        good | {"model": good["model"] | {"vocab": {"a": 0, "b": 2}}},
-        good | {"model": good["model"] | {"vocab": {"a": 0, "bc": 1}}},
-        good | {"model": good["model"] | {"vocab": {"a": 0, "b": "1"}}},
-        good | {"model": good["model"] | {"vocab": {"a": 0, "\ud800": 1}}},
-        good | {"model": good["model"] | {"vocab": {}}},
-        good | {"model": good["model"] | {"merges": [["a", "b"]]}},
-        good | {"model": good["model"] | {"type": "Unigram"}},
-        good | {"normalizer": {"type": "NFC"}},
-        good | {"pre_tokenizer": {"type": "Whitespace"}},
-        good | {"added_tokens": [{"id": 2, "content": "<s>"}]},
-        good | {"decoder": {"type": "WordPiece"}},
-    ):
-        refused(json.dumps(foreign), "neither a character nor a byte tokenizer")
+def test_the_unknown_token_has_an_id_of_its_own(tmp_path: Path) -> None:
+    tokenizer = build_tokenizer("char", alphabet="<unk> abc", pieces=list, unknown="token")
+    assert tokenizer.vocab_size == len(set("<unk> abc")) + 1
+    assert tokenizer.special_tokens == {"<unk>": tokenizer.vocab_size - 1}
+    text = "a <unk> b 中\n👩‍👩‍👧 é\r\n"
+    ids = tokenizer.encode(text)
+    shown = "".join(c if c in "<unk> abc" else "\ufffd" for c in text)
+    assert tokenizer.decode(ids) == shown
+    assert b"".join(map(tokenizer.token_bytes, ids)).decode() == shown
+    tokenizer.save(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
+    auto = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    assert auto(text)["input_ids"] == ids.tolist()
+    assert auto.decode(ids.tolist()) == shown
+    assert len(auto) == tokenizer.vocab_size
+    auto.save_pretrained(tmp_path / "again")
+    assert load_tokenizer(tmp_path / "again").fingerprint == tokenizer.fingerprint
+
+
+@pytest.mark.parametrize(("size", "typecode"), [(255, "B"), (256, "H"), (65_535, "H"), (65_536, "I")])
+def test_the_unknown_token_counts_for_the_type(size: int, typecode: str) -> None:
+    alphabet = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x20000)][:size]))
+    ids = CharTokenizer(alphabet, "token").encode(alphabet + "\U0010ffff")
+    assert ids == array(typecode, range(size + 1))
+
+
+def test_the_fingerprint_tells_alphabets_and_policies_apart() -> None:
+    tokenizers = [CharTokenizer("ab"), CharTokenizer("ba"), CharTokenizer("ab", "token"), CharTokenizer("ab", "refuse")]
+    assert len({tokenizer.fingerprint for tokenizer in [*tokenizers, ByteTokenizer()]}) == 5
+    assert CharTokenizer("ab").fingerprint == CharTokenizer("ab").fingerprint
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_may_be_cut_anywhere(kind: TokenizerKind) -> None:
+    tokenizer = build_tokenizer(kind, alphabet=MIXED, pieces=list)
+    assert tokenizer.safe_cut(MIXED) == len(MIXED)
+    for cut in range(len(MIXED)):
+        assert tokenizer.encode(MIXED[:cut]) + tokenizer.encode(MIXED[cut:]) == tokenizer.encode(MIXED)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_transformers_gives_the_same_ids_in_both_directions(kind: TokenizerKind, tmp_path: Path) -> None:
-    transformers = pytest.importorskip("transformers")
-    logging.getLogger("transformers").setLevel(logging.ERROR)
     tokenizer = build_tokenizer(kind, alphabet=MIXED, pieces=list)
     ids = list(tokenizer.encode(MIXED))
     tokenizer.save(tmp_path)
     fast = transformers.PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
     assert fast(MIXED)["input_ids"] == ids
     assert fast.decode(ids) == MIXED
-    assert fast.convert_ids_to_tokens(range(tokenizer.vocab_size)) == list(tokenizer.to_huggingface()["model"]["vocab"])
+    assert fast.convert_ids_to_tokens([*range(tokenizer.vocab_size)]) == list(
+        tokenizer.to_huggingface()["model"]["vocab"]
+    )
     for model_type in ("gpt2", "llama", "qwen3", "arcee"):
         (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type, "vocab_size": 256}))
         auto = transformers.AutoTokenizer.from_pretrained(tmp_path)

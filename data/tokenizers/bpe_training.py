@@ -1,0 +1,85 @@
+"""Byte pairs learned from a text, counted and chosen by the `tokenizers` library."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from .bpe import END_OF_TEXT, BpeTokenizer, cut_between_words
+from .layout import bytes_of
+from .tokenizer import TokenizerError
+
+LEAST = 256 + 1  # every byte, and the token that ends a text
+MOST = 1 << 20
+_LONGEST_LEARNED = 128  # bytes; a longer token is a line of dashes, not language
+_SEEN_TWICE = 2  # a pair that was seen once says nothing about other texts
+_PIECE = 1 << 16  # characters; the library holds 256 pieces at once
+_LONGEST_WORD = 1024  # characters; the library's time grows with the square of a word's length
+_LONG_RUN = re.compile(rf"\S{{{_LONGEST_WORD},}}|\s{{{_LONGEST_WORD},}}")
+
+
+def train_bpe(
+    pieces: Callable[[], Iterable[str]], vocab_size: int, progress: Callable[[float | None], None] | None = None
+) -> BpeTokenizer:
+    """A tokenizer of at most `vocab_size` tokens, fewer where the text has no more pairs that occur twice.
+
+    The text is never held whole: `pieces` is read once for its length and once for its words. `progress` receives the
+    fraction that is counted, then None while pairs are merged. Raises TokenizerError for an impossible size.
+    """
+    if not LEAST <= vocab_size <= MOST:
+        raise TokenizerError(
+            f"a BPE of {vocab_size:,} tokens is not possible; every byte and {END_OF_TEXT} need {LEAST}, and {MOST:,} "
+            "is the most"
+        )
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers  # only here: loading needs none of it
+
+    learner = Tokenizer(models.BPE())
+    learner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size - 1,
+        min_frequency=_SEEN_TWICE,
+        show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        max_token_length=_LONGEST_LEARNED,
+    )
+    learner.train_from_iterator(_counted(pieces, progress), trainer)
+    learned = json.loads(learner.to_str())["model"]
+    vocabulary = {bytes_of(spelled): token for spelled, token in learned["vocab"].items()}
+    merges = [(bytes_of(one), bytes_of(two)) for one, two in learned["merges"]]
+    return BpeTokenizer(vocabulary, merges, {END_OF_TEXT: len(vocabulary)})
+
+
+def _counted(pieces: Callable[[], Iterable[str]], progress: Callable[[float | None], None] | None) -> Iterator[str]:
+    """Small pieces of whole words, with a report after each."""
+    total = sum(map(len, pieces())) if progress else 0
+    done = 0
+    for piece in _whole_words(pieces()):
+        yield piece
+        done += len(piece)
+        if progress:
+            progress(done / total)
+    if progress:
+        progress(None)
+
+
+def _whole_words(pieces: Iterable[str]) -> Iterator[str]:
+    """The same text, cut between words however it was cut before."""
+    rest = ""
+    for piece in pieces:
+        for start in range(0, len(piece), _PIECE):
+            rest += piece[start : start + _PIECE]
+            if cut := cut_between_words(rest) or (len(rest) if len(rest) >= _PIECE else 0):
+                yield from _bounded_words(rest[:cut])
+                rest = rest[cut:]
+    yield from _bounded_words(rest)
+
+
+def _bounded_words(text: str) -> Iterator[str]:
+    """`text` in parts that part runs without a border between words, such as endless lines of one letter."""
+    start = 0
+    for run in _LONG_RUN.finditer(text):
+        for end in range(run.start(), run.end(), _LONGEST_WORD):
+            yield text[start:end]
+            start = end
+    yield text[start:]

@@ -1,0 +1,159 @@
+"""Any other tokenizer that a foreign model brought, run by the `tokenizers` library that made it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..atomic import write_atomic
+from .foreign_files import special_tokens, token_id, token_name
+from .spelling import spelled_bytes
+from .tokenizer import SURROGATES, Tokenizer, TokenizerError, check_range, left_out, refuse_surrogates, typecode
+
+if TYPE_CHECKING:
+    import tokenizers
+
+# A token that holds a letter or digit and then a space, in any of the ways that vocabularies write one. In byte-level
+# ones U+0100 to U+0121 are control characters and the space, and letters beyond ASCII may end in a byte from ¡ to ¿.
+_CROSSES = re.compile("(?:[^\\W_\u0100-\u0121]|[\xa1-\xbf])[ \u2581\u0120]")
+_PROBE = (
+    "Hello world 12 345 6789 don't It's  two   spaces\n new line, (x) y naïve e\u0301 o\u0302 a b\t c 汉字 漢 ᚠ ᚢ 1 2"
+    " _a b- c\r\n d \U0001d54f \U0001f642 z ﬁ Ⅷ Σ σς İ ß ㎏ 3 ÀÉ Русский язык हिन्दी में x"
+)
+
+
+class ForeignTokenizer(Tokenizer):
+    """The pipeline of a tokenizer.json: normalise, split, model, decode.
+
+    Two things are set aside: nothing is cut off, filled up or left to chance, and a special token that the text spells
+    out is text. `files` are what it was read from; `save` writes them back as they were.
+    """
+
+    kind = "huggingface"
+
+    def __init__(
+        self,
+        content: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        end_tokens: frozenset[int] | None,
+        files: Mapping[str, bytes],
+    ) -> None:
+        self._content, self._files = content, files
+        self.special_tokens = special_tokens(content)
+        self.end_tokens = end_tokens or frozenset()
+        self._backend = _backend(content)
+        vocabulary = self._backend.get_vocab(with_added_tokens=True)
+        for token in content.get("added_tokens") or []:
+            if vocabulary.get(token["content"]) != token["id"]:
+                raise TokenizerError(
+                    f"the added token {token['content'][:40]!r} has not the id that tokenizer.json says"
+                )
+        self.vocab_size = 1 + max(vocabulary.values())
+        self._typecode = typecode(self.vocab_size)
+        self.begin = self._begin(settings)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the steps that lead to the ids."""
+        steps = {name: self._content.get(name) for name in ("added_tokens", "normalizer", "pre_tokenizer", "model")}
+        return hashlib.sha256(json.dumps([steps, self.begin], sort_keys=True).encode()).hexdigest()
+
+    def encode(self, text: str) -> array[int]:
+        """The ids that the pipeline gives, without those that a model expects around a text."""
+        refuse_surrogates(text)
+        return array(self._typecode, self._ids(text))
+
+    def drop_unknown(self, text: str) -> tuple[str, Counter[str]]:
+        """Leave out lone surrogates; what becomes of other unknown characters is the model's own way."""
+        return left_out(text, SURROGATES.intersection(text))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """What the decoder of the pipeline makes of the ids."""
+        check_range(ids, self.vocab_size)
+        with _library("decode these ids"):
+            return self._backend.decode(list(ids), skip_special_tokens=True)
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes that the token adds to a text that has begun; none for an id that nothing has."""
+        check_range([token], self.vocab_size)
+        name = self._backend.id_to_token(token)
+        return b"" if name is None or name in self.special_tokens else spelled_bytes(name, self._content.get("decoder"))
+
+    def safe_cut(self, text: str) -> int:
+        """Before a space that follows a letter or digit, where the pipeline has a border between these two anyway."""
+        end = len(text) if self._parts_words else 0
+        while (end := text.rfind(" ", 0, end)) > 0:
+            if text[end - 1].isalnum():
+                return end
+        return 0
+
+    def to_huggingface(self) -> dict[str, Any]:
+        """As it was read."""
+        return dict(self._content)
+
+    def save(self, folder: Path) -> None:
+        """Write the files back, unchanged, as the tokenizer of a model that was trained further."""
+        for name, content in self._files.items():
+            write_atomic(folder / name, content)
+
+    def _ids(self, text: str, around: bool = False) -> list[int]:
+        with _library("encode this text"):
+            return self._backend.encode_batch_fast([text], add_special_tokens=around)[0].ids
+
+    def _begin(self, settings: Mapping[str, Any]) -> tuple[int, ...]:
+        """What transformers puts before every text: by the settings where they speak of it, else by the pipeline."""
+        if {"add_bos_token", "add_eos_token"} & settings.keys() or self._content.get("post_processor") is None:
+            first = token_id(self._content, token_name(settings.get("bos_token")))
+            return () if first is None or settings.get("add_bos_token") is not True else (first,)
+        plain, around = self._ids("a"), self._ids("a", around=True)
+        places = [at for at in range(len(around)) if around[at : at + len(plain)] == plain]
+        return tuple(around[: places[0]]) if plain and places else ()
+
+    @cached_property
+    def _parts_words(self) -> bool:
+        """Whether a text may be cut before a space that follows a letter or digit.
+
+        It may where no token holds both, no step looks back, and no step treats the start of a text in its own way.
+        The last cannot be read off the steps in general, so a text with many such places is cut at each of them.
+        """
+        steps = json.dumps([self._content.get("normalizer"), self._content.get("pre_tokenizer")])
+        added = [token for token in self._content.get("added_tokens") or [] if not token.get("special")]
+        if "(?<" in steps or any(token.get("rstrip") for token in added):
+            return False
+        tokens = [*self._backend.get_vocab(with_added_tokens=False), *(token["content"] for token in added)]
+        if _CROSSES.search("\n".join(tokens)):
+            return False
+        places = [at for at in range(1, len(_PROBE)) if _PROBE[at] == " " and _PROBE[at - 1].isalnum()]
+        whole = self._ids(_PROBE)
+        return all(self._ids(_PROBE[:at]) + self._ids(_PROBE[at:]) == whole for at in places)
+
+
+@contextmanager
+def _library(doing: str) -> Iterator[None]:
+    """Turn what the library raises into a TokenizerError; its panics are no Exceptions."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit, TokenizerError):
+        raise
+    except BaseException as error:
+        reason = (str(error).splitlines() or [""])[0][:200]
+        raise TokenizerError(f"the tokenizers library cannot {doing}: {reason or type(error).__name__}") from error
+
+
+def _backend(content: Mapping[str, Any]) -> tokenizers.Tokenizer:
+    import tokenizers  # only here: our own tokenizers start without it
+
+    model = {**content["model"], **({"dropout": None} if "dropout" in content["model"] else {})}
+    whole = {**content, "truncation": None, "padding": None, "model": model}
+    with _library("build it from tokenizer.json"):
+        backend = tokenizers.Tokenizer.from_str(json.dumps(whole))
+    backend.encode_special_tokens = True
+    return backend

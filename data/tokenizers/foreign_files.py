@@ -1,0 +1,136 @@
+"""What the files of a Hugging Face tokenizer say, checked before anything is built from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .layout import BYTE_LEVEL, bpe_model, document
+from .tokenizer import TokenizerError
+
+LARGEST_ID = (1 << 22) - 1  # no vocabulary comes near
+QWEN_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+_NAMED = ("unk_token", "bos_token", "eos_token", "pad_token", "sep_token", "cls_token", "mask_token")
+
+
+def check_content(content: Mapping[str, Any]) -> None:
+    """Raise TokenizerError unless every token of a tokenizer.json is a string with a possible id of its own."""
+    model = content.get("model")
+    if not isinstance(model, dict):
+        raise TokenizerError("tokenizer.json describes no model")
+    vocabulary, owners = model.get("vocab"), {}
+    if isinstance(vocabulary, list):  # Unigram: tokens with their log-probabilities, in the order of their ids
+        entries = [
+            (entry[0] if isinstance(entry, list) and entry else entry, at) for at, entry in enumerate(vocabulary)
+        ]
+    elif isinstance(vocabulary, dict):
+        entries = list(vocabulary.items())
+    else:
+        raise TokenizerError("tokenizer.json has no vocabulary")
+    if not entries:
+        raise TokenizerError("the vocabulary in tokenizer.json is empty")
+    for token, number in [*entries, *_added(content)]:
+        if not isinstance(token, str) or type(number) is not int or not 0 <= number <= LARGEST_ID:
+            raise TokenizerError(f"tokenizer.json gives {str(token)[:40]!r} the id {str(number)[:40]!r}, which is none")
+        if owners.setdefault(number, token) != token:
+            raise TokenizerError(f"tokenizer.json gives the id {number} to two tokens")
+
+
+def _added(content: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+    added = content.get("added_tokens") or []
+    if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
+        raise TokenizerError("the added tokens in tokenizer.json are not a list of objects")
+    return [(token.get("content"), token.get("id")) for token in added]
+
+
+def special_tokens(content: Mapping[str, Any]) -> dict[str, int]:
+    """The added tokens that stand for no text."""
+    return {token["content"]: token["id"] for token in content.get("added_tokens") or [] if token.get("special")}
+
+
+def token_name(setting: Any) -> str | None:
+    """The token that a setting such as `eos_token` names, as text or as an object with its `content`."""
+    name = setting.get("content") if isinstance(setting, dict) else setting
+    return name if isinstance(name, str) else None
+
+
+def token_id(content: Mapping[str, Any], name: str | None) -> int | None:
+    """The id of the token with that name."""
+    for token in content.get("added_tokens") or []:
+        if token["content"] == name:
+            return token["id"]
+    vocabulary = content["model"]["vocab"]
+    return vocabulary.get(name) if isinstance(vocabulary, dict) else None
+
+
+def end_tokens(content: Mapping[str, Any], settings: Iterable[Mapping[str, Any]]) -> frozenset[int] | None:
+    """At which tokens a reply ends: what the first of `settings` says that says anything, None where none does."""
+    for some in settings:
+        value = some.get("eos_token_id")
+        if value is None:
+            value = token_id(content, token_name(some.get("eos_token")))
+        ids = value if isinstance(value, list) else [] if value is None else [value]
+        if not all(type(number) is int and 0 <= number <= LARGEST_ID for number in ids):
+            raise TokenizerError(f"eos_token_id is {str(value)[:40]!r}, which is no token")
+        if ids:
+            return frozenset(ids)
+    return None
+
+
+def content_of(documents: Mapping[str, dict[str, Any]], merges: bytes) -> dict[str, Any]:
+    """The content of tokenizer.json: the file's own, or put together from vocab.json and `merges`, as text.
+
+    Those two lack how a text is split; the name of the class says it, and tokens that end in </w> are openai-gpt's.
+    """
+    if "tokenizer.json" in documents:
+        return documents["tokenizer.json"]
+    settings, vocabulary = documents.get("tokenizer_config.json", {}), documents["vocab.json"]
+    pairs = _pairs(merges)
+    family = str(settings.get("tokenizer_class") or "GPT2Tokenizer").removesuffix("Fast")
+    if any(token.endswith("</w>") for token in vocabulary):
+        family = "OpenAIGPTTokenizer"
+    named = _named_tokens(documents, vocabulary, {"OpenAIGPTTokenizer": "<unk>"}.get(family, "<|endoftext|>"))
+    model = bpe_model(vocabulary | named, pairs)
+    split = BYTE_LEVEL | {"use_regex": True, "add_prefix_space": settings.get("add_prefix_space") is True}
+    if family == "OpenAIGPTTokenizer":
+        model |= {"unk_token": "<unk>", "end_of_word_suffix": "</w>"}
+        lower = {"clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
+        content = document(model, {"type": "BertPreTokenizer"}, {"type": "BPEDecoder", "suffix": "</w>"}, named)
+        return content | {"normalizer": {"type": "BertNormalizer"} | lower}
+    if family == "Qwen2Tokenizer":
+        words = {"type": "Split", "pattern": {"Regex": QWEN_PATTERN}, "behavior": "Isolated", "invert": False}
+        steps = {"type": "Sequence", "pretokenizers": [words, BYTE_LEVEL]}
+        return document(model, steps, BYTE_LEVEL, named) | {"normalizer": {"type": "NFC"}}
+    if family in ("GPT2Tokenizer", "PreTrainedTokenizer"):
+        return document(model, split, BYTE_LEVEL, named)
+    raise TokenizerError(f"vocab.json and merges.txt of a {family[:40]} do not say enough; add its tokenizer.json")
+
+
+def _pairs(merges: bytes) -> Sequence[tuple[str, str]]:
+    try:
+        lines = merges.decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise TokenizerError("merges.txt is damaged: it is not UTF-8") from error
+    pairs = [line.rstrip("\r").split(" ") for line in lines if line.strip() and not line.startswith("#version")]
+    if any(len(pair) != 2 for pair in pairs):
+        raise TokenizerError("merges.txt is damaged: a line has not two parts")
+    return [(one, two) for one, two in pairs]
+
+
+def _named_tokens(documents: Mapping[str, dict[str, Any]], vocabulary: dict[str, Any], usual: str) -> dict[str, Any]:
+    """The special tokens that the files beside vocab.json name, with their ids."""
+    settings = documents.get("tokenizer_config.json", {})
+    found = dict(documents.get("added_tokens.json", {}))
+    decoder = settings.get("added_tokens_decoder")
+    for number, token in decoder.items() if isinstance(decoder, dict) else ():
+        if number.isdecimal() and len(number) < 10 and isinstance(token, dict):
+            found[token_name(token) or ""] = int(number)
+    for source in (settings, documents.get("special_tokens_map.json", {})):
+        for name in filter(None, (token_name(source.get(setting)) for setting in _NAMED)):
+            if name in vocabulary:
+                found.setdefault(name, vocabulary[name])
+    if usual in vocabulary:
+        found.setdefault(usual, vocabulary[usual])
+    return found

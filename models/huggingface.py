@@ -17,7 +17,7 @@ import torch
 from .config import ModelConfig, parameter_count
 from .foreign_weights import read_foreign
 from .gpt import GPT
-from .layouts import config_json, constants, model_type, places
+from .layouts import ModelType, config_json, constants, model_type, places
 from .nanogpt_weights import read_nanogpt
 from .stored_model import StoredModel
 from .tensor_file import CheckpointError, load_tensors, save_tensors
@@ -47,6 +47,7 @@ class Description:
     model: ModelConfig
     step: int = 0
     validation_loss: float | None = None
+    model_type: ModelType | None = None  # by whose names the tensors are called
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def load_checkpoint(
     sentence for anything missing, truncated, foreign or contradictory; nothing larger than the file itself is
     allocated before its shapes are known to fit.
     """
-    if path.suffix == ".pt":
+    if path.is_file() or (path.suffix == ".pt" and not path.is_dir()):
         stored = read_nanogpt(path)
     elif (path / "config.json").exists() and not (path / "minigpt.json").exists():
         stored = read_foreign(path)
@@ -123,10 +124,9 @@ def _read_own(folder: Path) -> StoredModel:
     """A checkpoint that `save_checkpoint` wrote."""
     description = _read_description(folder / "minigpt.json")
     tensors, metadata = load_tensors(folder / "model.safetensors")
+    naming = description.model_type or model_type(description.model)
     step, loss = _trained(metadata, description)
-    return StoredModel(
-        folder / "model.safetensors", description.model, tensors, model_type(description.model), step, loss, padded=True
-    )
+    return StoredModel(folder / "model.safetensors", description.model, tensors, naming, step, loss, padded=True)
 
 
 def _read_description(path: Path) -> Description:

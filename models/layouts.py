@@ -71,7 +71,7 @@ def config_json(config: ModelConfig) -> dict[str, Any]:
     if kind == "minigpt":
         return common
     if kind in ("gpt2", "openai-gpt"):
-        activation = HIDDEN_ACTIVATIONS[config.mlp]
+        activation = HIDDEN_ACTIVATIONS["gelu_tanh" if config.mlp == "none" else config.mlp]
         own = {
             "gpt2": {
                 "architectures": ["GPT2LMHeadModel"], "activation_function": activation,

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .config import ModelConfig
+from .config import ModelConfig, parameter_count
 from .gpt import GPT
 from .layouts import Naming, places
 from .tensor_file import CheckpointError
@@ -46,6 +46,8 @@ class StoredModel:
         where = places(self.config, {name: parameter.shape for name, parameter in empty.items()}, self.naming)
         for name, place in where.items():
             self._check(name, place.of(empty[place.parameter]).shape)
+        if sum(place.of(empty[place.parameter]).numel() for place in where.values()) < parameter_count(self.config):
+            raise CheckpointError(f"{self.path} names its tensors as {self.naming} does, which has no such model")
         if not self.padded and (surplus := sorted(self.tensors.keys() - where.keys())):
             raise CheckpointError(
                 f"{self.path} holds what such a model does not have: {surplus[0][:80]!r}, {len(surplus)} tensors in "

@@ -16,6 +16,7 @@ from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.huggingface import CheckpointError, load_checkpoint, save_checkpoint
 from minigpt_tui.models.layouts import model_type
+from minigpt_tui.models.stored_model import StoredModel
 from minigpt_tui.models.tensor_file import load_tensors, save_tensors
 
 BASE = ModelConfig(vocab_size=23, context_length=32, n_layer=2, n_head=4, d_model=32)
@@ -190,7 +191,7 @@ def test_a_hostile_header_is_refused(header, tmp_path):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"n_layer": 1000}, "lacks the tensor model.layers.2."),
+        ({"n_layer": 100}, "lacks the tensor model.layers.2."),
         ({"vocab_size": 10**7}, "model.embed_tokens.weight"),
         ({"vocab_size": 10**12}, "vocab_size is 1000000000000"),
         ({"vocab_size": 22}, "model.embed_tokens.weight"),
@@ -225,6 +226,25 @@ def test_missing_pieces_are_named(tmp_path):
     assert "lacks the tensor model.norm.weight" in refused(folder)
     (folder / "model.safetensors").unlink()
     assert "model.safetensors is missing" in refused(folder)
+
+
+def test_tensors_are_found_by_the_names_they_were_stored_under(tmp_path):
+    folder = save(random_model(CASES["minigpt-llama-indivisible"]), tmp_path / "checkpoint")
+    description = json.loads((folder / "minigpt.json").read_text())
+    for kind, complaint in (("llama", "lacks the tensor"), ("gpt2", "lacks the tensor"), ("bert", "model_type")):
+        (folder / "minigpt.json").write_text(json.dumps(description | {"model_type": kind}))
+        assert complaint in refused(folder)
+
+
+def test_names_that_leave_a_parameter_out_are_refused():
+    config = replace(GPT2, n_layer=1, mlp="none", tied=True)
+    block = {"input_layernorm": (32,), "self_attn.q_proj": (32, 32), "self_attn.k_proj": (32, 32),
+             "self_attn.v_proj": (32, 32), "self_attn.o_proj": (32, 32)}  # fmt: skip
+    tensors = {f"model.layers.0.{name}.weight": torch.zeros(shape) for name, shape in block.items()}
+    tensors |= {"model.embed_tokens.weight": torch.zeros(23, 32), "model.norm.weight": torch.zeros(32)}
+    stored = StoredModel(Path("x"), config, tensors, "llama")
+    with pytest.raises(CheckpointError, match="names its tensors as llama does"):  # which knows no learned positions
+        stored.build("cpu", torch.float32, None)
 
 
 def test_a_newer_format_asks_for_an_update(tmp_path):

@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..data.tokenizers import Tokenizer, load_tokenizer
-from ..models.config import ModelConfig
-from ..models.typed_json import SchemaError, loads
-from .runs import Run, RunError, find_run
+from ..data.tokenizers import CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
+from ..models.config import ConfigError, ModelConfig
+from ..models.foreign_config import read_foreign_config
+from ..models.foreign_folder import read_json
+from ..models.nanogpt import NanoGptError, find_meta, read_alphabet, read_nanogpt
+from ..models.typed_json import SchemaError, from_plain
+from .refusals import refusal
+from .runs import Run, RunError, list_runs
 
 ModelKind = Literal["minigpt", "huggingface", "nanogpt"]
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")  # of a Hugging Face folder: one of them
+GPT2_SIZES = (50_257, 50_304)  # GPT-2's vocabulary, and what nanoGPT rounds it up to
+_NAMED = 8  # runs that a message names
 
 
 class ModelFileError(Exception):
@@ -40,26 +48,116 @@ def find_model(text: str) -> ModelFile:
 
     Raises ModelFileError for anything else, by what was found in it, and RunError for a run without a checkpoint.
     """
-    path = Path(text).expanduser()
+    runs = list_runs()
+    if run := next((run for run in runs if run.name == text), None):
+        return _of_run(run)
+    path = Path(text)
+    try:
+        path = path.expanduser().absolute()
+        there = path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # no such home, a circle of links, a name too long
+        raise ModelFileError(f"{text[:200]!r} is no path that can be looked at ({error}); check it") from None
+    if there:
+        return model_at(path)
+    if path.name != text:
+        raise ModelFileError(f"there is no {path}; check the path")
+    known = ", ".join(run.name for run in runs[:_NAMED]) or "none yet"
+    raise ModelFileError(f"there is neither a run nor a file called '{text}'; the runs are: {known}")
+
+
+def model_at(path: Path) -> ModelFile:
+    """The model at an absolute path that exists. Raises as `find_model` does."""
+    if path.is_file():
+        return _of_file(path)
     if (path / "minigpt.json").is_file():
-        run = Run(path.absolute().parent.parent)
-        return ModelFile(path.absolute(), "minigpt", path.name, run if (run.path / "run.json").is_file() else None)
-    run = find_run(text)
+        run = Run(path.parent.parent)
+        return ModelFile(path, "minigpt", path.name, run if (run.path / "run.json").is_file() else None)
+    if (path / "run.json").is_file():
+        return _of_run(Run(path))
+    if (path / "config.json").is_file() and any((path / name).is_file() for name in WEIGHTS):
+        _foreign_config(path)
+        return ModelFile(path, "huggingface", _public_name(path))
+    if (path / "ckpt.pt").is_file():
+        return _of_file(path / "ckpt.pt")
+    raise ModelFileError(refusal(path))
+
+
+def read_config(file: ModelFile) -> ModelConfig:
+    """The configuration of the model. Raises ModelFileError where it is damaged or cannot be built here."""
+    if file.kind == "huggingface":
+        return _foreign_config(file.path)
+    try:
+        if file.kind == "nanogpt":
+            return read_nanogpt(file.path).config
+        path = file.path / "minigpt.json"
+        return from_plain(_Description, read_json(path), path.name).model
+    except (ConfigError, NanoGptError) as error:
+        raise ModelFileError(str(error)) from error
+    except SchemaError as error:
+        raise ModelFileError(
+            f"{file.path / 'minigpt.json'} is damaged ({str(error)[:300]}); use another model"
+        ) from error
+
+
+def read_tokenizer(file: ModelFile) -> Tokenizer:
+    """The tokenizer that belongs to the model. Raises TokenizerError, or ModelFileError for nanoGPT's characters."""
+    if file.kind != "nanogpt":
+        return load_tokenizer(file.path)
+    try:
+        checkpoint = read_nanogpt(file.path)
+        meta, size = find_meta(checkpoint), checkpoint.config.vocab_size
+        if meta is None and size in GPT2_SIZES:
+            return build_tokenizer("gpt2", alphabet="", pieces=tuple)
+        if meta is None:
+            prepared = f"data/{checkpoint.dataset}/meta.pkl" if checkpoint.dataset else "data/.../meta.pkl"
+            raise ModelFileError(
+                f"{file.path} has {size:,} tokens, and which characters they are stands in a meta.pkl; nanoGPT's "
+                f"prepare.py wrote it to {prepared}, put it at {file.path.parent / 'meta.pkl'}"
+            )
+        alphabet = read_alphabet(meta)
+    except NanoGptError as error:
+        raise ModelFileError(str(error)) from error
+    if len(alphabet) != size:
+        raise ModelFileError(
+            f"{meta} has {len(alphabet):,} characters but the model at {file.path} {size:,} tokens; they do not belong "
+            f"together, put its own at {file.path.parent / 'meta.pkl'}"
+        )
+    return CharTokenizer(alphabet)
+
+
+def _of_run(run: Run) -> ModelFile:
     folder = run.speaking_checkpoint()
     if folder is None:
         raise RunError(f"'{run.name}' has no checkpoint yet; train it for some seconds first")
     return ModelFile(folder, "minigpt", run.name, run)
 
 
-def read_config(file: ModelFile) -> ModelConfig:
-    """The configuration of the model. Raises ModelFileError where it is damaged or cannot be built here."""
-    path = file.path / "minigpt.json"
+def _of_file(path: Path) -> ModelFile:
+    """Torch's archives begin as every zip does, and those before version 1.6 as a pickle; all else is refused."""
     try:
-        return loads(_Description, path.read_bytes(), path.name).model
-    except (OSError, SchemaError) as error:
-        raise ModelFileError(f"{path} cannot be read: {error}") from error
+        with path.open("rb") as file:
+            head = file.read(4)
+        of_torch = head == b"PK\x03\x04" or (head[:1] == b"\x80" and path.suffix == ".pt")
+        if not of_torch or path.name.startswith("pytorch_model"):
+            raise ModelFileError(refusal(path))
+        read_nanogpt(path)
+    except NanoGptError as error:
+        raise ModelFileError(str(error)) from error
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+    return ModelFile(path, "nanogpt", path.parent.name or path.stem)
 
 
-def read_tokenizer(file: ModelFile) -> Tokenizer:
-    """The tokenizer that belongs to the model. Raises TokenizerError."""
-    return load_tokenizer(file.path)
+def _foreign_config(folder: Path) -> ModelConfig:
+    try:
+        return read_foreign_config(folder)
+    except ConfigError as error:
+        raise ModelFileError(str(error)) from error
+
+
+def _public_name(folder: Path) -> str:
+    """The folder's name; in Hugging Face's cache, where a snapshot is called by its commit, the model's."""
+    cached = folder.parent.parent.name
+    if folder.parent.name == "snapshots" and cached.startswith("models--"):
+        return cached.removeprefix("models--").replace("--", "/")
+    return folder.name

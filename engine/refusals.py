@@ -1,0 +1,124 @@
+"""Why a path is no model that can be opened: told by what was found there, with what to do instead. Light."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..models.inert_pickle import printable
+
+MODEL_PARTS = ("minigpt.json", "config.json", "ckpt.pt")  # each makes a folder a model
+_HEAD = 1 << 12  # bytes of a file that tell what it is
+_NAMED = 5  # entries of a folder that a message names
+_MOST_ENTRIES = 1000  # of a folder that are looked at
+_TEXTS = (".txt", ".md", ".rst", ".tex", ".csv", ".json", ".jsonl", ".html", ".py")
+_PICTURE = "is a picture; choose a model's folder, or a ckpt.pt of nanoGPT's"
+_PACKED = "is a packed archive; unpack it and open the folder that was in it"
+_PICKLED = (
+    "holds weights as a pickle, which can run code and is never opened; save the model as safetensors with "
+    "transformers' save_pretrained and open that folder"
+)
+_GGUF = "is a GGUF file, which llama.cpp runs; open the Hugging Face folder that it was made from"
+_BEGINNINGS = {
+    b"GGUF": _GGUF,
+    b"\x89PNG": _PICTURE,
+    b"\xff\xd8\xff": _PICTURE,
+    b"GIF8": _PICTURE,
+    b"%PDF-": "is a PDF, not a model; to train on what it says, save its text as a text file",
+    b"\x1f\x8b": _PACKED,
+    b"BZh": _PACKED,
+    b"\xfd7zXZ": _PACKED,
+    b"7z\xbc\xaf": _PACKED,
+    b"\x28\xb5\x2f\xfd": _PACKED,
+    b"PK\x05\x06": "is an empty archive; copy the model again",
+}
+
+
+def refusal(path: Path) -> str:
+    """One sentence about what lies at `path`, which no reader of models has taken."""
+    try:
+        if path.is_dir():
+            return f"{path} {_of_folder(path)}"
+        if not path.is_file():
+            return f"{path} is neither a file nor a folder; choose a model's folder, or a ckpt.pt of nanoGPT's"
+        return f"{path} {_of_file(path)}"
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror or error}); check its permissions"
+
+
+def _of_folder(folder: Path) -> str:
+    names = sorted(entry.name for entry, _ in zip(folder.iterdir(), range(_MOST_ENTRIES), strict=False))
+    if not names:
+        return "is an empty folder; choose one that holds a model"
+    if "model_index.json" in names:
+        return "is a pipeline of diffusers, which makes pictures; choose a folder with a language model"
+    if "adapter_config.json" in names:
+        return (
+            "is an adapter without the model that it changes; merge it into that model with peft's merge_and_unload, "
+            "save the result and open its folder"
+        )
+    models = [name for name in names if any((folder / name / part).is_file() for part in MODEL_PARTS)]
+    models += [f"snapshots/{inner.parent.name}" for inner in folder.glob("snapshots/*/config.json")]
+    if models:
+        return f"is no model itself but holds {_named(models)}; open {folder / models[0]}"
+    if any(name.endswith(".gguf") for name in names):
+        return "holds a GGUF file, which llama.cpp runs; open the Hugging Face folder that it was made from"
+    if "config.json" in names and any(name.startswith("pytorch_model") for name in names):
+        return _PICKLED
+    if "config.json" in names:
+        return f"has a config.json but no model.safetensors; it holds {_named(names)}; use a whole model"
+    if any(name.endswith(".safetensors") for name in names):
+        return "holds weights without the config.json that says what model they are; put that and the tokenizer there"
+    if any(name.lower().endswith(_TEXTS) for name in names):
+        return f"holds no model but {_named(names)}; to train on text in it: {_train(folder)}"
+    return f"holds no model but {_named(names)}; choose a model's folder, or a ckpt.pt of nanoGPT's"
+
+
+def _of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if not head:
+        return "is empty; copy the model again"
+    for beginning, said in _BEGINNINGS.items():
+        if head.startswith(beginning):
+            return said
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _PICTURE
+    if head[257:262] == b"ustar":
+        return _PACKED
+    if path.name == "meta.pkl":
+        return "is the list of characters of nanoGPT's data; open the ckpt.pt that learned from them"
+    if head[0] == 0x80 or path.suffix in (".bin", ".pkl", ".pickle"):
+        return _PICKLED
+    if path.name in MODEL_PARTS or path.name.startswith("tokenizer"):
+        return f"is one part of a model; open its folder {path.parent}"
+    if path.suffix == ".safetensors" or (
+        head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size
+    ):
+        return f"holds weights alone; open its folder {path.parent}, which must have config.json and the tokenizer too"
+    if _is_text(head):
+        return f"is a text, not a model; to train on it: {_train(path)}"
+    return "is no model of a kind known here; choose a model's folder, or a ckpt.pt of nanoGPT's"
+
+
+def _is_text(head: bytes) -> bool:
+    if b"\0" in head:
+        return head[:2] in (b"\xff\xfe", b"\xfe\xff")  # UTF-16 says so itself
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4  # a character that the end of the head cuts
+    return True
+
+
+def _train(path: Path) -> str:
+    return f"minigpt-tui train {shlex.quote(str(path))}"
+
+
+def _named(names: Iterable[str]) -> str:
+    names = list(names)
+    some, more = [printable(name, 40) for name in names[:_NAMED]], len(names) - _NAMED
+    if len(names) >= _MOST_ENTRIES:
+        return f"{', '.join(some)} and many more"
+    return ", ".join(some) + (f" and {more:,} more" if more > 0 else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -15,11 +16,20 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     untouched and no temporary file left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with complete_file(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def complete_file(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to; what lies there at the end takes the place of `path`, after an error nothing.
+
+    The folder must exist. Raises OSError with the old file untouched and no temporary file left.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         replace(temporary, path)
     except BaseException:

@@ -306,3 +306,18 @@ class EvaluationResult:
     bits_per_byte: float
     protocol: Protocol
     tokens: int
+
+
+# --- export process -> command line ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What `export` prints: one object; `notices` are sentences about what is different over there."""
+
+    path: str
+    bytes: int
+    architecture: str  # in the words of the program that reads it
+    dtype: str  # of the matrices
+    parameters: int
+    notices: tuple[str, ...] = ()

@@ -1,0 +1,56 @@
+"""The preset that is most like a model and can go where the model cannot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ...models.config import ConfigError, ModelConfig, parameter_count
+from ...models.presets import PRESETS
+
+OPTIONS = (
+    "position", "rope_scaling", "norm", "norm_position", "mlp", "qk_norm", "tied", "bias", "qkv_bias",
+    "n_head", "n_kv_head", "head_dim", "d_model",
+)  # fmt: skip
+_SHAPE = OPTIONS[-4:]
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """A preset, and the options of it, as text, with which the model could go there too."""
+
+    preset: str
+    changes: str
+
+
+def nearest_preset(config: ModelConfig, fits: Callable[[ModelConfig], bool]) -> Nearest:
+    """The preset whose model fits and shares the most options with `config`; of several, the nearest in size."""
+    size = parameter_count(config)
+
+    def distance(name: str) -> tuple[int, float]:
+        model = replace(PRESETS[name].model, vocab_size=config.vocab_size)
+        different = len(_different(config, model) - set(_SHAPE))
+        grouped = (model.kv_heads < model.n_head) != (config.kv_heads < config.n_head)
+        return different + grouped, abs(math.log(parameter_count(model) / size))
+
+    # a fine-tuning has no model of its own
+    possible = (name for name, recipe in PRESETS.items() if recipe.parameters() and fits(recipe.model))
+    name = min(possible, key=distance)
+    return Nearest(name, _necessary(config, PRESETS[name].model, fits))
+
+
+def _different(config: ModelConfig, model: ModelConfig) -> set[str]:
+    return {option for option in OPTIONS if getattr(model, option) != getattr(config, option)}
+
+
+def _necessary(config: ModelConfig, model: ModelConfig, fits: Callable[[ModelConfig], bool]) -> str:
+    """Which options of `model` are enough to make `config` fit, none of them idle."""
+    changes = {option: getattr(model, option) for option in OPTIONS if option in _different(config, model)}
+    for option in reversed(OPTIONS):
+        fewer = {name: value for name, value in changes.items() if name != option}
+        try:
+            changes = fewer if fits(replace(config, **fewer)) else changes
+        except ConfigError:  # half a change of the heads' sizes
+            continue
+    return " and ".join(f"{option} {value}" for option, value in changes.items())

@@ -1,0 +1,170 @@
+"""The export process: `python -m minigpt_tui.engine.export.process MODEL --to gguf|huggingface --output PATH`.
+
+Standard output: lines {"progress": 0.4}, then one ExportResult. Exit code 2 with a sentence for a user's error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ...data.atomic import complete_file
+from ...data.tokenizers import TokenizerError
+from ...models.config import ModelConfig, parameter_count
+from ...models.ggml_layouts import NoCounterpart, architecture
+from ...models.gguf import GGUF_TYPES, GgufError, require_gguf, write_gguf
+from ...models.huggingface import CheckpointError, load_checkpoint, save_checkpoint
+from ...models.layouts import model_type
+from ...models.typed_json import dumps
+from ..events import ExportResult
+from ..model_files import ModelFile, ModelFileError, find_model, read_config, read_tokenizer
+from ..runs import RunError
+from .nearest import nearest_preset
+from .vocabulary import describe
+
+USER_ERROR, INTERRUPTED = 2, 130
+TRAINING_STATE = "state.safetensors"
+_PROGRESS_INTERVAL = 0.1  # seconds
+
+
+class ExportError(Exception):
+    """An export cannot be carried out as it was asked for; one sentence with the reason and what to do."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Export what the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="minigpt_tui.engine.export.process", description="Write a model elsewhere.")
+    parser.add_argument("model", help="a run, a checkpoint, or another model on disk")
+    parser.add_argument("--to", choices=("gguf", "huggingface"), required=True, help="whose format")
+    parser.add_argument("--output", type=Path, required=True, help="the file, or the folder, that is written")
+    parser.add_argument("--name", help="what the model is called in messages and in the file")
+    parser.add_argument("--dtype", choices=GGUF_TYPES, default="f16", help="the type of the matrices in a GGUF file")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    options = parser.parse_args(arguments)
+    output = options.output.absolute()
+    try:
+        file = find_model(options.model)
+        file = dataclasses.replace(file, name=options.name or file.name)
+        result = _to_gguf(file, output, options) if options.to == "gguf" else _to_huggingface(file, output)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:
+        print(f"{output} cannot be written ({error.strerror or error}); nothing was left there", file=sys.stderr)
+        return USER_ERROR
+    except (
+        ExportError, RunError, ModelFileError, CheckpointError, TokenizerError, GgufError, NoCounterpart
+    ) as error:  # fmt: skip
+        print(error, file=sys.stderr)
+        return USER_ERROR
+    print(dumps(result), flush=True)
+    return 0
+
+
+def _to_gguf(file: ModelFile, output: Path, options: argparse.Namespace) -> ExportResult:
+    require_gguf()
+    _refuse_existing(output, options.force)
+    config = read_config(file)
+    _refuse_without_counterpart(file, config, "a GGUF file", _lacks_architecture)
+    described = describe(read_tokenizer(file), config.vocab_size)
+    loaded = load_checkpoint(file.path)
+    with complete_file(output) as temporary:
+        written = write_gguf(
+            temporary, loaded.config, dict(loaded.model.named_parameters()), described.vocabulary,
+            name=file.name, dtype=options.dtype, progress=_Progress(),
+        )  # fmt: skip
+        n_bytes = temporary.stat().st_size
+    notices = written.notices + described.notices
+    return ExportResult(str(output), n_bytes, written.architecture, options.dtype, written.parameters, notices)
+
+
+def _to_huggingface(file: ModelFile, output: Path) -> ExportResult:
+    _refuse_existing(output, force=False)  # a folder that is there may hold anything
+    config = read_config(file)
+    if file.kind != "huggingface":
+        _refuse_without_counterpart(file, config, "a Hugging Face folder", _lacks_model_type)
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    temporary.mkdir()
+    try:
+        if file.kind == "nanogpt":
+            loaded = load_checkpoint(file.path)
+            save_checkpoint(
+                loaded.model, temporary, tokenizer=read_tokenizer(file), step=loaded.step,
+                validation_loss=loaded.validation_loss,
+            )  # fmt: skip
+        else:
+            _copy(file.path, temporary)
+        n_bytes = sum(path.stat().st_size for path in temporary.iterdir())
+        temporary.rename(output)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    kind = json.loads((output / "config.json").read_text(encoding="utf-8"))["model_type"]
+    return ExportResult(str(output), n_bytes, kind, "f32", parameter_count(config))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy the files of a model's folder, but for what only a resumed training needs."""
+    progress = _Progress()
+    files = [path for path in sorted(source.iterdir()) if path.is_file() and path.name != TRAINING_STATE]
+    for number, path in enumerate(files, 1):
+        shutil.copyfile(path, target / path.name)
+        with (target / path.name).open("rb+") as copied:
+            os.fsync(copied.fileno())
+        progress(number / len(files))
+
+
+def _lacks_architecture(config: ModelConfig) -> str:
+    """Why llama.cpp cannot compute it; nothing if it can."""
+    try:
+        architecture(config)
+    except NoCounterpart as reason:
+        return str(reason)
+    return ""
+
+
+def _lacks_model_type(config: ModelConfig) -> str:
+    """Why transformers cannot compute it; nothing if it can."""
+    return "transformers has no model with this block" if model_type(config) == "minigpt" else ""
+
+
+def _refuse_without_counterpart(
+    file: ModelFile, config: ModelConfig, target: str, lacks: Callable[[ModelConfig], str]
+) -> None:
+    if reason := lacks(config):
+        nearest = nearest_preset(config, lambda other: not lacks(other))
+        raise ExportError(
+            f"'{file.name}' cannot become {target}: {reason}; it could with {nearest.changes}, and the nearest preset "
+            f"that can is {nearest.preset}"
+        )
+
+
+def _refuse_existing(output: Path, force: bool) -> None:
+    if output.is_dir():
+        raise ExportError(f"{output} is a folder that is there already; choose another name with --output")
+    if output.exists() and not force:
+        raise ExportError(f"{output} is there already; choose another name with --output, or replace it with --force")
+    if not output.parent.is_dir():
+        raise ExportError(f"there is no folder {output.parent}; make it, or choose another place with --output")
+
+
+class _Progress:
+    """Prints how far the export is, a few times a second."""
+
+    def __init__(self) -> None:
+        self._printed = 0.0
+
+    def __call__(self, fraction: float) -> None:
+        if time.perf_counter() - self._printed >= _PROGRESS_INTERVAL:
+            self._printed = time.perf_counter()
+            print(json.dumps({"progress": round(fraction, 4)}), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""A tokenizer in llama.cpp's words.
+
+All kinds become byte-level BPE ("gpt2"), with the ids that they have here:
+
+- A character is spelled by its UTF-8 bytes, and merges put them together: the first with the second, both with the
+  third. In UTF-8 no character begins like another, so no merge reaches over the end of one, and a character that is
+  not in the alphabet stays in pieces that have no token. llama.cpp leaves those out, as we do.
+- Bytes have no merges. llama.cpp asks for the list, and the gguf package writes no empty one, so it gets a pair that
+  UTF-8 does not contain.
+
+llama.cpp takes id 11 for the end of a text where none is named, and that would be a real character or byte. So one is
+always named: the tokenizer's own; else the byte 0xFF, which is in no text, where that is a token; else a row that the
+file adds, whose logit is never the highest. The last two are suppressed: llama.cpp's programs never draw them, and
+others that read the file hardly ever. (Tokens spelled in raw bytes, "rwkv", need no end. But there llama.cpp reads the
+first byte of an unknown character as the beginning of a known one, and then starts over for ever.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...data.tokenizers import Tokenizer, TokenizerError
+from ...data.tokenizers.layout import byte_characters
+from ...models.gguf import Vocabulary
+
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED = 1, 2, 3, 4, 5  # llama.cpp's token types
+NO_MERGES = ["ÿ ÿ"]  # the byte 0xFF twice
+END = "<|end|>"
+ANY_PATTERN = "qwen2"  # where no token is longer than a character; with this one llama.cpp never tidies up spaces
+
+_CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+_REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+# The pattern that cuts a text into words, and whether a word that has a token is taken whole: llama.cpp's name for it.
+PATTERNS = {
+    (_CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}" + _REST, True): "llama-bpe",
+    (_CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}" + _REST, False): "dbrx",
+    (_CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}" + _REST, False): "qwen2",
+}
+_SPELLED = byte_characters()
+
+
+@dataclass(frozen=True)
+class Described:
+    """A vocabulary for the file, and what a person should know about it."""
+
+    vocabulary: Vocabulary
+    notices: tuple[str, ...]
+
+
+def describe(tokenizer: Tokenizer, rows: int) -> Described:
+    """The vocabulary of a model with so many `rows` in its embedding, which are at least the tokenizer's tokens.
+
+    Raises TokenizerError for a tokenizer that llama.cpp has no counterpart of.
+    """
+    document = tokenizer.to_huggingface()
+    notices = []
+    if tokenizer.kind == "char":
+        pattern, merges = ANY_PATTERN, _character_merges(map(tokenizer.token_bytes, range(tokenizer.vocab_size)))
+        if tokenizer.unknown == "token":
+            notices.append("llama.cpp leaves out characters that are not in the alphabet; here they have a token")
+    elif tokenizer.kind == "byte":
+        pattern, merges = ANY_PATTERN, NO_MERGES
+    else:
+        pattern = _pattern(document)
+        merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in document["model"]["merges"]]
+        merges = merges or NO_MERGES
+        if document["normalizer"]:
+            notices.append("llama.cpp does not bring a text to Unicode's form NFC; here that is done first")
+    tokens, types = _tokens(tokenizer, document)
+    unused = range(len(tokens), rows)
+    tokens += [f"[unused {token}]" for token in unused]
+    types += [UNUSED] * len(unused)
+    end, suppressed = _end(tokenizer), list(unused)
+    if end is None:
+        end = len(tokens)
+        tokens.append(END)
+        types.append(CONTROL)
+        notices.append(f"llama.cpp wants a token for the end of a text, so the file has one more than the model: {END}")
+    if not tokenizer.end_tokens:
+        suppressed.append(end)
+    unknown = types.index(UNKNOWN) if UNKNOWN in types else None
+    begin = tokenizer.begin[0] if tokenizer.begin else _newline(tokenizer, end)
+    vocabulary = Vocabulary(
+        pattern, _told_apart(tokens), types, merges, begin, end, bool(tokenizer.begin), unknown, suppressed
+    )
+    return Described(vocabulary, tuple(notices))
+
+
+def _character_merges(characters: Iterable[bytes]) -> list[str]:
+    """What joins the bytes of each character, the short beginnings first."""
+    beginnings = {character[:length] for character in characters for length in range(2, len(character) + 1)}
+    ordered = sorted(beginnings, key=lambda beginning: (len(beginning), beginning))
+    return [f"{_spell(beginning[:-1])} {_spell(beginning[-1:])}" for beginning in ordered] or NO_MERGES
+
+
+def _tokens(tokenizer: Tokenizer, document: dict[str, Any]) -> tuple[list[str], list[int]]:
+    """The spelling and the type of each id."""
+    names = {token: (name, CONTROL) for name, token in tokenizer.special_tokens.items()}
+    for added in document["added_tokens"]:
+        names[added["id"]] = (added["content"], CONTROL if added["special"] else USER_DEFINED)
+    if tokenizer.kind == "char":
+        names = {token: (name, UNKNOWN) for token, (name, _) in names.items()}
+    spelled = (
+        names.get(token) or (_spell(tokenizer.token_bytes(token)), NORMAL) for token in range(tokenizer.vocab_size)
+    )
+    known = [(text, kind) if text else (f"[unused {token}]", UNUSED) for token, (text, kind) in enumerate(spelled)]
+    return [text for text, _ in known], [kind for _, kind in known]
+
+
+def _told_apart(tokens: Sequence[str]) -> list[str]:
+    """The same tokens, where one spelling comes twice the later one renamed: llama.cpp stops at such a file."""
+    seen: set[str] = set()
+    return [f"[second {n}]" if token in seen or seen.add(token) else token for n, token in enumerate(tokens)]
+
+
+def _end(tokenizer: Tokenizer) -> int | None:
+    """The id at which a text ends, None where no id can have that meaning."""
+    if tokenizer.end_tokens:
+        return min(tokenizer.end_tokens)
+    return next((n for n in range(tokenizer.vocab_size) if tokenizer.token_bytes(n) == b"\xff"), None)
+
+
+def _newline(tokenizer: Tokenizer, otherwise: int) -> int:
+    """What an empty prompt begins with: a new line, as here, where the tokenizer has it."""
+    newline, _ = tokenizer.drop_unknown("\n")
+    return tokenizer.encode(newline)[0] if newline and tokenizer.kind in ("char", "byte") else otherwise
+
+
+def _pattern(document: dict[str, Any]) -> str:
+    """llama.cpp's name for the way in which a byte-level BPE cuts a text into words. Raises TokenizerError."""
+    model = document["model"]
+    if model["type"] != "BPE" or model.get("byte_fallback"):
+        raise TokenizerError(f"only byte-level BPE can go into a GGUF file, and this tokenizer is {model['type']}")
+    if document["normalizer"] not in (None, {"type": "NFC"}):
+        raise TokenizerError("this tokenizer rewrites a text before it is cut into tokens; llama.cpp cannot do that")
+    whole_words = bool(model.get("ignore_merges"))
+    steps = document["pre_tokenizer"] or {}
+    steps = steps.get("pretokenizers", [steps])
+    last = steps[-1]
+    if last.get("type") == "ByteLevel" and not last.get("add_prefix_space"):
+        match steps[:-1]:
+            case [] if last.get("use_regex", True) and not whole_words:
+                return "gpt-2"
+            case [{"type": "Digits", "individual_digits": True}] if last.get("use_regex", True) and not whole_words:
+                return "smollm"
+            case [{"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated"}] if not last.get("use_regex"):
+                if name := PATTERNS.get((regex, whole_words)):
+                    return name
+    raise TokenizerError("llama.cpp does not know the pattern by which this tokenizer cuts a text into words")
+
+
+def _spell(token: bytes) -> str:
+    return "".join(map(_SPELLED.__getitem__, token))

@@ -17,13 +17,13 @@ from ..events import CheckpointSaved, Command, Evaluation, Sample, Step
 from ..runs import Run
 from . import checkpoints
 from .checkpoints import Counters, Kind
+from .course import Course
 from .evaluation import evaluate, predictions
 from .journal import Journal
 from .learner import Learner
 from .orders import CommandReader
 from .pacing import Pace, Stopwatch, checkpoint_pace, evaluation_pace, sample_pace
 from .preview import Preview
-from .schedules import learning_rate_factor, progress_of, steps_in_budget
 from .stopping import StopRequest
 from .threads import ThreadTrial
 
@@ -78,7 +78,7 @@ class Trainer:
         self._paused = False
         self._factor = 0.0  # of the peak learning rate, at the last update
         self._train_loss: float | None = None
-        self._first_step, self._first_seconds = learner.step, counters.seconds
+        self._course = Course(config, learner, self._clock)
         self._reported_step, self._reported_seconds, self._reported_at = learner.step, counters.seconds, -math.inf
         self._saved_step = learner.step if learner.step else -1
         self._validation_loss = counters.validation_loss
@@ -96,7 +96,7 @@ class Trainer:
         if self._epoch_is_due:  # the process before saved the end of an epoch and did not come to judge it
             with self._taking_time(self._evaluation_pace):
                 self._evaluate()
-        while self.progress < 1 and not self._stop.requested and not self._out_of_patience:
+        while self._course.progress < 1 and not self._stop.requested and not self._out_of_patience:
             self._update()
             self._report()
             self._keep()
@@ -104,8 +104,7 @@ class Trainer:
         self._finish()
 
     def _update(self) -> None:
-        step, scale = self._learner.step, self._learning_rate_scale
-        self._factor = scale * learning_rate_factor(self._config, self.progress, step, self._budget_steps)
+        self._factor = self._learning_rate_scale * self._course.learning_rate_factor
         start = time.perf_counter()
         self._learner.update(self._factor)
         if self._thread_trial:
@@ -116,25 +115,9 @@ class Trainer:
         return 0 < self._config.patience <= self._worse_evaluations
 
     @property
-    def _budget_steps(self) -> int | None:
-        """The steps of the whole budget; None where it is in minutes."""
-        budget, learner = self._config.budget, self._learner
-        if budget.unit == "epochs":
-            return learner.step + learner.steps_until(budget.amount)
-        return steps_in_budget(budget, learner.tokens_per_step)
-
-    @property
-    def progress(self) -> float:
-        """The share of the budget that is behind."""
-        return progress_of(self._config.budget, self._budget_steps, self._learner.step, self._clock.seconds)
-
-    @property
     def total_steps(self) -> int | None:
         """The steps of the whole budget; for minutes a guess from the pace so far, None before the first step."""
-        if steps := self._budget_steps:
-            return steps
-        step, progress = self._learner.step, self.progress
-        return max(step, round(step / progress)) if step and progress else None
+        return self._course.total_steps
 
     # --- progress --------------------------------------------------------------------------------
 
@@ -155,7 +138,7 @@ class Trainer:
                 total_steps=self.total_steps,
                 tokens=step * tokens_per_step,
                 seconds=seconds,
-                remaining=self._remaining(),
+                remaining=self._course.remaining,
                 loss=loss,
                 learning_rate=self._config.learning_rate * self._factor,
                 gradient_norm=self._learner.gradient_norm(),
@@ -164,13 +147,6 @@ class Trainer:
             )
         )
         self._reported_step, self._reported_seconds, self._reported_at = step, seconds, time.perf_counter()
-
-    def _remaining(self) -> float | None:
-        """Seconds of training to the end of the budget."""
-        if (steps := self._budget_steps) is None:
-            return max(0.0, 60 * self._config.budget.amount - self._clock.seconds)
-        pace = (self._clock.seconds - self._first_seconds) / (self._learner.step - self._first_step)
-        return pace * (steps - self._learner.step)
 
     def _diverged(self) -> TrainingError:
         return TrainingError(
@@ -188,7 +164,7 @@ class Trainer:
 
     def _keep(self) -> None:
         """Save, evaluate and sample where it is time. Saving comes first: nothing is lost if the rest fails."""
-        step, seconds = self._learner.step, self._clock.seconds - self._first_seconds
+        step, seconds = self._learner.step, self._course.seconds_here
         if self._config.evaluate_every_epoch:
             evaluated = self._epoch_is_due
         else:
@@ -212,11 +188,11 @@ class Trainer:
             start = time.perf_counter()
             yield
             cost = time.perf_counter() - start
-        pace.done(self._learner.step, self._clock.seconds - self._first_seconds, cost)
+        pace.done(self._learner.step, self._course.seconds_here, cost)
 
     def _expected_evaluation(self, seconds: float) -> float:
         """A guess in seconds, before the first evaluation, from `seconds` of training."""
-        trained = (self._learner.step - self._first_step) * self._learner.tokens_per_step
+        trained = self._course.steps_here * self._learner.tokens_per_step
         context_length = self._learner.model.config.context_length
         n_tokens = len(self._dataset.validation)
         random_windows = self._config.evaluation_batches * self._config.batch_size
@@ -386,11 +362,11 @@ class Trainer:
         A run that is stopped within an epoch of which it wants the whole is evaluated when it has gone on to its end.
         """
         self._clock.stop()
-        early = self._out_of_patience and self.progress < 1
-        stopped = self._stop.requested and self.progress < 1 and not early
+        early = self._out_of_patience and self._course.progress < 1
+        stopped = self._stop.requested and self._course.progress < 1 and not early
         self._report(now=True)
         self._save_at_last()
-        cost = self._evaluation_pace.cost or self._expected_evaluation(self._clock.seconds - self._first_seconds)
+        cost = self._evaluation_pace.cost or self._expected_evaluation(self._course.seconds_here)
         whole = not self._config.evaluate_every_epoch or self._learner.completed_epoch
         if self._evaluated_step != self._learner.step and (not stopped or (whole and cost < _SHORT_EVALUATION)):
             self._evaluate(interruptible=not stopped)

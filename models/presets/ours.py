@@ -48,17 +48,18 @@ OURS = (
     ),
 )  # fmt: skip
 
-# The rate is a third of what models of ten to a hundred million parameters are trained with from the start: enough to
-# take on a new text in some hundred steps, and not so much that what the model knows is washed out. Nothing but the
-# longest context, the dropouts and the training counts here: `fine_tuning` puts the model that is gone on with into
-# the place of this one, and the tokenizer is that model's, so without a model there is nothing to start.
+# The rate is a third of what a hundred million parameters are trained with from the start: a model of that size takes
+# on a new text in some hundred steps and keeps what it knows. The smallest here may have ten times as much, the largest
+# a fifth. Nothing but the longest context, the dropouts and the training counts: `fine_tuning` puts the model that is
+# gone on with into the place of this one, and the tokenizer is that model's, so without a model there is nothing to
+# start.
 FINE_TUNING = Recipe(
     name="finetune",
     description="Go on with a trained model, gently: small rates, few steps.",
     source="ours; after nanoGPT, config/finetune_shakespeare.py",
     model=ModelConfig(context_length=512),
     training=TrainingConfig(
-        budget=Budget(300), batch_size=16, micro_batch_size=4, optimizer="adamw", learning_rate=1e-4,
+        budget=Budget(300), batch_size=16, micro_batch_size=4, optimizer="adamw", learning_rate=2e-4,
         weight_decay=0.01, gradient_clip=1.0, warmup_steps=20, decay_fraction=1.0, patience=5,
     ),
     tokenizer="huggingface",

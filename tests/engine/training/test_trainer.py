@@ -309,6 +309,14 @@ def test_a_preview_is_long_seeded_and_leaves_the_model_as_it_was(make_run, text)
     assert len(long.write(learner.model, 1)) == 200
 
 
+def test_a_preview_begins_with_what_the_model_expects_before_every_text(make_run, text):
+    _, learner, _ = build(make_run(), text)
+    tokenizer = CharTokenizer("".join(sorted(set(text.read_text()))))
+    prompted = Preview(tokenizer, "#def").write(learner.model, 1)
+    tokenizer.begin = tuple(tokenizer.encode("#"))
+    assert Preview(tokenizer, "def").write(learner.model, 1) == prompted
+
+
 def test_a_preview_ends_where_the_tokenizer_says_that_a_text_ends(make_run, text):
     _, learner, _ = build(make_run(), text)
     tokenizer = CharTokenizer("".join(sorted(set(text.read_text()))))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from minigpt_tui.data.corpus import inspect_corpus
+from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.engine.events import TRAINING_EVENTS, TrainingEvent
 from minigpt_tui.engine.launch import new_run
 from minigpt_tui.engine.runs import Run
@@ -42,7 +42,7 @@ def make_run(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> Mak
     def make(name: str = "tiny", **changes: object) -> Run:
         training = dataclasses.replace(TRAINING, **changes)  # type: ignore[arg-type]
         recipe = Recipe("tiny", "for tests", "tests", MODEL, training)
-        return new_run(inspect_corpus(str(text)), recipe, name)
+        return new_run(open_corpus(str(text)), recipe, name)
 
     return make
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from minigpt_tui.data.corpus import inspect_corpus
+from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.engine.client import start_training
 from minigpt_tui.engine.events import Evaluation, Started
 from minigpt_tui.engine.launch import new_run
@@ -20,7 +20,7 @@ def test_a_model_of_tales_stays_above_the_floor(tmp_path: Path, monkeypatch: pyt
         budget=Budget(200), batch_size=32, learning_rate=0.03, embedding_learning_rate=0.05, head_learning_rate=0.008,
         evaluation_interval=50, device="cpu", threads=1,
     )  # fmt: skip
-    run = new_run(inspect_corpus("tales:200KB"), Recipe("small", "for tests", "tests", model, training))
+    run = new_run(open_corpus("tales:200KB"), Recipe("small", "for tests", "tests", model, training))
     start_training(run)
     wait_for(lambda: run.state() == "finished", "the end of the training")
     events = read_events(run)

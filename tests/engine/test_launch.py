@@ -1,0 +1,131 @@
+"""From a corpus and a recipe to a run folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from minigpt_tui.data.corpus import Corpus, CorpusError, open_corpus
+from minigpt_tui.data.tokenizers import CharTokenizer
+from minigpt_tui.engine import paths
+from minigpt_tui.engine.launch import new_run, vocabulary_size
+from minigpt_tui.engine.model_files import ModelFile, find_model
+from minigpt_tui.models.config import ConfigError, ModelConfig
+from minigpt_tui.models.gpt import GPT
+from minigpt_tui.models.huggingface import save_checkpoint
+from minigpt_tui.models.presets import fine_tuning
+from minigpt_tui.models.recipe import Recipe, TokenizerKind, TrainingConfig, UnknownCharacters
+
+MODEL = ModelConfig(context_length=16, n_layer=1, n_head=2, d_model=16, mlp="gelu")
+RECIPE = Recipe("tiny", "for tests", "tests", MODEL, TrainingConfig())
+TEXT = "Ein Fuchs, grün und gelb, fiel über ein Faß. " * 10
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINIGPT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    return write(tmp_path / "fox.txt", TEXT)
+
+
+def write(path: Path, text: str) -> Corpus:
+    path.write_text(text, encoding="utf-8")
+    return open_corpus(str(path))
+
+
+def stored_model(folder: Path, alphabet: str, unknown: UnknownCharacters = "drop") -> ModelFile:
+    """A checkpoint of that model on a disk."""
+    folder.mkdir()
+    tokenizer = CharTokenizer(alphabet, unknown)
+    model = GPT(replace(MODEL, vocab_size=tokenizer.vocab_size))
+    save_checkpoint(model, folder, tokenizer=tokenizer, step=1, validation_loss=None)
+    return find_model(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("kind", "unknown", "size"),
+    [
+        ("char", "drop", len(set(TEXT))),
+        ("char", "token", len(set(TEXT)) + 1),
+        ("byte", "token", 256),
+        ("gpt2", "drop", 50257),
+        ("bpe", "drop", 777),
+    ],
+)
+def test_the_vocabulary_is_known_before_anything_is_encoded(
+    corpus: Corpus, kind: TokenizerKind, unknown: UnknownCharacters, size: int
+) -> None:
+    recipe = replace(RECIPE, tokenizer=kind, unknown_characters=unknown, bpe_vocab_size=777)
+    assert vocabulary_size(recipe, corpus) == size
+    manifest = new_run(corpus, recipe, "run", parent="before").manifest()
+    assert manifest.model == replace(MODEL, vocab_size=size)
+    assert (manifest.tokenizer, manifest.unknown_characters, manifest.bpe_vocab_size) == (kind, unknown, 777)
+    assert (manifest.name, manifest.parent, manifest.start_from) == ("run", "before", None)
+    assert (manifest.corpus.spec, manifest.corpus.fingerprint) == (corpus.spec, corpus.fingerprint)
+
+
+def test_a_foreign_tokenizer_needs_its_model(corpus: Corpus) -> None:
+    with pytest.raises(ConfigError, match="name that model"):
+        new_run(corpus, replace(RECIPE, tokenizer="huggingface"))
+    assert not paths.runs_dir().exists()
+
+
+def test_a_text_too_short_for_the_context_is_refused_before_a_run_is_made(corpus: Corpus) -> None:
+    recipe = replace(RECIPE, model=replace(MODEL, context_length=60))
+    with pytest.raises(CorpusError, match=r"has 405 tokens to train on and 45 to validate on, .* at most 44 or a"):
+        new_run(corpus, recipe)
+    with pytest.raises(CorpusError, match="has at most 432 tokens to train on and 48 to validate on"):
+        new_run(corpus, replace(recipe, tokenizer="bpe"))
+    assert not paths.runs_dir().exists()
+    perhaps = replace(MODEL, context_length=40)
+    assert new_run(corpus, replace(recipe, model=perhaps, tokenizer="bpe")).manifest().model.context_length == 40
+
+
+# --- going on with a model ------------------------------------------------------------------------
+
+
+def test_a_run_that_goes_on_with_a_model_takes_over_its_vocabulary(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored_model(tmp_path / "model", corpus.alphabet + "xyz", "token")
+    monkeypatch.chdir(tmp_path)
+    file = ModelFile(Path("model"), "minigpt", "model")
+    wanted = replace(MODEL, context_length=8, residual_dropout=0.2, attention_dropout=0.1, embedding_dropout=0.3)
+    recipe = replace(RECIPE, model=wanted, tokenizer="byte")
+    size = len(corpus.alphabet) + 4
+    assert vocabulary_size(recipe, corpus, file) == size
+    manifest = new_run(corpus, recipe, start_from=file).manifest()
+    assert manifest.start_from == str(tmp_path / "model")
+    assert manifest.model == replace(wanted, vocab_size=size)
+    assert (manifest.tokenizer, manifest.unknown_characters) == ("char", "token")
+
+
+def test_widths_may_be_spelled_out_or_implied(corpus: Corpus, tmp_path: Path) -> None:
+    file = stored_model(tmp_path / "model", corpus.alphabet)
+    new_run(corpus, replace(RECIPE, model=replace(MODEL, n_kv_head=2, head_dim=8, d_ff=64)), start_from=file)
+    longer = replace(RECIPE, model=replace(MODEL, context_length=10, d_model=32, residual_dropout=0.5))
+    new_run(corpus, fine_tuning(longer, replace(MODEL, vocab_size=99)), start_from=file)
+
+
+def test_another_model_than_the_stored_one_is_refused_by_its_fields(corpus: Corpus, tmp_path: Path) -> None:
+    file = stored_model(tmp_path / "model", corpus.alphabet)
+    other = replace(MODEL, n_layer=2, position="learned", context_length=17)
+    with pytest.raises(ConfigError) as caught:
+        new_run(corpus, replace(RECIPE, model=other), start_from=file)
+    assert str(caught.value) == (
+        "model cannot be trained further with n_layer 2 (it has 1), position learned (it has rope), context_length 17 "
+        "(at most 16); leave that as the model has it"
+    )
+    assert not paths.runs_dir().exists()
+
+
+def test_a_text_that_the_models_tokenizer_refuses_is_refused_at_once(corpus: Corpus, tmp_path: Path) -> None:
+    known = corpus.alphabet.replace("ü", "").replace("ß", "")
+    with pytest.raises(CorpusError, match=r"fox\.txt does not suit strict: .* no token for 'ß', 'ü'"):
+        new_run(corpus, RECIPE, start_from=stored_model(tmp_path / "strict", known, "refuse"))
+    assert not paths.runs_dir().exists()
+    assert new_run(corpus, RECIPE, start_from=stored_model(tmp_path / "lenient", known)).manifest().tokenizer == "char"

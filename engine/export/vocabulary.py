@@ -17,7 +17,7 @@ first byte of an unknown character as the beginning of a known one, and then sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ class Described:
 
 
 def describe(tokenizer: Tokenizer, rows: int) -> Described:
-    """The vocabulary of a model with so many `rows` in its embedding, which are at least the tokenizer's tokens.
+    """The vocabulary of a model with so many `rows` in its embedding.
 
     Raises TokenizerError for a tokenizer that llama.cpp has no counterpart of.
     """
@@ -65,14 +65,14 @@ def describe(tokenizer: Tokenizer, rows: int) -> Described:
     else:
         pattern = _pattern(document)
         merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in document["model"]["merges"]]
-        merges = merges or NO_MERGES
-        if document["normalizer"]:
+        if document.get("normalizer"):
             notices.append("llama.cpp does not bring a text to Unicode's form NFC; here that is done first")
     tokens, types = _tokens(tokenizer, document)
+    suppressed = [*range(min(len(tokens), rows), max(len(tokens), rows))]  # tokens without a row, rows without a token
     unused = range(len(tokens), rows)
     tokens += [f"[unused {token}]" for token in unused]
     types += [UNUSED] * len(unused)
-    end, suppressed = _end(tokenizer), list(unused)
+    end = _end(tokenizer)
     if end is None:
         end = len(tokens)
         tokens.append(END)
@@ -80,11 +80,11 @@ def describe(tokenizer: Tokenizer, rows: int) -> Described:
         notices.append(f"llama.cpp wants a token for the end of a text, so the file has one more than the model: {END}")
     if not tokenizer.end_tokens:
         suppressed.append(end)
-    unknown = types.index(UNKNOWN) if UNKNOWN in types else None
-    begin = tokenizer.begin[0] if tokenizer.begin else _newline(tokenizer, end)
     vocabulary = Vocabulary(
-        pattern, _told_apart(tokens), types, merges, begin, end, bool(tokenizer.begin), unknown, suppressed
-    )
+        pattern, _told_apart(tokens), types, merges or NO_MERGES, _begin(tokenizer, end), end,
+        adds_begin=bool(tokenizer.begin), unknown=types.index(UNKNOWN) if UNKNOWN in types else None,
+        suppressed=suppressed,
+    )  # fmt: skip
     return Described(vocabulary, tuple(notices))
 
 
@@ -95,11 +95,11 @@ def _character_merges(characters: Iterable[bytes]) -> list[str]:
     return [f"{_spell(beginning[:-1])} {_spell(beginning[-1:])}" for beginning in ordered] or NO_MERGES
 
 
-def _tokens(tokenizer: Tokenizer, document: dict[str, Any]) -> tuple[list[str], list[int]]:
+def _tokens(tokenizer: Tokenizer, document: Mapping[str, Any]) -> tuple[list[str], list[int]]:
     """The spelling and the type of each id."""
     names = {token: (name, CONTROL) for name, token in tokenizer.special_tokens.items()}
-    for added in document["added_tokens"]:
-        names[added["id"]] = (added["content"], CONTROL if added["special"] else USER_DEFINED)
+    for added in document.get("added_tokens") or []:
+        names[added["id"]] = (added["content"], CONTROL if added.get("special") else USER_DEFINED)
     if tokenizer.kind == "char":
         names = {token: (name, UNKNOWN) for token, (name, _) in names.items()}
     spelled = (
@@ -122,30 +122,32 @@ def _end(tokenizer: Tokenizer) -> int | None:
     return next((n for n in range(tokenizer.vocab_size) if tokenizer.token_bytes(n) == b"\xff"), None)
 
 
-def _newline(tokenizer: Tokenizer, otherwise: int) -> int:
-    """What an empty prompt begins with: a new line, as here, where the tokenizer has it."""
+def _begin(tokenizer: Tokenizer, end: int) -> int:
+    """What a text begins with; where no text does, what an empty prompt begins with: here that is a new line."""
+    if len(tokenizer.begin) > 1:
+        raise TokenizerError(f"this model's texts begin with {len(tokenizer.begin)} tokens; llama.cpp adds at most one")
+    if tokenizer.begin:
+        return tokenizer.begin[0]
     newline, _ = tokenizer.drop_unknown("\n")
-    return tokenizer.encode(newline)[0] if newline and tokenizer.kind in ("char", "byte") else otherwise
+    return tokenizer.encode(newline)[0] if newline and tokenizer.kind in ("char", "byte") else end
 
 
-def _pattern(document: dict[str, Any]) -> str:
+def _pattern(document: Mapping[str, Any]) -> str:
     """llama.cpp's name for the way in which a byte-level BPE cuts a text into words. Raises TokenizerError."""
-    model = document["model"]
-    if model["type"] != "BPE" or model.get("byte_fallback"):
-        raise TokenizerError(f"only byte-level BPE can go into a GGUF file, and this tokenizer is {model['type']}")
-    if document["normalizer"] not in (None, {"type": "NFC"}):
-        raise TokenizerError("this tokenizer rewrites a text before it is cut into tokens; llama.cpp cannot do that")
-    whole_words = bool(model.get("ignore_merges"))
-    steps = document["pre_tokenizer"] or {}
-    steps = steps.get("pretokenizers", [steps])
-    last = steps[-1]
-    if last.get("type") == "ByteLevel" and not last.get("add_prefix_space"):
-        match steps[:-1]:
-            case [] if last.get("use_regex", True) and not whole_words:
+    model, steps = document["model"], document.get("pre_tokenizer") or {}
+    *before, last = steps.get("pretokenizers") or [steps]
+    if model.get("type") != "BPE" or model.get("byte_fallback") or last.get("type") != "ByteLevel":
+        raise TokenizerError("only byte-level BPE can go into a GGUF file here, and this tokenizer is something else")
+    if document.get("normalizer") not in (None, {"type": "NFC"}):
+        raise TokenizerError("this tokenizer rewrites a text before it cuts it into tokens; llama.cpp cannot do that")
+    whole_words, gpt2 = bool(model.get("ignore_merges")), last.get("use_regex", True)
+    if not last.get("add_prefix_space"):
+        match before:
+            case [] if gpt2 and not whole_words:
                 return "gpt-2"
-            case [{"type": "Digits", "individual_digits": True}] if last.get("use_regex", True) and not whole_words:
+            case [{"type": "Digits", "individual_digits": True}] if gpt2 and not whole_words:
                 return "smollm"
-            case [{"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated"}] if not last.get("use_regex"):
+            case [{"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": False}] if not gpt2:
                 if name := PATTERNS.get((regex, whole_words)):
                     return name
     raise TokenizerError("llama.cpp does not know the pattern by which this tokenizer cuts a text into words")

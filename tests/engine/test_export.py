@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from minigpt_tui.data.tokenizers import CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
+from minigpt_tui.data.tokenizers import CharTokenizer, Tokenizer, TokenizerError, build_tokenizer, load_tokenizer
 from minigpt_tui.engine.events import ExportResult
 from minigpt_tui.engine.export.nearest import nearest_preset
 from minigpt_tui.engine.export.process import USER_ERROR, main
@@ -22,8 +23,10 @@ from minigpt_tui.engine.runs import CorpusRecord, Run, RunManifest, create_run
 from minigpt_tui.engine.training import checkpoints
 from minigpt_tui.engine.training.checkpoints import Counters
 from minigpt_tui.models.config import ModelConfig
+from minigpt_tui.models.gguf import write_gguf
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.huggingface import load_checkpoint
+from minigpt_tui.models.layouts import places
 from minigpt_tui.models.presets import PRESETS
 from minigpt_tui.models.recipe import TokenizerKind, TrainingConfig
 from minigpt_tui.models.typed_json import loads
@@ -50,6 +53,7 @@ BLOCKS = {
     "qwen3-bias-linear": replace(BASE, qkv_bias=True, rope_scaling="linear", rope_factor=2.0),
     "arcee": replace(LLAMA, mlp="relu2", n_kv_head=2),
 }
+BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
 # llama.cpp reads GELU from a table of half-precision numbers on a CPU
 TOLERANCES = {"gpt2": 1e-2, "gpt2-exact-gelu": 1e-2, "gpt2-sinusoidal": 1e-2}
 
@@ -66,6 +70,43 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def tokenizer_of(kind: TokenizerKind, text: str = TEXT) -> Tokenizer:
     return build_tokenizer(kind, alphabet="".join(sorted(set(text))), pieces=lambda: [text], bpe_vocab_size=330)
+
+
+def foreign_tokenizer(home: Path, pattern: str, **changes: Any) -> Tokenizer:
+    """One as a foreign model brings it: cut by that pattern, with a special token, and one more that is text."""
+    from tokenizers import AddedToken, Regex, models, pre_tokenizers, processors, trainers
+    from tokenizers import Tokenizer as Backend
+    from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+    from tokenizers.normalizers import NFC
+
+    backend = Backend(models.BPE(ignore_merges=pattern == "llama-bpe"))
+    digits = {"qwen2": "", "llama-bpe": "{1,3}", "dbrx": "{1,3}"}
+    regex = (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}" + digits.get(pattern, "")
+        + r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    )  # fmt: skip
+    first = pre_tokenizers.Digits(True) if pattern == "smollm" else pre_tokenizers.Split(Regex(regex), "isolated")
+    last = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pattern == "smollm")
+    backend.pre_tokenizer = pre_tokenizers.Sequence([first, last])  # pyright: ignore
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    backend.train_from_iterator([TEXT], trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet))  # pyright: ignore
+    backend.add_special_tokens(["<|begin|>", "<|eot|>"])
+    backend.add_tokens([AddedToken("<think>", normalized=False)])
+    backend.decoder = ByteLevelDecoder()  # pyright: ignore
+    if pattern == "qwen2":
+        backend.normalizer = NFC()  # pyright: ignore
+    if pattern == "llama-bpe":
+        begin = backend.token_to_id("<|begin|>")
+        backend.post_processor = processors.TemplateProcessing(  # pyright: ignore
+            single="<|begin|> $A", special_tokens=[("<|begin|>", begin)]
+        )
+    folder = home / "foreign"
+    folder.mkdir()
+    backend.save(str(folder / "tokenizer.json"))
+    content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")) | changes
+    (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|eot|>"}))
+    return load_tokenizer(folder)
 
 
 def make_run(config: ModelConfig, tokenizer: Tokenizer, name: str = "tiny") -> Run:
@@ -174,6 +215,28 @@ def test_llama_cpp_has_the_same_tokens_and_text(
     assert llama.token_eos() not in tokenizer.encode(tokenizer.drop_unknown(TEXT + OTHERS)[0])
 
 
+@pytest.mark.parametrize("pattern", ["qwen2", "llama-bpe", "dbrx", "smollm"])
+def test_llama_cpp_cuts_words_like_foreign_tokenizers(pattern: str, home: Path) -> None:
+    tokenizer = foreign_tokenizer(home, pattern)
+    described = describe(tokenizer, tokenizer.vocab_size + 3)
+    assert described.vocabulary.pattern == pattern
+    assert described.vocabulary.adds_begin == (pattern == "llama-bpe")
+    assert any("NFC" in notice for notice in described.notices) == (pattern == "qwen2")
+    pytest.importorskip("llama_cpp")
+    model = GPT(replace(BASE, n_layer=1, vocab_size=tokenizer.vocab_size + 3))
+    weights = dict(model.named_parameters())
+    write_gguf(home / "x.gguf", model.config, weights, described.vocabulary, name="foreign", dtype="f16")
+    llama = open_in_llama_cpp(home / "x.gguf")
+    for text in (
+        TEXT.replace("e\u0301", "é").replace("n\u0303", "ñ"),
+        "it's IT'S 1234567",
+        "a<think>b<|eot|>c",
+        "\r\n\n  x",
+    ):
+        ids = llama.tokenize(text.encode(), add_bos=True, special=False)
+        assert ids == [*tokenizer.begin, *tokenizer.encode(text)], text
+
+
 @pytest.mark.parametrize("dtype", ["f16", "bf16", "q8_0"])
 @pytest.mark.parametrize("case", ["gpt2", "llama", "qwen3"])
 def test_llama_cpp_generates_from_smaller_types(
@@ -248,6 +311,24 @@ def test_byte_pairs_keep_their_merges_and_their_own_end() -> None:
     assert vocabulary.types[-5:] == [5] * 5
     assert vocabulary.suppressed == [*range(tokenizer.vocab_size, tokenizer.vocab_size + 5)]
     assert len(set(vocabulary.tokens)) == len(vocabulary.tokens)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"normalizer": {"type": "Lowercase"}}, "rewrites a text"),
+        ({"pre_tokenizer": BYTES | {"add_prefix_space": True}}, "the pattern"),
+        ({"pre_tokenizer": BYTES | {"use_regex": False}}, "the pattern"),
+        ({"pre_tokenizer": {"type": "Whitespace"}}, "only byte-level BPE"),
+        ({"pre_tokenizer": None}, "only byte-level BPE"),
+        ({"model": {"type": "WordLevel", "vocab": {"a": 0},
+                    "unk_token": "a"}, "added_tokens": []}, "only byte-level BPE"),
+    ],
+)  # fmt: skip
+def test_a_tokenizer_that_llama_cpp_does_not_have_is_refused(changes: dict[str, Any], words: str, home: Path) -> None:
+    tokenizer = foreign_tokenizer(home, "qwen2", **changes)
+    with pytest.raises(TokenizerError, match=words):
+        describe(tokenizer, tokenizer.vocab_size)
 
 
 # ------------------------------------------------------------------------------------------------------- the command
@@ -337,3 +418,25 @@ def test_a_hugging_face_folder_is_the_checkpoint_without_the_training(
     ids = transformers.AutoTokenizer.from_pretrained(output)(TEXT[:20], return_tensors="pt")["input_ids"]
     with torch.inference_mode():
         torch.testing.assert_close(model(ids).logits, load_checkpoint(best).model(ids), atol=1e-4, rtol=1e-4)
+
+
+def test_a_checkpoint_of_nanogpt_goes_both_ways(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "\n abcdefghij"
+    model = GPT(replace(GPT2, vocab_size=len(text), context_length=16, n_layer=1, tied=True, mlp="gelu"))
+    weights = dict(model.named_parameters())
+    shapes = {name: weight.shape for name, weight in weights.items()}
+    state = {
+        name: place.of(weights[place.parameter]) for name, place in places(model.config, shapes, "nanogpt").items()
+    }
+    sizes = {"n_layer": 1, "n_head": 4, "n_embd": 64, "block_size": 16, "bias": False, "vocab_size": len(text)}
+    state["lm_head.weight"] = state["transformer.wte.weight"]
+    torch.save({"model": state, "model_args": sizes | {"dropout": 0.0}, "config": {}, "iter_num": 7}, home / "ckpt.pt")
+    letters = {"vocab_size": len(text), "itos": dict(enumerate(text)), "stoi": {c: n for n, c in enumerate(text)}}
+    (home / "meta.pkl").write_bytes(pickle.dumps(letters))
+    assert main([str(home / "ckpt.pt"), "--to", "gguf", "--output", str(home / "x.gguf"), "--dtype", "f32"]) == 0
+    assert loads(ExportResult, capsys.readouterr().out.splitlines()[-1]).architecture == "gpt2"
+    assert main([str(home / "ckpt.pt"), "--to", "huggingface", "--output", str(home / "folder")]) == 0
+    assert loads(ExportResult, capsys.readouterr().out.splitlines()[-1]).architecture == "gpt2"
+    again = load_checkpoint(home / "folder").model
+    assert all(torch.equal(weight, weights[name]) for name, weight in again.named_parameters())
+    assert load_tokenizer(home / "folder").decode(range(len(text))) == text

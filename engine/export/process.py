@@ -56,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
-        print(f"{output} cannot be written ({error.strerror or error}); nothing was left there", file=sys.stderr)
+        reason = error.strerror or "the disk took a part of it only"  # numpy does not say more
+        print(f"{output} cannot be written: {reason}; free some space or choose another --output", file=sys.stderr)
         return USER_ERROR
     except (
         ExportError, RunError, ModelFileError, CheckpointError, TokenizerError, GgufError, NoCounterpart
@@ -105,8 +106,9 @@ def _to_huggingface(file: ModelFile, output: Path) -> ExportResult:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    kind = json.loads((output / "config.json").read_text(encoding="utf-8"))["model_type"]
-    return ExportResult(str(output), n_bytes, kind, "f32", parameter_count(config))
+    words = json.loads((output / "config.json").read_text(encoding="utf-8"))
+    dtype = words.get("dtype") or words.get("torch_dtype") or "float32"
+    return ExportResult(str(output), n_bytes, words["model_type"], dtype, parameter_count(config))
 
 
 def _copy(source: Path, target: Path) -> None:

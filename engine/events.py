@@ -170,9 +170,9 @@ class SamplingSettings:
 
 @dataclass(frozen=True)
 class Load:
-    """Load a checkpoint: a checkpoint folder, or a run folder whose newest checkpoint is followed from now on.
+    """Load a model: a run folder, or anything else that `model_files.find_model` finds.
 
-    With `follow`, the newest checkpoint is looked for again before each Generate.
+    With `follow`, the newest checkpoint of a run or of that folder is looked for again before each Generate.
     """
 
     id: int

@@ -40,6 +40,8 @@ def refusal(path: Path) -> str:
     try:
         if path.is_dir():
             return f"{path} {_of_folder(path)}"
+        if not path.exists():
+            return f"there is no {path}; check the path"
         if not path.is_file():
             return f"{path} is neither a file nor a folder; choose a model's folder, or a ckpt.pt of nanoGPT's"
         return f"{path} {_of_file(path)}"

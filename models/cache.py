@@ -8,7 +8,7 @@ from .config import ModelConfig
 
 
 class KVCache:
-    """Keys and values of every layer, [n_layer][batch_size, kv_heads, max_length, head_dim], allocated once.
+    """Keys and values of every layer, [n_layer][batch_size, kv_heads, max_length, head_dim], until `grow`.
 
     `length` counts the positions that are filled; the model advances it at the end of a forward pass. A cache that is
     full is the caller's to reset or truncate: the model raises ValueError rather than overwrite.
@@ -39,6 +39,14 @@ class KVCache:
             raise ValueError(f"cannot truncate a cache of {self.length} positions to {length}")
         self.length = length
 
+    def grow(self, max_length: int) -> None:
+        """Move to tensors of `max_length` positions, one after the other; what was filled stays."""
+        self._keys = self._longer(self._keys, max_length)
+        self.keys = list(self._keys)
+        self._values = self._longer(self._values, max_length)
+        self.values = list(self._values)
+        self.max_length = max_length
+
     def extend(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Write [batch, kv_heads, new, head_dim] behind the filled positions; all of that layer so far comes back."""
         start, new = self.length, keys.shape[2]
@@ -50,3 +58,8 @@ class KVCache:
     def memory(self) -> int:
         """Bytes that the tensors take."""
         return 2 * self._keys.numel() * self._keys.element_size()
+
+    def _longer(self, old: torch.Tensor, max_length: int) -> torch.Tensor:
+        new = old.new_zeros((*old.shape[:3], max_length, old.shape[4]))
+        new.narrow(3, 0, self.length).copy_(old.narrow(3, 0, self.length))
+        return new

@@ -1,4 +1,4 @@
-"""Which checkpoint a path means right now, and reading it while a train process may be exchanging it."""
+"""Which model a path means right now, and reading it while a train process may be exchanging its checkpoint."""
 
 from __future__ import annotations
 
@@ -6,78 +6,85 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...data.tokenizers import Tokenizer, TokenizerError, load_tokenizer
+from ...data.tokenizers import Tokenizer, TokenizerError
 from ...models.devices import DeviceChoice
 from ...models.huggingface import CheckpointError, LoadedCheckpoint, load_checkpoint
-from ..runs import Run
+from ..model_files import ModelFile, ModelFileError, model_at, read_tokenizer
+from ..runs import Run, RunError
 
-_PATIENCE = 2.0  # seconds for which a checkpoint that keeps changing is tried again
-_PAUSE = 0.05
+UNREADABLE = (CheckpointError, TokenizerError, ModelFileError, RunError)
+"""What opening a model raises, each in one sentence."""
+
+_ATTEMPTS = 20  # for a checkpoint that is exchanged each time while it is read
+_PAUSE = 0.05  # seconds; an exchange takes two renames
 
 Signature = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A checkpoint that was read as a whole."""
+    """A model that was read as a whole."""
 
-    folder: Path
-    signature: Signature
+    file: ModelFile
+    signature: Signature | None
     checkpoint: LoadedCheckpoint
     tokenizer: Tokenizer
 
 
 class CheckpointSource:
-    """A checkpoint folder, or a run folder, which means that run's newest checkpoint, or its best once it has ended."""
+    """A run folder, which means that run's newest checkpoint, or its best once it has ended; or any other model."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._run = Run(path) if (path / "run.json").is_file() else None
 
     def signature(self) -> Signature | None:
-        """Changes whenever another checkpoint stands there; None where there is none."""
-        folder = self._run.speaking_checkpoint() if self._run else self._path
-        return _signature(folder) if folder else None
+        """Changes whenever another checkpoint of ours stands there.
+
+        None where there is none, and always for a foreign model, which nobody trains meanwhile.
+        """
+        return self._standing()[1]
 
     def is_training(self) -> bool:
         """Whether the run still trains."""
         return self._run is not None and self._run.is_alive()
 
     def open(self, choice: DeviceChoice) -> Opened:
-        """Read the checkpoint. Raises CheckpointError or TokenizerError in one sentence.
+        """Read the model. Raises one of UNREADABLE, in one sentence.
 
-        Where another one took its place meanwhile, that one is read instead, so weights, step and tokenizer belong
-        together.
+        Where another checkpoint took its place meanwhile, that one is read instead, so weights, step and tokenizer
+        belong together.
         """
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            folder = self._folder()
-            before = _signature(folder)
-            problem = None
+        for _ in range(_ATTEMPTS):
+            folder, signature = before = self._standing()
             try:
+                file = self._file(folder)
                 # the weights take the type of the products: a cast for each token would cost more than it saves
-                checkpoint = load_checkpoint(folder, choice.device, choice.dtype, weight_dtype=choice.dtype)
-                tokenizer = load_tokenizer(folder)
-                if before is not None and self.signature() == before:
-                    return Opened(folder, before, checkpoint, tokenizer)
-            except (CheckpointError, TokenizerError) as error:
-                problem = error
-                time.sleep(_PAUSE)  # an exchange takes two renames; after them the signature is another one
-            if problem and (self.signature() == before or time.monotonic() > deadline):
-                raise problem
-            if time.monotonic() > deadline:
-                raise CheckpointError(f"{folder} was replaced again and again while it was read; try again")
+                checkpoint = load_checkpoint(file.path, choice.device, choice.dtype, weight_dtype=choice.dtype)
+                tokenizer = read_tokenizer(file)
+            except UNREADABLE:
+                time.sleep(_PAUSE)
+                if self._standing() == before:  # damaged, and not only exchanged while it was read
+                    raise
+                continue
+            if self._standing() == before:
+                return Opened(file, signature, checkpoint, tokenizer)
+        raise CheckpointError(
+            f"the checkpoint in {self._path} was replaced again and again while it was read; try again"
+        )
 
-    def _folder(self) -> Path:
-        if self._run is None:
-            return self._path
-        folder = self._run.speaking_checkpoint()
+    def _standing(self) -> tuple[Path | None, Signature | None]:
+        """Where the checkpoint lies right now, and its signature."""
+        folder = self._run.speaking_checkpoint() if self._run else self._path
+        return folder, _signature(folder) if folder else None
+
+    def _file(self, folder: Path | None) -> ModelFile:
         if folder is None:
             raise CheckpointError(
-                f"the run '{self._run.name}' has no checkpoint yet; it writes its first after about two seconds of "
+                f"the run '{self._path.name}' has no checkpoint yet; it writes its first after about two seconds of "
                 "training"
             )
-        return folder
+        return ModelFile(folder, "minigpt", self._path.name, self._run) if self._run else model_at(folder)
 
 
 def _signature(folder: Path) -> Signature | None:

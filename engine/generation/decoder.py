@@ -9,23 +9,39 @@ from torch import Tensor
 
 from ...data.tokenizers import Tokenizer
 from ...models.cache import KVCache
+from ...models.config import ModelConfig
 from ...models.gpt import GPT
 from .sampling import Sampler
+
+LONGEST_WINDOW = 16_384  # positions: attention over more takes a CPU longer than a person waits for a token
+LARGEST_CACHE = 1 << 30  # bytes that the keys and values of a window may take
+_FIRST_LENGTH = 1024  # positions that the cache begins with
+_READ_AT_ONCE = 2048  # tokens of a prompt that are read in one pass: more would need more memory, and gain no time
 
 
 class DecodeError(Exception):
     """The model cannot continue a text; the message says why and what to do."""
 
 
-class Decoder:
-    """A model, its tokenizer, and one static cache as long as the context."""
+def window_length(config: ModelConfig, dtype: torch.dtype) -> int:
+    """How many positions the decoder keeps of a text: the context length, as far as memory and patience reach."""
+    position = 2 * config.n_layer * config.kv_heads * config.size_per_head * dtype.itemsize
+    return min(config.context_length, LONGEST_WINDOW, max(1, LARGEST_CACHE // position))
 
-    def __init__(self, model: GPT, tokenizer: Tokenizer) -> None:
+
+class Decoder:
+    """A model, its tokenizer, and one cache that grows with the text up to `context_length`, the decoder's window.
+
+    `ends_begin` says that the model has learned what comes after the token that ends a text.
+    """
+
+    def __init__(self, model: GPT, tokenizer: Tokenizer, ends_begin: bool = False) -> None:
         self.model = model.eval().requires_grad_(False)
-        self.tokenizer = tokenizer
-        self.context_length = model.config.context_length
+        self.tokenizer, self.ends_begin = tokenizer, ends_begin
+        self.context_length = window_length(model.config, model.compute_dtype)
         self.device = next(model.parameters()).device
-        self._cache = KVCache(model.config, 1, self.context_length, self.device, model.compute_dtype)
+        length = min(_FIRST_LENGTH, self.context_length)
+        self._cache = KVCache(model.config, 1, length, self.device, model.compute_dtype)
         self._held: list[int] = []  # the tokens whose keys and values the cache holds
         # One pass over a prompt and a pass for each token round differently, and bfloat16 so coarsely that the same
         # seed would write another text: there a prompt is always read anew.
@@ -48,12 +64,17 @@ class Decoder:
 
     @torch.inference_mode()
     def tokens(self, ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
-        """Token after token that continues `ids` (1 to context_length of them), without end.
+        """Token after token that continues `ids` (1 to context_length of them), without end, whatever ends a text.
 
         What `ids` shares with the text in the cache is not computed again. Past the context length the last half of
         the window is read anew, so that each token sees at least that much, whatever the kind of positions. Raises
-        DecodeError where the weights give no probabilities.
+        DecodeError where the weights give no probabilities, or have no row for one of `ids`.
         """
+        if max(ids) >= self.model.config.vocab_size:
+            raise DecodeError(
+                f"the tokenizer gives the text a token {max(ids)} but the model has {self.model.config.vocab_size:,}; "
+                "they do not belong together, put the model's own tokenizer beside it"
+            )
         logits = self._read(ids)
         if not logits.isfinite().all():
             raise DecodeError(
@@ -79,13 +100,20 @@ class Decoder:
             shared = next((i for i in range(limit) if self._held[i] != ids[i]), limit)
         del self._held[shared:]
         self._cache.truncate(shared)
-        return self._extend(torch.tensor([ids[shared:]], device=self.device), ids[shared:])
+        logits = torch.empty(0)
+        for start in range(shared, len(ids), _READ_AT_ONCE):
+            part = ids[start : start + _READ_AT_ONCE]
+            logits = self._extend(torch.tensor([part], device=self.device), part)
+        return logits
 
     def _extend(self, tokens: Tensor, ids: Sequence[int]) -> Tensor:
         """Read `tokens` [1, T], which are `ids`, behind what the cache holds; the logits [V] after the last one.
 
         Rows that pad the output layer beyond the tokenizer's vocabulary are cut off: they are no text.
         """
-        logits = self.model(tokens, self._cache)[0, -1, : self.tokenizer.vocab_size]
+        needed = self._cache.length + len(ids)
+        if needed > self._cache.max_length:
+            self._cache.grow(min(self.context_length, max(needed, 2 * self._cache.max_length)))
+        logits = self.model.next_logits(tokens, self._cache)[0, : self.tokenizer.vocab_size]
         self._held.extend(ids)
         return logits

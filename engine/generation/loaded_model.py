@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ...data.tokenizers import TokenizerError
-from ...models.config import parameter_count
+from ...models.config import flops_per_token, parameter_count
 from ...models.devices import choose_device, memory_in_use
-from ...models.huggingface import CheckpointError
 from ..events import Load, Loaded
-from .checkpoint_source import CheckpointSource, Opened
+from .checkpoint_source import UNREADABLE, CheckpointSource, Opened
 from .decoder import Decoder
 from .speed import Pace, settle_speed
 
@@ -42,8 +40,8 @@ class LoadedModel:
     def decoder(self) -> Decoder:
         """The model to answer with: what is in memory, or newer weights where the load said to follow them.
 
-        Raises CheckpointError or TokenizerError where there is nothing to answer with. Newer weights that cannot be
-        read are a notice, as long as there are older ones.
+        Raises one of UNREADABLE where there is nothing to answer with. Newer weights that cannot be read are a notice,
+        as long as there are older ones.
         """
         self.notices = ()
         if self._decoder is None or self._opened is None:
@@ -52,7 +50,7 @@ class LoadedModel:
             return self._decoder
         try:
             return self._open()
-        except (CheckpointError, TokenizerError) as error:
+        except UNREADABLE as error:
             self.notices = (f"these are the weights of step {self.step}; the newest cannot be read: {error}",)
             return self._decoder
 
@@ -62,7 +60,8 @@ class LoadedModel:
         if self._decoder and old and old.checkpoint.config == config:
             self._decoder.take(checkpoint.model, opened.tokenizer)
         else:
-            self._decoder = Decoder(checkpoint.model, opened.tokenizer)
+            # what we train on has no token that ends a text; what others train on has
+            self._decoder = Decoder(checkpoint.model, opened.tokenizer, ends_begin=opened.file.kind != "minigpt")
             self.pace = settle_speed(self._decoder, self._load.threads)
         self._opened = opened
         self._announce(
@@ -77,6 +76,7 @@ class LoadedModel:
                 dtype=str(self._choice.dtype).removeprefix("torch."),
                 memory=memory_in_use(self._choice.device),
                 validation_loss=checkpoint.validation_loss,
+                flops_per_token=flops_per_token(config),
             )
         )
         return self._decoder

@@ -1,4 +1,4 @@
-"""One reply: a prompt made readable for the model, then pieces of text until a limit, a stop string or a person."""
+"""One reply: a prompt made readable for the model, then pieces of text until a limit, an end or a person."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _NAMED = 8  # characters that a notice names one by one
 class Reply:
     """Iterate over it for the text; afterwards `reason`, `tokens` and `notices` say how it went.
 
-    `prompt_tokens` counts what the model read of the prompt, `seed` repeats the reply.
+    `prompt_tokens` counts what the model read of the prompt, `tokens` those of the text that it wrote, without one that
+    ended it; `seed` repeats the reply. Raises UnknownCharacterError where the tokenizer refuses the prompt.
     """
 
     def __init__(self, decoder: Decoder, prompt: str, settings: SamplingSettings) -> None:
@@ -26,8 +27,10 @@ class Reply:
         self._sampler = Sampler(settings, decoder.device)
         self._cancelled = False
         self._prompt_notices: list[str] = []
-        ids = self._encode(prompt)
+        ids, begin = self._encode(prompt), decoder.tokenizer.begin
         self.prompt_tokens = len(ids)
+        if len(ids) + len(begin) <= decoder.context_length:  # else what the model reads begins within the text
+            ids = [*begin, *ids]
         self._ids = ids or [self._start()]
 
     @property
@@ -48,6 +51,9 @@ class Reply:
                 self.reason = "cancelled"
                 break
             token = next(tokens)
+            if token in self._decoder.tokenizer.end_tokens:
+                self.reason = "stop"
+                break
             self.tokens += 1
             yield text.feed(self._decoder.tokenizer.token_bytes(token))
             if text.stopped:
@@ -66,7 +72,7 @@ class Reply:
 
     def _encode(self, prompt: str) -> Sequence[int]:
         tokenizer, context = self._decoder.tokenizer, self._decoder.context_length
-        known, left_out = tokenizer.drop_unknown(prompt)
+        known, left_out = tokenizer.admit(prompt)
         if left_out:
             named = ", ".join(map(repr, sorted(left_out)[:_NAMED]))
             more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
@@ -77,8 +83,13 @@ class Reply:
         return ids[-context:]
 
     def _start(self) -> int:
-        """What an empty prompt starts from: a new line, or any token where the text it learned from had one line."""
-        newline, _ = self._decoder.tokenizer.drop_unknown("\n")
+        """What an empty prompt starts from: the end of another text, where the model has learned what comes after it,
+        else a new line, or any token where the text it learned from had one line.
+        """
+        tokenizer = self._decoder.tokenizer
+        if self._decoder.ends_begin and tokenizer.end_tokens:
+            return min(tokenizer.end_tokens)  # the end of a text; those of a conversation's turns were added later
+        newline, _ = tokenizer.drop_unknown("\n")
         if newline:
-            return self._decoder.tokenizer.encode(newline)[0]
-        return self._sampler.any_token(self._decoder.tokenizer.vocab_size)
+            return tokenizer.encode(newline)[0]
+        return self._sampler.any_token(tokenizer.vocab_size)

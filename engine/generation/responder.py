@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import torch
 
-from ...data.tokenizers import TokenizerError
+from ...data.tokenizers import UnknownCharacterError
 from ...models.devices import DeviceError
 from ...models.huggingface import CheckpointError
 from .. import paths
 from ..events import Ended, Failed, Generate, GenerationMessage, Load, Tokens
+from .checkpoint_source import UNREADABLE
 from .decoder import DecodeError
 from .loaded_model import LoadedModel
 from .reply import Reply
@@ -36,7 +37,9 @@ class Responder:
                 self._model.decoder()
             else:
                 self._generate(request, cancelled)
-        except (CheckpointError, TokenizerError, DeviceError, DecodeError) as error:
+        except UnknownCharacterError as error:
+            self._send(Failed(request.id, "prompt", f"the prompt cannot be read: {error}"))
+        except (*UNREADABLE, DeviceError, DecodeError) as error:
             self._send(Failed(request.id, "checkpoint", str(error)))
         except Exception as error:
             traceback.print_exc()

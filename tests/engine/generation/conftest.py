@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -73,6 +74,52 @@ def save() -> MakeCheckpoint:
     def make(folder: Path, made: tuple[GPT, Tokenizer], step: int = 1) -> Path:
         folder.mkdir(parents=True)
         save_checkpoint(made[0], folder, tokenizer=made[1], step=step, validation_loss=1.5)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def nanogpt() -> MakeCheckpoint:
+    """Write a ckpt.pt as nanoGPT's train.py does, of random weights, with its meta.pkl beside it."""
+
+    def make(path: Path, alphabet: str = "hgfedcba\n", width: int = 8) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        blocks = {"ln_1": (width,), "attn.c_attn": (3 * width, width), "attn.c_proj": (width, width), "ln_2": (width,),
+                  "mlp.c_fc": (4 * width, width), "mlp.c_proj": (width, 4 * width)}  # fmt: skip
+        shapes = {"wte": (len(alphabet), width), "wpe": (16, width), "ln_f": (width,)}
+        shapes |= {f"h.0.{name}": shape for name, shape in blocks.items()}
+        generator = torch.Generator().manual_seed(3)
+        weights = {
+            f"transformer.{name}.weight": torch.randn(*shape, generator=generator) for name, shape in shapes.items()
+        }
+        weights["lm_head.weight"] = weights["transformer.wte.weight"]
+        sizes = {
+            "n_layer": 1,
+            "n_head": 2,
+            "n_embd": width,
+            "block_size": 16,
+            "bias": False,
+            "vocab_size": len(alphabet),
+        }
+        torch.save({"model": weights, "model_args": sizes, "iter_num": 250, "best_val_loss": torch.tensor(1.5)}, path)
+        numbered = dict(enumerate(alphabet))
+        meta = {"vocab_size": len(alphabet), "itos": numbered, "stoi": {c: i for i, c in numbered.items()}}
+        (path.parent / "meta.pkl").write_bytes(pickle.dumps(meta))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def huggingface(random_model) -> MakeCheckpoint:
+    """Write a folder that says nothing of us, with the tokenizer of the model or another one."""
+
+    def make(folder: Path, tokenizer: Tokenizer | None = None, **options: object) -> Path:
+        folder.mkdir(parents=True)
+        model, characters = random_model(**options)
+        save_checkpoint(model, folder, tokenizer=tokenizer or characters, step=1, validation_loss=None)
+        (folder / "minigpt.json").unlink()
         return folder
 
     return make

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from minigpt_tui.engine.generation import checkpoint_source
 from minigpt_tui.engine.generation.checkpoint_source import CheckpointSource
+from minigpt_tui.engine.model_files import ModelFileError
 from minigpt_tui.engine.training.checkpoints import exchange
 from minigpt_tui.models.devices import choose_device
 from minigpt_tui.models.huggingface import CheckpointError, LoadedCheckpoint, load_checkpoint
+
+MakeNanoGpt = Callable[..., Path]
+MakeHuggingFace = Callable[..., Path]
 
 CPU = choose_device("cpu", training=False)
 
@@ -56,25 +61,60 @@ def test_the_signature_changes_with_each_exchange(run: Path, made: list[Path]) -
 
 def test_what_is_read_while_checkpoints_are_exchanged_belongs_together(run: Path, made: list[Path]) -> None:
     put(run, made[0])
-    stop, source, steps = threading.Event(), CheckpointSource(run), set()
+    source, steps, number = CheckpointSource(run), set(), 0
 
     def train() -> None:
-        number = 0
-        while not stop.wait(0.005):
+        nonlocal number
+        for _ in range(3):  # they may all fall into one opening, which has more attempts than they can spoil
             number += 1
             put(run, made[number % 2])
 
-    trainer = threading.Thread(target=train)
-    trainer.start()
-    try:
-        for _ in range(60):
+    for _ in range(40):
+        trainer = threading.Thread(target=train)
+        trainer.start()
+        try:
             checkpoint = source.open(CPU).checkpoint
-            assert follows_a(checkpoint) == {1: 1, 2: 7}[checkpoint.step]
-            steps.add(checkpoint.step)
-    finally:
-        stop.set()
-        trainer.join()
+        finally:
+            trainer.join()
+        assert follows_a(checkpoint) == {1: 1, 2: 7}[checkpoint.step]
+        steps.add(checkpoint.step)
     assert steps == {1, 2}
+
+
+def test_a_checkpoint_that_never_stands_still_is_given_up(
+    run: Path, made: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(run, made[0])
+    loads: list[Path] = []
+
+    def load(folder: Path, *rest: object, **options: object) -> LoadedCheckpoint:
+        loads.append(folder)
+        loaded = load_checkpoint(folder)
+        put(run, made[len(loads) % 2])
+        return loaded
+
+    monkeypatch.setattr(checkpoint_source, "load_checkpoint", load)
+    with pytest.raises(CheckpointError, match="replaced again and again while it was read"):
+        CheckpointSource(run).open(CPU)
+    assert len(loads) == 20
+
+
+def test_a_checkpoint_whose_predecessor_was_renamed_under_the_reader_is_read_there(
+    run: Path, made: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first half of an exchange: the same files, so the same signature, at another place."""
+    put(run, made[0])
+    last, loads = run / "checkpoints" / "last", list[Path]()
+
+    def load(folder: Path, *rest: object, **options: object) -> LoadedCheckpoint:
+        loads.append(folder)
+        if len(loads) == 1:
+            last.rename(last.with_name(".last.old"))
+        return load_checkpoint(folder)
+
+    monkeypatch.setattr(checkpoint_source, "load_checkpoint", load)
+    assert CheckpointSource(run).open(CPU).checkpoint.step == 1
+    assert loads == [last, last.with_name(".last.old")]
 
 
 def test_a_checkpoint_that_vanished_while_it_was_read_is_read_again(
@@ -129,6 +169,24 @@ def test_a_checkpoint_that_is_damaged_for_good_is_not_waited_for(
     assert len(loads) == 1
 
 
-def test_a_path_that_is_nothing_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"nothing holds no checkpoint \(minigpt\.json is missing\)"):
-        CheckpointSource(tmp_path / "nothing").open(CPU)
+def test_a_run_without_a_checkpoint_says_when_there_will_be_one(run: Path) -> None:
+    with pytest.raises(CheckpointError, match="'run' has no checkpoint yet; it writes its first"):
+        CheckpointSource(run).open(CPU)
+
+
+def test_a_foreign_model_is_opened_and_never_changes(
+    run: Path, nanogpt: MakeNanoGpt, huggingface: MakeHuggingFace, tmp_path: Path
+) -> None:
+    for path in (nanogpt(tmp_path / "out" / "ckpt.pt"), tmp_path / "out", huggingface(tmp_path / "folder")):
+        source = CheckpointSource(path)
+        opened = source.open(CPU)
+        assert (opened.signature, source.signature(), source.is_training()) == (None, None, False)
+        assert opened.checkpoint.config.vocab_size == opened.tokenizer.vocab_size
+    assert [opened.file.kind, opened.file.path] == ["huggingface", tmp_path / "folder"]
+
+
+def test_a_path_that_is_no_model_is_refused_by_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "novel.txt").write_text("Once")
+    for path, says in ((tmp_path / "nothing", "there is no "), (tmp_path / "novel.txt", "is a text, not a model")):
+        with pytest.raises(ModelFileError, match=says):
+            CheckpointSource(path).open(CPU)

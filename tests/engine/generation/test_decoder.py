@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from unittest.mock import patch
 
 import pytest
 import torch
+from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.events import SamplingSettings
-from minigpt_tui.engine.generation.decoder import DecodeError, Decoder
+from minigpt_tui.engine.generation import decoder as decoder_module
+from minigpt_tui.engine.generation.decoder import DecodeError, Decoder, window_length
 from minigpt_tui.engine.generation.sampling import Sampler
 from minigpt_tui.engine.generation.speed import Pace, settle_speed
+from minigpt_tui.models.cache import KVCache
+from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 
 GREEDY = SamplingSettings(temperature=0)
@@ -36,13 +41,13 @@ def without_cache(model: GPT, ids: Sequence[int], n: int) -> list[int]:
 def read_lengths(decoder: Decoder, ids: Sequence[int], n: int) -> list[int]:
     """How many tokens each pass of the model reads."""
     lengths: list[int] = []
-    forward = decoder.model.forward
+    read = decoder.model.next_logits
 
-    def counted(tokens: torch.Tensor, *rest: object) -> torch.Tensor:
+    def counted(tokens: torch.Tensor, cache: KVCache) -> torch.Tensor:
         lengths.append(tokens.shape[1])
-        return forward(tokens, *rest)  # type: ignore[arg-type]
+        return read(tokens, cache)
 
-    with patch.object(decoder.model, "forward", counted):
+    with patch.object(decoder.model, "next_logits", counted):
         take(decoder, ids, n)
     return lengths
 
@@ -98,6 +103,55 @@ def test_ids_beyond_the_tokenizer_are_never_drawn(random_model) -> None:
     _, smaller = random_model("abc")
     decoder = Decoder(model, smaller)
     assert max(take(decoder, [0], 200, SamplingSettings(temperature=100, seed=1))) == 2
+
+
+def test_the_cache_begins_small_and_grows_with_the_text(random_model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder_module, "_FIRST_LENGTH", 4)
+    model, tokenizer = random_model(context_length=100)
+    decoder = Decoder(model, tokenizer)
+    sizes = []
+    for ids in ([1, 2, 3], [1, 2, 3, 4] * 5):
+        assert take(decoder, ids, 40) == without_cache(model, ids, 40)
+        sizes.append(decoder._cache.max_length)
+    assert sizes == [64, 64]
+    assert take(decoder, [5, 6], 120) == without_cache(model, [5, 6], 120)
+    assert decoder._cache.max_length == 100
+
+
+def test_a_long_prompt_is_read_in_parts(random_model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder_module, "_READ_AT_ONCE", 3)
+    model, tokenizer = random_model()
+    ids = [1, 2, 3, 4, 5, 6, 7, 0]
+    assert read_lengths(Decoder(model, tokenizer), ids, 2) == [3, 3, 2, 1]
+    assert take(Decoder(model, tokenizer), ids, 30) == without_cache(model, ids, 30)
+
+
+def test_the_window_is_the_context_as_far_as_memory_reaches(random_model, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = ModelConfig(100, 1024, n_layer=12, n_head=12, d_model=768)
+    assert window_length(small, torch.float32) == 1024
+    long = replace(small, context_length=131_072, n_layer=2, n_head=4, n_kv_head=1)
+    assert window_length(long, torch.float32) == decoder_module.LONGEST_WINDOW
+    wide = replace(long, n_layer=32, d_model=4096, n_head=32, n_kv_head=0)
+    assert window_length(wide, torch.float32) == 2**30 // (2 * 32 * 4096 * 4)
+    assert window_length(wide, torch.bfloat16) == 2 * window_length(wide, torch.float32)
+    # a window shorter than the context is passed as a context is
+    monkeypatch.setattr(decoder_module, "LONGEST_WINDOW", 8)
+    decoder = Decoder(*random_model(position="rope", context_length=1000))
+    assert (decoder.context_length, decoder.reread_length) == (8, 4)
+    assert read_lengths(decoder, [1, 2, 3], 12) == [3, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 4]
+
+
+def test_a_model_of_a_very_long_context_takes_no_memory_for_it() -> None:
+    config = ModelConfig(9, 131_072, n_layer=2, n_head=2, d_model=16)
+    decoder = Decoder(GPT(config), CharTokenizer("abcdefgh\n"))
+    take(decoder, [1, 2, 3], 5)
+    assert decoder._cache.memory == 2 * 2 * 1024 * 16 * 4
+
+
+def test_ids_that_the_model_has_no_row_for_are_refused_in_one_sentence(random_model) -> None:
+    model, _ = random_model("abc")
+    with pytest.raises(DecodeError, match=r"a token 4 but the model has 3; they do not belong together"):
+        take(Decoder(model, CharTokenizer("abcdefgh")), [1, 4], 1)
 
 
 def test_a_diverged_model_is_refused_in_one_sentence(random_model) -> None:

@@ -367,7 +367,6 @@ def test_a_newer_checkpoint_that_is_damaged_leaves_the_older_weights_and_says_so
         ("model.safetensors", b"\xff" * 100),
         ("model.safetensors", None),
         ("minigpt.json", b"{"),
-        ("minigpt.json", None),
         ("tokenizer.json", b"[]"),
         ("tokenizer.json", None),
     ],

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import pytest
 import torch
-from minigpt_tui.data.tokenizers import build_tokenizer
+from minigpt_tui.data.tokenizers import CharTokenizer, Tokenizer, UnknownCharacterError, build_tokenizer
 from minigpt_tui.engine.events import SamplingSettings
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.reply import Reply
@@ -99,3 +100,85 @@ def test_a_byte_model_never_shows_half_a_character() -> None:
     reply = Reply(Decoder(model, tokenizer), "🙂", settings(max_tokens=10))
     assert list(reply) == ["", "", "", "🙂", "", "", "", "🙂", "", "", ""]
     assert reply.prompt_tokens == 4
+
+
+# ---------------------------------------------------------------------- tokenizers with words, beginnings and endings
+
+
+def spelling(tokenizer: Tokenizer, ids: list[int], context_length: int = 64) -> Decoder:
+    """A decoder that continues each of `ids` by the next one, and the last by the first."""
+    size = tokenizer.vocab_size
+    model = GPT(ModelConfig(size, context_length, n_layer=1, n_head=1, d_model=16 * -(-size // 16), qk_norm=False))
+    assert model.head is not None
+    with torch.no_grad():
+        model.embedding.copy_(torch.eye(*model.embedding.shape))
+        model.head.zero_()
+        for current, following in zip(ids, [*ids[1:], ids[0]], strict=True):
+            model.head[following, current] = 50
+    return Decoder(model, tokenizer)
+
+
+@pytest.fixture(scope="module")
+def bpe() -> Tokenizer:
+    text = "the cat sat on the mat, the cat. " * 50
+    return build_tokenizer("bpe", alphabet="", pieces=lambda: [text], bpe_vocab_size=280)
+
+
+def test_words_of_byte_pairs_arrive_whole_and_parts_of_characters_wait(bpe: Tokenizer) -> None:
+    ids = bpe.encode(" cat🙂 sat né").tolist()
+    assert len(ids) == len(set(ids))
+    pieces = list(reply := Reply(spelling(bpe, ids), " cat", settings(max_tokens=len(ids))))
+    assert "".join(pieces) == "🙂 sat né cat"
+    assert not [piece for piece in pieces if "\ufffd" in piece]
+    assert pieces[:4] == ["", "", "", "🙂"]
+    assert reply.prompt_tokens == 1
+
+
+def test_a_reply_ends_at_the_token_that_ends_a_text(bpe: Tokenizer) -> None:
+    (end,) = bpe.end_tokens
+    ids = [*bpe.encode(" cat sat").tolist(), end]
+    reply = Reply(spelling(bpe, ids), " cat", settings(max_tokens=50))
+    assert "".join(reply) == " sat"
+    assert (reply.reason, reply.tokens, reply.notices) == ("stop", 1, ())
+
+
+def test_what_waits_for_a_stop_string_is_shown_where_the_text_ends(bpe: Tokenizer) -> None:
+    ids = [*bpe.encode(" cat sat").tolist(), *bpe.end_tokens]
+    reply = Reply(spelling(bpe, ids), " cat", settings(stop=(" sat on",)))
+    assert "".join(reply) == " sat"
+
+
+def test_what_a_model_expects_before_a_text_stands_there_unless_its_beginning_is_cut_off() -> None:
+    tokenizer = CharTokenizer("abcdefgh")
+    tokenizer.begin = (7,)
+    decoder = spelling(tokenizer, [*range(8)], context_length=4)
+    for prompt, read in (("", [7]), ("ab", [7, 0, 1]), ("abc", [7, 0, 1, 2]), ("abcd", [0, 1, 2, 3])):
+        reply = Reply(decoder, prompt, settings(max_tokens=1))
+        assert len(list(reply)) == 2
+        assert decoder._held == read
+        assert reply.prompt_tokens == len(prompt)
+        assert reply.notices == ()
+    reply = Reply(decoder, "", settings(max_tokens=3))
+    assert "".join(reply) == "abc"
+
+
+def test_an_empty_prompt_starts_where_another_text_ended_if_the_model_has_learned_what_comes_then(
+    bpe: Tokenizer,
+) -> None:
+    (end,) = bpe.end_tokens
+    ids = [*bpe.encode("\n cat").tolist(), end, *bpe.encode(" sat").tolist()]
+    decoder = spelling(bpe, ids)
+    assert next(iter(Reply(decoder, "", settings()))) == " cat"
+    decoder.ends_begin = True
+    assert next(iter(Reply(decoder, "", settings()))) == " sat"
+
+
+def test_the_tokenizers_policy_decides_about_unknown_characters(chain) -> None:
+    model, _ = chain("abcdefgh")
+    refusing = Decoder(model, CharTokenizer("abcdefgh", "refuse"))
+    with pytest.raises(UnknownCharacterError, match="no token for 'é'"):
+        Reply(refusing, "éa", settings())
+    knowing = spelling(CharTokenizer("abcdefg", "token"), [7, *range(7)])
+    reply = Reply(knowing, "abé", settings(max_tokens=3))
+    assert "".join(reply) == "abc"
+    assert (reply.prompt_tokens, reply.notices) == (3, ())

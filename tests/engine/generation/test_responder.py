@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.events import Ended, Failed, Generate, GenerationMessage, Load, Loaded, SamplingSettings, Tokens
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.responder import Responder
@@ -78,7 +79,7 @@ def test_a_model_too_large_for_the_memory_is_said_so_and_its_load_is_tried_again
         def fail(*arguments: object) -> None:
             raise torch.OutOfMemoryError
 
-        patch.setattr("minigpt_tui.engine.generation.checkpoint_source.load_tokenizer", fail)
+        patch.setattr("minigpt_tui.engine.generation.checkpoint_source.read_tokenizer", fail)
         responder.answer(Load(1, str(save(tmp_path / "checkpoint", chain("abcd"))), threads=1), lambda: False)
     (failed,) = sent
     assert isinstance(failed, Failed)
@@ -98,3 +99,44 @@ def test_a_diverged_model_is_refused_when_it_is_loaded(
     for request in (Load(1, str(save(tmp_path / "checkpoint", (model, tokenizer)))), Generate(2, "a")):
         responder.answer(request, lambda: False)
     assert [(m.id, m.kind) for m in sent if isinstance(m, Failed)] == [(1, "checkpoint"), (2, "checkpoint")]
+
+
+def test_a_foreign_model_is_loaded_spoken_with_and_not_followed(
+    sent: list[GenerationMessage], nanogpt, tmp_path: Path
+) -> None:
+    responder, path = Responder(sent.append), nanogpt(tmp_path / "ckpt.pt")
+    prompt = Generate(2, "abc", SamplingSettings(temperature=0, max_tokens=8))
+    responder.answer(Load(1, str(path)), lambda: False)
+    (loaded,) = sent
+    assert isinstance(loaded, Loaded)
+    assert (loaded.step, loaded.validation_loss, loaded.vocab_size, loaded.context_length) == (250, 1.5, 9, 16)
+    # 6 x (768 weights of the block and 72 of the head) + 12 x 8 x 16 for the attention
+    assert (loaded.parameters, loaded.flops_per_token) == (992, 6 * 840 + 12 * 128)
+    sent.clear()
+    for _ in range(2):
+        responder.answer(prompt, lambda: False)
+        path.write_bytes(b"something else")
+    assert [type(message) for message in sent].count(Ended) == 2
+    assert not [message for message in sent if isinstance(message, (Loaded, Failed))]
+
+
+def test_a_refused_prompt_is_one_sentence_about_the_prompt(
+    sent: list[GenerationMessage], chain, save, tmp_path: Path
+) -> None:
+    model, _ = chain("abcd")
+    tokenizer, responder = CharTokenizer("abcd", "refuse"), Responder(sent.append)
+    responder.answer(Load(1, str(save(tmp_path / "checkpoint", (model, tokenizer)))), lambda: False)
+    sent.clear()
+    responder.answer(Generate(2, "aéb", SamplingSettings(max_tokens=2)), lambda: False)
+    (failed,) = sent
+    assert isinstance(failed, Failed)
+    assert failed.kind == "prompt"
+    assert failed.message.startswith("the prompt cannot be read: the tokenizer has no token for 'é'")
+
+
+def test_what_is_no_model_is_one_sentence(sent: list[GenerationMessage], tmp_path: Path) -> None:
+    (tmp_path / "novel.txt").write_text("Once")
+    responder = Responder(sent.append)
+    for path in (tmp_path / "novel.txt", tmp_path / "nothing"):
+        responder.answer(Load(1, str(path)), lambda: False)
+    assert [message.kind for message in sent if isinstance(message, Failed)] == ["checkpoint", "checkpoint"]

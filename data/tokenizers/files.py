@@ -46,13 +46,13 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         models = [_json(folder / name, _read(folder / name) or b"{}") for name in _MODEL_NAMES]
         ends = end_tokens(content, [*models, settings])
         own = None
-        if adds_nothing(content, settings):
+        if adds_nothing(content):
             own = (
                 CharTokenizer.recognise(content, settings)
                 or ByteTokenizer.recognise(content)
                 or BpeTokenizer.recognise(content, ends)
             )
-        return own or ForeignTokenizer(content, settings, ends, files)
+        return own or ForeignTokenizer(content, ends, files)
     except TokenizerError as error:
         raise TokenizerError(f"the tokenizer in {folder} cannot be used: {error}") from error
 

@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..atomic import write_atomic
-from .foreign_files import special_tokens, token_id, token_name
+from .foreign_files import special_tokens
 from .spelling import spelled_bytes
 from .tokenizer import SURROGATES, Tokenizer, TokenizerError, check_range, left_out, refuse_surrogates, typecode
 
 if TYPE_CHECKING:
     import tokenizers
 
-# A token that holds a letter or digit and then a space, in any of the ways that vocabularies write one. In byte-level
-# ones U+0100 to U+0121 are control characters and the space, and letters beyond ASCII may end in a byte from ¡ to ¿.
-_CROSSES = re.compile("(?:[^\\W_\u0100-\u0121]|[\xa1-\xbf])[ \u2581\u0120]")
+_CROSSES = re.compile("(?:[^\\W_]|\ufffd) ")  # a letter, a digit or the end of a character, then a space
 _PROBE = (
     "Hello world 12 345 6789 don't It's  two   spaces\n new line, (x) y naïve e\u0301 o\u0302 a b\t c 汉字 漢 ᚠ ᚢ 1 2"
     " _a b- c\r\n d \U0001d54f \U0001f642 z ﬁ Ⅷ Σ σς İ ß ㎏ 3 ÀÉ Русский язык हिन्दी में x"
@@ -40,11 +38,7 @@ class ForeignTokenizer(Tokenizer):
     kind = "huggingface"
 
     def __init__(
-        self,
-        content: Mapping[str, Any],
-        settings: Mapping[str, Any],
-        end_tokens: frozenset[int] | None,
-        files: Mapping[str, bytes],
+        self, content: Mapping[str, Any], end_tokens: frozenset[int] | None, files: Mapping[str, bytes]
     ) -> None:
         self._content, self._files = content, files
         self.special_tokens = special_tokens(content)
@@ -58,7 +52,9 @@ class ForeignTokenizer(Tokenizer):
                 )
         self.vocab_size = 1 + max(vocabulary.values())
         self._typecode = typecode(self.vocab_size)
-        self.begin = self._begin(settings)
+        decoder = self._backend.decoder  # as the library understood it
+        self._decoder = json.loads(decoder.__getstate__()) if decoder else None
+        self.begin = self._begin()
 
     @property
     def fingerprint(self) -> str:
@@ -85,7 +81,7 @@ class ForeignTokenizer(Tokenizer):
         """The bytes that the token adds to a text that has begun; none for an id that nothing has."""
         check_range([token], self.vocab_size)
         name = self._backend.id_to_token(token)
-        return b"" if name is None or name in self.special_tokens else spelled_bytes(name, self._content.get("decoder"))
+        return b"" if name is None or name in self.special_tokens else spelled_bytes(name, self._decoder)
 
     def safe_cut(self, text: str) -> int:
         """Before a space that follows a letter or digit, where the pipeline has a border between these two anyway."""
@@ -108,11 +104,8 @@ class ForeignTokenizer(Tokenizer):
         with _library("encode this text"):
             return self._backend.encode_batch_fast([text], add_special_tokens=around)[0].ids
 
-    def _begin(self, settings: Mapping[str, Any]) -> tuple[int, ...]:
-        """What transformers puts before every text: by the settings where they speak of it, else by the pipeline."""
-        if {"add_bos_token", "add_eos_token"} & settings.keys() or self._content.get("post_processor") is None:
-            first = token_id(self._content, token_name(settings.get("bos_token")))
-            return () if first is None or settings.get("add_bos_token") is not True else (first,)
+    def _begin(self) -> tuple[int, ...]:
+        """What the pipeline puts before a text."""
         plain, around = self._ids("a"), self._ids("a", around=True)
         places = [at for at in range(len(around)) if around[at : at + len(plain)] == plain]
         return tuple(around[: places[0]]) if plain and places else ()
@@ -128,12 +121,21 @@ class ForeignTokenizer(Tokenizer):
         added = [token for token in self._content.get("added_tokens") or [] if not token.get("special")]
         if "(?<" in steps or any(token.get("rstrip") for token in added):
             return False
-        tokens = [*self._backend.get_vocab(with_added_tokens=False), *(token["content"] for token in added)]
+        tokens = [*self._texts(), *(token["content"] for token in added)]
         if _CROSSES.search("\n".join(tokens)):
             return False
         places = [at for at in range(1, len(_PROBE)) if _PROBE[at] == " " and _PROBE[at - 1].isalnum()]
         whole = self._ids(_PROBE)
         return all(self._ids(_PROBE[:at]) + self._ids(_PROBE[at:]) == whole for at in places)
+
+    def _texts(self) -> Iterator[str]:
+        """The vocabulary with its spaces as spaces."""
+        decoder = json.dumps(self._decoder, ensure_ascii=False)
+        for token in self._backend.get_vocab(with_added_tokens=False):
+            if '"ByteLevel"' in decoder:
+                yield spelled_bytes(token, self._decoder).decode("utf-8", "replace")
+            else:
+                yield token.replace("▁", " ") if "▁" in decoder else token
 
 
 @contextmanager

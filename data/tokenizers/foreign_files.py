@@ -87,25 +87,44 @@ def content_of(documents: Mapping[str, dict[str, Any]], merges: bytes) -> dict[s
     if "tokenizer.json" in documents:
         return documents["tokenizer.json"]
     settings, vocabulary = documents.get("tokenizer_config.json", {}), documents["vocab.json"]
-    pairs = _pairs(merges)
     family = str(settings.get("tokenizer_class") or "GPT2Tokenizer").removesuffix("Fast")
     if any(token.endswith("</w>") for token in vocabulary):
         family = "OpenAIGPTTokenizer"
-    named = _named_tokens(documents, vocabulary, {"OpenAIGPTTokenizer": "<unk>"}.get(family, "<|endoftext|>"))
-    model = bpe_model(vocabulary | named, pairs)
-    split = BYTE_LEVEL | {"use_regex": True, "add_prefix_space": settings.get("add_prefix_space") is True}
+    usual = "<unk>" if family == "OpenAIGPTTokenizer" else "<|endoftext|>"
+    special = _named_tokens(documents, vocabulary, usual)
+    model = bpe_model(vocabulary | special, _pairs(merges))
     if family == "OpenAIGPTTokenizer":
         model |= {"unk_token": "<unk>", "end_of_word_suffix": "</w>"}
+        content = document(model, {"type": "BertPreTokenizer"}, {"type": "BPEDecoder", "suffix": "</w>"}, special)
         lower = {"clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
-        content = document(model, {"type": "BertPreTokenizer"}, {"type": "BPEDecoder", "suffix": "</w>"}, named)
-        return content | {"normalizer": {"type": "BertNormalizer"} | lower}
-    if family == "Qwen2Tokenizer":
+        content["normalizer"] = {"type": "BertNormalizer"} | lower
+    elif family == "Qwen2Tokenizer":
         words = {"type": "Split", "pattern": {"Regex": QWEN_PATTERN}, "behavior": "Isolated", "invert": False}
         steps = {"type": "Sequence", "pretokenizers": [words, BYTE_LEVEL]}
-        return document(model, steps, BYTE_LEVEL, named) | {"normalizer": {"type": "NFC"}}
-    if family in ("GPT2Tokenizer", "PreTrainedTokenizer"):
-        return document(model, split, BYTE_LEVEL, named)
-    raise TokenizerError(f"vocab.json and merges.txt of a {family[:40]} do not say enough; add its tokenizer.json")
+        content = document(model, steps, BYTE_LEVEL, special) | {"normalizer": {"type": "NFC"}}
+    elif family in ("GPT2Tokenizer", "PreTrainedTokenizer"):
+        split = BYTE_LEVEL | {"use_regex": True, "add_prefix_space": settings.get("add_prefix_space") is True}
+        content = document(model, split, BYTE_LEVEL, special)
+    else:
+        raise TokenizerError(f"vocab.json and merges.txt of a {family[:40]} do not say enough; add its tokenizer.json")
+    first = token_name(settings.get("bos_token")) or usual
+    if settings.get("add_bos_token") is True and first in special:
+        content["post_processor"] = _begins_with(first, special[first])
+    return content
+
+
+def _begins_with(name: str, token: int) -> dict[str, Any]:
+    """The step that puts one token before a text."""
+    special, text, second = (
+        {kind: {"id": which, "type_id": 0}}
+        for kind, which in (("SpecialToken", name), ("Sequence", "A"), ("Sequence", "B"))
+    )
+    return {
+        "type": "TemplateProcessing",
+        "single": [special, text],
+        "pair": [special, text, second],
+        "special_tokens": {name: {"id": name, "ids": [token], "tokens": [name]}},
+    }
 
 
 def _pairs(merges: bytes) -> Sequence[tuple[str, str]]:
@@ -125,8 +144,8 @@ def _named_tokens(documents: Mapping[str, dict[str, Any]], vocabulary: dict[str,
     found = dict(documents.get("added_tokens.json", {}))
     decoder = settings.get("added_tokens_decoder")
     for number, token in decoder.items() if isinstance(decoder, dict) else ():
-        if number.isdecimal() and len(number) < 10 and isinstance(token, dict):
-            found[token_name(token) or ""] = int(number)
+        if number.isdecimal() and len(number) < 10 and (name := token_name(token)):
+            found[name] = int(number)
     for source in (settings, documents.get("special_tokens_map.json", {})):
         for name in filter(None, (token_name(source.get(setting)) for setting in _NAMED)):
             if name in vocabulary:

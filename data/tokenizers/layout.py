@@ -80,10 +80,8 @@ def _step(step: Any) -> Any:
     return step and {name: value for name, value in step.items() if name not in ("trim_offsets", "invert")}
 
 
-def adds_nothing(content: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+def adds_nothing(content: Mapping[str, Any]) -> bool:
     """Whether a text is encoded with nothing before and after it."""
-    if settings.get("add_bos_token") or settings.get("add_eos_token"):
-        return False
     step = content.get("post_processor")
     if not isinstance(step, dict):
         return step is None

@@ -21,7 +21,9 @@ from ..engine.events import ENDED
 from ..engine.runs import Run, list_runs
 from . import keymap
 from .bridge import EXPECTED, POLL_INTERVAL, Bridge, sentence_of
+from .found_models import FoundModel
 from .screens.chat import ChatScreen
+from .screens.open_model import OpenModelScreen
 from .screens.too_small import TooSmallScreen
 from .settings import load_settings, save_settings
 from .sizes import BREAKPOINTS, is_too_small
@@ -40,13 +42,21 @@ class MinigptApp(App[int]):
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
     AUTO_FOCUS = None  # each screen says what it begins with
 
-    def __init__(self, corpus: str | None = None, *, poll_interval: float = POLL_INTERVAL) -> None:
+    def __init__(
+        self,
+        corpus: str | None = None,
+        *,
+        model: FoundModel | None = None,
+        model_path: str | None = None,
+        poll_interval: float = POLL_INTERVAL,
+    ) -> None:
         super().__init__()
         self.poll_interval = poll_interval
         self.settings, self._notices = load_settings()
         self._set_theme()
         self.bridge = Bridge(self._tell_chat)
-        self._chat = ChatScreen(corpus)
+        self._model_path = model_path
+        self._chat = ChatScreen(corpus, model)
 
     def _tell_chat(self, message: Message) -> None:
         self._chat.post_message(message)
@@ -61,6 +71,8 @@ class MinigptApp(App[int]):
         self._end_on_signals()
         for notice in self._notices:
             self.notify(notice, severity="warning", timeout=10, markup=False)
+        if self._model_path is not None:
+            self.push_screen(OpenModelScreen(self._model_path))
         self.call_after_refresh(self.bridge.generator.start)
 
     def _set_theme(self) -> None:
@@ -195,14 +207,17 @@ class MinigptApp(App[int]):
             await asyncio.sleep(0.1)
 
 
-def run_app(corpus: str | None = None) -> int:
-    """Open the app, with the offer to train on `corpus` if there is one; returns the exit code."""
+def run_app(corpus: str | None = None, *, model: FoundModel | None = None, model_path: str | None = None) -> int:
+    """Open the app; returns the exit code.
+
+    With a `corpus` it offers to train on that; a `model` speaks at once; a `model_path` it offers to open.
+    """
     if not (sys.__stdin__ and sys.__stdin__.isatty() and sys.__stderr__ and sys.__stderr__.isatty()):
         print(
             "minigpt-tui: the app needs a terminal; without one, see minigpt-tui --help for train and generate",
             file=sys.stderr,
         )
         return 2
-    app = MinigptApp(corpus)
+    app = MinigptApp(corpus, model=model, model_path=model_path)
     result = app.run()
     return result if result is not None else app.return_code or 0

@@ -13,7 +13,8 @@ from typing import Literal
 from textual.message import Message
 
 from ..data.catalog import CorpusError
-from ..data.corpus import inspect_corpus
+from ..data.corpus import open_corpus
+from ..data.tokenizers import TokenizerError
 from ..engine.client import start_training
 from ..engine.events import (
     TRAINING_EVENTS,
@@ -24,12 +25,14 @@ from ..engine.events import (
     TrainingEvent,
 )
 from ..engine.follow import LineFollower
+from ..engine.model_files import ModelFile, ModelFileError
 from ..engine.runs import Run, RunError, RunManifest, ShownState, list_runs
 from ..models.config import ConfigError
 from ..models.recipe import Recipe
 from ..models.typed_json import SchemaError
+from .found_models import FoundModel
 from .generator import Generator
-from .messages import ModelReady, Notice, RunAttached, TrainingChanged, TrainingNote, TrainingState
+from .messages import ModelOpened, ModelReady, Notice, RunAttached, TrainingChanged, TrainingNote, TrainingState
 from .state import ModelView, TrainingView
 
 POLL_INTERVAL = 0.25  # seconds between two looks at the run's file
@@ -40,7 +43,7 @@ _SELDOM = 8  # polls between two looks at the lock, and between two looks at a r
 
 Order = Literal["pause", "resume", "stop", "save"]
 
-EXPECTED = (RunError, CorpusError, ConfigError, OSError)
+EXPECTED = (RunError, CorpusError, ConfigError, ModelFileError, TokenizerError, OSError)
 """What a person can cause and put right; each says so in one sentence (see sentence_of)."""
 
 
@@ -52,6 +55,7 @@ class Bridge:
         self.generator = Generator(self._from_generator)
         self.run: Run | None = None
         self.manifest: RunManifest | None = None
+        self.opened: ModelFile | None = None  # a model on disk that speaks instead of a run's
         self.state: ShownState | None = None
         self.training = TrainingView()
         self.model = ModelView()
@@ -71,8 +75,9 @@ class Bridge:
     def attach(self, run: Run) -> None:
         """Show `run` from now on. Raises RunError where it cannot be read."""
         manifest = run.manifest()
-        self.run, self.manifest = run, manifest
-        self.training, self.model = TrainingView(name=run.name), ModelView.from_manifest(manifest)
+        self.run, self.manifest, self.opened = run, manifest, None
+        self.training = TrainingView(name=run.name)
+        self.model = ModelView.of(manifest.name, manifest.model, manifest.tokenizer)
         self._follower, self._refused, self._history = LineFollower(run.metrics_path), 0, True
         self.state, self._evaluated = None, {}
         self._read(_AT_ONCE)
@@ -85,20 +90,25 @@ class Bridge:
         """`run` is deleted: show nothing where it was on screen."""
         if run != self.run:
             return
-        self.run = self.manifest = self.state = self._follower = None
-        self.training, self.model = TrainingView(), ModelView()
+        self._detach()
         self.generator.unload()
         self._post(TrainingChanged())
 
-    async def train(self, corpus: str, recipe: Recipe, name: str | None = None) -> Run:
-        """Make a run, show it and start its training.
+    def _detach(self) -> None:
+        self.run = self.manifest = self.state = self.opened = self._follower = None
+        self.training, self.model, self._evaluated = TrainingView(), ModelView(), {}
 
-        Raises CorpusError, ConfigError or RunError, each one sentence; the screen still shows the run before then.
+    async def train(
+        self, corpus: str, recipe: Recipe, name: str | None = None, start_from: ModelFile | None = None
+    ) -> Run:
+        """Make a run, show it and start its training; with the weights of `start_from`, or with new ones.
+
+        Raises one of EXPECTED; the screen still shows the run before then.
         """
         from ..engine.launch import new_run  # costs a start more than it is worth before anybody trains
 
-        summary = await asyncio.to_thread(inspect_corpus, corpus)
-        run = await asyncio.to_thread(new_run, summary, recipe, name)
+        text = await asyncio.to_thread(open_corpus, corpus)
+        run = await asyncio.to_thread(new_run, text, recipe, name, start_from=start_from)
         self.attach(run)
         await asyncio.to_thread(start_training, run, leave_core=True)
         return run
@@ -190,12 +200,24 @@ class Bridge:
 
     # --- the model ------------------------------------------------------------------------------
 
+    def open(self, found: FoundModel) -> None:
+        """Let this model speak; where it is a run's, show that run. Raises RunError where the run cannot be read."""
+        file = found.file
+        if file.run is not None:
+            self.attach(file.run)
+            return
+        self._detach()
+        self.training = TrainingView(idle="nothing trains here")
+        self.opened, self.model = file, ModelView.of(file.name, found.config, found.tokenizer)
+        self._post(ModelOpened(found))
+        self.generator.load(file.path, follow=False)
+
     def _load_checkpoint(self) -> None:
         """Ask for the run's model as soon as there is one; the generate process follows it from then on."""
         if self.run is None or self.generator.path == str(self.run.path):
             return
         if self.run.checkpoint() is not None:
-            self.generator.load(self.run)
+            self.generator.load(self.run.path, follow=True)
         else:
             self.generator.unload()
 

@@ -12,6 +12,7 @@ from ..engine.events import Ended, SamplingSettings
 from . import formatting
 from .bridge import Bridge
 from .first_start import Offer
+from .run_states import stage
 from .widgets.prompt import Prompt
 from .widgets.transcript import Transcript
 
@@ -53,8 +54,8 @@ class Conversation:
         self.show_what_enter_does()
         return offer
 
-    def run_opened(self, text: str, fresh: bool) -> None:
-        """Another run is on screen. The model of a fresh one shows by itself what it can, as soon as it can."""
+    def opened(self, text: str, *, fresh: bool = False) -> None:
+        """Another run or model is on screen. That of a fresh run shows by itself what it can, as soon as it can."""
         self._offer, self._reading, self._trouble = None, False, ""
         self._begins_itself = fresh
         self._transcript.set_welcome(None)
@@ -152,16 +153,18 @@ class Conversation:
         if self._reading:
             return "reading the text ..."
         if self._trouble:
-            return "no model can answer now · Ctrl+R opens another, Ctrl+T trains one"
+            return "no model can answer now · Ctrl+O or Ctrl+R opens another, Ctrl+T trains one"
         if generator.speaks:
             return "Esc stops the reply · what you send now is answered after it"
         if generator.loaded is not None:
             return "write how a text begins and press Enter · Enter alone begins from nothing"
         if generator.path is not None:
             return "the model is being loaded · what you send now is answered as soon as it is there"
+        if preparing := self._bridge.training.preparing:
+            return f"{stage(preparing)} · what you send now is answered as soon as it can"
         if self._bridge.trains:
             return "the first words come soon · what you send now is answered as soon as it can"
-        return "no model yet · Ctrl+T trains one, Ctrl+R shows what there is"
+        return "no model yet · Ctrl+T trains one, Ctrl+O opens one, Ctrl+R shows all runs"
 
 
 def status_line(ended: Ended) -> str:
@@ -169,8 +172,9 @@ def status_line(ended: Ended) -> str:
     parts = [
         f"{ended.tokens} tokens",
         f"{formatting.compact(ended.tokens_per_second)}/s",
-        f"step {ended.step}",
     ]
+    if ended.step:  # a model from elsewhere does not say how long it was trained
+        parts.append(f"step {ended.step}")
     if ended.reason == "cancelled":
         parts.append("stopped")
     return " · ".join([*parts, *ended.notices])

@@ -34,7 +34,8 @@ class Offer:
         return (
             "This trains a small GPT on a text, here on this machine, and lets you talk to it while it learns.",
             what,
-            "Or type the path of a text file or folder of yours and press Enter: it learns from that instead.",
+            "Or type the path of a text file or folder of yours and press Enter: it learns from that instead. "
+            "Ctrl+O opens a model that you have.",
         )
 
     @property

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..models.recipe import Budget
 
 UNKNOWN = "–"
 
@@ -65,6 +69,26 @@ def memory(n_bytes: int | None) -> str:
         if n_bytes >= size * 0.9995:
             return f"{_figures(n_bytes / size) if size > 1e6 else f'{n_bytes / size:.0f}'} {unit}"
     return f"{n_bytes} B"
+
+
+def flops(per_token: int) -> str:
+    """Floating-point operations: 850 kFLOP, 1.9 MFLOP, 250 MFLOP, 1.2 TFLOP."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if per_token >= size * 0.9995:
+            return f"{_figures(per_token / size)} {letter}FLOP"
+    return f"{per_token} FLOP"
+
+
+def dtype(name: str) -> str:
+    """The short name of a number format: fp32, bf16."""
+    return {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}.get(name, one_line(name))
+
+
+def budget(budget: Budget) -> str:
+    """A budget in few characters: 5,000 steps, 2.5B tokens, 1 epoch."""
+    if budget.unit == "tokens":
+        return f"{compact(budget.amount)} tokens"
+    return str(budget).removesuffix("s") if budget.amount == 1 else str(budget)
 
 
 def loss(nats: float | None) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from textual.message import Message
 
@@ -21,7 +22,6 @@ from ..engine.events import (
     SamplingSettings,
     Tokens,
 )
-from ..engine.runs import Run
 from .messages import ModelFailed, ModelLoading, ModelReady, Notice, ReplyEnded, ReplyFailed, ReplyText
 
 _DEATHS = 3  # so many deaths
@@ -46,7 +46,8 @@ class Generator:
         self._load_id: int | None = None
         self._reply: _Reply | None = None
         self._deaths: list[float] = []
-        self.path: str | None = None  # the run folder whose model is wanted
+        self.path: str | None = None  # the model that is wanted: a run folder, or one model on disk
+        self._follow = False
         self.loaded: Loaded | None = None  # the model that would speak now
 
     @property
@@ -76,13 +77,19 @@ class Generator:
         if self._process is not None:
             await self._process.close()
 
-    def load(self, run: Run) -> None:
-        """Speak with the newest weights of `run` from now on; a reply that streams is cancelled."""
+    def load(self, path: Path, *, follow: bool) -> None:
+        """Speak with the model at `path` from now on; a reply that streams is cancelled.
+
+        With `follow` it is a run folder, whose newest weights are looked for before each reply.
+        """
         self.cancel()
-        self.path, self.loaded = str(run.path), None
+        self.path, self._follow, self.loaded = str(path), follow, None
         self._post(ModelLoading())
         if self._process is not None:
             self._send_load(self.path)
+        elif len(self._deaths) >= _DEATHS:  # given up, but a person asks again
+            self._deaths = []
+            self._restart = asyncio.ensure_future(self.start())
 
     def unload(self) -> None:
         """Forget the model: the run on screen has none yet."""
@@ -104,7 +111,7 @@ class Generator:
     def _send_load(self, path: str) -> None:
         assert self._process is not None
         self._load_id = self._new_id()
-        self._process.send(Load(self._load_id, path, follow=True))
+        self._process.send(Load(self._load_id, path, follow=self._follow))
 
     def _new_id(self) -> int:
         self._next_id += 1
@@ -141,9 +148,7 @@ class Generator:
         now = time.monotonic()
         self._deaths = [*(death for death in self._deaths if now - death < _WITHIN), now]
         if len(self._deaths) >= _DEATHS:
-            self._post(
-                ModelFailed(f"{sentence}; it has ended {_DEATHS} times, so start the app again to try once more")
-            )
+            self._post(ModelFailed(f"{sentence}; it has ended {_DEATHS} times; open a model again to try once more"))
             return
         self._post(Notice(f"{sentence}; it is started again", "warning"))
         self._post(ModelLoading())

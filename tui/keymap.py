@@ -7,7 +7,7 @@ from typing import Literal
 
 from textual.binding import Binding
 
-Place = Literal["app", "chat", "runs", "new-run"]
+Place = Literal["app", "chat", "runs", "new-run", "open-model"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,19 @@ class Command:
 
 
 # Left out on purpose: ctrl+j, ctrl+m, ctrl+i and ctrl+h are Enter, Tab and Backspace to a terminal; ctrl+b and ctrl+a
-# are the prefixes of tmux and screen; ctrl+c copies and never quits. Focus keys have priority, so that text typed at
+# are the prefixes of tmux and screen; ctrl+c copies and never quits. F6 has priority because a text area selects a line
+# with it. Focus keys have priority, so that text typed at
 # once after Tab goes to the new widget.
 COMMANDS: tuple[Command, ...] = (
     Command("run.new", "ctrl+t", "new_run", "New run", "Choose a text and a recipe, and train a model.", "train"),
+    Command(
+        "model.open", "ctrl+o", "open_model", "Open a model",
+        "Talk to a model on disk: a run, a checkpoint, a Hugging Face folder, nanoGPT's ckpt.pt.", "open",
+    ),
+    Command(
+        "model.train", "f6", "train_further", "Train further from this model",
+        "Fine-tune the model on screen: a new run that begins with its weights.", priority=True,
+    ),
     Command("runs", "ctrl+r", "runs", "Runs", "All trainings: open, pause, stop, continue or delete one.", "runs"),
     Command(
         "reply.stop", "escape", "stop_reply", "Stop the reply", "Stop the reply that streams and keep its text.", "stop"
@@ -84,6 +93,12 @@ COMMANDS: tuple[Command, ...] = (
         "start", "new-run", priority=True,
     ),
     Command("new-run.cancel", "escape", "cancel", "Cancel", "Go back without a new run.", "cancel", "new-run"),
+    Command("open-model.open", "enter", "open", "Open", "Talk to this model.", "open", "open-model", palette=False),
+    Command(
+        "open-model.train", "f6", "train", "Train further from it",
+        "A new run that begins with the weights of this model.", "train further", "open-model",
+    ),
+    Command("open-model.cancel", "escape", "cancel", "Cancel", "Go back to the chat.", "cancel", "open-model"),
     Command("help", "f1", "help", "Help", "The keys, and how the parts work together.", "help", "app"),
     Command("focus.next", "tab", "focus_next", "Next widget", "Go to the next widget.", "", "app", True, False),
     Command(

@@ -8,6 +8,7 @@ from textual.message import Message
 
 from ..engine.events import CheckpointSaved, Ended, Loaded, Note
 from ..engine.runs import Run, ShownState
+from .found_models import FoundModel
 
 Severity = Literal["information", "warning", "error"]
 
@@ -18,6 +19,14 @@ class RunAttached(Message):
     def __init__(self, run: Run) -> None:
         super().__init__()
         self.run = run
+
+
+class ModelOpened(Message):
+    """From now on the screen shows this model, which no run belongs to."""
+
+    def __init__(self, found: FoundModel) -> None:
+        super().__init__()
+        self.found = found
 
 
 class TrainingChanged(Message):

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from ..models.config import ConfigError, ModelConfig, descriptions, parameter_count
-from ..models.presets import preset
-from ..models.recipe import Budget, Recipe, TokenizerKind, TrainingConfig
+from ..models.presets import fine_tuning, preset
+from ..models.recipe import Budget, Recipe, TokenizerKind, TrainingConfig, UnknownCharacters
 
-TOKENIZERS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
+TOKENIZERS: dict[TokenizerKind, str] = {
+    "char": "char: each character of the text",
+    "byte": "byte: 256 tokens, any text",
+    "gpt2": "gpt2: GPT-2's 50,257 word pieces",
+    "bpe": "bpe: word pieces learned from the text",
+}
+UNKNOWN: dict[UnknownCharacters, str] = {
+    "drop": "left out, and counted",
+    "refuse": "refused",
+    "token": "one token for all of them",
+}
 
 _PROCESS = 330e6  # bytes that a train process holds before it has a model: the interpreter and torch
 
@@ -29,50 +39,73 @@ class Number:
 
     name: str
     label: str
-    part: Literal["model", "training"]
+    part: Literal["model", "training", "tokenizer"]
     kind: type[int] | type[float]
+    shape: bool = False  # whether a model that is trained further decides it
 
     @property
     def help(self) -> str:
         """The configuration's own description."""
-        return descriptions(ModelConfig if self.part == "model" else TrainingConfig)[self.name]
+        return descriptions({"model": ModelConfig, "training": TrainingConfig, "tokenizer": Recipe}[self.part])[
+            self.name
+        ]
 
 
 NUMBERS = (
     Number("context_length", "context", "model", int),
     Number("batch_size", "batch", "training", int),
-    Number("n_layer", "layers", "model", int),
+    Number("n_layer", "layers", "model", int, shape=True),
     Number("learning_rate", "rate", "training", float),
-    Number("n_head", "heads", "model", int),
+    Number("n_head", "heads", "model", int, shape=True),
     Number("residual_dropout", "dropout", "model", float),
-    Number("d_model", "width", "model", int),
+    Number("d_model", "width", "model", int, shape=True),
     Number("seed", "seed", "training", int),
 )
+_VOCABULARY = Number("bpe_vocab_size", "vocabulary", "tokenizer", int)
+_BPE_SIZES = (257, 1_000_000)  # the bytes and one merge; more tokens than any model has
 
 
-def starting_values(name: str) -> dict[str, str]:
-    """What stands in the form when the preset `name` is chosen: field name -> text."""
-    recipe = preset(name)
-    values = {"budget": str(recipe.training.budget), "tokenizer": recipe.tokenizer}
+def starting_values(name: str, start_from: ModelConfig | None = None) -> dict[str, str]:
+    """What stands in the form when the preset `name` is chosen: field name -> text.
+
+    With `start_from`, the configuration of a model that is trained further, its shape stands there.
+    """
+    recipe = _recipe(name, start_from)
+    values = {
+        "budget": str(recipe.training.budget),
+        "tokenizer": recipe.tokenizer if recipe.tokenizer in TOKENIZERS else "char",
+        "bpe_vocab_size": str(recipe.bpe_vocab_size),
+        "unknown_characters": recipe.unknown_characters,
+    }
     for number in NUMBERS:
         values[number.name] = f"{getattr(getattr(recipe, number.part), number.name):g}"
     return values
 
 
-def read_recipe(name: str, values: dict[str, str]) -> Recipe:
-    """The preset `name` with the values of the form. Raises FieldError, or ConfigError for values that do not agree."""
-    recipe = preset(name)
+def read_recipe(name: str, values: dict[str, str], start_from: ModelConfig | None = None) -> Recipe:
+    """The preset `name` with the values of the form. Raises FieldError, or ConfigError for values that do not agree.
+
+    With `start_from` the shape and the tokenizer are that model's, whatever stands in the form.
+    """
+    recipe = _recipe(name, start_from)
+    if start_from is None and recipe.tokenizer not in TOKENIZERS:
+        raise FieldError("start-from", f"'{name}' goes on with a trained model: name the one to start from")
     try:
         budget = Budget.parse(values["budget"])
     except ConfigError as error:
         raise FieldError("budget", str(error)) from error
-    read = {number.name: _read_number(number, values[number.name]) for number in NUMBERS}
-    model = {number.name: read[number.name] for number in NUMBERS if number.part == "model"}
-    training = {number.name: read[number.name] for number in NUMBERS if number.part == "training"}
+    numbers = [number for number in NUMBERS if start_from is None or not number.shape]
+    read = {number.name: _read_number(number, values[number.name]) for number in numbers}
+    model = {number.name: read[number.name] for number in numbers if number.part == "model"}
+    training = {number.name: read[number.name] for number in numbers if number.part == "training"}
+    if start_from is None:
+        model["n_kv_head"] = _kv_heads(recipe.model, int(read["n_head"]))
+        recipe = _with_tokenizer(recipe, values)
+    elif read["context_length"] > start_from.context_length:
+        raise FieldError("context_length", f"context can be at most {start_from.context_length:,}, as the model has it")
     return replace(
         recipe,
-        tokenizer=next(kind for kind in TOKENIZERS if kind == values["tokenizer"]),
-        model=replace(recipe.model, n_kv_head=_kv_heads(recipe.model, int(read["n_head"])), **model),
+        model=replace(recipe.model, **model),
         training=replace(
             recipe.training,
             budget=budget,
@@ -95,6 +128,26 @@ def training_memory(model: ModelConfig, training: TrainingConfig) -> float:
     tokens = (training.micro_batch_size or training.batch_size) * model.context_length
     block = 14 * model.d_model + 3 * model.hidden_size
     return _PROCESS + 16.0 * parameter_count(model) + 4.0 * tokens * (model.n_layer * block + 3 * model.vocab_size)
+
+
+def _recipe(name: str, start_from: ModelConfig | None) -> Recipe:
+    return preset(name) if start_from is None else fine_tuning(preset(name), start_from)
+
+
+def _with_tokenizer(recipe: Recipe, values: dict[str, str]) -> Recipe:
+    """The tokenizer of the form; what another kind would need stays as the preset has it."""
+    recipe = replace(recipe, tokenizer=next(kind for kind in TOKENIZERS if kind == values["tokenizer"]))
+    if recipe.tokenizer == "bpe":
+        size = _read_number(_VOCABULARY, values["bpe_vocab_size"])
+        if not _BPE_SIZES[0] <= size <= _BPE_SIZES[1]:
+            raise FieldError(
+                "bpe_vocab_size", f"vocabulary must lie between {_BPE_SIZES[0]:,} and {_BPE_SIZES[1]:,}, not {size:,}"
+            )
+        recipe = replace(recipe, bpe_vocab_size=int(size))
+    if recipe.tokenizer == "char":
+        policy = next(policy for policy in UNKNOWN if policy == values["unknown_characters"])
+        recipe = replace(recipe, unknown_characters=policy)
+    return recipe
 
 
 def _kv_heads(model: ModelConfig, n_head: int) -> int:

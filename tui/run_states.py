@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..engine.events import Preparing
 from ..engine.runs import ShownState
 
 
@@ -29,3 +30,16 @@ LOOKS: dict[ShownState, Look] = {
     "failed": Look("✗", "failed", "error"),
     "crashed": Look("✗", "crashed", "error"),
 }
+
+STAGES = {
+    "reading": "reading the text",
+    "tokenizer": "making the tokenizer",
+    "encoding": "encoding the text",
+    "loading": "loading the model",
+}
+
+
+def stage(event: Preparing) -> str:
+    """What a train process does before its first step: "encoding the text 42%"."""
+    percentage = "" if event.fraction is None else f" {event.fraction:.0%}"
+    return STAGES[event.stage] + percentage

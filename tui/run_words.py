@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..engine.runs import RunManifest, ShownState
 from . import formatting
+from .found_models import FoundModel
 from .state import TrainingView
 
 
@@ -19,6 +20,16 @@ def opened(manifest: RunManifest, training: TrainingView) -> str:
         f" It {_verb(training.state)}: {training.reason}." if training.reason and training.state != "finished" else ""
     )
     return f"{name} has learned from {corpus}: {_progress(training)}.{ending}"
+
+
+def model_opened(found: FoundModel) -> str:
+    """A model that no run belongs to speaks from now on."""
+    name, where = formatting.one_line(found.file.name), formatting.one_line(str(found.file.path))
+    size = formatting.parameters(found.parameters)
+    return (
+        f"{name} is opened, a {found.kind} of {size} parameters: {where}. "
+        "Nothing trains here; F6 trains it further on a text of yours."
+    )
 
 
 def state_changed(training: TrainingView, before: ShownState | None, state: ShownState) -> tuple[str, bool]:

@@ -11,14 +11,15 @@ from ..engine.events import (
     Evaluation,
     Loaded,
     Note,
+    Preparing,
     Sample,
     Started,
     StateChanged,
     Step,
     TrainingEvent,
 )
-from ..engine.runs import RunManifest, ShownState
-from ..models.config import parameter_count
+from ..engine.runs import ShownState
+from ..models.config import ModelConfig, flops_per_token, parameter_count
 from .charts.series import Series
 
 NOTES_KEPT = 50
@@ -31,6 +32,8 @@ class TrainingView:
     name: str = ""
     state: ShownState | None = None
     reason: str = ""  # why it stopped or failed, in one sentence
+    idle: str = "no run yet"  # what there is to say where there is no run
+    preparing: Preparing | None = None  # what the train process does before its first step
 
     step: int = 0
     total_steps: int | None = None
@@ -87,13 +90,15 @@ class TrainingView:
 
     def mark_crashed(self) -> None:
         """The train process is gone without a word: its lock is free and its last state has not ended."""
-        self.state = "crashed"
+        self.state, self.preparing = "crashed", None
         self.reason = "the train process ended without saying why; resume the run to go on from its last checkpoint"
         self._stop_the_clock()
 
     def apply(self, event: TrainingEvent) -> None:
         """Fold in the next event of the run's file; one from before the present step is out of date and skipped."""
         match event:
+            case Preparing():
+                self.preparing = event
             case Started():
                 self._start(event)
             case Step() if event.step >= self.step:
@@ -105,7 +110,7 @@ class TrainingView:
             case CheckpointSaved():
                 self.checkpoint_step = event.step
             case StateChanged():
-                self.state, self.reason = event.state, event.reason
+                self.state, self.reason, self.preparing = event.state, event.reason, None
                 self.step = max(self.step, event.step)
                 if self.ended:
                     self._stop_the_clock()
@@ -113,7 +118,7 @@ class TrainingView:
                 self.notes.append(event)
 
     def _start(self, event: Started) -> None:
-        self.state, self.reason = "running", ""
+        self.state, self.reason, self.preparing = "running", "", None
         self.step, self.total_steps = event.step, event.total_steps
         self.parameters, self.vocab_size = event.parameters, event.vocab_size
         self.train_tokens, self.validation_tokens = event.train_tokens, event.validation_tokens
@@ -154,12 +159,10 @@ class ModelView:
     """The model that answers. None, 0 or an empty text stands for what is not known yet."""
 
     name: str = ""
+    config: ModelConfig | None = None
+    tokenizer: str = ""  # its kind
     parameters: int | None = None
-    n_layer: int = 0
-    n_head: int = 0
-    d_model: int = 0
-    context_length: int = 0
-    vocab_size: int = 0
+    flops_per_token: int = 0  # of training: forward and backward
     device: str = ""
     dtype: str = ""
     memory: int | None = None  # bytes
@@ -167,17 +170,13 @@ class ModelView:
     validation_loss: float | None = None
 
     @classmethod
-    def from_manifest(cls, manifest: RunManifest) -> ModelView:
-        """What a run says about its model before any weights are loaded."""
-        config = manifest.model
-        return cls(
-            name=manifest.name, parameters=parameter_count(config), n_layer=config.n_layer, n_head=config.n_head,
-            d_model=config.d_model, context_length=config.context_length, vocab_size=config.vocab_size,
-        )  # fmt: skip
+    def of(cls, name: str, config: ModelConfig, tokenizer: str) -> ModelView:
+        """What is known of a model before any weights are loaded."""
+        return cls(name, config, tokenizer, parameter_count(config), flops_per_token(config))
 
     def apply(self, loaded: Loaded) -> None:
         """Take in what the generate process says about the weights that it holds."""
-        self.parameters, self.vocab_size = loaded.parameters, loaded.vocab_size
-        self.context_length = loaded.context_length
+        self.parameters = loaded.parameters
+        self.flops_per_token = loaded.flops_per_token or self.flops_per_token
         self.device, self.dtype, self.memory = loaded.device, loaded.dtype, loaded.memory
         self.step, self.validation_loss = loaded.step, loaded.validation_loss

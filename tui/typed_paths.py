@@ -33,17 +33,21 @@ def looks_like_path(text: str) -> bool:
 
 
 class PathSuggester(Suggester):
-    """Completes the last part of a path from what lies in its folder; folders end in a separator."""
+    """Completes the last part of a path from what lies in its folder; folders end in a separator.
 
-    def __init__(self) -> None:
+    With `ending` only folders and the files whose names end so are offered.
+    """
+
+    def __init__(self, ending: str = "") -> None:
         super().__init__(use_cache=False, case_sensitive=True)
+        self._ending = ending
 
     async def get_suggestion(self, value: str) -> str | None:
         """`value` with the first fitting name of its folder, None where there is none."""
-        return complete(value)
+        return complete(value, self._ending)
 
 
-def complete(value: str) -> str | None:
+def complete(value: str, ending: str = "") -> str | None:
     """`value` continued by the first name that begins as its last part does; hidden names only where asked for."""
     folder, begin = os.path.split(value)
     if not value or value.startswith(("'", '"')):
@@ -53,7 +57,9 @@ def complete(value: str) -> str | None:
             fitting = sorted(
                 (entry.name, entry.is_dir())
                 for entry in entries
-                if entry.name.startswith(begin) and (begin or not entry.name.startswith("."))
+                if entry.name.startswith(begin)
+                and (begin or not entry.name.startswith("."))
+                and (entry.name.endswith(ending) or entry.is_dir())
             )
     except (OSError, ValueError, RuntimeError):
         return None
@@ -61,3 +67,13 @@ def complete(value: str) -> str | None:
         return None
     name, is_folder = fitting[0]
     return value[: len(value) - len(begin)] + name + (os.sep if is_folder else "")
+
+
+def typed_model(text: str) -> str:
+    """A model as it was typed: the path where there is one, else the text, which may be a run's name."""
+    text = text.strip()
+    try:
+        path = typed_path(text)
+        return str(path) if path.exists() else text
+    except (OSError, ValueError, RuntimeError):
+        return text

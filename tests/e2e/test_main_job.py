@@ -66,7 +66,7 @@ def start_a_long_run(terminal: Terminal) -> None:
     terminal.wait_for("Enter trains")
     terminal.keys("C-t")
     terminal.wait_for("characters")
-    terminal.keys("Tab", "Tab", "Tab")
+    terminal.keys("Tab", "Tab", "Tab", "Tab", "Tab")  # text, preset, start from, tokenizer, unknown characters, budget
     terminal.type("10 minutes")
     terminal.wait_for("10 minutes")
     terminal.keys("F5")

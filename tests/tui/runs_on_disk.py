@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from string import ascii_letters
 
+from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.events import (
     ENDED,
     TRAINING_EVENTS,
@@ -18,7 +21,9 @@ from minigpt_tui.engine.events import (
     TrainingEvent,
 )
 from minigpt_tui.engine.runs import CorpusRecord, Run, RunManifest, RunStatus, create_run
+from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.presets import preset
+from minigpt_tui.models.typed_json import to_plain
 
 CREATED = 1_750_000_000.0
 TOTAL = 400
@@ -69,6 +74,18 @@ def save_checkpoint(run: Run) -> Path:
     folder = run.checkpoints / "last"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "minigpt.json").write_text("{}")
+    return folder
+
+
+def write_model(folder: Path, context_length: int = 64) -> Path:
+    """Everything of a checkpoint but its weights: what can be known of a model before it is loaded."""
+    tokenizer = CharTokenizer("".join(sorted(ascii_letters + " .,'\n")))
+    model = ModelConfig(
+        vocab_size=tokenizer.vocab_size, context_length=context_length, n_layer=2, n_head=4, n_kv_head=2, d_model=32
+    )
+    folder.mkdir(parents=True)
+    (folder / "minigpt.json").write_text(json.dumps({"model": to_plain(model)}))
+    tokenizer.save(folder)
     return folder
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from string import ascii_letters, digits
+
 import pytest
-from minigpt_tui.data.corpus import CorpusSummary
+from minigpt_tui.data.corpus import Corpus
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.screens import new_run, runs
@@ -68,8 +70,8 @@ def test_new_run(engine: Engine, snap_compare, monkeypatch: pytest.MonkeyPatch, 
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
 
-    summary = CorpusSummary("tales", "tales", "0" * 64, 1_000_000, 1_000_000, 62, 1, (), PREVIEW)
-    monkeypatch.setattr(new_run, "inspect_corpus", lambda spec: summary)
+    corpus = Corpus("tales", "tales", "0" * 64, 1_000_000, 1_000_000, 1, ascii_letters + digits, (), PREVIEW)
+    monkeypatch.setattr(new_run, "open_corpus", lambda spec: corpus)
     assert snap_compare(MinigptApp(), terminal_size=size, run_before=open_form)
 
 

@@ -25,6 +25,11 @@ def quick_is_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PRESETS, "quick", replace(quick, model=model, training=training))
 
 
+def last_reply(transcript: Transcript) -> str:
+    transcript.plain_text()  # lays out what still waits to be shown
+    return transcript.conversation.last_reply()
+
+
 @pytest.mark.usefixtures("quick_is_tiny")
 async def test_from_a_path_to_a_reply_and_back_again(home: Path, tmp_path: Path):
     text = tmp_path / "cats.txt"
@@ -38,14 +43,17 @@ async def test_from_a_path_to_a_reply_and_back_again(home: Path, tmp_path: Path)
         assert app.bridge.training.train_loss is not None
         assert app.bridge.training.train_loss < 3.4
         transcript = app.screen.query_one(Transcript)
+        # the model shows by itself what it can, as soon as it can
+        await wait_until(pilot, lambda: app.bridge.generator.ready and bool(last_reply(transcript)), 120)
         before = transcript.plain_text()
-        assert len(before) > 200, "the model shows by itself what it can"
+        assert last_reply(transcript) in before
         await pilot.press(*"the c", "enter")
         await wait_until(
-            pilot, lambda: app.bridge.generator.ready and len(transcript.plain_text()) > len(before) + 300, 60
+            pilot, lambda: app.bridge.generator.ready and "\n\nthe c\n\n" in transcript.plain_text()[len(before) :], 60
         )
         assert transcript.plain_text().startswith(before)
-        assert "the c" in transcript.plain_text()[len(before) :]
+        assert transcript.plain_text()[len(before) :].endswith("the c\n\n" + last_reply(transcript))
+        assert last_reply(transcript)
     again = MinigptApp()
     async with again.run_test(size=(120, 40)) as pilot:
         await pilot.pause()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ async def opened(size: tuple[int, int] = (120, 40)):
     async with MinigptApp().run_test(size=size) as pilot:
         await pilot.press("ctrl+t")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
-        await wait_until(pilot, lambda: "distinct" in screen_text(pilot.app))
+        await wait_until(pilot, lambda: "while it trains" in screen_text(pilot.app))
         yield pilot
 
 
@@ -54,7 +55,17 @@ async def test_it_begins_with_the_built_in_text_and_says_what_it_comes_to(engine
     async with opened() as pilot:
         text = screen_text(pilot.app)
         budget = str(PRESETS["quick"].training.budget)
-        for words in ("tales", "1 MB", "characters", "quick", budget, "tales-01", "parameters  0.", "while it trains"):
+        for words in (
+            "tales",
+            "1 MB",
+            "characters",
+            "quick",
+            budget,
+            "tales-01",
+            "parameters  3",
+            "600 steps",
+            "while it trains",
+        ):
             assert words in text
 
 
@@ -68,6 +79,60 @@ async def test_f5_makes_the_run_as_it_stands_in_the_form(engine: Engine):
     manifest = list_runs()[0].manifest()
     assert (manifest.name, manifest.preset, manifest.training.budget) == ("mine", "quick", Budget(2, "minutes"))
     assert (manifest.model.d_model, manifest.corpus.spec, manifest.tokenizer) == (48, "tales", "char")
+
+
+async def test_each_tokenizer_shows_what_it_needs_and_what_it_comes_to(engine: Engine):
+    async with opened() as pilot:
+        tokenizer = form(pilot).query_one("#tokenizer", Select)
+        fields = {"vocabulary-field", "unknown-field"}
+
+        def displayed() -> set[str]:
+            return {name for name in fields if form(pilot).query_one(f"#{name}").display}
+
+        assert displayed() == {"unknown-field"}
+        for kind, shown, size in (
+            ("byte", set(), "256"),
+            ("gpt2", set(), "50,257"),
+            ("bpe", {"vocabulary-field"}, "at most"),
+        ):
+            tokenizer.value = kind
+            await wait_until(pilot, lambda size=size: f"vocabulary  {size}" in screen_text(pilot.app))
+            assert displayed() == shown
+        await fill(pilot, "bpe_vocab_size", "12")
+        assert "vocabulary must lie between 257 and" in form(pilot).problem
+        await fill(pilot, "bpe_vocab_size", "1000")
+        assert "vocabulary  at most 1,000 tokens" in screen_text(pilot.app)
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+    manifest = list_runs()[0].manifest()
+    assert (manifest.tokenizer, manifest.bpe_vocab_size, manifest.model.vocab_size) == ("bpe", 1000, 1000)
+
+
+async def test_an_unknown_character_can_have_a_token_of_its_own(engine: Engine):
+    async with opened() as pilot:
+        before = vocabulary_on(pilot)
+        form(pilot).query_one("#unknown_characters", Select).value = "token"
+        await wait_until(pilot, lambda: vocabulary_on(pilot) == before + 1)
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+    assert list_runs()[0].manifest().unknown_characters == "token"
+
+
+def vocabulary_on(pilot: Pilot[Any]) -> int:
+    match = re.search(r"vocabulary  (\d+) tokens", screen_text(pilot.app))
+    assert match
+    return int(match[1])
+
+
+async def test_each_preset_has_a_line_a_description_and_a_source(engine: Engine):
+    async with opened((120, 50)) as pilot:
+        form(pilot).query_one("#preset", Select).focus()
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "finetune" in screen_text(pilot.app))
+        assert [name for name in PRESETS if name not in screen_text(pilot.app)] == []
+        await pilot.press("down", "enter")
+        await wait_until(pilot, lambda: PRESETS["laptop"].source in screen_text(pilot.app))
+        assert PRESETS["laptop"].description[:30] in screen_text(pilot.app)
 
 
 async def test_a_preset_fills_the_form(engine: Engine):
@@ -147,11 +212,21 @@ async def test_a_text_that_is_too_short_for_the_context_is_refused_in_place(engi
 async def test_at_80x24_everything_can_be_reached_by_keys(engine: Engine):
     async with opened((80, 24)) as pilot:
         seen = set()
-        for _ in range(16):
+        for _ in range(18):
             focused = pilot.app.focused
             assert focused is not None
             assert focused.region.bottom <= 24
             seen.add(focused.id)
             await pilot.press("tab")
             await pilot.pause()
-        assert {"corpus", "preset", "budget", "name", "seed", "start"} <= seen
+        assert {
+            "corpus",
+            "preset",
+            "start-from",
+            "tokenizer",
+            "unknown_characters",
+            "budget",
+            "name",
+            "seed",
+            "start",
+        } <= seen

@@ -1,7 +1,16 @@
 import math
 
 import pytest
-from minigpt_tui.engine.events import Evaluation, SamplingSettings, Started, StateChanged, Step
+from minigpt_tui.engine.events import (
+    Evaluation,
+    Loaded,
+    Preparing,
+    SamplingSettings,
+    Started,
+    StateChanged,
+    Step,
+)
+from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.tui.run_states import LOOKS
 from minigpt_tui.tui.state import ModelView, TrainingView
 from minigpt_tui.tui.widgets.model_panel import ModelPanel
@@ -109,6 +118,30 @@ async def test_state_and_progress_stay_however_low_it_is(height):
             assert "val" in text
 
 
+@pytest.mark.parametrize(
+    ("event", "words", "progress"),
+    [
+        (Preparing("encoding", 0.42), "encoding the text", "━  42%"),
+        (Preparing("tokenizer", None), "making the tokenizer", "before the first step"),
+    ],
+)
+async def test_what_is_prepared_has_a_bar_where_it_is_known_how_far_it_is(event, words, progress):
+    view = TrainingView(name="play-01")
+    view.apply(StateChanged("starting", 0, 0.0))
+    view.apply(event)
+    panel = TrainingPanel()
+    async with Host(panel).run_test(size=(40, 20)) as pilot:
+        panel.show(view)
+        await pilot.pause()
+        text = screen_text(pilot.app)
+        assert "◌ starting" in text
+        assert words in text
+        assert progress in text
+        panel.show(running())
+        await pilot.pause()
+        assert words not in screen_text(pilot.app)
+
+
 async def test_no_run_yet_then_a_run_then_none_again():
     panel = TrainingPanel()
     async with Host(panel).run_test(size=(40, 20)) as pilot:
@@ -141,8 +174,13 @@ async def test_the_panel_follows_its_size_and_its_chart_can_be_maximized():
 # --- model ----------------------------------------------------------------------------------------
 
 
-def model() -> ModelView:
-    return ModelView("play-01", 380_000, 4, 4, 128, 64, 65, "cpu", "float32", 310_000_000, 4800, 1.71)
+CONFIG = ModelConfig(vocab_size=50_257, context_length=1024, n_layer=12, n_head=12, n_kv_head=4, d_model=768)
+
+
+def model(config: ModelConfig = CONFIG, tokenizer: str = "gpt2") -> ModelView:
+    view = ModelView.of("play-01", config, tokenizer)
+    view.apply(Loaded(1, "/runs/play-01", 4800, 380_000, 65, 64, "cpu", "float32", 310_000_000, 1.71))
+    return view
 
 
 async def test_model_panel_shows_every_figure_in_six_rows():
@@ -153,11 +191,37 @@ async def test_model_panel_shows_every_figure_in_six_rows():
         text = screen_text(pilot.app)
         assert panel.size.height == 6
     for figure in (
-        "model", "play-01", "0.38M parameters", "layers", "heads", "width", "128", "context", "64", "vocabulary", "65",
-        "memory", "310 MB", "device", "cpu", "dtype", "float32", "steps", "4,800", "val loss", "1.71",
+        "model", "play-01", "0.38M parameters", "layers", "12", "heads", "12 (4 kv)", "width", "768", "context",
+        "1,024", "50k gpt2", "memory", "310 MB", "device", "cpu fp32", "val", "1.71 @ 4.8k",
+        "rope rms swiglu", "798 MFLOP/token",
     ):  # fmt: skip
         assert figure in text
     assert "…" not in text
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (ModelConfig(position="learned", norm="layer", mlp="gelu", qk_norm=False), "learned layer gelu"),
+        (ModelConfig(position="learned", norm="layer", norm_position="post", mlp="relu", qk_norm=False), "post-l"),
+        (ModelConfig(position="none", mlp="none"), "none · rms · none"),
+    ],
+)
+async def test_model_panel_says_what_the_block_is_made_of(config, words):
+    panel = ModelPanel()
+    async with Host(panel).run_test(size=(38, 12)) as pilot:
+        panel.show(model(config, "char"))
+        await pilot.pause()
+        assert words in screen_text(pilot.app)
+        assert "forward and backward" in str(panel.tooltip)
+
+
+async def test_where_there_is_room_the_block_has_its_full_names():
+    panel = ModelPanel()
+    async with Host(panel).run_test(size=(56, 12)) as pilot:
+        panel.show(model())
+        await pilot.pause()
+        assert "rope · RMSNorm · SwiGLU" in screen_text(pilot.app)
 
 
 async def test_model_panel_before_there_is_one_and_with_gaps():

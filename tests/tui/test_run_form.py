@@ -1,14 +1,20 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
 from minigpt_tui.models.presets import PRESETS, preset
 from minigpt_tui.models.recipe import Budget, TrainingConfig
-from minigpt_tui.tui.run_form import FieldError, read_recipe, starting_values, training_memory
+from minigpt_tui.tui.run_form import (
+    FieldError,
+    read_recipe,
+    starting_values,
+    training_memory,
+)
 from minigpt_tui.tui.typed_paths import complete, looks_like_path, typed_path
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [name for name in PRESETS if name != "finetune"])
 def test_an_untouched_form_is_the_preset(name: str):
     assert read_recipe(name, starting_values(name)) == preset(name)
 
@@ -35,6 +41,39 @@ def test_what_cannot_be_read_names_its_field(field: str, text: str):
 def test_what_does_not_go_together_is_one_sentence():
     with pytest.raises(ConfigError, match="not divisible by n_head 7"):
         read_recipe("quick", starting_values("quick") | {"n_head": "7"})
+
+
+FINE_TUNING = "finetune"
+MODEL = ModelConfig(vocab_size=300, context_length=256, n_layer=2, n_head=4, n_kv_head=2, d_model=64)
+
+
+def test_a_fine_tuning_has_the_shape_of_its_model_and_the_numbers_of_its_preset():
+    values = starting_values(FINE_TUNING, MODEL)
+    assert (values["n_layer"], values["d_model"], values["context_length"]) == ("2", "64", "256")
+    recipe = read_recipe(FINE_TUNING, values | {"context_length": "128", "n_layer": "nonsense"}, MODEL)
+    assert recipe.model == replace(MODEL, context_length=128)
+    assert recipe.training == PRESETS[FINE_TUNING].training
+
+
+def test_a_context_longer_than_the_models_is_refused():
+    with pytest.raises(FieldError, match="at most 256") as refusal:
+        read_recipe("quick", starting_values("quick", MODEL) | {"context_length": "257"}, MODEL)
+    assert refusal.value.field == "context_length"
+
+
+def test_a_fine_tuning_without_a_model_asks_for_one():
+    with pytest.raises(FieldError, match="name the one to start from") as refusal:
+        read_recipe(FINE_TUNING, starting_values(FINE_TUNING))
+    assert refusal.value.field == "start-from"
+
+
+@pytest.mark.parametrize("size", ["100", "many", "2000000"])
+def test_an_impossible_vocabulary_names_its_field_for_a_bpe_alone(size: str):
+    values = starting_values("quick") | {"bpe_vocab_size": size}
+    assert read_recipe("quick", values) == preset("quick")
+    with pytest.raises(FieldError, match="vocabulary") as refusal:
+        read_recipe("quick", values | {"tokenizer": "bpe"})
+    assert refusal.value.field == "bpe_vocab_size"
 
 
 @pytest.mark.parametrize(("heads", "kv_heads"), [("12", 4), ("6", 2), ("4", 0)])

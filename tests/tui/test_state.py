@@ -5,14 +5,14 @@ from minigpt_tui.engine.events import (
     Evaluation,
     Loaded,
     Note,
+    Preparing,
     Sample,
     Started,
     StateChanged,
     Step,
 )
-from minigpt_tui.engine.runs import CorpusRecord, RunManifest
-from minigpt_tui.models.config import ModelConfig, parameter_count
-from minigpt_tui.models.recipe import TrainingConfig
+from minigpt_tui.models.config import ModelConfig, flops_per_token, parameter_count
+from minigpt_tui.tui.run_states import stage
 from minigpt_tui.tui.state import NOTES_KEPT, ModelView, TrainingView
 
 
@@ -133,22 +133,34 @@ def test_a_crash_is_marked_and_a_resume_clears_it():
     assert (run.state, run.reason) == ("running", "")
 
 
+def test_what_is_prepared_is_known_until_the_run_has_started_or_failed():
+    run = view(StateChanged("starting", 0, 0.0), Preparing("encoding", 0.42))
+    assert run.preparing == Preparing("encoding", 0.42)
+    assert run.state == "starting"
+    run.apply(started())
+    assert run.preparing is None
+    assert view(Preparing("tokenizer", None), StateChanged("failed", 0, 0.0, "no space")).preparing is None
+    run = view(Preparing("tokenizer", None))
+    run.mark_crashed()
+    assert run.preparing is None
+
+
+def test_a_stage_is_named_with_what_is_done_of_it():
+    assert stage(Preparing("encoding", 0.42)) == "encoding the text 42%"
+    assert stage(Preparing("loading", None)) == "loading the model"
+
+
 def test_notes_are_bounded():
     run = view(*(Note(step, f"note {step}") for step in range(NOTES_KEPT + 10)))
     assert len(run.notes) == NOTES_KEPT
     assert run.notes[-1].text == f"note {NOTES_KEPT + 9}"
 
 
-def test_a_model_from_its_manifest_then_loaded():
+def test_a_model_from_its_configuration_then_loaded():
     config = ModelConfig(vocab_size=65, context_length=64, n_layer=4, n_head=4, d_model=128)
-    corpus = CorpusRecord(name="tales", spec="tales", fingerprint="x", n_bytes=10, n_characters=10)
-    manifest = RunManifest(
-        name="play-01", created=0.0, preset="modern", corpus=corpus, tokenizer="char", model=config,
-        training=TrainingConfig(),
-    )  # fmt: skip
-    model = ModelView.from_manifest(manifest)
-    assert (model.name, model.n_layer, model.vocab_size) == ("play-01", 4, 65)
-    assert model.parameters == parameter_count(config)
+    model = ModelView.of("play-01", config, "char")
+    assert (model.name, model.config, model.tokenizer) == ("play-01", config, "char")
+    assert (model.parameters, model.flops_per_token) == (parameter_count(config), flops_per_token(config))
     assert model.step is None
     model.apply(Loaded(1, "/runs/play-01", 400, 800_000, 65, 64, "cpu", "float32", 12_000_000, 1.71))
     assert (model.step, model.validation_loss, model.device, model.parameters) == (400, 1.71, "cpu", 800_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.getters import query_one
 from textual.widgets import Footer
 
@@ -14,7 +15,9 @@ from .. import keymap, messages
 from ..bridge import EXPECTED, Order, run_to_open, sentence_of
 from ..conversation import Conversation
 from ..first_start import Offer
-from ..run_words import opened, state_changed
+from ..found_models import FoundModel
+from ..run_states import stage
+from ..run_words import model_opened, opened, state_changed
 from ..settings import load_history, save_history
 from ..sizes import WIDE
 from ..widgets.header_line import HeaderLine
@@ -43,9 +46,10 @@ class ChatScreen(MinigptScreen):
     training = query_one("#training", TrainingPanel)
     model = query_one("#model", ModelPanel)
 
-    def __init__(self, corpus: str | None = None) -> None:
+    def __init__(self, corpus: str | None = None, model: FoundModel | None = None) -> None:
         super().__init__()
         self._corpus = corpus
+        self._model = model
         self._drawer = 0  # in a narrow window: which panel is shown, counted from 1; 0 is none
         self._save_ordered = False
 
@@ -71,7 +75,9 @@ class ChatScreen(MinigptScreen):
         self.conversation = Conversation(self.bridge, self.transcript, self.prompt, lambda: self.sampling.settings)
         self.prompt.earlier = load_history()
         self.show_figures()
-        if self._corpus is not None or not self.open_latest():
+        if self._model is not None:
+            self.bridge.open(self._model)
+        elif self._corpus is not None or not self.open_latest():
             self.conversation.make_offer(Offer() if self._corpus is None else Offer(self._corpus))
         self.set_interval(self.minigpt.poll_interval, self.bridge.poll)
 
@@ -92,6 +98,8 @@ class ChatScreen(MinigptScreen):
         self.header.show(self.bridge.model, self.bridge.training)
         self.training.show(self.bridge.training)
         self.model.show(self.bridge.model)
+        preparing = self.bridge.training.preparing
+        self.transcript.border_subtitle = Content(f"{stage(preparing)} ..." if preparing else "")
 
     # --- prompts --------------------------------------------------------------------------------
 
@@ -128,8 +136,11 @@ class ChatScreen(MinigptScreen):
 
     def on_training_changed(self, _: messages.TrainingChanged) -> None:
         """New figures; or no run any more, when the one on screen was deleted."""
-        if self.bridge.run is None and self.conversation.offer is None and not self.open_latest():
+        nothing = self.bridge.run is None and self.bridge.opened is None
+        if nothing and self.conversation.offer is None and not self.open_latest():
             self.conversation.make_offer(Offer())
+        if self.bridge.training.preparing:
+            self.conversation.show_what_enter_does()
         self.show_figures()
 
     def on_run_attached(self, _: messages.RunAttached) -> None:
@@ -137,7 +148,12 @@ class ChatScreen(MinigptScreen):
         bridge = self.bridge
         if bridge.run is not None and bridge.manifest is not None:
             fresh = bridge.state == "starting" and bridge.run.checkpoint() is None
-            self.conversation.run_opened(opened(bridge.manifest, bridge.training), fresh)
+            self.conversation.opened(opened(bridge.manifest, bridge.training), fresh=fresh)
+        self.show_figures()
+
+    def on_model_opened(self, message: messages.ModelOpened) -> None:
+        """A model that no run belongs to is on screen."""
+        self.conversation.opened(model_opened(message.found))
         self.show_figures()
 
     def on_training_state(self, message: messages.TrainingState) -> None:
@@ -209,6 +225,24 @@ class ChatScreen(MinigptScreen):
         from .runs import RunsScreen
 
         self.app.push_screen(RunsScreen())
+
+    def action_open_model(self) -> None:
+        """Ask for a path."""
+        from .open_model import OpenModelScreen
+
+        self.app.push_screen(OpenModelScreen())
+
+    def action_train_further(self) -> None:
+        """The form of a new run that begins with the weights of the model on screen."""
+        from .new_run import NewRunScreen
+
+        bridge = self.bridge
+        if bridge.opened is not None:
+            self.app.push_screen(NewRunScreen(str(bridge.opened.path)))
+        elif bridge.run is not None and bridge.run.checkpoint() is not None:
+            self.app.push_screen(NewRunScreen(bridge.run.name))
+        else:
+            self.notify("There is no model on screen that could be trained further.", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The footer offers what would do something now."""

@@ -31,6 +31,7 @@ _PLACES: tuple[tuple[Place, str], ...] = (
     ("chat", "in the chat"),
     ("runs", "in the list of runs"),
     ("new-run", "in the form of a new run"),
+    ("open-model", "where a model is opened"),
     ("app", "everywhere"),
 )
 

@@ -13,19 +13,31 @@ from textual.getters import query_one
 from textual.widgets import Button, Footer, Input, Label, Select, Static
 
 from ...data.catalog import CATALOG
-from ...data.corpus import CorpusSummary, inspect_corpus
+from ...data.corpus import Corpus, open_corpus
 from ...engine.launch import vocabulary_size
 from ...engine.runs import RunError, check_name, free_name
 from ...models.config import ConfigError, parameter_count
-from ...models.presets import DEFAULT_PRESET, PRESETS
+from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
 from .. import formatting, keymap
 from ..bridge import EXPECTED, sentence_of
 from ..first_start import BUILT_IN
-from ..run_form import NUMBERS, TOKENIZERS, FieldError, read_recipe, starting_values, training_memory
+from ..run_form import (
+    NUMBERS,
+    TOKENIZERS,
+    UNKNOWN,
+    FieldError,
+    read_recipe,
+    starting_values,
+    training_memory,
+)
 from ..typed_paths import PathSuggester, typed_path
+from ..widgets.facts import DIM, labelled
+from ..widgets.model_input import ModelInput
+from ..widgets.preset_select import PresetSelect
 from .minigpt_screen import MinigptScreen
 
 if TYPE_CHECKING:
+    from ...models.config import ModelConfig
     from ...models.recipe import Recipe
 
 OWN_TEXT = "a file or folder ..."
@@ -41,16 +53,20 @@ class NewRunScreen(MinigptScreen):
 
     corpus_select = query_one("#corpus", Select)
     path_input = query_one("#path", Input)
-    preset_select = query_one("#preset", Select)
+    start_from = query_one("#start-from", ModelInput)
+    preset_select = query_one("#preset", PresetSelect)
     tokenizer_select = query_one("#tokenizer", Select)
+    unknown_select = query_one("#unknown_characters", Select)
 
-    def __init__(self) -> None:
+    def __init__(self, start_from: str = "") -> None:
         super().__init__()
-        self._summary: CorpusSummary | None = None
+        self._start_from = start_from
+        self._corpus: Corpus | None = None
         self._problem_of_text = ""
         self._problem = ""
         self._inspection = 0  # which look at a corpus is the newest
         self._own_name = False  # whether the person has typed a name
+        self._preset_before = DEFAULT_PRESET  # the one that a fine-tuning took the place of
 
     # --- composition ----------------------------------------------------------------------------
 
@@ -62,10 +78,11 @@ class NewRunScreen(MinigptScreen):
                 with Vertical(id="fields"):
                     yield from self._text_fields()
                     yield from self._recipe_fields()
-                    yield from self._number_fields()
+                    yield from self._tokenizer_fields()
+                    yield from self._run_fields()
                 with Vertical(id="facts"):
-                    yield Static(id="summary", markup=False)
                     yield Static(id="estimate", markup=False)
+                    yield Static(id="summary", markup=False)
                     yield Static(id="preview", markup=False)
         yield Static(id="problem", markup=False)
         with Horizontal(id="buttons"):
@@ -88,24 +105,39 @@ class NewRunScreen(MinigptScreen):
     def _recipe_fields(self) -> ComposeResult:
         with Horizontal(classes="field"):
             yield Label("preset")
-            yield Select(
-                [(name, name) for name in PRESETS], value=DEFAULT_PRESET, allow_blank=False, compact=True, id="preset"
-            )
+            yield PresetSelect(id="preset")
         yield Static(id="preset-description", classes="hint", markup=False)
         with Horizontal(classes="field"):
-            yield Label("tokenizer")
-            yield Select(
-                [(kind, kind) for kind in TOKENIZERS], value="char", allow_blank=False, compact=True, id="tokenizer",
-                tooltip="char: one token for each character of the text. byte: 256 tokens, any text can be prompted.",
+            yield Label("start from")
+            yield ModelInput(
+                self._start_from, placeholder="new weights, or a trained model", id="start-from",
+                tooltip="A run's name, a Hugging Face folder or nanoGPT's ckpt.pt, whose model is trained further; "
+                "empty begins with new weights.",
             )  # fmt: skip
+
+    def _tokenizer_fields(self) -> ComposeResult:
+        with Horizontal(classes="field", id="tokenizer-field"):
+            yield Label("tokenizer")
+            kinds = [(Content(words), kind) for kind, words in TOKENIZERS.items()]
+            yield Select(kinds, value="char", allow_blank=False, compact=True, id="tokenizer")
+        with Horizontal(classes="field", id="vocabulary-field"):
+            yield Label("vocabulary")
+            yield Input(compact=True, id="bpe_vocab_size", tooltip="How many word pieces are learned, bytes included.")
+        with Horizontal(classes="field", id="unknown-field"):
+            yield Label("unknown")
+            policies = [(Content(words), policy) for policy, words in UNKNOWN.items()]
+            yield Select(
+                policies, value="drop", allow_blank=False, compact=True, id="unknown_characters",
+                tooltip="What becomes of characters in a prompt that the text of the training does not have.",
+            )  # fmt: skip
+
+    def _run_fields(self) -> ComposeResult:
         with Horizontal(classes="field"):
             yield Label("budget")
             yield Input(compact=True, id="budget", tooltip="How long to train: 2000 steps, 5 minutes, 30 s, 2 epochs.")
         with Horizontal(classes="field"):
             yield Label("name")
             yield Input(compact=True, id="name", tooltip="What the run is called; its folder has this name.")
-
-    def _number_fields(self) -> ComposeResult:
         with Grid(id="numbers"):
             for number in NUMBERS:
                 with Horizontal(classes="field"):
@@ -114,7 +146,7 @@ class NewRunScreen(MinigptScreen):
 
     def on_mount(self) -> None:
         """Begin with the built-in text and the quick preset."""
-        self._fill_in(DEFAULT_PRESET)
+        self._fill_in()
         self._look_at_text()
 
     # --- what the person does -------------------------------------------------------------------
@@ -129,13 +161,26 @@ class NewRunScreen(MinigptScreen):
 
     @on(Input.Changed, "#path")
     def _path_typed(self) -> None:
-        self._summary = None
+        self._corpus = None
         self._inspection += 1
         self.set_timer(_TYPING_PAUSE, lambda wanted=self._inspection: self._look_at_text_if(wanted))
 
     @on(Select.Changed, "#preset")
-    def _preset_chosen(self, event: Select.Changed) -> None:
-        self._fill_in(str(event.value))
+    def _preset_chosen(self) -> None:
+        self._fill_in()
+
+    @on(ModelInput.Looked)
+    def _model_looked_up(self) -> None:
+        """The form follows the model that is trained further, and goes back when there is none any more."""
+        if self._model is not None and self.preset_select.value != FINE_TUNING.name:
+            self._preset_before = str(self.preset_select.value)
+            self.preset_select.value = FINE_TUNING.name  # fills the form
+        elif not self.start_from.value.strip() and self.preset_select.value == FINE_TUNING.name:
+            self.preset_select.value = self._preset_before
+        elif self._model is not None:
+            self._fill_in()
+        else:
+            self._judge()
 
     @on(Input.Changed, "#name")
     def _name_typed(self, event: Input.Changed) -> None:
@@ -144,6 +189,7 @@ class NewRunScreen(MinigptScreen):
 
     @on(Input.Changed)
     @on(Select.Changed, "#tokenizer")
+    @on(Select.Changed, "#unknown_characters")
     def _something_changed(self) -> None:
         self._judge()
 
@@ -168,8 +214,9 @@ class NewRunScreen(MinigptScreen):
             return
         start = self.query_one("#start", Button)
         start.disabled = True
+        name, found = self.query_one("#name", Input).value.strip(), self.start_from.found
         try:
-            await self.minigpt.bridge.train(self._spec(), recipe, self.query_one("#name", Input).value.strip() or None)
+            await self.minigpt.bridge.train(self._spec(), recipe, name or None, found.file if found else None)
         except EXPECTED as error:
             self._complain(sentence_of(error))
             start.disabled = False
@@ -188,7 +235,7 @@ class NewRunScreen(MinigptScreen):
             self._look_at_text()
 
     def _look_at_text(self) -> None:
-        self._summary, self._problem_of_text = None, ""
+        self._corpus, self._problem_of_text = None, ""
         self._inspection += 1
         spec = self._spec()
         self.query_one("#summary", Static).update("reading the text ..." if spec else "")
@@ -201,55 +248,74 @@ class NewRunScreen(MinigptScreen):
     def _inspect(self, spec: str, inspection: int) -> None:
         """Read the text beside the screen; only the newest look counts."""
         try:
-            result: CorpusSummary | str = inspect_corpus(spec)
+            result: Corpus | str = open_corpus(spec)
         except EXPECTED as error:
             result = sentence_of(error)
         self.app.call_from_thread(self._inspected, result, inspection)
 
-    def _inspected(self, result: CorpusSummary | str, inspection: int) -> None:
+    def _inspected(self, result: Corpus | str, inspection: int) -> None:
         if inspection != self._inspection or not self.is_mounted:
             return
         if isinstance(result, str):
             self._problem_of_text = result
             self.query_one("#summary", Static).update("")
         else:
-            self._summary = result
-            self._show_summary(result)
+            self._corpus = result
+            self._show_corpus(result)
             if not self._own_name:
                 self.query_one("#name", Input).value = free_name(result.name)
         self._judge()
 
-    def _show_summary(self, summary: CorpusSummary) -> None:
-        files = f" in {summary.n_files:,} files" if summary.n_files > 1 else ""
-        notices = [("", formatting.one_line(notice)) for notice in summary.notices]
+    def _show_corpus(self, corpus: Corpus) -> None:
+        files = f" in {corpus.n_files:,} files" if corpus.n_files > 1 else ""
+        notices = [("", formatting.one_line(notice)) for notice in corpus.notices]
         self.query_one("#summary", Static).update(
-            _labelled(
-                ("size", f"{formatting.memory(summary.n_bytes)}{files}"),
-                ("characters", f"{summary.n_characters:,}, {summary.vocabulary:,} of them distinct"),
+            labelled(
+                ("size", f"{formatting.memory(corpus.n_bytes)}{files}"),
+                ("characters", f"{corpus.n_characters:,}, {len(corpus.alphabet):,} of them distinct"),
                 *notices,
             )
         )
         preview = self.query_one("#preview", Static)
         preview.display = True
-        preview.update(Content("\n".join(formatting.one_line(line) for line in summary.preview.splitlines())))
+        preview.update(Content("\n".join(formatting.one_line(line) for line in corpus.preview.splitlines())))
 
     # --- the recipe -----------------------------------------------------------------------------
 
-    def _fill_in(self, name: str) -> None:
-        """Let the form say what the preset says."""
-        self.query_one("#preset-description", Static).update(PRESETS[name].description)
-        for field, text in starting_values(name).items():
-            if field == "tokenizer":
-                self.tokenizer_select.value = text
-            else:
-                self.query_one(f"#{field}", Input).value = text
+    @property
+    def _model(self) -> ModelConfig | None:
+        """The shape of the model that is trained further."""
+        return self.start_from.found.config if self.start_from.found else None
+
+    def _fill_in(self) -> None:
+        """Let the form say what the preset says, or the model that is trained further."""
+        recipe = PRESETS[str(self.preset_select.value)]
+        self.query_one("#preset-description", Static).update(
+            Content.assemble(recipe.description, ("\n" + recipe.source, DIM))
+        )
+        for field, text in starting_values(recipe.name, self._model).items():
+            widget = self.query_one(f"#{field}")
+            if isinstance(widget, (Select, Input)):
+                widget.value = text
         self._judge()
+
+    def _arrange(self) -> None:
+        """Show the fields that mean something now."""
+        own = self._model is None
+        for number in NUMBERS:
+            self.query_one(f"#{number.name}", Input).disabled = number.shape and not own
+        self.query_one("#tokenizer-field").display = own
+        self.query_one("#vocabulary-field").display = own and self.tokenizer_select.value == "bpe"
+        self.query_one("#unknown-field").display = own and self.tokenizer_select.value == "char"
 
     def _judge(self) -> Recipe | None:
         """The recipe if everything is in order; the estimate and the first problem are shown either way."""
+        self._arrange()
         for field in self.query(Input):
             field.remove_class("-wrong")
         try:
+            if self.start_from.problem:
+                raise FieldError("start-from", formatting.one_line(self.start_from.problem))
             recipe = self._recipe()
             check_name(self.query_one("#name", Input).value.strip() or "run")
         except FieldError as error:
@@ -265,29 +331,34 @@ class NewRunScreen(MinigptScreen):
             return None
         self._show_estimate(recipe)
         self._complain(self._problem_of_text)
-        return recipe if self._summary is not None else None
+        return recipe if self._corpus is not None and not self.start_from.looking else None
 
     def _recipe(self) -> Recipe:
         values = {field.id or "": field.value for field in self.query(Input)}
-        values["tokenizer"] = str(self.tokenizer_select.value)
-        return read_recipe(str(self.preset_select.value), values)
+        for select in (self.tokenizer_select, self.unknown_select):
+            values[select.id or ""] = str(select.value)
+        return read_recipe(str(self.preset_select.value), values, self._model)
 
     def _show_estimate(self, recipe: Recipe) -> None:
-        if self._summary is None:
+        if self._corpus is None:
             self.query_one("#estimate", Static).update("")
             return
-        model = replace(recipe.model, vocab_size=vocabulary_size(recipe.tokenizer, self._summary))
+        found, model = self.start_from.found, recipe.model
+        if not found:
+            model = replace(model, vocab_size=vocabulary_size(recipe, self._corpus))
+        at_most = "at most " if recipe.tokenizer == "bpe" and not found else ""
         tokens = recipe.training.batch_size * model.context_length
-        self.query_one("#estimate", Static).update(
-            _labelled(
-                ("parameters", formatting.parameters(parameter_count(model))),
-                (
-                    "memory",
-                    f"about {formatting.memory(round(training_memory(model, recipe.training)))} while it trains",
-                ),
-                ("a step", f"{tokens:,} tokens"),
-            )
-        )
+        memory = formatting.memory(round(training_memory(model, recipe.training)))
+        facts = [
+            ("parameters", f"{at_most}{parameter_count(model):,}"),
+            ("vocabulary", f"{at_most}{model.vocab_size:,} tokens"),
+            ("memory", f"about {memory} while it trains"),
+            ("a step", f"{tokens:,} tokens"),
+        ]
+        if found:
+            facts.insert(0, ("start from", f"{formatting.one_line(found.file.name)} ({found.kind})"))
+            facts[1] = ("tokenizer", f"the model's: {found.tokenizer}, {model.vocab_size:,} tokens")
+        self.query_one("#estimate", Static).update(labelled(*facts))
 
     @property
     def problem(self) -> str:
@@ -299,9 +370,3 @@ class NewRunScreen(MinigptScreen):
         problem = self.query_one("#problem", Static)
         problem.update(sentence)
         problem.display = bool(sentence)
-
-
-def _labelled(*facts: tuple[str, str]) -> Content:
-    """One line for each (label, value)."""
-    lines = [Content.assemble((f"{label:<12}", "$foreground-muted"), value) for label, value in facts]
-    return Content("\n").join(lines)

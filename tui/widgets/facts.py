@@ -26,6 +26,12 @@ def ends(left: Content, right: Content, width: int) -> Content:
     return Content.assemble(left.truncate(room, ellipsis=True, pad=True), " ", right)
 
 
+def labelled(*facts: tuple[str, str]) -> Content:
+    """One line for each (label, value)."""
+    lines = [Content.assemble((f"{label:<12}", "$foreground-muted"), value) for label, value in facts]
+    return Content("\n").join(lines)
+
+
 def _fact(label: str, value: str, width: int) -> Content:
     shown = Content(value).truncate(max(1, width - len(label) - 1), ellipsis=True)
     space = " " * (width - len(label) - shown.cell_length)

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from .. import formatting
-from ..run_states import LOOKS
+from ..run_states import LOOKS, stage
 from ..state import ModelView, TrainingView
 
 _NAME = ("minigpt", "bold $primary")
@@ -47,8 +47,9 @@ class HeaderLine(Widget):
 def _run(training: TrainingView) -> Content:
     state = training.state
     if state is None:
-        return Content.styled("○ no run yet", "$foreground-muted")
-    parts = [(LOOKS[state].label, f"${LOOKS[state].colour}")]
+        return Content.styled(f"○ {training.idle}", "$foreground-muted")
+    look, preparing = LOOKS[state], training.preparing
+    parts = [(f"{look.glyph} {stage(preparing)}" if preparing else look.label, f"${look.colour}")]
     if training.step:
         total = "" if training.total_steps is None else f"/{training.total_steps}"
         parts.append((f"  step {training.step}{total}", "$foreground-muted"))

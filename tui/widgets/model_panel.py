@@ -5,17 +5,18 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widget import Widget
 
-from .. import formatting
+from ...models.config import ModelConfig
+from .. import formatting, model_words
 from ..state import ModelView
 from .facts import DIM, ends, in_two_columns
 
 
 class ModelPanel(Widget):
-    """A model's name and figures in six rows; `show` is the only way in."""
+    """A model's name and figures in six rows, which are there before the model is; `show` is the only way in."""
 
     DEFAULT_CSS = """
     ModelPanel {
-        height: auto;
+        height: 8;
         padding: 0 1;
         border: round $border-blurred;
         border-title-color: $text-muted;
@@ -30,7 +31,9 @@ class ModelPanel(Widget):
     def show(self, view: ModelView) -> None:
         """Draw this model."""
         self._view = view
-        self.refresh(layout=True)
+        config = view.config
+        self.tooltip = Content(model_words.whole(config, view.tokenizer, view.flops_per_token)) if config else None
+        self.refresh()
 
     def render(self) -> Content:
         """The panel's content at its present width."""
@@ -42,16 +45,29 @@ class ModelPanel(Widget):
             Content.assemble((formatting.parameters(view.parameters), "bold"), (" parameters", DIM)),
             width,
         )
+        if view.config is None:
+            return heading
+        config = view.config
+        place = " ".join(filter(None, (formatting.one_line(view.device), formatting.dtype(view.dtype))))
         facts = [
-            ("layers", _known(view.n_layer)), ("heads", _known(view.n_head)),
-            ("width", _known(view.d_model)), ("context", _known(view.context_length)),
-            ("vocabulary", _known(view.vocab_size)), ("memory", formatting.memory(view.memory)),
-            ("device", formatting.one_line(view.device) or formatting.UNKNOWN),
-            ("dtype", formatting.one_line(view.dtype) or formatting.UNKNOWN),
-            ("steps", formatting.whole(view.step)), ("val loss", formatting.loss(view.validation_loss)),
+            ("layers", formatting.whole(config.n_layer)), ("heads", model_words.heads(config)),
+            ("width", formatting.whole(config.d_model)), ("context", formatting.whole(config.context_length)),
+            ("vocab", model_words.vocabulary(config, view.tokenizer)), ("memory", formatting.memory(view.memory)),
+            ("device", place or formatting.UNKNOWN), _validation(view),
         ]  # fmt: skip
-        return Content("\n").join([heading, *in_two_columns(facts, width)])
+        return Content("\n").join([heading, _block(view, config, width), *in_two_columns(facts, width)])
 
 
-def _known(number: int) -> str:
-    return formatting.whole(number or None)
+def _block(view: ModelView, config: ModelConfig, width: int) -> Content:
+    """The architecture in the words that there is room for, and what a token of training costs."""
+    cost = Content.assemble((formatting.flops(view.flops_per_token), ""), ("/token", DIM))
+    room = width - cost.cell_length - 1
+    words = next((words for words in model_words.block(config) if len(words) <= room), model_words.block(config)[-1])
+    return ends(Content(words), cost, width)
+
+
+def _validation(view: ModelView) -> tuple[str, str]:
+    """The validation loss of the weights that speak, and the step they are from."""
+    if view.validation_loss is None:
+        return "step", formatting.whole(view.step or None)
+    return "val", f"{formatting.loss(view.validation_loss)} @ {formatting.compact(view.step)}"

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from .. import formatting
-from ..run_states import LOOKS
+from ..run_states import LOOKS, STAGES
 from ..state import TrainingView
 from .facts import DIM, ends, in_two_columns
 from .loss_chart import LossChart
@@ -60,7 +60,7 @@ class TrainingPanel(Vertical):
         """Draw the run as it stands now."""
         self._view = view
         self._write()
-        empty = "no run yet" if view.state is None else "no step taken" if view.ended else "waiting for the first step"
+        empty = view.idle if view.state is None else "no step taken" if view.ended else "waiting for the first step"
         self._chart.show(view.train, view.validation, view.entropy_floor, empty)
 
     def _write(self) -> None:
@@ -100,19 +100,26 @@ def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:
 
 def _heading(view: TrainingView, width: int) -> Content:
     look = LOOKS[view.state or "starting"]
+    if view.preparing:
+        return ends(Content.styled(look.label, f"bold ${look.colour}"), Content(STAGES[view.preparing.stage]), width)
     of = f" of {formatting.whole(view.total_steps)}" if view.total_steps else ""
     step = Content.assemble(("step ", DIM), (formatting.whole(view.step), "bold"), (of, DIM))
     return ends(Content.styled(look.label, f"bold ${look.colour}"), step, width)
 
 
 def _progress(view: TrainingView, width: int) -> Content:
-    if view.remaining is not None and not view.ended:
-        left = f"{formatting.duration(view.remaining)} left"
+    if view.preparing is None:
+        fraction = view.fraction
+        left = f"  {formatting.duration(view.seconds)}"
+        if view.remaining is not None and not view.ended:
+            left = f"  {formatting.duration(view.remaining)} left"
+    elif view.preparing.fraction is None:
+        return Content.styled("before the first step", DIM)
     else:
-        left = formatting.duration(view.seconds)
-    words = f" {formatting.percent(view.fraction):>4}  {left}"
+        fraction, left = view.preparing.fraction, ""
+    words = f" {formatting.percent(fraction):>4}{left}"
     bar = max(4, width - len(words))
-    halves = round((view.fraction or 0.0) * 2 * bar)
+    halves = round((fraction or 0.0) * 2 * bar)
     full, half = divmod(halves, 2)
     done = "━" * full + "╸" * half
     # the rest begins with a gap, so that the end of the bar is seen without colour

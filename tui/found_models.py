@@ -1,0 +1,47 @@
+"""A model as it was found on disk, before any weights are loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..data.tokenizers import TokenizerError
+from ..engine.model_files import ModelFile, ModelFileError, find_model, read_config, read_tokenizer
+from ..engine.runs import RunError
+from ..models.config import ConfigError, ModelConfig, parameter_count
+from . import formatting
+
+NO_MODEL = (ModelFileError, TokenizerError, RunError, ConfigError, OSError)
+"""Why a name or path is no model that can be opened, each one sentence (see bridge.sentence_of)."""
+
+_KINDS = {"minigpt": "checkpoint of minigpt-tui", "huggingface": "Hugging Face folder", "nanogpt": "nanoGPT checkpoint"}
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """Which model, of what shape, with which kind of tokenizer."""
+
+    file: ModelFile
+    config: ModelConfig
+    tokenizer: str
+
+    @property
+    def parameters(self) -> int:
+        """How many of them are trainable."""
+        return parameter_count(self.config)
+
+    @property
+    def kind(self) -> str:
+        """What was found, in words."""
+        run = self.file.run
+        if run is None:
+            return _KINDS[self.file.kind]
+        return "run" if run.name == self.file.name else f"checkpoint of the run {formatting.one_line(run.name)}"
+
+
+def look_up(text: str) -> FoundModel:
+    """The model that a name or path means. Raises one of NO_MODEL.
+
+    A tokenizer of a hundred thousand tokens takes a moment: not on the thread that draws.
+    """
+    file = find_model(text)
+    return FoundModel(file, read_config(file), read_tokenizer(file).kind)

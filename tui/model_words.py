@@ -1,0 +1,54 @@
+"""What a model is made of, in words: the options of its block by the names that the command line gives them."""
+
+from __future__ import annotations
+
+from ..models.config import ModelConfig
+from . import formatting
+
+_POSITIONS = {
+    "learned": "learned positions", "sinusoidal": "sinusoidal positions", "rope": "rotary positions",
+    "none": "no positions",
+}  # fmt: skip
+_NORMS = {"layer": "LayerNorm", "rms": "RMSNorm"}
+_MLPS = {
+    "gelu": "GELU", "gelu_tanh": "GELU (tanh)", "relu": "ReLU", "relu2": "ReLU²", "swiglu": "SwiGLU", "none": "no MLP",
+}  # fmt: skip
+_SHORT_TOKENIZERS = {"huggingface": "hf"}
+
+
+def block(config: ModelConfig) -> tuple[str, ...]:
+    """The block in few words, the longest form first."""
+    norm = ("post-" if config.norm_position == "post" else "") + config.norm
+    short = (config.position, norm, config.mlp)
+    return (f"{config.position} · {_norm(config)} · {_MLPS[config.mlp]}", " · ".join(short), " ".join(short))
+
+
+def heads(config: ModelConfig) -> str:
+    """The number of heads, and of the key/value heads where they are shared."""
+    return str(config.n_head) + (f" ({config.kv_heads} kv)" if config.kv_heads != config.n_head else "")
+
+
+def vocabulary(config: ModelConfig, tokenizer: str) -> str:
+    """How many tokens of which kind: 62 char, 4,096 bpe, 50k gpt2."""
+    size = formatting.whole(config.vocab_size) if config.vocab_size < 10_000 else formatting.compact(config.vocab_size)
+    return f"{size} {_SHORT_TOKENIZERS.get(tokenizer, tokenizer)}".rstrip()
+
+
+def whole(config: ModelConfig, tokenizer: str, flops_per_token: int) -> str:
+    """Everything about the architecture, one fact a line."""
+    shared = f", which share {config.kv_heads} key/value heads" if config.kv_heads != config.n_head else ""
+    return "\n".join(
+        [
+            f"{tokenizer} tokenizer, {config.vocab_size:,} tokens".strip(),
+            f"{config.n_layer} layers, {config.n_head} heads of width {config.size_per_head}{shared}",
+            _POSITIONS[config.position] + (", normalised queries and keys (QK-norm)" if config.qk_norm else ""),
+            f"{_NORMS[config.norm]} {'after each sum' if config.norm_position == 'post' else 'before each sub-layer'}",
+            _MLPS[config.mlp] + (f" of width {config.hidden_size:,}" if config.mlp != "none" else ""),
+            "output layer tied to the embedding" if config.tied else "output layer of its own",
+            f"{formatting.flops(flops_per_token)} a token of training: forward and backward",
+        ]
+    )
+
+
+def _norm(config: ModelConfig) -> str:
+    return ("post-" if config.norm_position == "post" else "") + _NORMS[config.norm]

@@ -1,0 +1,31 @@
+"""The list of recipes: one line each, with what it comes to, in columns."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Select
+
+from ...models.presets import DEFAULT_PRESET, PRESETS
+from ...models.recipe import Recipe
+from .. import formatting
+from .facts import DIM
+
+_NAME = max(map(len, PRESETS)) + 1
+_TOKENIZERS = {"huggingface": ""}  # a fine-tuning has the tokenizer of its model
+
+
+class PresetSelect(Select[str]):
+    """Name, parameters with the vocabulary that is usual, tokenizer and budget of every preset."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        options = [(_line(recipe), name) for name, recipe in PRESETS.items()]
+        super().__init__(options, value=DEFAULT_PRESET, allow_blank=False, compact=True, id=id)
+
+
+def _line(recipe: Recipe) -> Content:
+    size = recipe.parameters()
+    tokenizer = _TOKENIZERS.get(recipe.tokenizer, recipe.tokenizer)
+    columns = (
+        f"{formatting.parameters(size) if size else '':>6}  {tokenizer:<5} {formatting.budget(recipe.training.budget)}"
+    )
+    return Content.assemble(f"{recipe.name:<{_NAME}}", (columns, DIM))

@@ -18,6 +18,8 @@ _EPILOG = """\
 without a verb the app opens; with a file or folder it offers to train on that text:
   minigpt-tui
   minigpt-tui my-novel.txt
+and with open it begins with a model:
+  minigpt-tui open ~/models/gpt2
 """
 
 
@@ -48,10 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _expected_errors() -> tuple[type[Exception], ...]:
     """What a person can cause and put right; anything else is our own mistake and keeps its traceback."""
     from ..data.corpus import CorpusError
+    from ..data.tokenizers import TokenizerError
+    from ..engine.model_files import ModelFileError
     from ..engine.runs import RunError
     from ..models.config import ConfigError
 
-    return (RunError, CorpusError, ConfigError, OSError)
+    return (RunError, CorpusError, ConfigError, ModelFileError, TokenizerError, OSError)
 
 
 def _sentence(error: Exception) -> str:
@@ -66,6 +70,9 @@ def complain(sentence: str, code: int = USAGE) -> int:
     return code
 
 
+_MODEL = "a run, a checkpoint, a Hugging Face folder, or nanoGPT's ckpt.pt"
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = argparse.ArgumentParser(
@@ -78,13 +85,16 @@ def build_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"minigpt-tui {importlib.metadata.version('minigpt-tui')}"
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    _open_parser(verbs.add_parser("open", help="open the app with a model"))
     _train_parser(verbs.add_parser("train", help="train a new run on a corpus"))
     _resume_parser(verbs.add_parser("resume", help="go on with a run that stopped"))
     _stop_parser(verbs.add_parser("stop", help="stop a run that trains, and save it"))
     _generate_parser(verbs.add_parser("generate", help="continue a prompt"))
     _evaluate_parser(verbs.add_parser("evaluate", help="loss, perplexity and bits per byte of a run"))
+    _export_parser(verbs.add_parser("export", help="a model as a file for llama.cpp, or as a Hugging Face folder"))
     for verb, text in (
         ("runs", "list the runs"),
+        ("presets", "list the recipes known by name"),
         ("corpora", "list the corpora known by name"),
         ("paths", "say where things lie on disk"),
     ):
@@ -92,19 +102,28 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _open_parser(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Open the app with a model in the chat."
+    parser.add_argument("model", help=_MODEL)
+
+
 def _train_parser(parser: argparse.ArgumentParser) -> None:
-    from ..models.presets import DEFAULT_PRESET, PRESETS
+    from ..models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
     from ..models.recipe import Budget
     from .options import add_recipe_options
 
     parser.description = "Train a new run. The training outlives this command; Ctrl-C stops and saves it."
     parser.add_argument("corpus", help="a name (see corpora), a file, a folder, or - for standard input")
     parser.add_argument(
-        "--preset", choices=list(PRESETS), default=DEFAULT_PRESET, help="the recipe (default %(default)s)"
+        "--preset",
+        choices=list(PRESETS),
+        metavar="PRESET",
+        help=f"the recipe: see the verb presets (default {DEFAULT_PRESET}, or {FINE_TUNING.name} with --from)",
+    )
+    parser.add_argument(
+        "--from", dest="start_from", metavar="MODEL", help=f"train this model further instead of new weights: {_MODEL}"
     )
     parser.add_argument("--name", help="the run's name (default: the corpus and a number)")
-    parser.add_argument("--tokenizer", choices=("char", "byte"), help="overrides the preset's")
-    parser.add_argument("--validation-fraction", type=float, metavar="X", help="share of the text kept for validation")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--budget", type=_argument(Budget.parse), help="'2000 steps', '5 minutes' or '2 epochs'")
     budget.add_argument(
@@ -130,7 +149,7 @@ def _stop_parser(parser: argparse.ArgumentParser) -> None:
 
 def _generate_parser(parser: argparse.ArgumentParser) -> None:
     parser.description = "Continue a prompt; the text streams to standard output."
-    _run_argument(parser, "a run, or a checkpoint folder; the newest run where none is named")
+    _run_argument(parser, f"{_MODEL}; the newest run where none is named")
     parser.add_argument("--prompt", help="the text to continue (default: standard input where it is not a terminal)")
     parser.add_argument("--max-tokens", type=int, metavar="N")
     parser.add_argument("--temperature", type=float, metavar="X", help="0 is greedy")
@@ -147,10 +166,16 @@ def _generate_parser(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
     parser.description = "Average negative log-likelihood on held-out text."
-    _run_argument(parser, "a run, or a checkpoint folder; the newest run where none is named")
+    _run_argument(parser, f"{_MODEL}; the newest run where none is named")
     parser.add_argument("--on", metavar="CORPUS", help="another text (all of it) instead of the run's validation split")
     parser.add_argument("--protocol", choices=("full", "random", "sliding"), default="full")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _export_parser(parser: argparse.ArgumentParser) -> None:
+    from .headless_export import add_export_options
+
+    add_export_options(parser)
 
 
 def _run_argument(parser: argparse.ArgumentParser, text: str = "the run; the newest where none is named") -> None:
@@ -176,13 +201,34 @@ def _argument(read: Callable[[str], object]) -> Callable[[str], object]:
 def _open_app(corpus: str | None) -> int:
     from .app import run_app
 
-    if corpus is not None:
-        from ..data.corpus import normalise
+    if corpus is None:
+        return run_app()
+    from ..data.corpus import normalise
 
-        corpus = normalise(corpus)
-        if os.path.isabs(corpus) and not os.path.lexists(corpus):
-            return complain(f"there is no verb and no file called '{corpus}'; verbs are: {', '.join(VERBS)}")
-    return run_app(corpus)
+    corpus = normalise(corpus)
+    if os.path.isabs(corpus) and not os.path.lexists(corpus):
+        return complain(f"there is no verb and no file called '{corpus}'; verbs are: {', '.join(VERBS)}")
+    return run_app(model_path=corpus) if _may_be_model(corpus) else run_app(corpus)
+
+
+def _may_be_model(path: str) -> bool:
+    """Whether the app should offer to open what lies there instead of learning from it."""
+    if not (os.path.isdir(path) or path.endswith(".pt")):
+        return False
+    from .found_models import NO_MODEL, look_up
+
+    try:
+        look_up(path)
+    except NO_MODEL:
+        return path.endswith(".pt")  # the app says what is wrong with it; it is no text in any case
+    return True
+
+
+def _open(arguments: argparse.Namespace) -> int:
+    from .app import run_app
+    from .found_models import look_up
+
+    return run_app(model=look_up(arguments.model))
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -215,10 +261,22 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return evaluate(arguments)
 
 
+def _export(arguments: argparse.Namespace) -> int:
+    from .headless_export import export
+
+    return export(arguments)
+
+
 def _runs(arguments: argparse.Namespace) -> int:
     from .listings import list_runs
 
     return list_runs(arguments.json)
+
+
+def _presets(arguments: argparse.Namespace) -> int:
+    from .listings import list_presets
+
+    return list_presets(arguments.json)
 
 
 def _corpora(arguments: argparse.Namespace) -> int:
@@ -234,12 +292,15 @@ def _paths(arguments: argparse.Namespace) -> int:
 
 
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "open": _open,
     "train": _train,
     "resume": _resume,
     "stop": _stop,
     "generate": _generate,
     "evaluate": _evaluate,
+    "export": _export,
     "runs": _runs,
+    "presets": _presets,
     "corpora": _corpora,
     "paths": _paths,
 }

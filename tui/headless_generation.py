@@ -12,22 +12,28 @@ from typing import Any
 
 from ..engine.client import GenerateProcess, child_environment, python_module
 from ..engine.events import Ended, EvaluationResult, Failed, Generate, GenerationMessage, Load, SamplingSettings, Tokens
+from ..engine.model_files import find_model
 from ..engine.paths import state_dir
 from ..engine.runs import find_run
 from ..models.typed_json import dumps, from_plain, to_plain
 from .cli import DONE, FAILED, USAGE, complain
 
 
-def checkpoint_or_run(name: str | None) -> Path:
-    """A checkpoint folder given by its path, else the folder of the run of that name."""
-    if name is not None and (Path(name) / "minigpt.json").is_file():
-        return Path(name).absolute()
-    return find_run(name).path
+def path_of_model(name: str | None) -> Path:
+    """Where the model of that name lies; the newest run's where there is none.
+
+    A run is meant by its folder, so that a checkpoint which its training exchanges meanwhile is found all the same.
+    """
+    if name is None:
+        return find_run().path
+    file = find_model(name)
+    named = file.run is not None and file.path == file.run.speaking_checkpoint()
+    return file.run.path if file.run is not None and named else file.path
 
 
 def generate(arguments: argparse.Namespace) -> int:
     """Stream the continuation of a prompt to standard output."""
-    path = checkpoint_or_run(arguments.run)
+    path = path_of_model(arguments.run)
     names = ("temperature", "top_k", "top_p", "max_tokens", "seed")
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     try:
@@ -84,7 +90,7 @@ def _report(ended: Ended, prompt: str, text: str, as_json: bool) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Print loss, perplexity and bits per byte."""
-    subject = str(checkpoint_or_run(arguments.run))
+    subject = str(path_of_model(arguments.run))
     command = python_module("minigpt_tui.engine.training.evaluate", subject, "--protocol", arguments.protocol)
     if arguments.on:
         from ..data.corpus import normalise

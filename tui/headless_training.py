@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from ..data.atomic import write_atomic
-from ..data.corpus import inspect_corpus
+from ..data.corpus import open_corpus
 from ..engine.client import start_training
 from ..engine.events import (
     ENDED,
@@ -22,18 +22,22 @@ from ..engine.events import (
     Command,
     Evaluation,
     Note,
+    Preparing,
     StateChanged,
     Step,
     TrainingEvent,
 )
 from ..engine.follow import LineFollower
 from ..engine.launch import new_run
+from ..engine.model_files import find_model, read_config
 from ..engine.paths import inputs_dir
 from ..engine.runs import Run, RunError, find_run
-from ..models.presets import preset
+from ..models.config import ConfigError
+from ..models.presets import DEFAULT_PRESET, FINE_TUNING, fine_tuning, preset
 from ..models.typed_json import SchemaError
 from .cli import DONE, FAILED, INTERRUPTED, complain
-from .options import override
+from .options import override, refuse_shapes
+from .run_states import stage
 
 _POLL = 0.1  # seconds between looks at the run's events
 _START_PATIENCE = 15.0  # seconds that a started process has to take its lock
@@ -41,10 +45,20 @@ _START_PATIENCE = 15.0  # seconds that a started process has to take its lock
 
 def train(arguments: argparse.Namespace) -> int:
     """Make a run and follow it to its end."""
-    recipe = override(preset(arguments.preset), arguments)
+    start_from, recipe = (
+        None,
+        preset(arguments.preset or (FINE_TUNING.name if arguments.start_from else DEFAULT_PRESET)),
+    )
+    if arguments.start_from:
+        refuse_shapes(arguments)
+        start_from = find_model(arguments.start_from)
+        recipe = fine_tuning(recipe, read_config(start_from))
+    elif recipe.name == FINE_TUNING.name:
+        raise ConfigError(f"the preset '{FINE_TUNING.name}' goes on with a trained model: name it with --from")
+    recipe = override(recipe, arguments)
     spec = _standard_input() if arguments.corpus == "-" else arguments.corpus
-    corpus = inspect_corpus(spec)
-    run = new_run(corpus, recipe, arguments.name)
+    corpus = open_corpus(spec)
+    run = new_run(corpus, recipe, arguments.name, start_from=start_from)
     start_training(run)
     if not arguments.detach:
         return follow(run, LineFollower(run.metrics_path), arguments.json)
@@ -139,6 +153,10 @@ class _ProgressLine:
 
     def show(self, event: TrainingEvent) -> None:
         match event:
+            case Preparing():
+                done = None if event.fraction is None else round(100 * event.fraction)
+                total = None if event.fraction is None else 100
+                self.progress.update(self._task, completed=done, total=total, figures=stage(event))
             case Step():
                 total = f"/{event.total_steps}" if event.total_steps else ""
                 left = f" · {_duration(event.remaining)} left" if event.remaining is not None else ""

@@ -8,12 +8,15 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from ..data.catalog import CATALOG
 from ..engine import paths, runs
 from ..engine.runs import Run, RunError
+from ..models.presets import PRESETS
+from . import formatting
 from .cli import DONE
 
 
@@ -48,6 +51,30 @@ def list_corpora(as_json: bool) -> int:
         for entry in entries:
             table.add_row(Text(entry["name"]), Text(entry["description"]), Text(entry["url"] or "built in"))
         Console().print(table)
+    return DONE
+
+
+def list_presets(as_json: bool) -> int:
+    """The recipes, in the order of the table."""
+    recipes = list(PRESETS.values())
+    if as_json:
+        rows = [
+            {
+                "name": recipe.name, "parameters": recipe.parameters() or None, "tokenizer": recipe.tokenizer,
+                "budget": str(recipe.training.budget), "description": recipe.description, "source": recipe.source,
+            }
+            for recipe in recipes
+        ]  # fmt: skip
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return DONE
+    console, width = Console(), max(len(recipe.name) for recipe in recipes) + 2
+    for recipe in recipes:
+        size = recipe.parameters()
+        tokenizer = "" if recipe.tokenizer == "huggingface" else recipe.tokenizer  # a fine-tuning has its model's
+        parameters = formatting.parameters(size) if size else ""
+        figures = f"{parameters:>6}  {tokenizer:<6}{formatting.budget(recipe.training.budget)}"
+        console.print(Text.assemble((f"{recipe.name:<{width}}", "bold"), figures))
+        console.print(Padding(Text.assemble(recipe.description, (f" ({recipe.source})", "dim")), (0, 0, 0, 4)))
     return DONE
 
 

@@ -8,20 +8,34 @@ import typing
 from dataclasses import Field
 from typing import Any
 
-from ..models.config import ModelConfig
+from ..models.config import ConfigError, ModelConfig
 from ..models.recipe import Recipe, TrainingConfig
 
-_NOT_OPTIONS = {"vocab_size", "budget"}  # the tokenizer sets the first; --steps, --minutes and --budget the second
+# the tokenizer sets the first; --steps, --minutes and --budget the second; the preset is what the others belong to
+_NOT_OPTIONS = {"vocab_size", "budget", "name", "description", "source", "model", "training"}
+_OF_A_TRAINED_MODEL = {"context_length", "attention_dropout", "residual_dropout", "embedding_dropout"}
+_OF_NEW_WEIGHTS = ("tokenizer", "bpe_vocab_size", "unknown_characters")
 
 
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:
-    """One option for each field of ModelConfig and TrainingConfig; what is not given keeps the preset's value."""
-    for title, cls in (("model", ModelConfig), ("training", TrainingConfig)):
+    """One option for each field of a recipe; what is not given keeps the preset's value."""
+    for title, cls in (("text and tokenizer", Recipe), ("model", ModelConfig), ("training", TrainingConfig)):
         group = parser.add_argument_group(title, "each overrides the preset")
         hints = typing.get_type_hints(cls)
         for field in dataclasses.fields(cls):
             if field.name not in _NOT_OPTIONS:
                 _add_option(group, field, hints[field.name])
+
+
+def refuse_shapes(arguments: argparse.Namespace) -> None:
+    """Raise ConfigError for options that a model which is trained further has decided already."""
+    decided = {field.name for field in dataclasses.fields(ModelConfig)} - _NOT_OPTIONS - _OF_A_TRAINED_MODEL
+    given = [name for name in (*_OF_NEW_WEIGHTS, *sorted(decided)) if getattr(arguments, name, None) is not None]
+    if given:
+        raise ConfigError(
+            f"{', '.join(map(_flag, given))} cannot be given together with --from: the model that is trained further "
+            "has its own shape and tokenizer; leave it out, or train new weights without --from"
+        )
 
 
 def override(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
@@ -34,19 +48,24 @@ def override(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
         parts[part] = dataclasses.replace(getattr(recipe, part), **changes)
     if given.get("budget") is not None:
         parts["training"] = dataclasses.replace(parts["training"], budget=given["budget"])
-    for name in ("tokenizer", "validation_fraction"):
-        if name in given:
-            parts[name] = given[name]
+    for field in dataclasses.fields(Recipe):
+        if field.name in given and field.name not in _NOT_OPTIONS:
+            parts[field.name] = given[field.name]
     return dataclasses.replace(recipe, **parts)
 
 
 def _add_option(group: Any, field: Field[Any], kind: Any) -> None:
-    flag = "--" + field.name.replace("_", "-")
+    flag = _flag(field.name)
     help_text = field.metadata.get("description", "").replace("%", "%%")
     if kind is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=help_text)
     elif typing.get_origin(kind) is typing.Literal:
-        group.add_argument(flag, choices=typing.get_args(kind), default=None, help=help_text)
+        choices = [choice for choice in typing.get_args(kind) if choice != "huggingface"]  # that comes with a model
+        group.add_argument(flag, choices=choices, default=None, help=help_text)
     else:
         metavar = {int: "N", float: "X"}.get(kind, "TEXT")
         group.add_argument(flag, type=kind, default=None, metavar=metavar, help=help_text)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

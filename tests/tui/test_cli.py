@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.runs import Run
+from minigpt_tui.models.presets import PRESETS
 
 TEXT = "the cat sat on the mat and the dog sat on the log while the rain fell on the plain.\n" * 60
 TINY = ("--context-length=16", "--n-layer=1", "--n-head=2", "--n-kv-head=1", "--d-model=32", "--batch-size=8")
@@ -92,6 +93,75 @@ def test_runs_lists_the_run_with_its_losses(trained: Path) -> None:
     assert (row["name"], row["state"], row["step"]) == ("cats", "finished", 60)
     assert row["validation_loss"] > 0
     assert "cats" in command(trained, "runs").stdout
+
+
+def test_presets_lists_every_recipe_with_its_size(home: Path) -> None:
+    rows = {row["name"]: row for row in json.loads(command(home, "presets", "--json").stdout)}
+    assert rows.keys() == PRESETS.keys()
+    assert round(rows["nanogpt-char"]["parameters"], -5) == 10_700_000
+    assert rows["finetune"]["parameters"] is None
+    assert set(rows["quick"]) == {"name", "parameters", "tokenizer", "budget", "description", "source"}
+    text = command(home, "presets").stdout
+    assert all(name in text for name in PRESETS)
+    assert "2.5B tokens" in text
+
+
+def test_a_model_is_trained_further_from_a_run_or_a_folder(trained: Path) -> None:
+    checkpoint = trained / "data" / "runs" / "cats" / "checkpoints" / "best"
+    for number, model in enumerate(("cats", str(checkpoint))):
+        name = f"further-{number}"
+        words = ("train", "cats.txt", "--from", model, "--steps", "5", "--name", name, "--context-length", "8")
+        result = command(trained, *words)
+        assert result.returncode == 0, result.stderr
+        manifest = Run(trained / "data" / "runs" / name).manifest()
+        assert (manifest.start_from, manifest.preset) == (str(checkpoint), "finetune")
+        assert (manifest.model.context_length, manifest.model.d_model) == (8, 32)
+        shutil.rmtree(trained / "data" / "runs" / name)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--from", "cats", "--n-layer", "2"), "--n-layer cannot be given together with --from"),
+        (("--from", "cats", "--no-tied", "--tokenizer", "byte"), "--tokenizer, --tied cannot be given"),
+        (("--from", "cats", "--context-length", "64"), "at most 16"),
+        (("--from", "dogs"), "neither a run nor a file called 'dogs'"),
+        (("--from", "cats.txt"), "is a text, not a model"),
+        (("--preset", "finetune"), "name it with --from"),
+        (("--tokenizer", "huggingface"), "invalid choice"),
+    ],
+)
+def test_what_a_fine_tuning_cannot_have_is_refused_by_name(
+    trained: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    result = command(trained, "train", "cats.txt", *words)
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(json.loads(command(trained, "runs", "--json").stdout)) == 1
+
+
+def test_byte_pairs_are_learned_from_the_text(home: Path) -> None:
+    result = command(
+        home, "train", "cats.txt", "--tokenizer", "bpe", "--bpe-vocab-size", "300", "--steps", "3", "--json", *TINY
+    )
+    assert result.returncode == 0, result.stderr
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    (started,) = (event for event in events if event["event"] == "started")
+    assert 256 < started["vocab_size"] <= 300
+    assert Run(home / "data" / "runs" / "cats-01").manifest().tokenizer == "bpe"
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [("nothing", "neither a run nor a file"), ("cats.txt", "is a text, not a model"), ("hollow", "empty folder")],
+)
+def test_what_is_no_model_is_refused_before_the_app_starts(home: Path, model: str, sentence: str) -> None:
+    (home / "hollow").mkdir()
+    result = command(home, "open", model)
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert result.stdout == ""
 
 
 def test_paths_and_corpora(home: Path) -> None:

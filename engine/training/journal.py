@@ -24,7 +24,16 @@ class Journal:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._status = RunStatus("starting", os.getpid(), socket.gethostname(), 0, None, time.time())
+        blank = RunStatus("starting", os.getpid(), socket.gethostname(), 0, None, time.time())
+        # a resumed run stands where it stood, also if it is given up before it goes on
+        self._status = dataclasses.replace(
+            run.status() or blank,
+            state="starting",
+            pid=blank.pid,
+            host=blank.host,
+            heartbeat=blank.heartbeat,
+            reason="",
+        )
         self._writing = threading.Lock()
         self._closed = threading.Event()
         self._torn = _ends_within_a_line(run)

@@ -56,7 +56,7 @@ def _train(run: Run, resume: bool, leave_core: bool) -> int:
 
             prepare(run, resume=resume, leave_core=leave_core, journal=journal, commands=commands, stop=stop).train()
         except PreparationStopped:
-            journal.state("stopped", "a stop was asked for before the first step")
+            journal.state("stopped", "a stop was asked for while it was prepared")
         except BaseException as error:
             reason = _sentence(error)
             _log(run)

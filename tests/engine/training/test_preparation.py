@@ -22,7 +22,7 @@ from minigpt_tui.engine.events import Command, Note, Preparing, Started, StateCh
 from minigpt_tui.engine.launch import new_run
 from minigpt_tui.engine.model_files import find_model, read_tokenizer
 from minigpt_tui.engine.runs import Run
-from minigpt_tui.engine.training import preparation, stages
+from minigpt_tui.engine.training import preparation, process, stages
 from minigpt_tui.engine.training.journal import Journal
 from minigpt_tui.engine.training.orders import CommandReader
 from minigpt_tui.engine.training.stages import PreparationStopped
@@ -241,6 +241,22 @@ def test_a_process_that_prepares_obeys_a_stop(tmp_path: Path, text: Path, events
         assert states == ["starting", "stopped"]
         assert stopped.checkpoint() is None
         assert not any(isinstance(event, Started) for event in events_of(stopped))
+
+
+def test_a_resumed_run_that_is_stopped_early_stands_where_it_stood(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make(text)
+    with Journal(run) as journal:
+        preparation.prepare(
+            run, resume=False, leave_core=False, journal=journal, commands=CommandReader(run), stop=StopRequest()
+        ).train()
+    before = run.status()
+    assert before is not None
+    assert (before.step, before.state) == (5, "finished")
+    monkeypatch.setattr(StopRequest, "listen", lambda stop: setattr(stop, "requested", True))
+    assert process.main([str(run.path), "--resume"]) == 0
+    stopped = run.status()
+    assert stopped is not None
+    assert stopped == replace(before, state="stopped", reason=stopped.reason, heartbeat=stopped.heartbeat)
 
 
 def test_a_text_that_changed_since_the_run_was_made_is_refused(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The evaluate process: `python -m minigpt_tui.engine.training.evaluate CHECKPOINT_OR_RUN [--on SPEC] [--protocol P]`.
+"""The evaluate process: `python -m minigpt_tui.engine.training.evaluate MODEL [--on SPEC] [--protocol P]`.
 
 Standard output: lines {"progress": 0.4}, then one EvaluationResult. Exit code 2 with a sentence for a user's error.
 """
@@ -11,100 +11,109 @@ import sys
 import time
 import typing
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
-from ...data.corpus import CorpusError, check_length, open_corpus, split_position
-from ...data.tokenizers import Tokenizer, TokenizerError, load_tokenizer
+from ...data.corpus import Corpus, CorpusError, check_length, open_corpus
+from ...data.encoding import encode_corpus
+from ...data.tokenizers import Tokenizer, TokenizerError
 from ...models.devices import DeviceError, choose_device, choose_threads
 from ...models.huggingface import CheckpointError, load_checkpoint
 from ...models.recipe import Protocol
 from ...models.typed_json import dumps
 from ..events import EvaluationResult
-from ..runs import Run, RunError
+from ..model_files import ModelFile, ModelFileError, find_model, read_tokenizer
+from ..runs import CorpusRecord, RunError
 from .evaluation import evaluate
 
 USER_ERROR = 2
+LONGEST_FOREIGN_WINDOW = 1024  # GPT-2's context: a longer one takes memory by the gigabyte, and figures that compare
 _PROGRESS_INTERVAL = 0.1  # seconds
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """What is evaluated: a checkpoint, and the run it is of, where it lies in one."""
-
-    folder: Path
-    run: Run | None
-
-    @property
-    def name(self) -> str:
-        return self.run.name if self.run else self.folder.name
+_CHUNK = 1 << 22  # tokens that are widened at once
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Evaluate what the command line names; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="minigpt_tui.engine.training.evaluate", description="Score a checkpoint.")
-    parser.add_argument("subject", type=Path, metavar="CHECKPOINT_OR_RUN", help="a checkpoint's folder, or a run's")
+    parser = argparse.ArgumentParser(prog="minigpt_tui.engine.training.evaluate", description="Score a model.")
+    parser.add_argument("subject", metavar="MODEL", help="a run, a checkpoint, a Hugging Face folder or a ckpt.pt")
     parser.add_argument("--on", metavar="SPEC", help="another text: all of it is read, not just its last part")
     parser.add_argument("--protocol", choices=typing.get_args(Protocol), default="full", help="which loss")
     parser.add_argument("--device", default="auto", help="where to compute")
     parser.add_argument("--dtype", default="float32", help="the type of activations and matrix products")
     options = parser.parse_args(arguments)
     try:
-        result = _evaluate(_subject(options.subject), options)
-    except (RunError, CorpusError, CheckpointError, DeviceError, TokenizerError) as error:
+        result = _evaluate(find_model(options.subject), options)
+    except (RunError, CorpusError, CheckpointError, DeviceError, ModelFileError, TokenizerError) as error:
         print(error, file=sys.stderr)
         return USER_ERROR
     print(dumps(result), flush=True)
     return 0
 
 
-def _evaluate(subject: _Subject, options: argparse.Namespace) -> EvaluationResult:
+def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
     choice = choose_device(options.device, options.dtype)
     torch.set_num_threads(choose_threads(0, leave_core=False))
-    loaded = load_checkpoint(subject.folder, choice.device, choice.dtype)
-    tokenizer = load_tokenizer(subject.folder)
-    text = _text(subject, options.on, tokenizer)
-    tokens = torch.tensor(tokenizer.encode(text), dtype=torch.int32, device=choice.device)
-    check_length(len(tokens), len(tokens), loaded.config.context_length)
-    batch_size = subject.run.manifest().training.batch_size if subject.run else 64
+    loaded, tokenizer = load_checkpoint(file.path, choice.device, choice.dtype), read_tokenizer(file)
+    text = _text(file, options.on, tokenizer, choice.device)
+    if _highest(text.tokens) >= loaded.config.vocab_size:
+        raise ModelFileError(
+            f"the tokenizer beside {file.path} gives the text tokens that the model does not have; they do not belong "
+            "together, put the model's own tokenizer there"
+        )
+    window = loaded.config.context_length
+    if file.kind != "minigpt":
+        window = max(1, min(window, LONGEST_FOREIGN_WINDOW, len(text.tokens) - 1))
+    check_length(len(text.tokens), len(text.tokens), window)
     score = evaluate(
-        loaded.model, tokens, len(text.encode()), options.protocol, batch_size=batch_size, progress=_Progress()
-    )
+        loaded.model, text.tokens, text.n_bytes, options.protocol, batch_size=text.batch_size, context_length=window,
+        progress=_Progress(),
+    )  # fmt: skip
+    name = file.run.name if file.run else file.name
     return EvaluationResult(
-        subject.name, loaded.step, score.loss, score.perplexity, score.bits_per_byte, options.protocol, score.tokens
+        name, loaded.step, score.loss, score.perplexity, score.bits_per_byte, options.protocol, score.tokens
     )
 
 
-def _subject(path: Path) -> _Subject:
-    path = path.absolute()
-    if (path / "run.json").is_file():
-        run = Run(path)
-        folder = run.speaking_checkpoint()
-        if folder is None:
-            raise RunError(f"'{run.name}' has no checkpoint yet; train it for some seconds first")
-        return _Subject(folder, run)
-    run = Run(path.parent.parent)
-    return _Subject(path, run if (run.path / "run.json").is_file() else None)
+@dataclass(frozen=True)
+class _Text:
+    """What is evaluated on."""
+
+    tokens: torch.Tensor
+    n_bytes: int
+    batch_size: int  # of the protocol `random`
 
 
-def _text(subject: _Subject, spec: str | None, tokenizer: Tokenizer) -> str:
-    """The validation text of the run, or all of another text without the characters that the model does not know."""
-    if spec is None:
-        if subject.run is None:
-            raise RunError(f"{subject.folder} lies in no run; name the text to evaluate on with --on")
-        record = subject.run.manifest().corpus
-        corpus = open_corpus(record.spec)
-        if corpus.fingerprint != record.fingerprint:
-            raise CorpusError(
-                f"the text of '{record.name}' ({record.spec}) has changed since the run was made; put the old text "
-                "back, or name a text with --on"
-            )
-        return corpus.text[split_position(corpus.n_characters, record.validation_fraction) :]
-    text, unknown = tokenizer.drop_unknown(open_corpus(spec).text)
-    if unknown:
-        print(f"{unknown.total():,} characters that the model has never seen are left out", file=sys.stderr)
-    return text
+def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, device: torch.device) -> _Text:
+    """The validation text of the run, or all of another text as far as the model knows its characters."""
+    manifest = file.run.manifest() if file.run else None
+    batch_size = manifest.training.batch_size if manifest else 64
+    if spec is not None:
+        corpus, fraction = open_corpus(spec), 1.0
+    elif manifest is not None:
+        corpus, fraction = _unchanged(manifest.corpus), manifest.corpus.validation_fraction
+    else:
+        raise RunError(f"{file.path} lies in no run; name the text to evaluate on with --on")
+    dataset = encode_corpus(corpus, tokenizer, validation_fraction=fraction, context_length=1, device=device)
+    if dataset.left_out and spec is not None:
+        count = sum(dataset.left_out.values())
+        print(f"{count:,} characters that the model has never seen are left out", file=sys.stderr)
+    return _Text(dataset.validation, dataset.validation_bytes, batch_size)
+
+
+def _unchanged(record: CorpusRecord) -> Corpus:
+    """The run's text, as it was when the run was made."""
+    corpus = open_corpus(record.spec)
+    if corpus.fingerprint != record.fingerprint:
+        raise CorpusError(
+            f"the text of '{record.name}' ({record.spec}) has changed since the run was made; put the old text back, "
+            "or name a text with --on"
+        )
+    return corpus
+
+
+def _highest(tokens: torch.Tensor) -> int:
+    """The largest id, found a part at a time: of two-byte ids torch knows no maximum."""
+    return max((int(part.to(torch.int32).max()) for part in tokens.split(_CHUNK)), default=0)
 
 
 class _Progress:

@@ -45,19 +45,22 @@ def evaluate(
     *,
     batch_size: int = 64,
     batches: int = 200,
+    context_length: int | None = None,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Score:
     """Score `tokens` (1-D, on the model's device), which stand for `n_bytes` of UTF-8 text.
 
+    Windows are as long as the model's context, unless `context_length` says a shorter one.
     `batch_size`, `batches` and `seed` matter to `random` alone; `progress` receives the fraction done after each pass.
     Draws from no global random state, and leaves the model in the mode in which it was.
     """
     training = model.training
     model.eval()
     total, count = 0.0, 0
-    rows = _rows_per_pass(model, tokens.device)
-    windows = _windows(tokens, model.config.context_length, protocol, rows, batches * batch_size, seed)
+    length = context_length or model.config.context_length
+    rows = _rows_per_pass(model.config.vocab_size, length, tokens.device)
+    windows = _windows(tokens, length, protocol, rows, batches * batch_size, seed)
     try:
         with torch.inference_mode():
             for inputs, targets, done in windows:
@@ -115,7 +118,6 @@ def _sliding_starts(n_tokens: int, context_length: int) -> Tensor:
     return torch.cat((starts, torch.tensor([last])))
 
 
-def _rows_per_pass(model: GPT, device: torch.device) -> int:
-    config = model.config
-    n_tokens = min(_TOKENS_PER_PASS.get(device.type, 2**16), _LOGITS_PER_PASS // config.vocab_size)
-    return max(1, n_tokens // config.context_length)
+def _rows_per_pass(vocab_size: int, context_length: int, device: torch.device) -> int:
+    n_tokens = min(_TOKENS_PER_PASS.get(device.type, 2**16), _LOGITS_PER_PASS // vocab_size)
+    return max(1, n_tokens // context_length)

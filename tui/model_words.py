@@ -19,7 +19,7 @@ _SHORT_TOKENIZERS = {"huggingface": "hf"}
 def block(config: ModelConfig) -> tuple[str, ...]:
     """The block in few words, the longest form first."""
     norm = ("post-" if config.norm_position == "post" else "") + config.norm
-    short = (config.position, norm, config.mlp)
+    short = (config.position, norm, config.mlp.removesuffix("_tanh"))
     return (f"{config.position} · {_norm(config)} · {_MLPS[config.mlp]}", " · ".join(short), " ".join(short))
 
 

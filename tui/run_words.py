@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from ..engine.runs import RunManifest, ShownState
 from . import formatting
 from .found_models import FoundModel
@@ -13,13 +15,25 @@ def opened(manifest: RunManifest, training: TrainingView) -> str:
     name, corpus = manifest.name, formatting.one_line(manifest.corpus.name)
     if training.state == "starting" and not training.step:
         budget = manifest.training.budget
-        return f"{name} begins to learn from {corpus}: preset {manifest.preset}, {budget}. Its first words come soon."
+        return (
+            f"{name} begins to learn from {corpus}{_beginning(manifest.start_from)}: preset {manifest.preset}, "
+            f"{budget}. Its first words come soon."
+        )
     if not training.ended:
         return f"{name} is training on {corpus}: {_progress(training)}."
     ending = (
         f" It {_verb(training.state)}: {training.reason}." if training.reason and training.state != "finished" else ""
     )
     return f"{name} has learned from {corpus}: {_progress(training)}.{ending}"
+
+
+def _beginning(start_from: str | None) -> str:
+    """With whose weights, where they are not new."""
+    if start_from is None:
+        return ""
+    path = PurePath(start_from)
+    model = path.parent.parent.name if path.parent.name == "checkpoints" else path.name
+    return f" with the weights of {formatting.one_line(model)}"
 
 
 def model_opened(found: FoundModel) -> str:

@@ -134,6 +134,7 @@ class TrainingView:
         if self.state in (None, "starting", "crashed"):
             self.state, self.reason = "running", ""
         self.step, self.total_steps = event.step, event.total_steps
+        self.preparing = None
         self.tokens, self.seconds, self.remaining = event.tokens, event.seconds, event.remaining
         self.train_loss = event.loss
         self.learning_rate, self.gradient_norm = event.learning_rate, event.gradient_norm

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from minigpt_tui.engine.events import COMMANDS, SamplingSettings, StateChanged
+from minigpt_tui.engine.events import COMMANDS, Preparing, SamplingSettings, StateChanged
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.runs import Run, list_runs
 from minigpt_tui.tui.app import MinigptApp, run_app
@@ -260,6 +260,20 @@ async def test_the_end_of_a_training_is_told_in_the_transcript(engine: Engine):
             append(run, progress(60), StateChanged("failed", 60, 0.0, "the loss became [NaN]"))
             await wait_until(pilot, lambda: "the loss became [NaN]" in said(pilot))
             assert "a-01 failed at step 60" in said(pilot)
+
+
+async def test_what_is_prepared_is_shown_until_the_training_has_started(engine: Engine):
+    run = make_run("a-01", "starting", steps=0, checkpoint=False)
+    run.metrics_path.write_text("")
+    append(run, StateChanged("starting", 0, 0.0))
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        async with MinigptApp(poll_interval=0.01).run_test(size=WIDE) as pilot:
+            append(run, Preparing("encoding", 0.42))
+            await wait_until(pilot, lambda: shown(pilot).count("encoding the text") == 4)
+            # in the header, below the transcript, in the prompt, in the training panel
+            assert shown(pilot).count("encoding the text 42%") == 3
+            append(run, progress(10))
+            await wait_until(pilot, lambda: "encoding" not in shown(pilot))
 
 
 async def test_pause_and_resume_are_orders_to_the_run(engine: Engine):

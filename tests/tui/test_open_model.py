@@ -181,6 +181,7 @@ async def test_f6_turns_the_form_into_a_fine_tuning_and_f5_starts_it(engine: Eng
         assert form.query_one("#preset", Select).value == "finetune"
         assert not form.query_one("#tokenizer-field").display
         assert not form.query_one("#unknown-field").display
+        assert "parameters  " in shown(pilot)
         form.query_one("#context_length", Input).value = "128"
         await wait_until(pilot, lambda: "context can be at most 64" in form.problem)
         form.query_one("#context_length", Input).value = "32"
@@ -191,6 +192,7 @@ async def test_f6_turns_the_form_into_a_fine_tuning_and_f5_starts_it(engine: Eng
         await wait_until(pilot, lambda: "dark and stormy" in shown(pilot))
         await pilot.press("f5")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: "with the weights of" in shown(pilot))
     manifest = list_runs()[0].manifest()
     assert (manifest.start_from, manifest.preset, manifest.tokenizer) == (str(model), "finetune", "char")
     assert (manifest.model.context_length, manifest.model.d_model, manifest.model.vocab_size) == (32, 32, 57)

@@ -349,15 +349,18 @@ class NewRunScreen(MinigptScreen):
         at_most = "at most " if recipe.tokenizer == "bpe" and not found else ""
         tokens = recipe.training.batch_size * model.context_length
         memory = formatting.memory(round(training_memory(model, recipe.training)))
+        if found:
+            start = [("start from", f"{formatting.one_line(found.file.name)} ({found.kind})")]
+            vocabulary = ("tokenizer", f"the model's: {found.tokenizer}, {model.vocab_size:,} tokens")
+        else:
+            start, vocabulary = [], ("vocabulary", f"{at_most}{model.vocab_size:,} tokens")
         facts = [
+            *start,
             ("parameters", f"{at_most}{parameter_count(model):,}"),
-            ("vocabulary", f"{at_most}{model.vocab_size:,} tokens"),
+            vocabulary,
             ("memory", f"about {memory} while it trains"),
             ("a step", f"{tokens:,} tokens"),
         ]
-        if found:
-            facts.insert(0, ("start from", f"{formatting.one_line(found.file.name)} ({found.kind})"))
-            facts[1] = ("tokenizer", f"the model's: {found.tokenizer}, {model.vocab_size:,} tokens")
         self.query_one("#estimate", Static).update(labelled(*facts))
 
     @property

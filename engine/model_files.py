@@ -10,6 +10,7 @@ from ..data.tokenizers import CharTokenizer, Tokenizer, build_tokenizer, load_to
 from ..models.config import ConfigError, ModelConfig
 from ..models.foreign_config import read_foreign_config
 from ..models.foreign_folder import read_json
+from ..models.inert_pickle import printable
 from ..models.nanogpt import NanoGptError, find_meta, read_alphabet, read_nanogpt
 from ..models.typed_json import SchemaError, from_plain
 from .refusals import refusal
@@ -62,7 +63,7 @@ def find_model(text: str) -> ModelFile:
     if path.name != text:
         raise ModelFileError(f"there is no {path}; check the path")
     known = ", ".join(run.name for run in runs[:_NAMED]) or "none yet"
-    raise ModelFileError(f"there is neither a run nor a file called '{text}'; the runs are: {known}")
+    raise ModelFileError(f"there is neither a run nor a file called '{printable(text)}'; the runs are: {known}")
 
 
 def model_at(path: Path) -> ModelFile:

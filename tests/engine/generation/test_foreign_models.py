@@ -1,0 +1,86 @@
+"""A model that transformers wrote says here what it says there, from the same prompt to the same end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from minigpt_tui.engine.events import SamplingSettings
+from minigpt_tui.engine.generation.checkpoint_source import CheckpointSource
+from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.reply import Reply
+from minigpt_tui.models.devices import choose_device
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+TEXT = ["the cat sat on the mat, and the dog sat on the cat. Grüße aus Köln, 🙂🙂! " * 30]
+PROMPTS = ("the cat", " sat 🙂", "dog, Köln", "a")
+
+
+def put_tokenizer(folder: Path, *, begins: bool) -> Any:
+    """A byte-level BPE, as transformers saves it; it may put <s> before each text."""
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet)
+    tokenizer.train_from_iterator(TEXT, trainer)
+    if begins:
+        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
+    fast.save_pretrained(folder)
+    return fast
+
+
+def put_model(folder: Path, kind: str, vocab_size: int) -> Any:
+    """A random model with the ends of a text in its configuration."""
+    from transformers import GPT2Config, GPT2LMHeadModel, Qwen3Config, Qwen3ForCausalLM
+
+    torch.manual_seed(4)
+    common: dict[str, Any] = {"vocab_size": vocab_size, "bos_token_id": 0, "eos_token_id": 1, "initializer_range": 0.3}
+    if kind == "gpt2":
+        model: Any = GPT2LMHeadModel(GPT2Config(n_layer=2, n_head=2, n_embd=32, n_positions=128, **common))
+    else:
+        shape = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
+                 "num_key_value_heads": 1, "head_dim": 16, "max_position_embeddings": 40_000}  # fmt: skip
+        model = Qwen3ForCausalLM(Qwen3Config(**shape, **common))
+    model.eval().save_pretrained(folder)
+    return model
+
+
+@pytest.mark.parametrize(("kind", "begins"), [("gpt2", False), ("qwen3", True)])
+def test_the_greedy_text_is_transformers_text(kind: str, begins: bool, tmp_path: Path) -> None:
+    theirs = put_tokenizer(tmp_path, begins=begins)
+    model = put_model(tmp_path, kind, len(theirs))
+    opened = CheckpointSource(tmp_path).open(choose_device("cpu", "float32", training=False))
+    assert opened.file.kind == "huggingface"
+    decoder = Decoder(opened.checkpoint.model, opened.tokenizer, ends_begin=True)
+    for prompt in PROMPTS:
+        inputs = theirs(prompt, return_tensors="pt", return_token_type_ids=False)
+        new = model.generate(**inputs, do_sample=False, max_new_tokens=40, pad_token_id=1)[
+            0, inputs.input_ids.shape[1] :
+        ]
+        reply = Reply(decoder, prompt, SamplingSettings(temperature=0, max_tokens=40))
+        text = "".join(reply)
+        ended = int(new[-1]) == 1
+        assert (reply.tokens, reply.reason) == (len(new) - ended, "stop" if ended else "length")
+        expected = theirs.decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        assert text == expected or expected.removeprefix(text) == "\ufffd"  # a character that was cut is not shown
+
+
+def test_a_reply_ends_where_the_models_own_settings_say(tmp_path: Path) -> None:
+    theirs = put_tokenizer(tmp_path, begins=True)
+    model = put_model(tmp_path, "qwen3", len(theirs))
+    with torch.no_grad():
+        model.lm_head.weight.zero_()
+        model.lm_head.weight[[1, 7]] = torch.randn(2, 32) * 9  # mostly one of these two
+    model.save_pretrained(tmp_path)
+    opened = CheckpointSource(tmp_path).open(choose_device("cpu", "float32", training=False))
+    decoder = Decoder(opened.checkpoint.model, opened.tokenizer)
+    endings = [Reply(decoder, "the cat", SamplingSettings(seed=seed, max_tokens=500)) for seed in range(6)]
+    texts = ["".join(reply) for reply in endings]
+    assert "stop" in {reply.reason for reply in endings}
+    assert not [text for text in texts if "</s>" in text]

@@ -91,14 +91,14 @@ def _of_file(path: Path) -> str:
         return _PACKED
     if path.name == "meta.pkl":
         return "is the list of characters of nanoGPT's data; open the ckpt.pt that learned from them"
-    if head[0] == 0x80 or path.suffix in (".bin", ".pkl", ".pickle"):
-        return _PICKLED
     if path.name in MODEL_PARTS or path.name.startswith("tokenizer"):
         return f"is one part of a model; open its folder {path.parent}"
     if path.suffix == ".safetensors" or (
         head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size
     ):
         return f"holds weights alone; open its folder {path.parent}, which must have config.json and the tokenizer too"
+    if head[0] == 0x80 or path.suffix in (".bin", ".pkl", ".pickle"):
+        return _PICKLED
     if _is_text(head):
         return f"is a text, not a model; to train on it: {_train(path)}"
     return "is no model of a kind known here; choose a model's folder, or a ckpt.pt of nanoGPT's"

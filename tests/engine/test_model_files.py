@@ -233,6 +233,8 @@ def zipped(name: str, content: str = "x") -> bytes:
         ("llama.gguf", b"GGUF\x03\0\0\0" + b"\0" * 100, "is a GGUF file, which llama.cpp runs"),
         ("model.safetensors", safetensors(), "holds weights alone; open its folder "),
         ("weights", safetensors(), "holds weights alone; open its folder "),
+        # a header of 128 bytes begins as a pickle does
+        ("weights", struct.pack("<Q", 128) + b"{}".ljust(200), "holds weights alone; open its folder "),
         ("model.safetensors", struct.pack("<Q", 2**63) + b"{", "holds weights alone; open its folder "),
         ("pytorch_model.bin", lambda: zipped("pytorch_model/data.pkl"), "holds weights as a pickle"),
         ("model.bin", b"\x01\x02\x03", "holds weights as a pickle"),

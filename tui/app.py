@@ -148,6 +148,9 @@ class MinigptApp(App[int]):
                     command.help,
                     lambda target=target, action=command.action: self.run_action(action, target),
                 )
+        yield SystemCommand(
+            "Export to GGUF", "Write the model on screen as one file for llama.cpp.", self.action_export
+        )
         yield SystemCommand("Themes", "Choose one of all themes.", self.action_change_theme)
         yield SystemCommand("Screenshot", "Save a picture (SVG) of the screen.", self.deliver_screenshot)
 
@@ -165,6 +168,29 @@ class MinigptApp(App[int]):
     def action_toggle_theme(self) -> None:
         """From dark to light and back."""
         self.theme = other_side(self.current_theme.dark)
+
+    def action_export(self) -> None:
+        """The model on screen as a GGUF file."""
+        if self.bridge.opened is not None:
+            self.export(str(self.bridge.opened.path))
+        elif self.bridge.run is not None:
+            self.export(self.bridge.run.name)
+        else:
+            self.notify("There is no model on screen that could be exported.", markup=False)
+
+    @work(group="export")
+    async def export(self, model: str) -> None:
+        """Export the model of that name or path, and say where it lies or why it does not."""
+        from .exports import export_gguf
+
+        self.notify(f"{model} is being exported ...", markup=False)
+        try:
+            exported = await export_gguf(model)
+        except OSError as error:
+            self.notify(sentence_of(error), title="Nothing was exported", severity="error", timeout=15, markup=False)
+            return
+        title, severity = ("Exported", "information") if exported.done else ("Nothing was exported", "error")
+        self.notify(exported.sentence, title=title, severity=severity, timeout=15, markup=False)
 
     # --- leaving --------------------------------------------------------------------------------
 

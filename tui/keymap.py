@@ -86,6 +86,10 @@ COMMANDS: tuple[Command, ...] = (
         "checkpoint.", "continue", "runs",
     ),
     Command("runs.delete", "d,delete", "delete", "Delete", "Move this run to the trash folder.", "delete", "runs"),
+    Command(
+        "runs.export", "e", "export", "Export to GGUF",
+        "Write this run's model as one file for llama.cpp, into the current folder.", "", "runs",
+    ),
     Command("runs.new", "n", "new", "New run", "Choose a text and a recipe, and train a model.", "new", "runs"),
     Command("runs.close", "escape", "close", "Back to the chat", "Leave the list.", "back", "runs"),
     Command(

@@ -239,6 +239,15 @@ async def test_without_a_model_there_is_nothing_to_train_further(engine: Engine)
         assert isinstance(pilot.app.screen, ChatScreen)
 
 
+async def test_what_cannot_be_exported_says_why(engine: Engine, model: Path):
+    async with MinigptApp(model=look_up(str(model))).run_test(size=WIDE) as pilot:
+        app_of(pilot).action_export()
+        await wait_until(pilot, lambda: len(pilot.app._notifications) == 2, 60)
+        refusal = list(pilot.app._notifications)[-1]
+        assert (refusal.title, refusal.severity) == ("Nothing was exported", "error")
+        assert "minigpt.json" in refusal.message
+
+
 def test_a_config_is_read_and_never_evaluated(model: Path):
     assert look_up(str(model)).parameters > 0
     (model / "minigpt.json").write_text(json.dumps({"model": {"d_model": "__import__('os')"}}))

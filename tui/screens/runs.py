@@ -171,6 +171,11 @@ class RunsScreen(MinigptScreen):
                 self.notify(f"'{run.name}' is in {folder}", markup=False)
             self.refresh_rows()
 
+    def action_export(self) -> None:
+        """A file for llama.cpp."""
+        if run := self._selected():
+            self.minigpt.export(run.name)
+
     def action_new(self) -> None:
         """The form of a new run, instead of this list."""
         from .new_run import NewRunScreen

@@ -33,6 +33,8 @@ class SavesItself(Protocol):
     """A tokenizer, as far as a checkpoint knows it."""
 
     kind: Any
+    begin: tuple[int, ...]
+    end_tokens: frozenset[int]
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json and what belongs to it."""
@@ -83,13 +85,18 @@ def save_checkpoint(
     save_tensors(folder / "model.safetensors", tensors | constants(config), metadata)
     tokenizer.save(folder)
     generation = {"do_sample": True, "temperature": 0.8, "max_length": config.context_length}
-    special = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
+    ends = sorted(tokenizer.end_tokens)
+    special = {
+        "bos_token_id": tokenizer.begin[0] if tokenizer.begin else None,
+        "eos_token_id": ends[0] if len(ends) == 1 else ends or None,
+        "pad_token_id": None,
+    }
     description = {
         "format": FORMAT, "model": config, "model_type": model_type(config), "tokenizer": tokenizer.kind,
         "parameters": parameter_count(config), "step": step, "validation_loss": validation_loss,
     }  # fmt: skip
     for name, content in (
-        ("config.json", config_json(config)),
+        ("config.json", config_json(config) | special),
         ("generation_config.json", generation | special),
         ("minigpt.json", (extra or {}) | description),
     ):

@@ -61,11 +61,10 @@ def model_type(config: ModelConfig) -> ModelType:
 
 
 def config_json(config: ModelConfig) -> dict[str, Any]:
-    """The contents of config.json, in words that transformers 4 and 5 both read; no token is special."""
+    """The contents of config.json, in words that transformers 4 and 5 both read, but for the special tokens."""
     kind = model_type(config)
     common: dict[str, Any] = {
         "model_type": kind, "vocab_size": config.vocab_size, "tie_word_embeddings": config.tied,
-        "bos_token_id": None, "eos_token_id": None, "pad_token_id": None,
         "dtype": "float32", "torch_dtype": "float32",
     }  # fmt: skip
     if kind == "minigpt":

@@ -60,7 +60,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 class StandInTokenizer:
-    kind = "char"
+    kind, begin, end_tokens = "char", (), frozenset[int]()
 
     def save(self, folder: Path) -> None:
         (folder / "tokenizer.json").write_text("{}")

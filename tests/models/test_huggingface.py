@@ -66,7 +66,7 @@ CASES = {
 
 
 class StandInTokenizer:
-    kind = "char"
+    kind, begin, end_tokens = "char", (), frozenset[int]()
 
     def save(self, folder: Path) -> None:
         (folder / "tokenizer.json").write_text("{}")
@@ -272,6 +272,17 @@ def test_the_file_is_what_safetensors_reads(tmp_path):
         assert torch.equal(ours[name], tensor)
 
 
+@pytest.mark.parametrize(("ends", "written"), [((), None), ((3,), 3), ((9, 3), [3, 9])])
+def test_the_tokens_that_begin_and_end_a_text_are_told(tmp_path: Path, ends: tuple[int, ...], written: object) -> None:
+    class WithSpecialTokens(StandInTokenizer):
+        begin, end_tokens = (7,), frozenset(ends)
+
+    save_checkpoint(GPT(BASE), tmp_path, tokenizer=WithSpecialTokens(), step=0, validation_loss=None)
+    for name in ("config.json", "generation_config.json"):
+        told = json.loads((tmp_path / name).read_text())
+        assert (told["bos_token_id"], told["eos_token_id"], told["pad_token_id"]) == (7, written, None)
+
+
 def test_saving_and_loading_need_no_numpy(tmp_path):
     folder = tmp_path / "checkpoint"
     folder.mkdir()
@@ -284,7 +295,7 @@ from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.huggingface import load_checkpoint, save_checkpoint
 class Tokenizer:
-    kind = "char"
+    kind, begin, end_tokens = "char", (), frozenset[int]()
     def save(self, folder): pass
 model = GPT(ModelConfig(vocab_size=5, context_length=8, n_layer=1, n_head=2, d_model=8))
 save_checkpoint(model, Path({str(folder)!r}), tokenizer=Tokenizer(), step=1, validation_loss=None, extra={{}})

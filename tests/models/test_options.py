@@ -76,7 +76,7 @@ def test_each_option_goes_with_each_other_or_is_refused(first, second):
 
 
 class StandInTokenizer:
-    kind = "char"
+    kind, begin, end_tokens = "char", (), frozenset[int]()
 
     def save(self, folder: Path) -> None:
         (folder / "tokenizer.json").write_text("{}")

@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Corpus",
     "CorpusError",
-    "CorpusSummary",
     "add_characters",
     "check_length",
-    "inspect_corpus",
     "normalise",
     "open_corpus",
     "split_position",
@@ -95,16 +93,6 @@ class Corpus:
         made = _parse_tales(self.spec)
         return _tales_information(*made, self.n_characters).nats_per_character(start, end) if made else None
 
-    @property
-    def text(self) -> str:
-        """The whole text."""
-        return self.read()
-
-    @property
-    def vocabulary(self) -> int:
-        """How many distinct characters there are."""
-        return len(self.alphabet)
-
 
 def normalise(spec: str) -> str:
     """The spec that means the same from any working directory: a path becomes absolute, with ~ resolved."""
@@ -133,9 +121,6 @@ def open_corpus(spec: str, *, progress: Progress | None = None) -> Corpus:
     if "\0" in spec or not os.path.lexists(path):
         raise CorpusError(f"{spec} is neither a file nor a folder nor a known corpus ({', '.join(CATALOG)})")
     return _open_files(path.name or spec, spec, path, progress)
-
-
-CorpusSummary, inspect_corpus = Corpus, open_corpus
 
 
 def split_position(n_characters: int, validation_fraction: float) -> int:

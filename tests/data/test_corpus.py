@@ -313,7 +313,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def settle(path: Path) -> Path:
     """Let the last writing of a file lie back some time."""
-    os.utime(path, (time.time() - 3600,) * 2)
+    an_hour_ago = time.time() - 3600
+    os.utime(path, (an_hour_ago, an_hour_ago))
     return path
 
 

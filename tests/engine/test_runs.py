@@ -103,7 +103,10 @@ def test_the_newest_run_comes_first_and_runs_are_found_by_name_or_path(home: Pat
     [
         ("{", "not readable as JSON"),
         ("{}", "'name' is missing"),
-        (dumps(to_plain(manifest()) | {"tokenizer": "words"}), "one of char, byte is needed, found 'words'"),
+        (
+            dumps(to_plain(manifest()) | {"tokenizer": "words"}),
+            "one of char, byte, gpt2, bpe, huggingface is needed, found 'words'",
+        ),
         (dumps(to_plain(manifest()) | {"created": "now"}), "float is needed, found str"),
     ],
 )

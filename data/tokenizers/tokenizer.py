@@ -106,6 +106,13 @@ class Tokenizer(ABC):
             raise UnknownCharacterError(left_out)
         return known, left_out
 
+    @property
+    def new_line(self) -> int | None:
+        """The token that begins a new line, None for a tokenizer that has none or passes over line breaks."""
+        known, _ = self.drop_unknown("\n")
+        ids = self.encode(known)
+        return ids[0] if ids and ids[0] not in self.special_tokens.values() else None
+
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json` and `tokenizer_config.json` into `folder`, for AutoTokenizer of transformers."""
         write_atomic(folder / "tokenizer.json", self._file)

@@ -128,8 +128,8 @@ def _begin(tokenizer: Tokenizer, end: int) -> int:
         raise TokenizerError(f"this model's texts begin with {len(tokenizer.begin)} tokens; llama.cpp adds at most one")
     if tokenizer.begin:
         return tokenizer.begin[0]
-    newline, _ = tokenizer.drop_unknown("\n")
-    return tokenizer.encode(newline)[0] if newline and tokenizer.kind in ("char", "byte") else end
+    new_line = tokenizer.new_line if tokenizer.kind in ("char", "byte") else None
+    return end if new_line is None else new_line
 
 
 def _pattern(document: Mapping[str, Any]) -> str:

@@ -84,12 +84,10 @@ class Reply:
 
     def _start(self) -> int:
         """What an empty prompt starts from: the end of another text, where the model has learned what comes after it,
-        else a new line, or any token where the text it learned from had one line.
+        else a new line, or any token where the tokenizer has none.
         """
         tokenizer = self._decoder.tokenizer
         if self._decoder.ends_begin and tokenizer.end_tokens:
             return min(tokenizer.end_tokens)  # the end of a text; those of a conversation's turns were added later
-        newline, _ = tokenizer.drop_unknown("\n")
-        if newline:
-            return tokenizer.encode(newline)[0]
-        return self._sampler.any_token(tokenizer.vocab_size)
+        new_line = tokenizer.new_line
+        return self._sampler.any_token(tokenizer.vocab_size) if new_line is None else new_line

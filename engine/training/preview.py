@@ -64,5 +64,5 @@ class Preview:
         tokenizer = self._tokenizer
         if ids := [*tokenizer.begin, *tokenizer.encode(self.prompt)]:
             return ids
-        newline, _ = tokenizer.drop_unknown("\n")
-        return [tokenizer.encode(newline)[0] if newline else sampler.any_token(tokenizer.vocab_size)]
+        new_line = tokenizer.new_line
+        return [sampler.any_token(tokenizer.vocab_size) if new_line is None else new_line]

@@ -223,6 +223,19 @@ def test_special_tokens_in_a_text_are_text(family: Callable[[], Pipeline], folde
     assert special.isdisjoint(tokenizer.encode(" a".join(tokenizer.special_tokens)))
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_new_line_is_a_token_unless_the_tokenizer_passes_over_it(
+    family: Callable[[], Pipeline], folders: Folders
+) -> None:
+    tokenizer = load_tokenizer(folders(family))
+    ids = tokenizer.encode("\n")
+    if tokenizer.new_line is None:
+        assert not ids or ids[0] in tokenizer.special_tokens.values()
+    else:
+        assert ids[0] == tokenizer.new_line
+    assert family is not openai_gpt or tokenizer.new_line is None
+
+
 @pytest.mark.parametrize("family", [llama3, qwen, llama2, openai_gpt])
 def test_files_are_saved_as_they_were(family: Callable[[], Pipeline], folders: Folders, tmp_path: Path) -> None:
     tokenizer = load_tokenizer(folders(family))

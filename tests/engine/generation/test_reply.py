@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer, Tokenizer, UnknownCharacterError, build_tokenizer
+from minigpt_tui.data.tokenizers.foreign import ForeignTokenizer
+from minigpt_tui.data.tokenizers.layout import document
 from minigpt_tui.engine.events import SamplingSettings
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.reply import Reply
@@ -171,6 +173,15 @@ def test_an_empty_prompt_starts_where_another_text_ended_if_the_model_has_learne
     assert next(iter(Reply(decoder, "", settings()))) == " cat"
     decoder.ends_begin = True
     assert next(iter(Reply(decoder, "", settings()))) == " sat"
+
+
+def test_a_tokenizer_that_passes_over_line_breaks_lets_an_empty_prompt_start_anywhere() -> None:
+    words = {"type": "WordLevel", "vocab": {"<unk>": 0, "one": 1, "two": 2}, "unk_token": "<unk>"}
+    tokenizer = ForeignTokenizer(document(words, {"type": "WhitespaceSplit"}, None), None, {})
+    assert tokenizer.new_line is None
+    for prompt in ("", "\n"):
+        reply = Reply(spelling(tokenizer, [0, 1, 2]), prompt, settings(max_tokens=4, seed=3))
+        assert "one" in "".join(reply)
 
 
 def test_the_tokenizers_policy_decides_about_unknown_characters(chain) -> None:

@@ -75,7 +75,7 @@ def _json(path: Path, content: bytes) -> dict[str, Any]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise TokenizerError(f"{path} is damaged: it is not JSON") from error
+        raise TokenizerError(f"{path} is damaged: it is not JSON; copy the model again") from error
     if not isinstance(document, dict):
-        raise TokenizerError(f"{path} is damaged: it is not a JSON object")
+        raise TokenizerError(f"{path} is damaged: it is not a JSON object; copy the model again")
     return document

@@ -31,8 +31,10 @@ def nearest_preset(config: ModelConfig, fits: Callable[[ModelConfig], bool]) -> 
     def distance(name: str) -> tuple[int, float]:
         model = replace(PRESETS[name].model, vocab_size=config.vocab_size)
         different = len(_different(config, model) - set(_SHAPE))
-        grouped = (model.kv_heads < model.n_head) != (config.kv_heads < config.n_head)
-        return different + grouped, abs(math.log(parameter_count(model) / size))
+        different += (model.kv_heads < model.n_head) != (config.kv_heads < config.n_head)
+        if (model.mlp == "none") != (config.mlp == "none"):
+            different += len(OPTIONS)  # half of each block is missing: hardly a neighbour
+        return different, abs(math.log(parameter_count(model) / size))
 
     # a fine-tuning has no model of its own
     possible = (name for name, recipe in PRESETS.items() if recipe.parameters() and fits(recipe.model))
@@ -47,8 +49,8 @@ def _different(config: ModelConfig, model: ModelConfig) -> set[str]:
 def _necessary(config: ModelConfig, model: ModelConfig, fits: Callable[[ModelConfig], bool]) -> str:
     """Which options of `model` are enough to make `config` fit, none of them idle."""
     changes = {option: getattr(model, option) for option in OPTIONS if option in _different(config, model)}
-    for option in reversed(OPTIONS):
-        fewer = {name: value for name, value in changes.items() if name != option}
+    for idle in (_SHAPE, *((option,) for option in reversed(OPTIONS))):
+        fewer = {name: value for name, value in changes.items() if name not in idle}
         try:
             changes = fewer if fits(replace(config, **fewer)) else changes
         except ConfigError:  # half a change of the heads' sizes

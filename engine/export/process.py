@@ -57,12 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except OSError as error:
         reason = error.strerror or "the disk took a part of it only"  # numpy does not say more
-        print(f"{output} cannot be written: {reason}; free some space or choose another --output", file=sys.stderr)
+        print(
+            f"minigpt-tui: {output} cannot be written: {reason}; free some space or choose another --output",
+            file=sys.stderr,
+        )
         return USER_ERROR
     except (
         ExportError, RunError, ModelFileError, CheckpointError, TokenizerError, GgufError, NoCounterpart
     ) as error:  # fmt: skip
-        print(error, file=sys.stderr)
+        print(f"minigpt-tui: {error}", file=sys.stderr)
         return USER_ERROR
     print(dumps(result), flush=True)
     return 0

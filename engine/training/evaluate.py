@@ -26,7 +26,7 @@ from ..model_files import ModelFile, ModelFileError, find_model, read_tokenizer
 from ..runs import CorpusRecord, RunError
 from .evaluation import evaluate
 
-USER_ERROR = 2
+USER_ERROR, INTERRUPTED = 2, 130
 LONGEST_FOREIGN_WINDOW = 1024  # GPT-2's context: a longer one takes memory by the gigabyte, and figures that compare
 _PROGRESS_INTERVAL = 0.1  # seconds
 _CHUNK = 1 << 22  # tokens that are widened at once
@@ -43,8 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         result = _evaluate(find_model(options.subject), options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except (RunError, CorpusError, CheckpointError, DeviceError, ModelFileError, TokenizerError) as error:
-        print(error, file=sys.stderr)
+        print(f"minigpt-tui: {error}", file=sys.stderr)
         return USER_ERROR
     print(dumps(result), flush=True)
     return 0
@@ -96,7 +98,7 @@ def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, device: torch
     dataset = encode_corpus(corpus, tokenizer, validation_fraction=fraction, context_length=1, device=device)
     if dataset.left_out and spec is not None:
         count = sum(dataset.left_out.values())
-        print(f"{count:,} characters that the model has never seen are left out", file=sys.stderr)
+        print(f"minigpt-tui: {count:,} characters that the model has never seen are left out", file=sys.stderr)
     return _Text(dataset.validation, dataset.validation_bytes, batch_size)
 
 

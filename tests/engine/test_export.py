@@ -365,6 +365,15 @@ def test_the_nearest_preset_has_the_most_options_in_common() -> None:
     assert nearest_preset(large, lambda c: c.qk_norm).preset == "modern-124m"
 
 
+def test_the_nearest_preset_keeps_the_mlp_and_leaves_the_sizes_alone() -> None:
+    lecture = nearest_preset(replace(PRESETS["tiny-shakespeare"].model, vocab_size=65), lambda c: c.mlp != "relu")
+    assert PRESETS[lecture.preset].model.mlp != "none"
+    assert lecture.changes.startswith("mlp gelu")
+    first_gpt = replace(GPT2, n_head=3, d_model=48, norm_position="post", bias=True)
+    nearest = nearest_preset(first_gpt, lambda c: c.norm_position == "pre")
+    assert nearest.changes == "norm_position pre"
+
+
 def test_an_existing_file_is_replaced_only_when_asked(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, path = make_run(BASE, tokenizer_of("byte")), home / "x.gguf"
     path.write_text("precious")

@@ -5,6 +5,7 @@ Light: no torch here.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -119,8 +120,13 @@ class TrainingConfig:
             )
         if self.micro_batch_size and self.batch_size % self.micro_batch_size:
             raise ConfigError(
-                f"batch_size {self.batch_size} is not a multiple of micro_batch_size {self.micro_batch_size}"
+                f"batch_size {self.batch_size} is not a multiple of micro_batch_size {self.micro_batch_size}; change "
+                "one of them, or give micro_batch_size 0 for the whole batch at once"
             )
+
+    def micro_batch_for(self, batch_size: int) -> int:
+        """The micro-batch for another batch size, which it must divide: this one's as far as that goes."""
+        return math.gcd(self.micro_batch_size, batch_size) if self.micro_batch_size else 0
 
 
 _USUAL_VOCABULARY: dict[TokenizerKind, int] = {"char": 65, "byte": 256, "gpt2": 50257}  # char: Tiny Shakespeare's

@@ -45,6 +45,8 @@ def override(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     for part, cls in (("model", ModelConfig), ("training", TrainingConfig)):
         names = {field.name for field in dataclasses.fields(cls)} - _NOT_OPTIONS
         changes = {name: given[name] for name in names & given.keys()}
+        if "batch_size" in changes:
+            changes.setdefault("micro_batch_size", recipe.training.micro_batch_for(changes["batch_size"]))
         parts[part] = dataclasses.replace(getattr(recipe, part), **changes)
     if given.get("budget") is not None:
         parts["training"] = dataclasses.replace(parts["training"], budget=given["budget"])

@@ -109,10 +109,7 @@ def read_recipe(name: str, values: dict[str, str], start_from: ModelConfig | Non
         training=replace(
             recipe.training,
             budget=budget,
-            # a micro-batch must divide the batch; the preset's is kept as far as it can be
-            micro_batch_size=math.gcd(recipe.training.micro_batch_size, int(read["batch_size"]))
-            if recipe.training.micro_batch_size
-            else 0,
+            micro_batch_size=recipe.training.micro_batch_for(int(read["batch_size"])),
             **training,
         ),
     )

@@ -1,3 +1,4 @@
+import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
 from minigpt_tui.models.presets import PRESETS, preset
 from minigpt_tui.models.recipe import Budget, TrainingConfig
+from minigpt_tui.tui.options import add_recipe_options, override
 from minigpt_tui.tui.run_form import (
     FieldError,
     read_recipe,
@@ -85,6 +87,12 @@ def test_shared_key_value_heads_keep_their_ratio_where_it_goes(heads: str, kv_he
 def test_a_micro_batch_always_divides_the_batch():
     recipe = read_recipe("modern-124m", starting_values("modern-124m") | {"batch_size": "20"})
     assert recipe.training.batch_size % recipe.training.micro_batch_size == 0
+    parser = argparse.ArgumentParser()
+    add_recipe_options(parser)
+    typed = override(preset("modern-124m"), parser.parse_args(["--batch-size", "20"]))
+    assert typed.training == recipe.training
+    with pytest.raises(ConfigError, match="give micro_batch_size 0"):
+        override(preset("modern-124m"), parser.parse_args(["--batch-size", "20", "--micro-batch-size", "3"]))
 
 
 def test_memory_grows_with_parameters_and_with_the_batch():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..data.tokenizers import CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
+from ..data.tokenizers import TOKENIZER_FILES, CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
 from ..models.config import ConfigError, ModelConfig
 from ..models.foreign_config import read_foreign_config
-from ..models.foreign_folder import read_json
+from ..models.foreign_folder import file_within, read_json
 from ..models.inert_pickle import printable
 from ..models.nanogpt import NanoGptError, find_meta, read_alphabet, read_nanogpt
 from ..models.typed_json import SchemaError, from_plain
@@ -103,6 +104,7 @@ def read_config(file: ModelFile) -> ModelConfig:
 def read_tokenizer(file: ModelFile) -> Tokenizer:
     """The tokenizer that belongs to the model. Raises TokenizerError, or ModelFileError for nanoGPT's characters."""
     if file.kind != "nanogpt":
+        _check_tokenizer_files(file.path)
         return load_tokenizer(file.path)
     try:
         checkpoint = read_nanogpt(file.path)
@@ -152,6 +154,15 @@ def _of_file(path: Path) -> ModelFile:
 def _foreign_config(folder: Path) -> ModelConfig:
     try:
         return read_foreign_config(folder)
+    except ConfigError as error:
+        raise ModelFileError(str(error)) from error
+
+
+def _check_tokenizer_files(folder: Path) -> None:
+    """Raise ModelFileError where one is no plain file of the folder: it would be read, and copied with the model."""
+    try:
+        for name in filter(lambda name: os.path.lexists(folder / name), TOKENIZER_FILES):
+            file_within(folder, name)
     except ConfigError as error:
         raise ModelFileError(str(error)) from error
 

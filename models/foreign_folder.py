@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -30,7 +31,10 @@ def file_within(folder: Path, name: str) -> Path:
     if not inside:
         raise ConfigError(f"{path} is a link that leaves its folder; put the file itself there")
     if not is_file:
-        raise ConfigError(f"{path} is missing; choose a folder that has it")
+        problem = (
+            "is no plain file; put one there" if os.path.lexists(path) else "is missing; choose a folder that has it"
+        )
+        raise ConfigError(f"{path} {problem}")
     return path
 
 

@@ -10,11 +10,12 @@ from .bpe import BpeTokenizer
 from .building import build_tokenizer
 from .bytes import ByteTokenizer
 from .characters import CharTokenizer
-from .files import load_tokenizer
+from .files import TOKENIZER_FILES, load_tokenizer
 from .foreign import ForeignTokenizer
 from .tokenizer import Tokenizer, TokenizerError, TokenizerKind, UnknownCharacterError, UnknownCharacters
 
 __all__ = [
+    "TOKENIZER_FILES",
     "BpeTokenizer",
     "ByteTokenizer",
     "CharTokenizer",

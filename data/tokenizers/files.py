@@ -18,7 +18,7 @@ from .layout import adds_nothing
 from .tokenizer import Tokenizer, TokenizerError
 
 LARGEST_FILE = 1 << 26  # bytes; the largest published tokenizer.json has half of them
-NAMES = (  # all that makes up a tokenizer's behaviour
+_NAMES = (  # all that makes up a tokenizer's behaviour
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -28,6 +28,8 @@ NAMES = (  # all that makes up a tokenizer's behaviour
     "chat_template.jinja",
 )
 _MODEL_NAMES = ("generation_config.json", "config.json")  # these say where a reply ends
+TOKENIZER_FILES = (*_NAMES, *_MODEL_NAMES)
+"""The files of a model's folder that `load_tokenizer` reads where they are there."""
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -35,7 +37,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
     Raises TokenizerError, in one sentence, where that is missing, damaged or impossible.
     """
-    files = {name: content for name in NAMES if (content := _read(folder / name)) is not None}
+    files = {name: content for name in _NAMES if (content := _read(folder / name)) is not None}
     if "tokenizer.json" not in files and not {"vocab.json", "merges.txt"} <= files.keys():
         raise TokenizerError(f"{folder / 'tokenizer.json'} cannot be read: No such file; choose a model's whole folder")
     documents = {name: _json(folder / name, content) for name, content in files.items() if name.endswith(".json")}

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from ...data.atomic import complete_file
 from ...data.tokenizers import TokenizerError
-from ...models.config import ModelConfig, parameter_count
+from ...models.config import ConfigError, ModelConfig, parameter_count
+from ...models.foreign_folder import file_within
 from ...models.ggml_layouts import NoCounterpart, architecture
 from ...models.gguf import GGUF_TYPES, GgufError, require_gguf, write_gguf
 from ...models.huggingface import CheckpointError, load_checkpoint, save_checkpoint
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return USER_ERROR
     except (
-        ExportError, RunError, ModelFileError, CheckpointError, TokenizerError, GgufError, NoCounterpart
+        ExportError, RunError, ConfigError, ModelFileError, CheckpointError, TokenizerError, GgufError, NoCounterpart
     ) as error:  # fmt: skip
         print(f"minigpt-tui: {error}", file=sys.stderr)
         return USER_ERROR
@@ -117,7 +118,8 @@ def _to_huggingface(file: ModelFile, output: Path) -> ExportResult:
 def _copy(source: Path, target: Path) -> None:
     """Copy the files of a model's folder, but for what only a resumed training needs."""
     progress = _Progress()
-    files = [path for path in sorted(source.iterdir()) if path.is_file() and path.name != TRAINING_STATE]
+    names = sorted(path.name for path in source.iterdir() if path.is_file() and path.name != TRAINING_STATE)
+    files = [file_within(source, name) for name in names]
     for number, path in enumerate(files, 1):
         shutil.copyfile(path, target / path.name)
         with (target / path.name).open("rb+") as copied:

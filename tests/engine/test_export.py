@@ -423,6 +423,11 @@ def test_a_hugging_face_folder_is_the_checkpoint_without_the_training(
     assert {path.name for path in best.iterdir()} - {path.name for path in output.iterdir()} == {"state.safetensors"}
     assert result.bytes == sum(path.stat().st_size for path in output.iterdir())
     assert "is there already" in refused(capsys, str(run.path), "--to", "huggingface", "--output", str(output))
+    (output / "notes.txt").symlink_to(run.path / "run.json")
+    sentence = refused(capsys, str(output), "--to", "huggingface", "--output", str(home / "copy"))
+    assert "notes.txt is a link that leaves its folder" in sentence
+    assert [path.name for path in home.iterdir() if "copy" in path.name] == []
+    (output / "notes.txt").unlink()
     model = transformers.AutoModelForCausalLM.from_pretrained(output)
     ids = transformers.AutoTokenizer.from_pretrained(output)(TEXT[:20], return_tensors="pt")["input_ids"]
     with torch.inference_mode():

@@ -354,6 +354,21 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert "is neither a file nor a folder" in refused(tmp_path / "pipe")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_the_files_of_a_tokenizer_are_plain_and_in_their_folder(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("not for others")
+    leaking = put_huggingface(tmp_path / "leaking")
+    (leaking / "chat_template.jinja").symlink_to(secret)
+    with pytest.raises(ModelFileError, match=r"chat_template\.jinja is a link that leaves its folder"):
+        read_tokenizer(find_model(str(leaking)))
+    waiting = put_huggingface(tmp_path / "waiting")
+    (waiting / "tokenizer_config.json").unlink()
+    os.mkfifo(waiting / "tokenizer_config.json")
+    with pytest.raises(ModelFileError, match=r"tokenizer_config\.json is no plain file"):
+        read_tokenizer(find_model(str(waiting)))
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="permissions do not bind this user")
 def test_what_may_not_be_read_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ and with open it begins with a model:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
+    _take_any_text()
     words = list(sys.argv[1:] if argv is None else argv)
     parser = build_parser()
     corpus: str | None = None
@@ -47,6 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain(_sentence(error))
 
 
+def _take_any_text() -> None:
+    """Read bytes that are no text as unknown characters, and write what the terminal's encoding lacks as `?`."""
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace")):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors=errors)
+
+
 def _expected_errors() -> tuple[type[Exception], ...]:
     """What a person can cause and put right; anything else is our own mistake and keeps its traceback."""
     from ..data.corpus import CorpusError
@@ -65,8 +74,9 @@ def _sentence(error: Exception) -> str:
 
 
 def complain(sentence: str, code: int = USAGE) -> int:
-    """Say what is wrong on standard error and return the exit code."""
-    print(f"minigpt-tui: {sentence}", file=sys.stderr)
+    """Say what is wrong on standard error, in one line that no terminal obeys, and return the exit code."""
+    shown = "".join(character if character.isprintable() else "?" for character in sentence)
+    print(f"minigpt-tui: {shown}", file=sys.stderr)
     return code
 
 

@@ -40,6 +40,8 @@ def generate(arguments: argparse.Namespace) -> int:
         settings = SamplingSettings(**given, stop=tuple(arguments.stop or ()))
     except ValueError as error:
         return complain(str(error))
+    if arguments.threads < 0:
+        return complain(f"threads must be at least 0, which chooses by what is there, not {arguments.threads}")
     prompt = arguments.prompt
     if prompt is None:
         prompt = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()

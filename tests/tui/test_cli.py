@@ -65,6 +65,15 @@ def test_generate_reads_standard_input_takes_an_empty_prompt_and_echoes(trained:
     assert empty.returncode == 0, empty.stderr
 
 
+def test_text_that_the_terminal_cannot_show_or_that_is_none_ends_nothing(trained: Path) -> None:
+    words = [sys.executable, "-m", "minigpt_tui.tui", "generate", "--max-tokens", "3", "--echo"]
+    for encoding, prompt in (("utf-8:strict", b"the \xff"), ("ascii:strict", "the é".encode())):
+        environment = os.environ | {"MINIGPT_HOME": str(trained), "PYTHONIOENCODING": encoding}
+        result = subprocess.run(words, input=prompt, capture_output=True, env=environment, timeout=120, check=False)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.startswith(b"the ?")
+
+
 def test_generate_stops_before_a_stop_string_and_prints_one_json_object(trained: Path) -> None:
     words = ("generate", "--prompt", "the ", "--stop", "a", "--temperature", "0", "--max-tokens", "200", "--json")
     result = json.loads(command(trained, *words).stdout)
@@ -185,6 +194,7 @@ def test_paths_and_corpora(home: Path) -> None:
         (("train", "cats.txt", "--steps", "0"), "budget"),
         (("train", "cats.txt", "--device", "cuda:9", "--name", "nowhere"), "cuda:9"),
         (("generate",), "no run"),
+        (("generate", "hollow/\x1b[31m"), "?[31m"),
         (("generate", "nothing"), "nothing"),
         (("evaluate", "nothing"), "nothing"),
         (("stop", "nothing"), "nothing"),
@@ -204,7 +214,9 @@ def test_bad_input_gets_one_sentence(home: Path, words: tuple[str, ...], sentenc
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("option", ["--temperature=-1", "--top-p=0", "--top-k=-2", "--max-tokens=0", "--seed=-1"])
+@pytest.mark.parametrize(
+    "option", ["--temperature=-1", "--top-p=0", "--top-k=-2", "--max-tokens=0", "--seed=-1", "--threads=-1"]
+)
 def test_a_setting_out_of_range_names_the_range(trained: Path, option: str) -> None:
     result = command(trained, "generate", "--prompt", "the", option)
     assert result.returncode == 2

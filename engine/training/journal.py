@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import socket
@@ -49,12 +50,12 @@ class Journal:
         self._thread.join()
 
     def emit(self, event: TrainingEvent) -> None:
-        """Append one event; a change of state is in status.json when this returns."""
+        """Append one event; who reads of a change of state finds it in status.json too."""
         with self._writing:
-            self._append(TRAINING_EVENTS.encode(event))
             self._status = _after(self._status, event)
-        if isinstance(event, StateChanged):
-            self._write_status()
+            if isinstance(event, StateChanged):
+                self._write_status()
+            self._append(TRAINING_EVENTS.encode(event))
 
     def state(self, state: RunState, reason: str = "") -> None:
         """Emit a change of state at the present step."""
@@ -74,16 +75,14 @@ class Journal:
             self._torn = True
 
     def _write_status(self) -> None:
-        with self._writing:
-            self._status = dataclasses.replace(self._status, heartbeat=time.time())
-            try:
-                self._run.write_status(self._status)
-            except OSError:
-                return  # the disk is full or gone; the lock still tells that the run lives
+        self._status = dataclasses.replace(self._status, heartbeat=time.time())
+        with contextlib.suppress(OSError):  # the disk is full or gone; the lock still tells that the run lives
+            self._run.write_status(self._status)
 
     def _beat(self) -> None:
         while not self._closed.wait(HEARTBEAT):
-            self._write_status()
+            with self._writing:
+                self._write_status()
 
 
 def _after(status: RunStatus, event: TrainingEvent) -> RunStatus:

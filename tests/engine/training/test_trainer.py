@@ -361,3 +361,12 @@ def test_an_exchange_that_was_cut_short_is_mended(tmp_path):
         checkpoints.exchange(folder, "last", fails)
     assert (folder / "last" / "minigpt.json").read_text() == "2"
     assert [path.name for path in folder.iterdir()] == ["last"]
+
+
+def test_who_reads_of_a_change_of_state_finds_it_in_the_status(make_run, monkeypatch):
+    run, seen, append = make_run(), [], Journal._append
+    monkeypatch.setattr(Journal, "_append", lambda journal, line: (seen.append(run.status()), append(journal, line)))
+    journal = Journal(run)
+    journal.emit(Evaluation(3, 0.1, 1.5, 4.5, 2.2, "full", True))
+    journal.state("finished")
+    assert (seen[-1].state, seen[-1].validation_loss) == ("finished", 1.5)

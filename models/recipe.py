@@ -104,7 +104,7 @@ class TrainingConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it cannot be negative")
         for name in ("learning_rate", "embedding_learning_rate", "head_learning_rate"):
             if not 0 < getattr(self, name) < 100:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0 and below 100")
         for name in ("momentum", "beta1", "beta2", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1")
@@ -113,6 +113,8 @@ class TrainingConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
         if not 0 <= self.sample_temperature <= 100:
             raise ConfigError(f"sample_temperature is {self.sample_temperature}; it must lie between 0 and 100")
+        if not -(1 << 63) <= self.seed < 1 << 63:
+            raise ConfigError(f"seed is {self.seed}; it must be a number of at most 63 bits")
         if self.evaluate_every_epoch and self.evaluation_interval:
             raise ConfigError(
                 f"evaluate_every_epoch leaves no room for an evaluation_interval of {self.evaluation_interval}; "
@@ -129,12 +131,16 @@ class TrainingConfig:
         return math.gcd(self.micro_batch_size, batch_size) if self.micro_batch_size else 0
 
 
+BPE_SIZES = (257, 1 << 20)  # every byte and the token that ends a text; more tokens than any model has
 _USUAL_VOCABULARY: dict[TokenizerKind, int] = {"char": 65, "byte": 256, "gpt2": 50257}  # char: Tiny Shakespeare's
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named preset: a whole recipe, one line of what it is, and where it comes from."""
+    """A named preset: a whole recipe, one line of what it is, and where it comes from.
+
+    Raises ConfigError for values that cannot work.
+    """
 
     name: str
     description: str
@@ -147,6 +153,13 @@ class Recipe:
         "drop", "Characters that a character tokenizer has never seen: left out, refused, or a token of their own."
     )
     validation_fraction: float = described(0.1, "The last part of the text, kept for validation.")
+
+    def __post_init__(self) -> None:
+        least, most = BPE_SIZES
+        if not least <= self.bpe_vocab_size <= most:
+            raise ConfigError(f"bpe_vocab_size is {self.bpe_vocab_size:,}; it must lie between {least:,} and {most:,}")
+        if not 0 < self.validation_fraction < 1:
+            raise ConfigError(f"validation_fraction is {self.validation_fraction}; it must be above 0 and below 1")
 
     def parameters(self, vocab_size: int = 0) -> int:
         """The model's parameters with that vocabulary; without one, with the size that its tokenizer usually has.

@@ -122,6 +122,7 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
     from ..models.recipe import Budget
     from .options import add_recipe_options
 
+    parser.usage = "minigpt-tui train [options] CORPUS"  # there are a hundred; the help lists them
     parser.description = "Train a new run. The training outlives this command; Ctrl-C stops and saves it."
     parser.add_argument("corpus", help="a name (see corpora), a file, a folder, or - for standard input")
     parser.add_argument(
@@ -137,10 +138,10 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--budget", type=_argument(Budget.parse), help="'2000 steps', '5 minutes' or '2 epochs'")
     budget.add_argument(
-        "--steps", dest="budget", type=_argument(lambda text: Budget(float(text), "steps")), metavar="N"
+        "--steps", dest="budget", type=_argument(lambda text: Budget(_number(text), "steps")), metavar="N"
     )
     budget.add_argument(
-        "--minutes", dest="budget", type=_argument(lambda text: Budget(float(text), "minutes")), metavar="X"
+        "--minutes", dest="budget", type=_argument(lambda text: Budget(_number(text), "minutes")), metavar="X"
     )
     parser.add_argument("--detach", action="store_true", help="start it, print its name, and return")
     parser.add_argument("--json", action="store_true", help="print the run's events as lines of JSON")
@@ -206,6 +207,13 @@ def _argument(read: Callable[[str], object]) -> Callable[[str], object]:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return convert
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is not a number") from None
 
 
 def _open_app(corpus: str | None) -> int:

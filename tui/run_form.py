@@ -62,7 +62,6 @@ NUMBERS = (
     Number("seed", "seed", "training", int),
 )
 _VOCABULARY = Number("bpe_vocab_size", "vocabulary", "tokenizer", int)
-_BPE_SIZES = (257, 1_000_000)  # the bytes and one merge; more tokens than any model has
 
 
 def starting_values(name: str, start_from: ModelConfig | None = None) -> dict[str, str]:
@@ -136,11 +135,10 @@ def _with_tokenizer(recipe: Recipe, values: dict[str, str]) -> Recipe:
     recipe = replace(recipe, tokenizer=next(kind for kind in TOKENIZERS if kind == values["tokenizer"]))
     if recipe.tokenizer == "bpe":
         size = _read_number(_VOCABULARY, values["bpe_vocab_size"])
-        if not _BPE_SIZES[0] <= size <= _BPE_SIZES[1]:
-            raise FieldError(
-                "bpe_vocab_size", f"vocabulary must lie between {_BPE_SIZES[0]:,} and {_BPE_SIZES[1]:,}, not {size:,}"
-            )
-        recipe = replace(recipe, bpe_vocab_size=int(size))
+        try:
+            recipe = replace(recipe, bpe_vocab_size=int(size))
+        except ConfigError as error:
+            raise FieldError("bpe_vocab_size", str(error).replace("bpe_vocab_size", _VOCABULARY.label)) from error
     if recipe.tokenizer == "char":
         policy = next(policy for policy in UNKNOWN if policy == values["unknown_characters"])
         recipe = replace(recipe, unknown_characters=policy)

@@ -15,6 +15,7 @@ from ...data.corpus import Corpus, open_corpus, split_position
 from ...data.corpus_tokenizer import corpus_tokenizer
 from ...data.encoding import encode_corpus
 from ...data.tokenizers import Tokenizer
+from ...models.config import parameter_count
 from ...models.devices import DeviceChoice, choose_device, choose_threads
 from ...models.gpt import GPT
 from ..events import Started
@@ -31,6 +32,7 @@ from .threads import ThreadTrial
 from .trainer import Trainer, TrainingError
 
 POLITENESS = 10  # added to the process's niceness on a CPU, behind the screen and the replies
+_BYTES_OF_A_PARAMETER = 12  # a weight, its gradient and one moment, each a float32
 _NAMED = 8  # characters without a token that a note names one by one
 
 
@@ -73,6 +75,7 @@ def prepare(
     )
     _tell_left_out(dataset.left_out, journal)
     stages.enter("loading")
+    _check_memory(parameter_count(manifest.model), choice.device)
     if resumed:
         model = resumed.model
     elif origin:
@@ -158,6 +161,22 @@ def _tell_left_out(left_out: Mapping[str, int], journal: Journal) -> None:
         f"{named}{more}",
         "warning",
     )
+
+
+def _check_memory(parameters: int, device: torch.device) -> None:
+    """Raise TrainingError for a model whose training could only end with the whole machine out of memory."""
+    least = parameters * _BYTES_OF_A_PARAMETER
+    if device.type == "cuda":
+        there = torch.cuda.get_device_properties(device).total_memory
+    elif hasattr(os, "sysconf"):
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    else:
+        return
+    if least > there:
+        raise TrainingError(
+            f"training {parameters:,} parameters takes at least {least / 1e9:,.0f} GB of memory, and {device} has "
+            f"{there / 1e9:,.0f} GB; choose a smaller model"
+        )
 
 
 def _new_model(manifest: RunManifest, tokenizer: Tokenizer, choice: DeviceChoice) -> GPT:

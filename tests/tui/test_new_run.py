@@ -99,7 +99,7 @@ async def test_each_tokenizer_shows_what_it_needs_and_what_it_comes_to(engine: E
             await wait_until(pilot, lambda size=size: f"vocabulary  {size}" in screen_text(pilot.app))
             assert displayed() == shown
         await fill(pilot, "bpe_vocab_size", "12")
-        assert "vocabulary must lie between 257 and" in form(pilot).problem
+        assert "vocabulary is 12; it must lie between 257 and" in form(pilot).problem
         await fill(pilot, "bpe_vocab_size", "1000")
         assert "vocabulary  at most 1,000 tokens" in screen_text(pilot.app)
         await pilot.press("f5")

@@ -183,6 +183,12 @@ def test_a_model_that_is_gone_or_another_one_is_one_sentence(text: Path) -> None
         prepare(run)
 
 
+def test_a_model_larger_than_the_memory_is_refused_before_it_is_built(text: Path) -> None:
+    run = make(text, model=replace(MODEL, n_layer=1000, d_model=60_000, n_head=60))
+    with pytest.raises(TrainingError, match=r"takes at least [\d,]+ GB of memory, and cpu has .*a smaller model"):
+        prepare(run)
+
+
 # --- while it lasts -------------------------------------------------------------------------------
 
 

@@ -206,10 +206,11 @@ class Bridge:
         if file.run is not None:
             self.attach(file.run)
             return
+        left = self.run.name if self.run and self.run.is_alive() else ""
         self._detach()
         self.training = TrainingView(idle="nothing trains here")
         self.opened, self.model = file, ModelView.of(file.name, found.config, found.tokenizer)
-        self._post(ModelOpened(found))
+        self._post(ModelOpened(found, left))
         self.generator.load(file.path, follow=False)
 
     def _load_checkpoint(self) -> None:

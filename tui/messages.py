@@ -22,11 +22,12 @@ class RunAttached(Message):
 
 
 class ModelOpened(Message):
-    """From now on the screen shows this model, which no run belongs to."""
+    """From now on the screen shows this model, which no run belongs to; the run `left` behind, if any, trains on."""
 
-    def __init__(self, found: FoundModel) -> None:
+    def __init__(self, found: FoundModel, left: str) -> None:
         super().__init__()
         self.found = found
+        self.left = left
 
 
 class TrainingChanged(Message):

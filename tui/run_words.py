@@ -36,13 +36,14 @@ def _beginning(start_from: str | None) -> str:
     return f" with the weights of {formatting.one_line(model)}"
 
 
-def model_opened(found: FoundModel) -> str:
-    """A model that no run belongs to speaks from now on."""
+def model_opened(found: FoundModel, left: str = "") -> str:
+    """A model that no run belongs to speaks from now on; the run `left` behind trains on."""
     name, where = formatting.one_line(found.file.name), formatting.one_line(str(found.file.path))
     size = formatting.parameters(found.parameters)
+    beside = f"{formatting.one_line(left)} trains on without it, Ctrl+R shows it" if left else "Nothing trains here"
     return (
         f"{name} is opened, a {found.kind} of {size} parameters: {where}. "
-        "Nothing trains here; F6 trains it further on a text of yours."
+        f"{beside}; F6 trains {name if left else 'it'} further on a text of yours."
     )
 
 

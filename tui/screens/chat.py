@@ -153,7 +153,7 @@ class ChatScreen(MinigptScreen):
 
     def on_model_opened(self, message: messages.ModelOpened) -> None:
         """A model that no run belongs to is on screen."""
-        self.conversation.opened(model_opened(message.found))
+        self.conversation.opened(model_opened(message.found, message.left))
         self.show_figures()
 
     def on_training_state(self, message: messages.TrainingState) -> None:

@@ -13,7 +13,7 @@ from ..data.corpus import Corpus, CorpusError, check_length, split_position
 from ..data.tokenizers import UnknownCharacterError
 from ..models.config import ConfigError, ModelConfig
 from ..models.recipe import Recipe
-from .model_files import ModelFile, read_config, read_tokenizer
+from .model_files import ModelFile, ModelFileError, read_config, read_tokenizer
 from .runs import CorpusRecord, Run, RunManifest, create_run, free_name
 
 # What a fine-tuned model may have otherwise than the model that it begins as, and what its file decides.
@@ -50,13 +50,19 @@ def new_run(
     """Make the run folder; with `start_from` for going on with the weights and the tokenizer of that model.
 
     Raises CorpusError where the text is too short for the context or has characters that the model's tokenizer
-    refuses, ConfigError for an impossible model, ModelFileError and TokenizerError where `start_from` cannot be read,
-    and RunError for a bad name or a folder that cannot be written; nothing is left behind then.
+    refuses, ConfigError for an impossible model, ModelFileError and TokenizerError where `start_from` cannot be read
+    or its parts do not belong together, and RunError for a bad name or a folder that cannot be written; nothing is left
+    behind then.
     """
     kind, unknown = recipe.tokenizer, recipe.unknown_characters
     if start_from:
-        check_agreement(recipe.model, read_config(start_from), start_from.name)
-        tokenizer = read_tokenizer(start_from)
+        stored, tokenizer = read_config(start_from), read_tokenizer(start_from)
+        check_agreement(recipe.model, stored, start_from.name)
+        if tokenizer.vocab_size > stored.vocab_size:
+            raise ModelFileError(
+                f"the tokenizer of {start_from.name} has {tokenizer.vocab_size:,} tokens, but its model knows "
+                f"{stored.vocab_size:,}; they do not belong together, put the model's own tokenizer there"
+            )
         kind, unknown = tokenizer.kind, tokenizer.unknown
         try:
             tokenizer.admit(corpus.alphabet)

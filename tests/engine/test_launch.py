@@ -10,7 +10,7 @@ from minigpt_tui.data.corpus import Corpus, CorpusError, open_corpus
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine import paths
 from minigpt_tui.engine.launch import new_run, vocabulary_size
-from minigpt_tui.engine.model_files import ModelFile, find_model
+from minigpt_tui.engine.model_files import ModelFile, ModelFileError, find_model
 from minigpt_tui.models.config import ConfigError, ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.huggingface import save_checkpoint
@@ -129,3 +129,13 @@ def test_a_text_that_the_models_tokenizer_refuses_is_refused_at_once(corpus: Cor
         new_run(corpus, RECIPE, start_from=stored_model(tmp_path / "strict", known, "refuse"))
     assert not paths.runs_dir().exists()
     assert new_run(corpus, RECIPE, start_from=stored_model(tmp_path / "lenient", known)).manifest().tokenizer == "char"
+
+
+def test_a_tokenizer_that_belongs_to_another_model_is_refused_at_once(corpus: Corpus, tmp_path: Path) -> None:
+    file = stored_model(tmp_path / "model", corpus.alphabet)
+    CharTokenizer(corpus.alphabet + "xyz").save(file.path)
+    with pytest.raises(
+        ModelFileError, match=r"tokenizer of model has \d+ tokens, but its model knows \d+; they do not"
+    ):
+        new_run(corpus, RECIPE, start_from=file)
+    assert not paths.runs_dir().exists()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from .cli import DONE, complain
 
@@ -33,12 +30,12 @@ def add_export_options(parser: argparse.ArgumentParser) -> None:
 def export(arguments: argparse.Namespace) -> int:
     """Write the file or folder and print where it is."""
     # only here: every command line is parsed with the options above
-    from ..engine.client import child_environment, python_module
+    from ..engine.client import python_module
     from ..engine.events import ExportResult
     from ..engine.model_files import find_model
-    from ..engine.paths import state_dir
     from ..engine.runs import find_run
     from ..models.typed_json import dumps, from_plain
+    from .headless_child import result_of
 
     if arguments.to == "huggingface" and (arguments.dtype or arguments.force):
         return complain("--dtype and --force are for GGUF files; a Hugging Face folder is copied as it is")
@@ -49,20 +46,7 @@ def export(arguments: argparse.Namespace) -> int:
         "minigpt_tui.engine.export.process", str(model.path), "--to", arguments.to, "--dtype", dtype,
         "--name", name, "--output", str(output.expanduser().absolute()), *["--force"] * arguments.force,
     )  # fmt: skip
-    home = state_dir()
-    home.mkdir(parents=True, exist_ok=True)
-    child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=home, env=child_environment()
-    )
-    last: dict[str, Any] = {}
-    assert child.stdout is not None
-    for line in child.stdout:
-        last = json.loads(line)
-        if "progress" in last and sys.stderr.isatty():
-            print(f"\rexporting {last['progress']:4.0%}", end="", file=sys.stderr, flush=True)
-    code = child.wait()
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+    code, last = result_of(command, "exporting")
     if code:
         return code
     result = from_plain(ExportResult, last)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-from ..engine.client import GenerateProcess, child_environment, python_module
+from ..engine.client import GenerateProcess, python_module
 from ..engine.events import Ended, EvaluationResult, Failed, Generate, GenerationMessage, Load, SamplingSettings, Tokens
 from ..engine.model_files import find_model
 from ..engine.paths import state_dir
 from ..engine.runs import find_run
 from ..models.typed_json import dumps, from_plain, to_plain
 from .cli import DONE, FAILED, USAGE, complain
+from .headless_child import result_of
 
 
 def path_of_model(name: str | None) -> Path:
@@ -98,20 +97,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         from ..data.corpus import normalise
 
         command += ["--on", normalise(arguments.on)]
-    home = state_dir()
-    home.mkdir(parents=True, exist_ok=True)
-    child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=home, env=child_environment()
-    )
-    last: dict[str, Any] = {}
-    assert child.stdout is not None
-    for line in child.stdout:
-        last = json.loads(line)
-        if "progress" in last and sys.stderr.isatty():
-            print(f"\revaluating {last['progress']:4.0%}", end="", file=sys.stderr, flush=True)
-    code = child.wait()
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+    code, last = result_of(command, "evaluating")
     if code:
         return code
     result = from_plain(EvaluationResult, last)

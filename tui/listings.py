@@ -19,6 +19,9 @@ from ..models.presets import PRESETS
 from . import formatting
 from .cli import DONE
 
+_UNBOUNDED = 1 << 12  # columns
+_WHOLE = ("run", "state", "train", "val")  # columns that are never broken: names to copy, figures to compare
+
 
 def list_runs(as_json: bool) -> int:
     """All runs, the newest first."""
@@ -35,7 +38,7 @@ def list_runs(as_json: bool) -> int:
                 *map(Text, (row["name"], row["state"], f"{row['step']}{total}", _loss(row["train_loss"]),
                             _loss(row["validation_loss"]), row["preset"], row["corpus"], _when(row["created"])))
             )  # fmt: skip
-        Console().print(table)
+        _show(table)
     return DONE
 
 
@@ -50,7 +53,7 @@ def list_corpora(as_json: bool) -> int:
         table = _table("corpus", "what it is", "from")
         for entry in entries:
             table.add_row(Text(entry["name"]), Text(entry["description"]), Text(entry["url"] or "built in"))
-        Console().print(table)
+        _show(table)
     return DONE
 
 
@@ -109,8 +112,14 @@ def _row(run: Run) -> dict[str, Any]:
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
     return table
+
+
+def _show(table: Table) -> None:
+    """On a terminal as wide as that is; elsewhere each row stays on its line, for whatever reads it."""
+    console = Console()
+    console.print(table) if console.is_terminal else Console(width=_UNBOUNDED).print(table, crop=False)
 
 
 def _loss(value: float | None) -> str:

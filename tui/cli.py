@@ -69,7 +69,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return f"{error.filename}: {error.strerror}; check it and its permissions" if error.filename else error.strerror
     return str(error)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -59,10 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except OSError as error:
         reason = error.strerror or "the disk took a part of it only"  # numpy does not say more
-        print(
-            f"minigpt-tui: {output} cannot be written: {reason}; free some space or choose another --output",
-            file=sys.stderr,
-        )
+        full = error.errno in (None, errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space, or choose another --output" if full else "choose another --output"
+        print(f"minigpt-tui: {output} cannot be written: {reason}; {remedy}", file=sys.stderr)
         return USER_ERROR
     except (
         ExportError, RunError, ConfigError, ModelFileError, CheckpointError, TokenizerError, GgufError, NoCounterpart

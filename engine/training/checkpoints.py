@@ -36,6 +36,7 @@ class Counters:
     evaluations_without_better: int = 0
     learning_rate_scale: float = 1.0
     validation_loss: float | None = None  # at this very step; None where it was not evaluated
+    recoveries: int = 0  # how often the run went back to a checkpoint because it had diverged
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,11 @@ class Learner:
         epoch, cursor = divmod(windows, self._stream.windows_per_epoch)
         self._stream.load_state_dict({"seed": self._config.seed, "epoch": epoch, "cursor": cursor})
 
+    def reorder(self) -> None:
+        """Draw the order of the batches to come anew: none of them comes again as it was to come."""
+        state = self._stream.state_dict()
+        self._stream.load_state_dict(state | {"seed": state["seed"] + 1})
+
     def _accumulate(self, inputs: Tensor, targets: Tensor) -> Tensor | None:
         """Gradients of a batch (B, T), micro-batch by micro-batch, and its mean loss; None where memory ran out."""
         self._flat.zero_gradients()

@@ -44,6 +44,10 @@ def prepare(
     Raises CorpusError, TokenizerError, DeviceError, CheckpointError or TrainingError, each in one sentence, and
     PreparationStopped.
     """
+
+    def warn(sentence: str) -> None:
+        journal.note(sentence, "warning")
+
     manifest, stages = run.manifest(), Stages(journal, commands, stop)
     choice = choose_device(manifest.training.device, manifest.training.dtype)
     threads = choose_threads(manifest.training.threads, leave_core)
@@ -76,33 +80,44 @@ def prepare(
     _tell_left_out(dataset.left_out, journal)
     stages.enter("loading")
     _check_memory(parameter_count(manifest.model), choice.device)
-    if resumed:
-        model = resumed.model
-    elif origin:
-        model = starting_model(origin, manifest.model, choice.device, choice.dtype)
-    else:
-        model = _new_model(manifest, tokenizer, choice)
-    learner = Learner(model, dataset.train, manifest.training, lambda text: journal.note(text, "warning"))
-    counters = _go_on(learner, resumed) if resumed else Counters()
-    trainer = Trainer(run, learner, tokenizer, dataset, manifest.training, counters, journal, commands, stop, trial)
-    split = split_position(corpus.n_characters, manifest.corpus.validation_fraction)
-    journal.emit(
-        Started(
-            step=learner.step,
-            total_steps=trainer.total_steps,
-            parameters=sum(parameter.numel() for parameter in learner.model.parameters()),
-            vocab_size=model.config.vocab_size,
-            train_tokens=len(dataset.train),
-            validation_tokens=len(dataset.validation),
-            device=str(choice.device),
-            device_name=choice.name,
-            dtype=str(choice.dtype).removeprefix("torch."),
-            threads=threads,
-            reason=choice.reason + (f"; up to {threads} threads, as many as make it faster" if trial else ""),
-            time=time.time(),
-            entropy_floor=corpus.entropy_floor(split, corpus.n_characters),
-        )
+
+    def learn_from(resumed: Resumed | None) -> tuple[Learner, Counters]:
+        if resumed:
+            model = resumed.model
+        elif origin := starting_file(manifest):
+            model = starting_model(origin, manifest.model, choice.device, choice.dtype)
+        else:
+            model = _new_model(manifest, tokenizer, choice)
+        learner = Learner(model, dataset.train, manifest.training, warn)
+        return learner, _go_on(learner, resumed) if resumed else Counters()
+
+    def begin_again() -> tuple[Learner, Counters]:
+        learner, counters = learn_from(resume_from(run.checkpoints, choice.device, choice.dtype, warn))
+        # watchers take what follows for the steps of a run that goes on from here
+        journal.emit(dataclasses.replace(started, step=learner.step, time=time.time()))
+        return learner, counters
+
+    learner, counters = learn_from(resumed)
+    trainer = Trainer(
+        run, learner, tokenizer, dataset, manifest.training, counters, journal, commands, stop, trial, begin_again
     )
+    split = split_position(corpus.n_characters, manifest.corpus.validation_fraction)
+    started = Started(
+        step=learner.step,
+        total_steps=trainer.total_steps,
+        parameters=sum(parameter.numel() for parameter in learner.model.parameters()),
+        vocab_size=learner.model.config.vocab_size,
+        train_tokens=len(dataset.train),
+        validation_tokens=len(dataset.validation),
+        device=str(choice.device),
+        device_name=choice.name,
+        dtype=str(choice.dtype).removeprefix("torch."),
+        threads=threads,
+        reason=choice.reason + (f"; up to {threads} threads, as many as make it faster" if trial else ""),
+        time=time.time(),
+        entropy_floor=corpus.entropy_floor(split, corpus.n_characters),
+    )
+    journal.emit(started)
     gc.freeze()  # what exists now stays; collections need not look at it again
     return trainer
 

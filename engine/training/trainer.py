@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -18,6 +19,7 @@ from ..runs import Run
 from . import checkpoints
 from .checkpoints import Counters, Kind
 from .course import Course
+from .divergence import LossWatch
 from .evaluation import evaluate, predictions
 from .journal import Journal
 from .learner import Learner
@@ -38,6 +40,10 @@ class TrainingError(Exception):
     """The run cannot go on; one sentence with what happened and what to do."""
 
 
+class _Diverged(Exception):
+    """The loss or a weight is no number, or the loss stays far too high; the message says which."""
+
+
 class _InterruptedEvaluation(Exception):
     """A stop was asked for in the middle of an evaluation."""
 
@@ -45,6 +51,8 @@ class _InterruptedEvaluation(Exception):
 class Trainer:
     """Trains until the budget ends, somebody stops it, or it cannot go on (TrainingError).
 
+    A training that diverges goes back to where `begin_again` finds it, once, with half the learning rate and the text
+    in another order: at its newest checkpoint, or at its initial weights.
     Raises PromptError for a sample prompt that the tokenizer refuses.
     """
 
@@ -60,12 +68,23 @@ class Trainer:
         commands: CommandReader,
         stop: StopRequest,
         thread_trial: ThreadTrial | None = None,
+        begin_again: Callable[[], tuple[Learner, Counters]] | None = None,
     ) -> None:
-        self._run, self._learner, self._tokenizer, self._dataset = run, learner, tokenizer, dataset
+        self._run, self._tokenizer, self._dataset = run, tokenizer, dataset
         self._config, self._journal, self._commands, self._stop = config, journal, commands, stop
-        self._thread_trial = thread_trial
+        self._thread_trial, self._begin_again = thread_trial, begin_again
         self._preview = Preview(tokenizer, config.sample_prompt, config.sample_temperature)
+        self._orders: list[Command | str] = []
+        self._paused = False
+        self._begin_at(learner, counters)
+
+    def _begin_at(self, learner: Learner, counters: Counters) -> None:
+        """Stand where `counters` were written, with the `learner` as it was there."""
+        config, self._learner = self._config, learner
         self._clock = Stopwatch(counters.seconds)
+        self._course = Course(config, learner, self._clock)
+        self._watch = LossWatch(learner.model.config.vocab_size)
+        self._recoveries = counters.recoveries
         self._best = counters.best_validation_loss
         # whoever resumes a run that had lost its patience gives it new
         worse = counters.evaluations_without_better
@@ -74,11 +93,8 @@ class Trainer:
         self._checkpoint_pace = checkpoint_pace(config.checkpoint_interval)
         self._evaluation_pace = evaluation_pace(config.evaluation_interval)
         self._sample_pace = sample_pace(config.sample_interval)
-        self._orders: list[Command | str] = []
-        self._paused = False
         self._factor = 0.0  # of the peak learning rate, at the last update
         self._train_loss: float | None = None
-        self._course = Course(config, learner, self._clock)
         self._reported_step, self._reported_seconds, self._reported_at = learner.step, counters.seconds, -math.inf
         self._saved_step = learner.step if learner.step else -1
         self._validation_loss = counters.validation_loss
@@ -91,6 +107,18 @@ class Trainer:
 
         Raises TrainingError where the run cannot go on.
         """
+        while problem := self._problem_of_training():
+            self._recover(problem)
+
+    def _problem_of_training(self) -> str | None:
+        """Train; what is wrong where it diverges. By the return all that the way there held on to is free."""
+        try:
+            self._train()
+        except _Diverged as error:
+            return str(error)
+        return None
+
+    def _train(self) -> None:
         self._journal.state("running")
         self._clock.start()
         if self._epoch_is_due:  # the process before saved the end of an epoch and did not come to judge it
@@ -128,7 +156,10 @@ class Trainer:
             return
         loss = self._learner.take_loss()
         if not math.isfinite(loss):
-            raise self._diverged()
+            raise _Diverged("the loss is no number any more")
+        self._watch.see(loss, steps)
+        if problem := self._watch.problem:
+            raise _Diverged(problem)
         seconds = self._clock.seconds
         tokens_per_step = self._learner.tokens_per_step
         self._train_loss = loss
@@ -148,10 +179,26 @@ class Trainer:
         )
         self._reported_step, self._reported_seconds, self._reported_at = step, seconds, time.perf_counter()
 
-    def _diverged(self) -> TrainingError:
-        return TrainingError(
-            f"the training diverged before step {self._learner.step}: the loss is no number any more; {self._kept()}; "
-            "start again with a lower learning rate, a longer warm-up or gradient clipping"
+    def _recover(self, problem: str) -> None:
+        """Go back and try once more, more gently. Raises TrainingError where that was tried before."""
+        what = f"the training diverged before step {self._learner.step}: {problem}"
+        if self._recoveries or self._begin_again is None:
+            again = ", again and with half the learning rate" if self._recoveries else ""
+            raise TrainingError(
+                f"{what}{again}; {self._kept()}; start again with a lower learning rate, a longer warm-up or gradient "
+                "clipping"
+            )
+        scale = self._learning_rate_scale
+        del self._learner, self._course  # their memory is needed
+        learner, counters = self._begin_again()
+        learner.reorder()
+        scale = min(scale, counters.learning_rate_scale) / 2
+        self._begin_at(learner, dataclasses.replace(counters, learning_rate_scale=scale, recoveries=1))
+        where = f"from the checkpoint of step {learner.step}" if learner.step else "from the initial weights"
+        self._journal.note(
+            f"{what}; going on {where} with the learning rate at {scale:g} times the schedule's and the text in "
+            "another order",
+            "warning",
         )
 
     # --- checkpoints, evaluations, samples -------------------------------------------------------
@@ -172,7 +219,8 @@ class Trainer:
         before_evaluation = evaluated and not self._config.checkpoint_interval
         if self._checkpoint_pace.due(step, seconds) or before_evaluation:
             with self._taking_time(self._checkpoint_pace):
-                self._save_or_warn("last")
+                if not self._watch.astray:  # what stands there is better, should it not find back
+                    self._save_or_warn("last")
         if evaluated:
             with self._taking_time(self._evaluation_pace):
                 self._evaluate()
@@ -200,14 +248,20 @@ class Trainer:
         return read * seconds / (_FORWARD_GAIN * trained) if trained else math.inf
 
     def _save(self, kind: Kind) -> None:
-        """Write a checkpoint. Raises OSError, TrainingError for weights that are no numbers."""
+        """Write a checkpoint. Raises OSError; _Diverged for weights that are no numbers."""
         self._report(now=True)
         if not self._learner.is_finite():
-            raise self._diverged()
+            raise _Diverged("a weight is no number any more")
         step = self._learner.step
         loss = self._validation_loss if self._evaluated_step == step else None
         counters = Counters(
-            step, self._clock.seconds, self._best, self._worse_evaluations, self._learning_rate_scale, loss
+            step=step,
+            seconds=self._clock.seconds,
+            best_validation_loss=self._best,
+            evaluations_without_better=self._worse_evaluations,
+            learning_rate_scale=self._learning_rate_scale,
+            validation_loss=loss,
+            recoveries=self._recoveries,
         )
         state = self._learner.state_dict() if kind == "last" else None
         with self._learner.averaged() as model:
@@ -250,7 +304,7 @@ class Trainer:
         except _InterruptedEvaluation:
             return
         if not math.isfinite(score.loss):
-            raise self._diverged()
+            raise _Diverged("the validation loss is no number any more")
         better = self._best is None or score.loss < self._best
         self._best = score.loss if better else self._best
         self._worse_evaluations = 0 if better else self._worse_evaluations + 1

@@ -25,16 +25,18 @@ _FAREWELL = 2.0  # seconds that a process has to end by itself
 # --- training -------------------------------------------------------------------------------------
 
 
-def start_training(run: Run, *, resume: bool = False, leave_core: bool = False) -> int:
+def start_training(run: Run, *, resume: bool = False, leave_core: bool = False, budget: str = "") -> int:
     """Start the run's train process, detached: it outlives this one. Returns its pid.
 
-    `leave_core` leaves one core to the app. Raises RunError where the run trains already or nothing can be started.
+    `leave_core` leaves one core to the app; `budget`, as Budget.parse reads it, takes the place of the run's. Raises
+    RunError where the run trains already or nothing can be started.
     """
     if run.is_alive():
         raise RunError(f"'{run.name}' is training already; stop it first, or watch it")
     folder = run.path.absolute()
     command = python_module("minigpt_tui.engine.training.process", str(folder))
     command += ["--resume"] * resume + ["--leave-core"] * leave_core
+    command += ["--budget", budget] if budget else []
     try:
         with run.log_path.open("ab") as log:
             process = subprocess.Popen(

@@ -95,7 +95,7 @@ class CheckpointSaved:
     """A checkpoint is complete on disk."""
 
     step: int
-    kind: Literal["last", "best"]
+    kind: Literal["last", "best", "history"]
     validation_loss: float | None = None
 
 
@@ -132,9 +132,10 @@ TRAINING_EVENTS: Vocabulary[TrainingEvent] = Vocabulary(
 class Command:
     """An order to a run; the trainer looks for new ones between steps and answers by an event."""
 
-    name: Literal["pause", "resume", "stop", "save", "sample", "evaluate", "scale_learning_rate", "threads"]
+    name: Literal["pause", "resume", "stop", "save", "sample", "evaluate", "scale_learning_rate", "threads", "budget"]
     value: float | None = None  # scale_learning_rate: the factor; threads: the number, 0 for all
     time: float = 0.0
+    text: str = ""  # budget: what Budget.parse reads
 
 
 COMMANDS: Vocabulary[Command] = Vocabulary("kind", command=Command)

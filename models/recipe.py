@@ -84,22 +84,26 @@ class TrainingConfig:
     evaluation: Protocol = described("full", "Which validation loss is reported.")
     evaluation_batches: int = described(200, "Batches that the random protocol draws for an evaluation.")
     checkpoint_interval: int = described(0, "Steps between checkpoints; 0 chooses by time.")
+    checkpoint_history: int = described(0, "Steps between checkpoints that are kept to look back to; 0 means none.")
+    checkpoint_history_limit: int = described(10, "How many of those stay, spread over the run.")
     evaluate_every_epoch: bool = described(False, "Evaluate after each pass over the training text, and only then.")
     sample_interval: int = described(0, "Steps between samples; 0 means one at each evaluation.")
     sample_prompt: str = described("", "What the samples continue; nothing means they begin by themselves.")
     sample_temperature: float = described(0.8, "The temperature of the samples; 0 is greedy.")
     patience: int = described(0, "Stop after this many evaluations without a better loss; 0 means never.")
+    minimum_steps: int = described(0, "Steps before which no lack of a better loss stops the run.")
     seed: int = described(1337, "Seed of weights, data order and dropout.")
     device: str = described("auto", "auto, cpu, cuda, cuda:1, mps or xpu.")
     dtype: DTypeChoice = described("auto", "The type that activations and matrix products use; weights stay float32.")
     threads: int = described(0, "CPU threads; 0 chooses by what is there.")
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "evaluation_batches"):
+        for name in ("batch_size", "evaluation_batches", "checkpoint_history_limit"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
         for name in ("micro_batch_size", "warmup_steps", "evaluation_interval", "checkpoint_interval",
-                     "sample_interval", "patience", "threads", "weight_decay", "gradient_clip"):  # fmt: skip
+                     "checkpoint_history", "sample_interval", "patience", "minimum_steps", "threads",
+                     "weight_decay", "gradient_clip"):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it cannot be negative")
         for name in ("learning_rate", "embedding_learning_rate", "head_learning_rate"):

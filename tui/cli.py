@@ -150,6 +150,11 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
 
 def _resume_parser(parser: argparse.ArgumentParser) -> None:
     _run_argument(parser)
+    parser.add_argument(
+        "--budget",
+        type=_argument(_budget_text),
+        help="the whole run's budget from here on, as '5 minutes'; also of a run that trains or has finished",
+    )
     parser.add_argument("--detach", action="store_true", help="start it and return")
     parser.add_argument("--json", action="store_true", help="print the run's events as lines of JSON")
 
@@ -195,6 +200,13 @@ def _run_argument(parser: argparse.ArgumentParser, text: str = "the run; the new
 
 def _json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _budget_text(text: str) -> str:
+    from ..models.recipe import Budget
+
+    Budget.parse(text)
+    return text
 
 
 def _argument(read: Callable[[str], object]) -> Callable[[str], object]:

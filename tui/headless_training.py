@@ -68,12 +68,15 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def resume(arguments: argparse.Namespace) -> int:
-    """Go on from the last checkpoint and follow the run to its end."""
+    """Go on from the last checkpoint, or with another budget, and follow the run to its end."""
     run = find_run(arguments.run)
-    if run.is_alive():
-        raise RunError(f"'{run.name}' already trains; watch it with: minigpt-tui")
     offset = run.metrics_path.stat().st_size if run.metrics_path.exists() else 0
-    start_training(run, resume=True)
+    if not run.is_alive():
+        start_training(run, resume=True, budget=arguments.budget or "")
+    elif arguments.budget:
+        run.send(Command("budget", time=time.time(), text=arguments.budget))
+    else:
+        raise RunError(f"'{run.name}' already trains; watch it with: minigpt-tui")
     return _detach(run) if arguments.detach else follow(run, LineFollower(run.metrics_path, offset), arguments.json)
 
 

@@ -1,4 +1,4 @@
-"""checkpoints/last and checkpoints/best: Hugging Face folders that appear all at once.
+"""checkpoints/last, checkpoints/best and checkpoints/step-000500: Hugging Face folders that appear all at once.
 
 `last` also has state.safetensors, what a resumed run needs to go on as if it had never stopped. Under all
 circumstances one whole checkpoint stands on the disk: the new one is written beside the old one, then exchanged.
@@ -20,10 +20,12 @@ from ...data.atomic import replace
 from ...data.tokenizers import Tokenizer, TokenizerError, load_tokenizer
 from ...models.gpt import GPT
 from ...models.huggingface import CheckpointError, load_checkpoint, save_checkpoint
+from ...models.recipe import Budget
 from ...models.tensor_file import load_tensors, save_tensors
 from ...models.typed_json import SchemaError, loads, to_plain
 
-Kind = Literal["last", "best"]
+Kind = Literal["last", "best", "history"]
+_ROOM = 8  # times the weights: `last` with its state and `best` can still be exchanged twice over
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Counters:
     evaluations_without_better: int = 0
     learning_rate_scale: float = 1.0
     validation_loss: float | None = None  # at this very step; None where it was not evaluated
+    budget: Budget | None = None  # in the place of the recipe's, where it was changed
     recoveries: int = 0  # how often the run went back to a checkpoint because it had diverged
 
 
@@ -67,7 +70,7 @@ def save(
     validation_loss: float | None = None,
     state: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write a checkpoint and put it in the place of the one before.
+    """Write a checkpoint and put it in the place of the one before; of the history each has a place of its own.
 
     Raises OSError, a full disk for example, with the old checkpoint in its place and nothing else left behind.
     """
@@ -80,7 +83,37 @@ def save(
         if state is not None:
             save_tensors(folder / "state.safetensors", state, {"format": "minigpt-training-state"})
 
-    exchange(checkpoints, kind, fill)
+    exchange(checkpoints, f"step-{counters.step:06d}" if kind == "history" else kind, fill)
+
+
+def history(checkpoints: Path) -> list[Path]:
+    """The checkpoints that are kept to look back to, the oldest first."""
+    folders = (folder for folder in checkpoints.glob("step-*") if folder.name[5:].isdecimal())
+    return sorted(folders, key=_step_of)
+
+
+def thin(checkpoints: Path, limit: int) -> None:
+    """Delete of the history what is more than `limit`, so that those left are spread evenly over the run.
+
+    The newest always stays; of the others that one goes whose neighbours are closest to each other.
+    """
+    for leftover in checkpoints.glob(".step-*"):  # of a process that was killed while it wrote
+        shutil.rmtree(leftover, ignore_errors=True)
+    folders = history(checkpoints)
+    while len(folders) > limit:
+        steps = [0, *map(_step_of, folders)]
+        i = min(range(1, len(folders)), key=lambda i: steps[i + 1] - steps[i - 1], default=1)
+        shutil.rmtree(folders.pop(i - 1), ignore_errors=True)
+
+
+def has_room_for_history(checkpoints: Path, weights: int) -> bool:
+    """Whether the disk takes a copy of `weights` bytes, and after it all that the run must write to go on."""
+    folder = checkpoints if checkpoints.exists() else checkpoints.parent
+    return shutil.disk_usage(folder).free >= (1 + _ROOM) * weights
+
+
+def _step_of(folder: Path) -> int:
+    return int(folder.name.removeprefix("step-"))
 
 
 def exchange(checkpoints: Path, name: str, fill: Callable[[Path], None]) -> None:

@@ -13,12 +13,13 @@ class Course:
 
     def __init__(self, config: TrainingConfig, learner: Learner, clock: Stopwatch) -> None:
         self._config, self._learner, self._clock = config, learner, clock
+        self.budget = config.budget  # another one may take its place at any time
         self._first_step, self._first_seconds = learner.step, clock.seconds
 
     @property
     def steps(self) -> int | None:
         """The steps of the whole budget; None where it is in minutes."""
-        budget, learner = self._config.budget, self._learner
+        budget, learner = self.budget, self._learner
         if budget.unit == "epochs":
             return learner.step + learner.steps_until(budget.amount)
         return steps_in_budget(budget, learner.tokens_per_step)
@@ -34,7 +35,7 @@ class Course:
     @property
     def progress(self) -> float:
         """The share of the budget that is behind; 1 and above is the end."""
-        return progress_of(self._config.budget, self.steps, self._learner.step, self._clock.seconds)
+        return progress_of(self.budget, self.steps, self._learner.step, self._clock.seconds)
 
     @property
     def learning_rate_factor(self) -> float:
@@ -45,7 +46,7 @@ class Course:
     def remaining(self) -> float:
         """Seconds of training to the end of the budget; needs a step of this process for its pace."""
         if (steps := self.steps) is None:
-            return max(0.0, 60 * self._config.budget.amount - self._clock.seconds)
+            return max(0.0, 60 * self.budget.amount - self._clock.seconds)
         return self.seconds_here / self.steps_here * (steps - self._learner.step)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +85,11 @@ def checkpoint_pace(every: int) -> Pace:
 def evaluation_pace(every: int) -> Pace:
     """Soon after the first checkpoint and often at first, when the loss falls fast; within 15 percent of the time."""
     return Pace(every, gaps=(2, 2, 2, 2, 3, 3, 5, 5, 10, 10, 20, 30), share=0.15)
+
+
+def history_pace(every: int) -> Pace:
+    """At fixed steps alone: what is looked back to should lie evenly."""
+    return Pace(every, gaps=(math.inf,), share=0.0)
 
 
 def sample_pace(every: int) -> Pace:

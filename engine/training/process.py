@@ -1,4 +1,4 @@
-"""The train process: `python -m minigpt_tui.engine.training.process RUN_DIR [--resume] [--leave-core]`.
+"""The train process: `python -m minigpt_tui.engine.training.process RUN_DIR [--resume] [--leave-core] [--budget TEXT]`.
 
 Exit codes: 0 finished or stopped, 1 failed, 2 not a run that can be trained, 3 another process trains it already.
 """
@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the folder of a run, with its run.json")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     parser.add_argument("--leave-core", action="store_true", help="leave one core to whoever draws the screen")
+    parser.add_argument("--budget", default="", metavar="TEXT", help="another budget from here on, as '5 minutes'")
     options = parser.parse_args(arguments)
     run = Run(options.run.absolute())
     try:
@@ -42,10 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"'{run.name}' has been trained already; resume it, or make a new run", file=sys.stderr)
         return NOT_A_RUN
     with lock:
-        return _train(run, options.resume, options.leave_core)
+        return _train(run, options.resume, options.leave_core, options.budget)
 
 
-def _train(run: Run, resume: bool, leave_core: bool) -> int:
+def _train(run: Run, resume: bool, leave_core: bool, budget: str) -> int:
     stop = StopRequest()
     stop.listen()
     commands = CommandReader(run, size_of_commands(run) if resume else 0)
@@ -54,7 +55,10 @@ def _train(run: Run, resume: bool, leave_core: bool) -> int:
             # only now, with "starting" on the disk for those who wait: this imports torch
             from .preparation import prepare
 
-            prepare(run, resume=resume, leave_core=leave_core, journal=journal, commands=commands, stop=stop).train()
+            trainer = prepare(run, resume=resume, leave_core=leave_core, journal=journal, commands=commands, stop=stop)
+            if budget:
+                trainer.change_budget(budget)
+            trainer.train()
         except PreparationStopped:
             journal.state("stopped", "a stop was asked for while it was prepared")
         except BaseException as error:

@@ -12,8 +12,9 @@ import torch
 
 from ...data.dataset import TokenDataset
 from ...data.tokenizers import Tokenizer
+from ...models.config import ConfigError
 from ...models.devices import choose_threads, memory_in_use
-from ...models.recipe import TrainingConfig
+from ...models.recipe import Budget, TrainingConfig
 from ..events import CheckpointSaved, Command, Evaluation, Sample, Step
 from ..runs import Run
 from . import checkpoints
@@ -24,7 +25,7 @@ from .evaluation import evaluate, predictions
 from .journal import Journal
 from .learner import Learner
 from .orders import CommandReader
-from .pacing import Pace, Stopwatch, checkpoint_pace, evaluation_pace, sample_pace
+from .pacing import Pace, Stopwatch, checkpoint_pace, evaluation_pace, history_pace, sample_pace
 from .preview import Preview
 from .stopping import StopRequest
 from .threads import ThreadTrial
@@ -83,16 +84,19 @@ class Trainer:
         config, self._learner = self._config, learner
         self._clock = Stopwatch(counters.seconds)
         self._course = Course(config, learner, self._clock)
+        self._course.budget = counters.budget or config.budget
         self._watch = LossWatch(learner.model.config.vocab_size)
         self._recoveries = counters.recoveries
         self._best = counters.best_validation_loss
-        # whoever resumes a run that had lost its patience gives it new
-        worse = counters.evaluations_without_better
-        self._worse_evaluations = worse if worse < config.patience else 0
+        self._worse_evaluations = counters.evaluations_without_better
+        if self._out_of_patience:  # whoever resumes a run that had lost its patience gives it new
+            self._worse_evaluations = 0
         self._learning_rate_scale = counters.learning_rate_scale
         self._checkpoint_pace = checkpoint_pace(config.checkpoint_interval)
         self._evaluation_pace = evaluation_pace(config.evaluation_interval)
         self._sample_pace = sample_pace(config.sample_interval)
+        self._history_pace = history_pace(config.checkpoint_history)
+        self._room_for_history = True
         self._factor = 0.0  # of the peak learning rate, at the last update
         self._train_loss: float | None = None
         self._reported_step, self._reported_seconds, self._reported_at = learner.step, counters.seconds, -math.inf
@@ -140,7 +144,9 @@ class Trainer:
 
     @property
     def _out_of_patience(self) -> bool:
-        return 0 < self._config.patience <= self._worse_evaluations
+        """Whether the loss has not become better for too long; never before the steps that the recipe grants."""
+        enough = self._learner.step >= self._config.minimum_steps
+        return enough and 0 < self._config.patience <= self._worse_evaluations
 
     @property
     def total_steps(self) -> int | None:
@@ -188,12 +194,13 @@ class Trainer:
                 f"{what}{again}; {self._kept()}; start again with a lower learning rate, a longer warm-up or gradient "
                 "clipping"
             )
-        scale = self._learning_rate_scale
+        scale, budget = self._learning_rate_scale, self._course.budget
         del self._learner, self._course  # their memory is needed
         learner, counters = self._begin_again()
         learner.reorder()
         scale = min(scale, counters.learning_rate_scale) / 2
-        self._begin_at(learner, dataclasses.replace(counters, learning_rate_scale=scale, recoveries=1))
+        counters = dataclasses.replace(counters, learning_rate_scale=scale, budget=budget, recoveries=1)
+        self._begin_at(learner, counters)
         where = f"from the checkpoint of step {learner.step}" if learner.step else "from the initial weights"
         self._journal.note(
             f"{what}; going on {where} with the learning rate at {scale:g} times the schedule's and the text in "
@@ -224,6 +231,9 @@ class Trainer:
         if evaluated:
             with self._taking_time(self._evaluation_pace):
                 self._evaluate()
+        if self._config.checkpoint_history and self._history_pace.due(step, seconds):
+            with self._taking_time(self._history_pace):
+                self._save_for_history()
         if (evaluated or self._config.sample_interval) and self._sample_pace.due(step, seconds):
             with self._taking_time(self._sample_pace):
                 self._sample()
@@ -261,6 +271,7 @@ class Trainer:
             evaluations_without_better=self._worse_evaluations,
             learning_rate_scale=self._learning_rate_scale,
             validation_loss=loss,
+            budget=None if self._course.budget == self._config.budget else self._course.budget,
             recoveries=self._recoveries,
         )
         state = self._learner.state_dict() if kind == "last" else None
@@ -280,6 +291,21 @@ class Trainer:
                 f"the checkpoint of step {self._learner.step} could not be saved ({error.strerror or error}); free "
                 f"some space: the training goes on, and {self._kept()}",
                 "error",
+            )
+
+    def _save_for_history(self) -> None:
+        """Keep the weights to look back to, unless the disk becomes so full that the run itself might not go on."""
+        weights = 4 * sum(parameter.numel() for parameter in self._learner.model.parameters())
+        if checkpoints.has_room_for_history(self._run.checkpoints, weights):
+            self._room_for_history = True
+            self._save_or_warn("history")
+            checkpoints.thin(self._run.checkpoints, self._config.checkpoint_history_limit)
+        elif self._room_for_history:
+            self._room_for_history = False
+            self._journal.note(
+                f"the disk is too full to keep step {self._learner.step} to look back to; `last` and `best` are still "
+                "saved",
+                "warning",
             )
 
     def _kept(self) -> str:
@@ -377,6 +403,8 @@ class Trainer:
                 self._scale_learning_rate(order.value)
             case "threads":
                 self._set_threads(order.value)
+            case "budget":
+                self.change_budget(order.text)
 
     def _pause(self) -> None:
         if not self._paused:
@@ -395,6 +423,29 @@ class Trainer:
             return
         self._learning_rate_scale *= factor
         self._journal.note(f"the learning rate is now {self._learning_rate_scale:g} times the schedule's")
+
+    def change_budget(self, text: str) -> None:
+        """Let the run, and its learning rate, follow another budget from here on, counted from the run's beginning.
+
+        It is saved at once, so that whoever resumes the run finds it. One that is spent already changes nothing.
+        """
+        before = self._course.budget
+        try:
+            self._course.budget = Budget.parse(text)
+        except ConfigError as error:
+            self._journal.note(str(error), "warning")
+            return
+        if self._course.progress >= 1:
+            self._journal.note(
+                f"a budget of {self._course.budget} is spent already, because it counts from the run's beginning; it "
+                f"stays at {before}",
+                "warning",
+            )
+            self._course.budget = before
+            return
+        self._journal.note(f"the budget is now {self._course.budget}; the learning rate follows it from here on")
+        if not self._watch.astray:
+            self._save_or_warn("last")
 
     def _set_threads(self, number: float | None) -> None:
         if self._learner.device.type != "cpu":

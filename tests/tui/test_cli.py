@@ -281,7 +281,11 @@ def test_a_detached_run_is_stopped_by_name_and_resumed(home: Path) -> None:
     assert command(home, "resume", "apart", "--detach").returncode == 0
     while run.state() != "running" and time.monotonic() < deadline:
         time.sleep(0.05)
+    assert command(home, "resume", "apart", "--budget", "a while").returncode == 2
+    assert command(home, "resume", "apart", "--detach").returncode == 2  # it trains already
+    assert command(home, "resume", "apart", "--detach", "--budget", "2 hours").returncode == 0
     assert command(home, "stop").returncode == 0
+    assert "the budget is now 120 minutes" in run.metrics_path.read_text(encoding="utf-8")
 
 
 def test_resume_follows_a_stopped_run_to_its_end(home: Path) -> None:
@@ -298,3 +302,5 @@ def test_resume_follows_a_stopped_run_to_its_end(home: Path) -> None:
     result = command(home, "resume")
     assert result.returncode == 0, result.stderr
     assert "'halves' finished at step 3000" in result.stderr
+    longer = command(home, "resume", "--budget", "3050")
+    assert "'halves' finished at step 3050" in longer.stderr

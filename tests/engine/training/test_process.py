@@ -269,6 +269,17 @@ def test_damaged_checkpoints(make_run, start, events_of):
     assert "model.safetensors" in errors
 
 
+def test_a_finished_run_goes_on_with_a_larger_budget(make_run, start, events_of):
+    run = make_run()
+    finish(start(run))
+    finish(start(run, "--resume", "--budget", "45 steps"))
+    first = events_of(run)[-1]
+    assert (states(events_of(run))[-1], first.step) == ("finished", 45)
+    finish(start(run, "--resume", "--budget", "20 steps"))  # spent already: it stays as it was
+    assert (states(events_of(run))[-1], events_of(run)[-1].step) == ("finished", 45)
+    assert load_checkpoint(run.checkpoints / "last").step == 45
+
+
 def test_what_is_no_run_is_refused(tmp_path, make_run, capsys):
     assert process.main([str(tmp_path)]) == process.NOT_A_RUN
     assert "is not a run" in capsys.readouterr().err

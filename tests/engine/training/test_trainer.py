@@ -116,6 +116,116 @@ def test_patience_ends_a_run_early(make_run, text, events_of, monkeypatch):
     assert load_checkpoint(run.checkpoints / "best").step == 10
 
 
+def test_patience_waits_for_the_floor_of_steps(make_run, text, events_of, monkeypatch):
+    run = make_run(patience=2, minimum_steps=27, budget=Budget(1000), evaluation_interval=5)
+    it, _, _ = build(run, text)
+    pretend_losses(monkeypatch, [2.0, 3.0, 3.0, 3.0, 3.0, 3.0])
+    it.train()
+    final = kinds(events_of(run), StateChanged)[-1]
+    assert (final.state, final.step) == ("finished", 27)
+    assert "no better validation loss in 2 evaluations" in final.reason
+
+
+def test_a_run_resumed_before_the_floor_has_no_more_patience_than_one_that_went_on(make_run, text, monkeypatch):
+    run = make_run(patience=2, minimum_steps=27, budget=Budget(1000), evaluation_interval=5, checkpoint_interval=5)
+    it, learner, stop = build(run, text)
+    pretend_losses(monkeypatch, [2.0] + 8 * [3.0])
+    update = learner.update
+
+    def stopping(factor: float) -> None:
+        update(factor)
+        stop.requested = learner.step == 22
+
+    learner.update = stopping
+    it.train()
+    it, learner, _ = build(run, text, resume=True)
+    it.train()
+    assert learner.step == 27
+    it, learner, _ = build(run, text, resume=True)
+    it.train()
+    assert learner.step == 35  # whoever resumes it now wants it to try for two more evaluations
+
+
+def steps_of(run: Run) -> list[int]:
+    return [int(folder.name.removeprefix("step-")) for folder in checkpoints.history(run.checkpoints)]
+
+
+def test_checkpoints_to_look_back_to_stay_spread_over_the_run(make_run, text, events_of):
+    run = make_run(checkpoint_history=2, checkpoint_history_limit=4, evaluation_interval=8, budget=Budget(64))
+    (run.checkpoints / ".step-000003.new").mkdir(parents=True)  # a process was killed
+    it, _, _ = build(run, text)
+    it.train()
+    steps = steps_of(run)
+    assert len(steps) == 4
+    assert steps[-1] == 64
+    gaps = [later - earlier for earlier, later in zip([0, *steps], steps, strict=False)]
+    assert max(gaps) <= 2 * 64 / 4
+    oldest = load_checkpoint(checkpoints.history(run.checkpoints)[0])
+    assert oldest.step == steps[0]
+    assert sorted(path.name for path in run.checkpoints.iterdir()) == sorted(
+        ["best", "last", *(f"step-{step:06d}" for step in steps)]
+    )
+    assert not any((folder / "state.safetensors").exists() for folder in checkpoints.history(run.checkpoints))
+    saved = [event for event in kinds(events_of(run), CheckpointSaved) if event.kind == "history"]
+    assert [event.step for event in saved] == list(range(2, 65, 2))
+    evaluated = {event.step: event.validation_loss for event in kinds(events_of(run), Evaluation)}
+    assert all(event.validation_loss == evaluated.get(event.step) for event in saved)
+
+
+def test_a_disk_that_becomes_full_keeps_its_room_for_the_run_itself(make_run, text, events_of, monkeypatch):
+    run = make_run(checkpoint_history=5, budget=Budget(20))
+    it, learner, _ = build(run, text)
+    weights = 4 * sum(parameter.numel() for parameter in learner.model.parameters())
+    free = iter([9 * weights, 9 * weights - 1, 9 * weights - 1, 9 * weights])
+    usage = checkpoints.shutil.disk_usage
+    monkeypatch.setattr(checkpoints.shutil, "disk_usage", lambda path: usage(path)._replace(free=next(free)))
+    it.train()
+    assert steps_of(run) == [5, 20]
+    (note,) = [event for event in kinds(events_of(run), Note) if event.severity == "warning"]
+    assert (note.step, "too full to keep step 10" in note.text) == (10, True)
+    assert load_checkpoint(run.checkpoints / "last").step == 20
+
+
+def rates(events) -> dict[int, float]:
+    return {event.step: event.learning_rate for event in kinds(events, Step)}
+
+
+def test_the_schedule_follows_a_budget_that_is_changed_in_the_middle(make_run, text, events_of, monkeypatch):
+    monkeypatch.setattr(trainer, "REPORT_INTERVAL", 0.0)
+    settings = {"budget": Budget(40), "decay_fraction": 1.0, "learning_rate": 0.01, "checkpoint_interval": 100}
+    run = make_run(**settings)
+    it, learner, stop = build(run, text)
+    update = learner.update
+
+    def ordering(factor: float) -> None:
+        update(factor)
+        if learner.step == 10:
+            run.send(Command("budget", text="20 steps"))
+        if learner.step == 12:
+            run.send(Command("budget", text="7"))  # spent already
+            run.send(Command("budget", text="a while"))
+        stop.requested = learner.step == 15
+
+    learner.update = ordering
+    it.train()
+    build(run, text, resume=True)[0].train()  # it is remembered
+    it, learner, _ = build(run, text, resume=True)
+    it.change_budget("30 steps")
+    it.train()
+    events = events_of(run)
+    expected = {i + 1: 0.01 * (1 - i / (40 if i < 10 else 20 if i < 20 else 30)) for i in range(30)}
+    assert rates(events) == pytest.approx(expected)
+    assert [event.state for event in kinds(events, StateChanged) if event.state != "running"] == [
+        "stopped", "finished", "finished",
+    ]  # fmt: skip
+    notes = [event.text for event in kinds(events, Note)]
+    assert notes[0] == "the budget is now 20 steps; the learning rate follows it from here on"
+    assert "a budget of 7 steps is spent already" in notes[1]
+    assert "it stays at 20 steps" in notes[1]
+    assert "'a while' is not understood" in notes[2]
+    assert "now 30 steps" in " ".join(notes)
+
+
 def test_a_full_disk_keeps_the_old_checkpoint(make_run, text, events_of, monkeypatch):
     run = make_run()
     it, learner, _ = build(run, text)

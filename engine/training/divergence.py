@@ -22,7 +22,7 @@ class LossWatch:
     def __init__(self, vocab_size: int) -> None:
         self._uniform = math.log(max(2, vocab_size))
         self._smoothed: float | None = None
-        self._lowest = math.inf
+        self._latest, self._lowest = -math.inf, math.inf
         self._reports, self._updates = 0, 0  # since it went astray
 
     def see(self, loss: float, updates: int) -> None:
@@ -30,7 +30,7 @@ class LossWatch:
         limited = min(loss, 2 * self._uniform + _MARGIN)
         before = limited if self._smoothed is None else self._smoothed
         self._smoothed = limited + _MEMORY**updates * (before - limited)
-        self._lowest = min(self._lowest, self._smoothed)
+        self._latest, self._lowest = loss, min(self._lowest, self._smoothed)
         astray = self._smoothed > self.ceiling
         self._reports, self._updates = (self._reports + 1, self._updates + updates) if astray else (0, 0)
 
@@ -41,8 +41,8 @@ class LossWatch:
 
     @property
     def astray(self) -> bool:
-        """Whether the loss is too high at present; what is learned now is not worth keeping."""
-        return self._updates > 0
+        """Whether the loss is too high at present, the latest alone included: the weights are not worth keeping now."""
+        return self._updates > 0 or self._latest > self.ceiling
 
     @property
     def problem(self) -> str | None:

@@ -15,14 +15,14 @@ from ...data.tokenizers import Tokenizer
 from ...models.config import ConfigError
 from ...models.devices import choose_threads, memory_in_use
 from ...models.recipe import Budget, TrainingConfig
-from ..events import CheckpointSaved, Command, Evaluation, Sample, Step
+from ..events import Command, Evaluation, Sample, Step
 from ..runs import Run
-from . import checkpoints
 from .checkpoints import Counters, Kind
 from .course import Course
 from .divergence import LossWatch
 from .evaluation import evaluate, predictions
 from .journal import Journal
+from .keeping import Keeper
 from .learner import Learner
 from .orders import CommandReader
 from .pacing import Pace, Stopwatch, checkpoint_pace, evaluation_pace, history_pace, sample_pace
@@ -71,9 +71,10 @@ class Trainer:
         thread_trial: ThreadTrial | None = None,
         begin_again: Callable[[], tuple[Learner, Counters]] | None = None,
     ) -> None:
-        self._run, self._tokenizer, self._dataset = run, tokenizer, dataset
+        self._dataset = dataset
         self._config, self._journal, self._commands, self._stop = config, journal, commands, stop
         self._thread_trial, self._begin_again = thread_trial, begin_again
+        self._keeper = Keeper(run, tokenizer, journal, config.checkpoint_history_limit)
         self._preview = Preview(tokenizer, config.sample_prompt, config.sample_temperature)
         self._orders: list[Command | str] = []
         self._paused = False
@@ -96,11 +97,10 @@ class Trainer:
         self._evaluation_pace = evaluation_pace(config.evaluation_interval)
         self._sample_pace = sample_pace(config.sample_interval)
         self._history_pace = history_pace(config.checkpoint_history)
-        self._room_for_history = True
         self._factor = 0.0  # of the peak learning rate, at the last update
         self._train_loss: float | None = None
         self._reported_step, self._reported_seconds, self._reported_at = learner.step, counters.seconds, -math.inf
-        self._saved_step = learner.step if learner.step else -1
+        self._keeper.step = learner.step or None
         self._validation_loss = counters.validation_loss
         self._evaluated_step = -1 if counters.validation_loss is None else counters.step
 
@@ -191,8 +191,8 @@ class Trainer:
         if self._recoveries or self._begin_again is None:
             again = ", again and with half the learning rate" if self._recoveries else ""
             raise TrainingError(
-                f"{what}{again}; {self._kept()}; start again with a lower learning rate, a longer warm-up or gradient "
-                "clipping"
+                f"{what}{again}; {self._keeper.kept}; start again with a lower learning rate, a longer warm-up or "
+                "gradient clipping"
             )
         scale, budget = self._learning_rate_scale, self._course.budget
         del self._learner, self._course  # their memory is needed
@@ -233,7 +233,7 @@ class Trainer:
                 self._evaluate()
         if self._config.checkpoint_history and self._history_pace.due(step, seconds):
             with self._taking_time(self._history_pace):
-                self._save_for_history()
+                self._keeper.save_to_look_back(self._learner, self._counters())
         if (evaluated or self._config.sample_interval) and self._sample_pace.due(step, seconds):
             with self._taking_time(self._sample_pace):
                 self._sample()
@@ -257,59 +257,25 @@ class Trainer:
         read = predictions(self._config.evaluation, n_tokens, context_length, random_windows)
         return read * seconds / (_FORWARD_GAIN * trained) if trained else math.inf
 
-    def _save(self, kind: Kind) -> None:
-        """Write a checkpoint. Raises OSError; _Diverged for weights that are no numbers."""
+    def _counters(self) -> Counters:
+        """How far the run is, for a checkpoint. Raises _Diverged where the weights are not worth one."""
         self._report(now=True)
         if not self._learner.is_finite():
             raise _Diverged("a weight is no number any more")
-        step = self._learner.step
-        loss = self._validation_loss if self._evaluated_step == step else None
-        counters = Counters(
+        step, budget = self._learner.step, self._course.budget
+        return Counters(
             step=step,
             seconds=self._clock.seconds,
             best_validation_loss=self._best,
             evaluations_without_better=self._worse_evaluations,
             learning_rate_scale=self._learning_rate_scale,
-            validation_loss=loss,
-            budget=None if self._course.budget == self._config.budget else self._course.budget,
+            validation_loss=self._validation_loss if self._evaluated_step == step else None,
+            budget=None if budget == self._config.budget else budget,
             recoveries=self._recoveries,
         )
-        state = self._learner.state_dict() if kind == "last" else None
-        with self._learner.averaged() as model:
-            checkpoints.save(
-                self._run.checkpoints, kind, model, self._tokenizer, counters, validation_loss=loss, state=state
-            )
-        if kind == "last":
-            self._saved_step = step
-        self._journal.emit(CheckpointSaved(step, kind, loss))
 
     def _save_or_warn(self, kind: Kind) -> None:
-        try:
-            self._save(kind)
-        except OSError as error:
-            self._journal.note(
-                f"the checkpoint of step {self._learner.step} could not be saved ({error.strerror or error}); free "
-                f"some space: the training goes on, and {self._kept()}",
-                "error",
-            )
-
-    def _save_for_history(self) -> None:
-        """Keep the weights to look back to, unless the disk becomes so full that the run itself might not go on."""
-        weights = 4 * sum(parameter.numel() for parameter in self._learner.model.parameters())
-        if checkpoints.has_room_for_history(self._run.checkpoints, weights):
-            self._room_for_history = True
-            self._save_or_warn("history")
-            checkpoints.thin(self._run.checkpoints, self._config.checkpoint_history_limit)
-        elif self._room_for_history:
-            self._room_for_history = False
-            self._journal.note(
-                f"the disk is too full to keep step {self._learner.step} to look back to; `last` and `best` are still "
-                "saved",
-                "warning",
-            )
-
-    def _kept(self) -> str:
-        return f"the checkpoint of step {self._saved_step} is kept" if self._saved_step >= 0 else "none is kept yet"
+        self._keeper.save_or_warn(kind, self._learner, self._counters())
 
     def _evaluate(self, interruptible: bool = True) -> None:
         """The validation loss, and `best` where it is the lowest so far."""
@@ -483,9 +449,9 @@ class Trainer:
 
     def _save_at_last(self) -> None:
         try:
-            self._save("last")
+            self._keeper.save("last", self._learner, self._counters())
         except OSError as error:
             raise TrainingError(
-                f"the last checkpoint could not be saved ({error.strerror or error}), and {self._kept()}; free some "
-                "space, then resume the run"
+                f"the last checkpoint could not be saved ({error.strerror or error}), and {self._keeper.kept}; free "
+                "some space, then resume the run"
             ) from error

@@ -9,7 +9,7 @@ from ..recipe import Recipe
 from .gpt2 import GPT2
 from .lessons import LESSONS
 from .nanogpt import NANOGPT
-from .ours import FINE_TUNING, OURS
+from .ours import FINE_TUNING, OURS, fine_tuning_rate
 
 DEFAULT_PRESET = "quick"
 
@@ -27,7 +27,8 @@ def preset(name: str) -> Recipe:
 def fine_tuning(recipe: Recipe, config: ModelConfig) -> Recipe:
     """`recipe` for going on with a trained model: `config` is the model's, the dropouts are the recipe's.
 
-    The context is the model's too, unless the recipe's is shorter.
+    The context is the model's too, unless the recipe's is shorter. The rate of the preset `finetune` is scaled for the
+    model's width; other recipes have rates for new weights, and keep them.
     """
     model = replace(
         config,
@@ -36,4 +37,7 @@ def fine_tuning(recipe: Recipe, config: ModelConfig) -> Recipe:
         residual_dropout=recipe.model.residual_dropout,
         embedding_dropout=recipe.model.embedding_dropout,
     )
-    return replace(recipe, model=model)
+    training = recipe.training
+    if recipe.name == FINE_TUNING.name:
+        training = replace(training, learning_rate=fine_tuning_rate(training.learning_rate, config.d_model))
+    return replace(recipe, model=model, training=training)

@@ -142,9 +142,20 @@ def test_fine_tuning_keeps_the_models_shape_and_the_recipes_training():
     assert tuned.model == replace(
         llama, context_length=512, attention_dropout=0.0, residual_dropout=0.1, embedding_dropout=0.2
     )
-    assert replace(tuned, model=recipe.model) == recipe
+    assert replace(tuned, model=recipe.model, training=recipe.training) == recipe
+    assert replace(tuned.training, learning_rate=recipe.training.learning_rate) == recipe.training
     assert fine_tuning(recipe, replace(llama, context_length=64)).model.context_length == 64
     assert tuned.parameters() == GPT(llama, device="meta").embedding.numel() * 2 + tuned.parameters(1) - 2 * 96
+
+
+def test_the_rate_of_a_fine_tuning_follows_the_models_width():
+    rates = {
+        width: fine_tuning(preset("finetune"), ModelConfig(n_head=4, d_model=width)).training.learning_rate
+        for width in (32, 96, 256, 768, 4096)
+    }
+    assert rates == {32: 3e-3, 96: 1.6e-3, 256: 6e-4, 768: preset("finetune").training.learning_rate, 4096: 3.8e-5}
+    quick = fine_tuning(preset("quick"), ModelConfig(n_head=4, d_model=256))
+    assert quick.training == preset("quick").training
 
 
 @pytest.mark.parametrize(

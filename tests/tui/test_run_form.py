@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
-from minigpt_tui.models.presets import PRESETS, preset
+from minigpt_tui.models.presets import PRESETS, fine_tuning, preset
 from minigpt_tui.models.recipe import Budget, TrainingConfig
 from minigpt_tui.tui.options import add_recipe_options, override
 from minigpt_tui.tui.run_form import (
@@ -54,7 +54,7 @@ def test_a_fine_tuning_has_the_shape_of_its_model_and_the_numbers_of_its_preset(
     assert (values["n_layer"], values["d_model"], values["context_length"]) == ("2", "64", "256")
     recipe = read_recipe(FINE_TUNING, values | {"context_length": "128", "n_layer": "nonsense"}, MODEL)
     assert recipe.model == replace(MODEL, context_length=128)
-    assert recipe.training == PRESETS[FINE_TUNING].training
+    assert recipe.training == fine_tuning(PRESETS[FINE_TUNING], MODEL).training  # its rate is the model's own
 
 
 def test_a_context_longer_than_the_models_is_refused():

@@ -14,9 +14,10 @@ class LossWatch:
     """Follows the training loss of a model with `vocab_size` tokens.
 
     The model is astray while the smoothed loss lies too far above the lowest that it ever was: by one nat, and by a
-    third of the way back to log(vocab_size), the loss of a model that knows nothing. It has diverged when it was astray
-    for ASTRAY_STEPS updates in a row, or when a loss is no number. A single loss counts for at most twice
-    log(vocab_size), so that one wild batch is soon forgotten.
+    third of the way back to log(vocab_size), the loss of a model that knows nothing. Where no gradient reaches the
+    weights although there is much to learn, it is astray as well: activations that blew up make all tokens alike.
+    It has diverged when it was astray for ASTRAY_STEPS updates in a row, or when a loss is no number. A single loss
+    counts for at most twice log(vocab_size), so that one wild batch is soon forgotten.
     """
 
     def __init__(self, vocab_size: int) -> None:
@@ -25,13 +26,14 @@ class LossWatch:
         self._latest, self._lowest = -math.inf, math.inf
         self._reports, self._updates = 0, 0  # since it went astray
 
-    def see(self, loss: float, updates: int) -> None:
-        """Take in the mean `loss` (nats per token) of the latest `updates` updates."""
+    def see(self, loss: float, updates: int, gradient_norm: float) -> None:
+        """Take in the mean `loss` (nats per token) of the latest `updates` updates, and their last gradient's norm."""
         limited = min(loss, 2 * self._uniform + _MARGIN)
         before = limited if self._smoothed is None else self._smoothed
         self._smoothed = limited + _MEMORY**updates * (before - limited)
         self._latest, self._lowest = loss, min(self._lowest, self._smoothed)
-        astray = self._smoothed > self.ceiling
+        dead = gradient_norm == 0 and loss > self._uniform / 2
+        astray = dead or self._smoothed > self.ceiling
         self._reports, self._updates = (self._reports + 1, self._updates + updates) if astray else (0, 0)
 
     @property

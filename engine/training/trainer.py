@@ -163,7 +163,8 @@ class Trainer:
         loss = self._learner.take_loss()
         if not math.isfinite(loss):
             raise _Diverged("the loss is no number any more")
-        self._watch.see(loss, steps)
+        gradient_norm = self._learner.gradient_norm()
+        self._watch.see(loss, steps, gradient_norm)
         if problem := self._watch.problem:
             raise _Diverged(problem)
         seconds = self._clock.seconds
@@ -178,7 +179,7 @@ class Trainer:
                 remaining=self._course.remaining,
                 loss=loss,
                 learning_rate=self._config.learning_rate * self._factor,
-                gradient_norm=self._learner.gradient_norm(),
+                gradient_norm=gradient_norm,
                 tokens_per_second=steps * tokens_per_step / max(seconds - self._reported_seconds, 1e-9),
                 memory=memory_in_use(self._learner.device),
             )
@@ -297,9 +298,12 @@ class Trainer:
             return
         if not math.isfinite(score.loss):
             raise _Diverged("the validation loss is no number any more")
-        better = self._best is None or score.loss < self._best
+        better = not self._watch.astray and (self._best is None or score.loss < self._best)
         self._best = score.loss if better else self._best
-        self._worse_evaluations = 0 if better else self._worse_evaluations + 1
+        if better:
+            self._worse_evaluations = 0
+        elif not self._watch.astray:
+            self._worse_evaluations += 1
         self._evaluated_step, self._validation_loss = step, score.loss
         self._journal.emit(
             Evaluation(
@@ -315,10 +319,12 @@ class Trainer:
         )
         if better:
             self._save_or_warn("best")
-        elif self._worse_evaluations == BY_HEART:
+        elif self._worse_evaluations == BY_HEART and not self._watch.astray:
+            by_heart = self._best is not None and self._train_loss is not None and self._train_loss < self._best
+            why = "begins to learn its text by heart" if by_heart else "does not become better at present"
             self._journal.note(
-                f"no better validation loss in {BY_HEART} evaluations: the model begins to learn its text by heart; "
-                "its best state is kept in checkpoints/best",
+                f"no better validation loss in {BY_HEART} evaluations: the model {why}; its best state is kept in "
+                "checkpoints/best",
                 "warning",
             )
 

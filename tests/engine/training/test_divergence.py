@@ -21,7 +21,7 @@ from minigpt_tui.models.recipe import Budget
 def watch(losses, vocab_size: int = 65) -> LossWatch:
     it = LossWatch(vocab_size)
     for loss in losses:
-        it.see(loss, 1)
+        it.see(loss, 1, 1.0)
         if it.problem:
             break
     return it
@@ -34,12 +34,12 @@ def falling(steps: int, start: float = 4.2, end: float = 1.5, noise: float = 0.1
 
 def test_a_loss_that_stays_high_is_a_divergence():
     astray = watch(falling(500))
-    astray.see(9.0, 1)
+    astray.see(9.0, 1, 1.0)
     assert astray.astray  # no moment to save it, ...
-    astray.see(1.5, 1)
+    astray.see(1.5, 1, 1.0)
     assert not astray.astray  # ... but one wild batch is soon forgotten
     for _ in range(ASTRAY_STEPS + 30):
-        astray.see(3.3, 1)  # what the frequencies of the characters alone are good for
+        astray.see(3.3, 1, 1.0)  # what the frequencies of the characters alone are good for
     assert astray.problem == f"the loss was {astray._lowest:.2f} and is 3.30 since {astray._updates} steps"
 
 
@@ -58,12 +58,23 @@ def test_spikes_and_plateaus_are_none(losses):
     assert watch(losses).problem is None
 
 
+def test_a_model_that_nothing_reaches_any_more_has_diverged():
+    it = LossWatch(65)
+    for _ in range(ASTRAY_STEPS):
+        it.see(math.log(65), 1, 0.0)
+    assert it.problem
+    knows_all = LossWatch(65)
+    for _ in range(2 * ASTRAY_STEPS):
+        knows_all.see(0.0, 1, 0.0)
+    assert not knows_all.astray
+
+
 def test_one_report_over_many_updates_proves_nothing():
     it = LossWatch(65)
-    it.see(1.5, 1000)
-    it.see(1e5, 1000)  # one loss of 1e8 among a thousand would do that
+    it.see(1.5, 1000, 1.0)
+    it.see(1e5, 1000, 1.0)  # one loss of 1e8 among a thousand would do that
     assert it.problem is None
-    it.see(1.5, 1000)
+    it.see(1.5, 1000, 1.0)
     assert not it.astray
 
 
@@ -98,6 +109,14 @@ def test_an_absurd_rate_is_tried_twice_from_the_initial_weights(make_run, events
     assert second.learning_rate == first.learning_rate / 2
     assert second.loss == first.loss  # the same weights, that find all characters alike, ...
     assert second.gradient_norm != first.gradient_norm  # ... on another batch
+    assert run.checkpoint() is None
+
+
+def test_what_was_evaluated_amid_a_divergence_is_no_place_to_go_back_to(make_run, events_of):
+    run = make_run(**ABSURD, checkpoint_interval=20, evaluation_interval=30)
+    with pytest.raises(TrainingError, match=r"again and with half the learning rate"):
+        prepared(run).train()
+    assert [event.step for event in kinds(events_of(run), Started)] == [0, 0]
     assert run.checkpoint() is None
 
 

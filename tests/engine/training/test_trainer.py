@@ -96,7 +96,7 @@ def pretend_losses(monkeypatch, losses: list[float]) -> None:
 def test_a_text_that_is_learned_by_heart_is_told_once(make_run, text, events_of, monkeypatch):
     run = make_run(evaluation_interval=5)
     it, _, _ = build(run, text)
-    pretend_losses(monkeypatch, [2.0, 2.1, 2.2, 2.3, 2.4, 2.5])
+    pretend_losses(monkeypatch, [4.0, 4.1, 4.2, 4.3, 4.4, 4.5])
     it.train()
     (note,) = [event for event in kinds(events_of(run), Note) if "by heart" in event.text]
     assert (note.step, note.severity) == (20, "warning")

@@ -446,7 +446,10 @@ class Trainer:
         cost = self._evaluation_pace.cost or self._expected_evaluation(self._course.seconds_here)
         whole = not self._config.evaluate_every_epoch or self._learner.completed_epoch
         if self._evaluated_step != self._learner.step and (not stopped or (whole and cost < _SHORT_EVALUATION)):
+            worse = self._worse_evaluations
             self._evaluate(interruptible=not stopped)
+            if stopped:  # a run that nobody had stopped would not have been judged here, and loses no patience
+                self._worse_evaluations = min(worse, self._worse_evaluations)
             self._save_at_last()  # now with its validation loss
         if not stopped:
             self._sample()

@@ -146,6 +146,23 @@ def test_a_run_resumed_before_the_floor_has_no_more_patience_than_one_that_went_
     assert learner.step == 35  # whoever resumes it now wants it to try for two more evaluations
 
 
+def test_being_stopped_costs_no_patience(make_run, text, monkeypatch):
+    run = make_run(patience=2, budget=Budget(1000), evaluation_interval=5)
+    it, learner, stop = build(run, text)
+    pretend_losses(monkeypatch, [3.0, 2.5, 2.6, 2.6, 2.4, 2.6, 2.6])  # at 5 and 10, where it is stopped, at 15, ...
+    update = learner.update
+
+    def stopping(factor: float) -> None:
+        update(factor)
+        stop.requested = learner.step == 12
+
+    learner.update = stopping
+    it.train()
+    it, learner, _ = build(run, text, resume=True)
+    it.train()
+    assert learner.step == 30
+
+
 def steps_of(run: Run) -> list[int]:
     return [int(folder.name.removeprefix("step-")) for folder in checkpoints.history(run.checkpoints)]
 

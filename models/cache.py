@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from .config import ModelConfig
@@ -46,6 +48,15 @@ class KVCache:
         self._values = self._longer(self._values, max_length)
         self.values = list(self._values)
         self.max_length = max_length
+
+    def rows(self, indices: Sequence[int]) -> KVCache:
+        """A cache of its own with these rows of the batch, in this order; one may stand there several times."""
+        copy = object.__new__(KVCache)
+        copy.batch_size, copy.max_length, copy.length = len(indices), self.max_length, self.length
+        chosen = torch.tensor(indices, device=self._keys.device)
+        copy._keys, copy._values = self._keys.index_select(1, chosen), self._values.index_select(1, chosen)
+        copy.keys, copy.values = list(copy._keys), list(copy._values)
+        return copy
 
     def extend(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Write [batch, kv_heads, new, head_dim] behind the filled positions; all of that layer so far comes back."""

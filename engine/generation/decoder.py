@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -16,7 +17,7 @@ from .sampling import Sampler
 LONGEST_WINDOW = 16_384  # positions: attention over more takes a CPU longer than a person waits for a token
 LARGEST_CACHE = 1 << 30  # bytes that the keys and values of a window may take
 _FIRST_LENGTH = 1024  # positions that the cache begins with
-_READ_AT_ONCE = 2048  # tokens of a prompt that are read in one pass: more would need more memory, and gain no time
+READ_AT_ONCE = 2048  # tokens of a prompt that are read in one pass: more would need more memory, and gain no time
 
 
 class DecodeError(Exception):
@@ -41,7 +42,7 @@ class Decoder:
         self.context_length = window_length(model.config, model.compute_dtype)
         self.device = next(model.parameters()).device
         length = min(_FIRST_LENGTH, self.context_length)
-        self._cache = KVCache(model.config, 1, length, self.device, model.compute_dtype)
+        self.cache = KVCache(model.config, 1, length, self.device, model.compute_dtype)
         self._held: list[int] = []  # the tokens whose keys and values the cache holds
         # One pass over a prompt and a pass for each token round differently, and bfloat16 so coarsely that the same
         # seed would write another text: there a prompt is always read anew.
@@ -70,17 +71,7 @@ class Decoder:
         the window is read anew, so that each token sees at least that much, whatever the kind of positions. Raises
         DecodeError where the weights give no probabilities, or have no row for one of `ids`.
         """
-        if max(ids) >= self.model.config.vocab_size:
-            raise DecodeError(
-                f"the tokenizer gives the text a token {max(ids)} but the model has {self.model.config.vocab_size:,}; "
-                "they do not belong together, put the model's own tokenizer beside it"
-            )
-        logits = self._read(ids)
-        if not logits.isfinite().all():
-            raise DecodeError(
-                "the model gives NaN instead of probabilities: its training diverged; use an earlier checkpoint, or "
-                "train again with a lower learning rate"
-            )
+        logits = self.begin(ids)
         while True:
             drawn = sampler.draw(logits)
             token = int(drawn)  # the one wait for the device
@@ -92,6 +83,31 @@ class Decoder:
                 self.forget()
                 logits = self._read(window)
 
+    @torch.inference_mode()
+    def begin(self, ids: Sequence[int]) -> Tensor:
+        """Bring the cache to hold exactly `ids`; the logits [V] after the last one. Raises as `tokens` does."""
+        self.check_ids(ids)
+        logits = self._read(ids)
+        self.check_finite(logits.sum().item())
+        return logits
+
+    def check_ids(self, ids: Sequence[int]) -> None:
+        """Raise DecodeError where the model has no row for one of `ids`."""
+        if max(ids) >= self.model.config.vocab_size:
+            raise DecodeError(
+                f"the tokenizer gives the text a token {max(ids)} but the model has {self.model.config.vocab_size:,}; "
+                "they do not belong together, put the model's own tokenizer beside it"
+            )
+
+    @staticmethod
+    def check_finite(figure: float) -> None:
+        """Raise DecodeError where a sum over logits or losses shows that the weights give no probabilities."""
+        if not math.isfinite(figure):
+            raise DecodeError(
+                "the model gives NaN instead of probabilities: its training diverged; use an earlier checkpoint, or "
+                "train again with a lower learning rate"
+            )
+
     def _read(self, ids: Sequence[int]) -> Tensor:
         """Bring the cache to hold exactly `ids`; the logits after its last token."""
         shared = 0
@@ -99,21 +115,25 @@ class Decoder:
             limit = min(len(self._held), len(ids) - 1)  # the last token is always computed: its logits are needed
             shared = next((i for i in range(limit) if self._held[i] != ids[i]), limit)
         del self._held[shared:]
-        self._cache.truncate(shared)
+        self.cache.truncate(shared)
         logits = torch.empty(0)
-        for start in range(shared, len(ids), _READ_AT_ONCE):
-            part = ids[start : start + _READ_AT_ONCE]
+        for start in range(shared, len(ids), READ_AT_ONCE):
+            part = ids[start : start + READ_AT_ONCE]
             logits = self._extend(torch.tensor([part], device=self.device), part)
         return logits
 
     def _extend(self, tokens: Tensor, ids: Sequence[int]) -> Tensor:
-        """Read `tokens` [1, T], which are `ids`, behind what the cache holds; the logits [V] after the last one.
+        """Read `tokens` [1, T], which are `ids`, behind what the cache holds; the logits [V] after the last one."""
+        logits = self.next_logits(tokens, self.cache)[0]
+        self._held.extend(ids)
+        return logits
+
+    def next_logits(self, tokens: Tensor, cache: KVCache) -> Tensor:
+        """Read `tokens` [B, T] behind what `cache` holds; the logits [B, V] after the last ones.
 
         Rows that pad the output layer beyond the tokenizer's vocabulary are cut off: they are no text.
         """
-        needed = self._cache.length + len(ids)
-        if needed > self._cache.max_length:
-            self._cache.grow(min(self.context_length, max(needed, 2 * self._cache.max_length)))
-        logits = self.model.next_logits(tokens, self._cache)[0, : self.tokenizer.vocab_size]
-        self._held.extend(ids)
-        return logits
+        needed = cache.length + tokens.shape[1]
+        if needed > cache.max_length:
+            cache.grow(min(self.context_length, max(needed, 2 * cache.max_length)))
+        return self.model.next_logits(tokens, cache)[:, : self.tokenizer.vocab_size]

@@ -31,6 +31,7 @@ from ..events import (
     Ping,
     Pong,
     Ready,
+    Score,
 )
 
 
@@ -63,7 +64,7 @@ class Outbox:
 class Job:
     """A request that waits or is being answered."""
 
-    request: Load | Generate
+    request: Load | Generate | Score
     cancelled: bool = False
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from ..events import SamplingSettings
+from ..events import SamplingSettings, TokenDetail
+from .branches import Branches
 from .decoder import Decoder
+from .explanation import explain_draw
 from .sampling import Sampler
 from .text_stream import TextStream
 
@@ -17,26 +19,32 @@ class Reply:
     """Iterate over it for the text; afterwards `reason`, `tokens` and `notices` say how it went.
 
     `prompt_tokens` counts what the model read of the prompt, `tokens` those of the text that it wrote, without one that
-    ended it; `seed` repeats the reply. Raises UnknownCharacterError where the tokenizer refuses the prompt.
+    ended it; `seed` repeats the reply. With `explain`, `details` grows by one entry for each of `tokens`. Raises
+    UnknownCharacterError where the tokenizer refuses the prompt, ForbiddenError where nothing is left to be written.
     """
 
-    def __init__(self, decoder: Decoder, prompt: str, settings: SamplingSettings) -> None:
+    def __init__(self, decoder: Decoder, prompt: str, settings: SamplingSettings, explain: bool = False) -> None:
         self.reason: Literal["length", "stop", "cancelled"] = "length"
         self.tokens = 0
-        self._decoder, self._settings = decoder, settings
-        self._sampler = Sampler(settings, decoder.device)
+        self.ended = False
+        self.details: list[TokenDetail] = []
+        self._decoder, self._settings, self._explain = decoder, settings, explain
         self._cancelled = False
         self._prompt_notices: list[str] = []
+        self.sampler = Sampler(settings, decoder.device, forbidden=self._forbidden(), keep=explain)
         ids, begin = self._encode(prompt), decoder.tokenizer.begin
         self.prompt_tokens = len(ids)
         if len(ids) + len(begin) <= decoder.context_length:  # else what the model reads begins within the text
             ids = [*begin, *ids]
-        self._ids = ids or [self._start()]
+        self.ids = ids or [self._start()]
+        for token in self.ids:
+            self.sampler.penalties.observe(token)
+        self._text = TextStream(settings.stop)
 
     @property
     def seed(self) -> int:
         """The seed that was used, also where none was given."""
-        return self._sampler.seed
+        return self.sampler.seed
 
     def cancel(self) -> None:
         """End the reply before its next token; text that still waits is handed out."""
@@ -44,27 +52,39 @@ class Reply:
 
     def __iter__(self) -> Iterator[str]:
         """One piece a token, empty where the text must wait for more of a character or of a stop string."""
-        text = TextStream(self._settings.stop)
-        tokens = self._decoder.tokens(self._ids, self._sampler)
-        while self.tokens < self._settings.max_tokens:
-            if self._cancelled:
-                self.reason = "cancelled"
-                break
-            token = next(tokens)
-            if token in self._decoder.tokenizer.end_tokens:
-                self.reason = "stop"
-                break
-            self.tokens += 1
-            yield text.feed(self._decoder.tokenizer.token_bytes(token))
-            if text.stopped:
-                self.reason = "stop"
-                return
-        yield text.finish()
+        tokens = self._decoder.tokens(self.ids, self.sampler)
+        while not self.ended:
+            yield self.finish() if self.is_over() else self.take(next(tokens))
+
+    def is_over(self) -> bool:
+        """Whether no further token is wanted; `finish` then has the last piece."""
+        if self.tokens < self._settings.max_tokens and self._cancelled:
+            self.reason = "cancelled"
+        return self._cancelled or self.tokens >= self._settings.max_tokens
+
+    def take(self, token: int) -> str:
+        """The piece of text that `token` sets free."""
+        if token in self._decoder.tokenizer.end_tokens:
+            self.reason = "stop"
+            return self.finish()
+        self.tokens += 1
+        self.sampler.penalties.observe(token)
+        if self._explain:
+            self.details.append(explain_draw(token, *self.sampler.drawn_from, self._decoder.tokenizer))
+        text = self._text.feed(self._decoder.tokenizer.token_bytes(token))
+        if self._text.stopped:
+            self.reason, self.ended = "stop", True
+        return text
+
+    def finish(self) -> str:
+        """End the reply with what still waits."""
+        self.ended = True
+        return self._text.finish()
 
     @property
     def notices(self) -> tuple[str, ...]:
         """Sentences for the person: what of the prompt was left out, and whether the text passed the context."""
-        context, read = self._decoder.context_length, len(self._ids) + self.tokens - 1
+        context, read = self._decoder.context_length, len(self.ids) + self.tokens - 1
         if read <= context:
             return tuple(self._prompt_notices)
         passed = f"context {context} passed, last {self._decoder.reread_length} re-read"
@@ -74,13 +94,24 @@ class Reply:
         tokenizer, context = self._decoder.tokenizer, self._decoder.context_length
         known, left_out = tokenizer.admit(prompt)
         if left_out:
-            named = ", ".join(map(repr, sorted(left_out)[:_NAMED]))
-            more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
-            self._prompt_notices.append(f"the model has never seen {named}{more}; left out of the prompt")
+            self._prompt_notices.append(f"the model has never seen {named(left_out)}; left out of the prompt")
         ids = tokenizer.encode(known).tolist()
         if len(ids) > context:
             self._prompt_notices.append(f"the prompt has {len(ids):,} tokens; the model reads its last {context}")
         return ids[-context:]
+
+    def _forbidden(self) -> list[list[int]]:
+        """The tokens of the forbidden texts; what the model could not write anyway is only a notice."""
+        tokenizer, sequences = self._decoder.tokenizer, []
+        for text in self._settings.forbidden:
+            known, left_out = tokenizer.drop_unknown(text)
+            if left_out:
+                self._prompt_notices.append(
+                    f"forbidden text {text!r} ignored: the model has never seen {named(left_out)}"
+                )
+            else:
+                sequences.append(tokenizer.encode(known).tolist())
+        return sequences
 
     def _start(self) -> int:
         """What an empty prompt starts from: the end of another text, where the model has learned what comes after it,
@@ -90,4 +121,35 @@ class Reply:
         if self._decoder.ends_begin and tokenizer.end_tokens:
             return min(tokenizer.end_tokens)  # the end of a text; those of a conversation's turns were added later
         new_line = tokenizer.new_line
-        return self._sampler.any_token(tokenizer.vocab_size) if new_line is None else new_line
+        return self.sampler.any_token(tokenizer.vocab_size) if new_line is None else new_line
+
+
+def together(decoder: Decoder, replies: Sequence[Reply]) -> Iterator[tuple[int, str]]:
+    """The pieces of several replies to one prompt, each with the number of its reply; one pass a token for all.
+
+    A reply's text is the one that it would write alone, but for rounding: a matrix product over more rows may add up
+    in another order, which in float32 moves a logit by some millionths, and so changes a token about as rarely. Small
+    types round so coarsely that the texts part sooner.
+    """
+    if len(replies) == 1:
+        yield from ((0, piece) for piece in replies[0])
+        return
+    branches = Branches(decoder, [reply.ids for reply in replies], [reply.sampler for reply in replies])
+    rows = list(range(len(replies)))
+    while True:
+        for row in rows:
+            if replies[row].is_over():
+                yield row, replies[row].finish()
+        if not (going := [row for row in rows if not replies[row].ended]):
+            return
+        branches.keep([rows.index(row) for row in going])
+        rows = going
+        for row, token in zip(rows, branches.step(), strict=True):
+            yield row, replies[row].take(token)
+
+
+def named(characters: Iterable[str]) -> str:
+    """Characters as a sentence names them: the first few one by one."""
+    known = sorted(characters)
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    return ", ".join(map(repr, known[:_NAMED])) + more

@@ -1,10 +1,12 @@
-"""Carries out Load and Generate, one after another; every failure is one sentence and leaves everything in order."""
+"""Carries out what is asked, one after another; every failure is one sentence and leaves everything in order."""
 
 from __future__ import annotations
 
+import secrets
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -12,12 +14,16 @@ from ...data.tokenizers import UnknownCharacterError
 from ...models.devices import DeviceError
 from ...models.huggingface import CheckpointError
 from .. import paths
-from ..events import Ended, Failed, Generate, GenerationMessage, Load, Tokens
+from ..events import Ended, Failed, Generate, GenerationMessage, Load, Score, Scored, Scoring, Tokens
 from .checkpoint_source import UNREADABLE
-from .decoder import DecodeError
+from .decoder import DecodeError, Decoder
 from .loaded_model import LoadedModel
-from .reply import Reply
+from .penalties import ForbiddenError
+from .reply import Reply, together
+from .sampling import sample_seed
+from .scoring import TextScore, TooShortError
 
+_DETAILS_PER_LINE = 256  # a line of the protocol stays below a megabyte
 _BETWEEN = 1 / 30  # seconds between two pieces of a reply: no screen here paints faster
 
 
@@ -28,17 +34,21 @@ class Responder:
         self._send = send
         self._model: LoadedModel | None = None
 
-    def answer(self, request: Load | Generate, cancelled: Callable[[], bool]) -> None:
+    def answer(self, request: Load | Generate | Score, cancelled: Callable[[], bool]) -> None:
         """Carry out one request; whatever goes wrong becomes a Failed."""
         try:
             if isinstance(request, Load):
                 self._model = None  # the old model leaves first: two may not fit into memory
                 self._model = LoadedModel(request, self._send)
                 self._model.decoder()
+            elif isinstance(request, Score):
+                self._score(request, cancelled)
             else:
                 self._generate(request, cancelled)
         except UnknownCharacterError as error:
             self._send(Failed(request.id, "prompt", f"the prompt cannot be read: {error}"))
+        except (ForbiddenError, TooShortError) as error:
+            self._send(Failed(request.id, "prompt", str(error)))
         except (*UNREADABLE, DeviceError, DecodeError) as error:
             self._send(Failed(request.id, "checkpoint", str(error)))
         except Exception as error:
@@ -46,42 +56,103 @@ class Responder:
             self._send(explain(request, error))
 
     def _generate(self, request: Generate, cancelled: Callable[[], bool]) -> None:
+        model, start = self._loaded(), time.perf_counter()
+        decoder = model.begin_reply()
+        replies = self._replies(request, decoder)
+        outgoing = [_Outgoing(request.id, sample, reply, self._send) for sample, reply in enumerate(replies)]
+
+        def obey() -> None:
+            if cancelled():
+                for reply in replies:
+                    reply.cancel()
+
+        obey()
+        for sample, piece in together(decoder, replies):
+            pace = outgoing[sample].add(piece, time.perf_counter())
+            if pace and len(replies) == 1:
+                model.pace.observe(*pace)
+            if replies[sample].ended:
+                seconds = time.perf_counter() - start
+                outgoing[sample].end(seconds, model.step, model.notices)
+            obey()
+
+    def _replies(self, request: Generate, decoder: Decoder) -> list[Reply]:
+        seed = secrets.randbelow(2**31) if request.settings.seed is None else request.settings.seed
+        each = (replace(request.settings, seed=sample_seed(seed, sample)) for sample in range(request.samples))
+        return [Reply(decoder, request.prompt, settings, request.explain) for settings in each]
+
+    def _score(self, request: Score, cancelled: Callable[[], bool]) -> None:
+        model = self._loaded()
+        score = TextScore(model.begin_reply(), request.text, request.explain)
+        for fraction, details in score:
+            for i in range(0, max(1, len(details)), _DETAILS_PER_LINE):
+                self._send(Scoring(request.id, fraction, tuple(details[i : i + _DETAILS_PER_LINE])))
+            if cancelled():
+                self._send(Failed(request.id, "prompt", "the scoring was cancelled"))
+                return
+        self._send(
+            Scored(
+                id=request.id,
+                loss=score.loss,
+                perplexity=score.perplexity,
+                bits_per_byte=score.bits_per_byte,
+                tokens=score.tokens,
+                step=model.step,
+                notices=model.notices + score.notices,
+            )
+        )
+
+    def _loaded(self) -> LoadedModel:
         if self._model is None:
             raise CheckpointError("no model is loaded; open a run or a checkpoint first")
-        decoder, start = self._model.begin_reply(), time.perf_counter()
-        reply = Reply(decoder, request.prompt, request.settings)
-        if cancelled():
-            reply.cancel()
-        text, sent, last = "", 0, 0.0
-        for piece in reply:
-            text += piece
-            now = time.perf_counter()
-            if text and now - last >= _BETWEEN:
-                self._send(Tokens(request.id, text, reply.tokens - sent))
-                if last:
-                    self._model.pace.observe(reply.tokens - sent, now - last)
-                text, sent, last = "", reply.tokens, now
-            if cancelled():
-                reply.cancel()
-        if text or reply.tokens > sent:
-            self._send(Tokens(request.id, text, reply.tokens - sent))
-        seconds = time.perf_counter() - start
+        return self._model
+
+
+class _Outgoing:
+    """Gathers the pieces of one reply, and sends them as often as a screen can show them."""
+
+    def __init__(self, id: int, sample: int, reply: Reply, send: Callable[[GenerationMessage], None]) -> None:
+        self._id, self._sample, self._reply, self._send = id, sample, reply, send
+        self._text, self._sent, self._last = "", 0, 0.0
+
+    def add(self, piece: str, now: float) -> tuple[int, float] | None:
+        """One more piece. Where it was time to send: the tokens since the last time, and the seconds they took."""
+        self._text += piece
+        if not self._text or now - self._last < _BETWEEN:
+            return None
+        tokens, seconds, first = self._reply.tokens - self._sent, now - self._last, self._last == 0
+        self._flush()
+        self._last = now
+        return None if first else (tokens, seconds)
+
+    def end(self, seconds: float, step: int, notices: tuple[str, ...]) -> None:
+        """Send what is left, and that the reply is complete."""
+        reply = self._reply
+        if self._text or reply.tokens > self._sent:
+            self._flush()
         self._send(
             Ended(
-                id=request.id,
+                id=self._id,
                 reason=reply.reason,
                 tokens=reply.tokens,
                 prompt_tokens=reply.prompt_tokens,
                 seconds=seconds,
                 tokens_per_second=reply.tokens / seconds,
-                step=self._model.step,
+                step=step,
                 seed=reply.seed,
-                notices=self._model.notices + reply.notices,
+                notices=notices + reply.notices,
+                sample=self._sample,
             )
         )
 
+    def _flush(self) -> None:
+        reply = self._reply
+        details = tuple(reply.details[self._sent : reply.tokens])
+        self._send(Tokens(self._id, self._text, reply.tokens - self._sent, self._sample, details))
+        self._text, self._sent = "", reply.tokens
 
-def explain(request: Load | Generate, error: Exception) -> Failed:
+
+def explain(request: Load | Generate | Score, error: Exception) -> Failed:
     """An unexpected error as one sentence for the person."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error):
         what = "the model needs" if isinstance(request, Load) else "the reply needs"

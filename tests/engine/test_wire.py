@@ -24,6 +24,7 @@ from minigpt_tui.engine.events import (
 from minigpt_tui.engine.wire import Vocabulary
 from minigpt_tui.models.typed_json import SchemaError
 
+DETAIL = events.TokenDetail(7, "<E2>", 0.5, 1.0, 1, 0.75, (events.Alternative(7, "<E2>", 0.5, 1.0),))
 VOCABULARIES: list[tuple[Vocabulary[Any], list[Any]]] = [
     (
         TRAINING_EVENTS,
@@ -49,7 +50,13 @@ VOCABULARIES: list[tuple[Vocabulary[Any], list[Any]]] = [
             Load(1, "/a run/with spaces"),
             Load(2, "x", False, "cpu", "bfloat16", 3),
             Generate(3, "", SamplingSettings()),
-            Generate(4, "a\nb", SamplingSettings(0, 5, 0.5, 7, 2**63 - 1, ("\n\n", "é"))),
+            Generate(
+                4,
+                "a\nb",
+                SamplingSettings(0, 5, 0.5, max_tokens=7, seed=2**63 - 1, stop=("\n\n", "é"), forbidden=("x",)),
+            ),
+            Generate(6, "a", samples=64, explain=True),
+            events.Score(7, "a\nb", explain=True),
             events.Cancel(4),
             events.Ping(5),
         ],
@@ -61,7 +68,10 @@ VOCABULARIES: list[tuple[Vocabulary[Any], list[Any]]] = [
             events.Ready("2.13", "cpu"),
             events.Loaded(1, "p", 5, 9, 65, 64, "cpu", "float32", 1000, 1.5),
             Tokens(3, "\ud83d", 1),
+            Tokens(3, "a", 1, 2, (DETAIL,)),
             Ended(3, "stop", 2, 1, 0.5, 4.0, 5, 7, ("one", "two")),
+            events.Scoring(3, 0.5, (DETAIL,)),
+            events.Scored(3, 1.0, 2.7, 1.4, 99, 5, ("one",)),
             Failed(3, "checkpoint", "it is damaged"),
             events.Pong(5),
         ],
@@ -84,7 +94,13 @@ def test_a_message_becomes_one_line_of_ascii_and_comes_back_equal(vocabulary: Vo
 def test_the_round_trip_covers_every_message() -> None:
     tried = {type(message) for _, message in EVERY}
     own = {kind for kind in vars(events).values() if dataclasses.is_dataclass(kind)}
-    assert own - tried == {SamplingSettings, events.EvaluationResult, events.ExportResult}
+    assert own - tried == {
+        SamplingSettings,
+        events.TokenDetail,
+        events.Alternative,
+        events.EvaluationResult,
+        events.ExportResult,
+    }
 
 
 @pytest.mark.parametrize(
@@ -103,10 +119,11 @@ def test_the_round_trip_covers_every_message() -> None:
         (b'{"request":"cancel","id":true}', "int is needed, found bool"),
         (b'{"request":"load","id":1,"path":null}', "str is needed, found null"),
         (b'{"request":"generate","id":1,"prompt":"a","settings":{"stop":"x"}}', "settings.stop: "),
-        (b'{"request":"generate","id":1,"prompt":"a","settings":{"stop":[""]}}', "a stop string cannot be empty"),
+        (b'{"request":"generate","id":1,"prompt":"a","settings":{"stop":[""]}}', "a stop text cannot be empty"),
         (b'{"request":"generate","id":1,"prompt":"a","settings":{"max_tokens":0}}', "max_tokens must lie between"),
         (b'{"request":"generate","id":1,"prompt":"a","settings":{"temperature":-1}}', "temperature must lie between"),
         (b'{"request":"generate","id":1,"prompt":"a","settings":{"seed":-1}}', "seed must lie between"),
+        (b'{"request":"generate","id":1,"prompt":"a","samples":0}', "samples must lie between 1 and 256, not 0"),
     ],
 )
 def test_anything_else_is_refused_by_name(line: bytes, says: str) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ from minigpt_tui.tui.settings import (
     save_settings,
     settings_path,
 )
+
+EVERYTHING = SamplingSettings(
+    temperature=1.25, top_k=40, top_p=0.9, min_p=0.05, typical_p=0.95, repetition_penalty=1.1, presence_penalty=-0.5,
+    frequency_penalty=0.25, penalty_window=64, max_tokens=100, seed=7, stop=("\n\n", 'quote " and \\', "tab\t\x7f☃"),
+    forbidden=("\u2028", "[sampling]"),
+)  # fmt: skip
 
 
 def written(text: str) -> None:
@@ -26,14 +33,17 @@ def test_without_a_file_there_are_defaults_and_no_notices(home: Path):
     "settings",
     [
         Settings(),
-        Settings(
-            "minigpt-light", False, SamplingSettings(1.25, 40, 0.9, 100, 7, ("\n\n", 'quote " and \\', "tab\t\x7f☃"))
-        ),
+        Settings("minigpt-light", False, EVERYTHING),
     ],
 )
 def test_what_is_saved_is_loaded(home: Path, settings: Settings):
     save_settings(settings)
     assert load_settings() == (settings, [])
+
+
+def test_no_setting_is_left_out_above():
+    default, tried = asdict(SamplingSettings()), asdict(EVERYTHING)
+    assert not [name for name in default if default[name] == tried[name]]
 
 
 def test_bad_values_fall_back_one_by_one_and_say_so(home: Path):

@@ -112,14 +112,14 @@ def test_the_cache_begins_small_and_grows_with_the_text(random_model, monkeypatc
     sizes = []
     for ids in ([1, 2, 3], [1, 2, 3, 4] * 5):
         assert take(decoder, ids, 40) == without_cache(model, ids, 40)
-        sizes.append(decoder._cache.max_length)
+        sizes.append(decoder.cache.max_length)
     assert sizes == [64, 64]
     assert take(decoder, [5, 6], 120) == without_cache(model, [5, 6], 120)
-    assert decoder._cache.max_length == 100
+    assert decoder.cache.max_length == 100
 
 
 def test_a_long_prompt_is_read_in_parts(random_model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder_module, "_READ_AT_ONCE", 3)
+    monkeypatch.setattr(decoder_module, "READ_AT_ONCE", 3)
     model, tokenizer = random_model()
     ids = [1, 2, 3, 4, 5, 6, 7, 0]
     assert read_lengths(Decoder(model, tokenizer), ids, 2) == [3, 3, 2, 1]
@@ -145,7 +145,7 @@ def test_a_model_of_a_very_long_context_takes_no_memory_for_it() -> None:
     config = ModelConfig(9, 131_072, n_layer=2, n_head=2, d_model=16)
     decoder = Decoder(GPT(config), CharTokenizer("abcdefgh\n"))
     take(decoder, [1, 2, 3], 5)
-    assert decoder._cache.memory == 2 * 2 * 1024 * 16 * 4
+    assert decoder.cache.memory == 2 * 2 * 1024 * 16 * 4
 
 
 def test_ids_that_the_model_has_no_row_for_are_refused_in_one_sentence(random_model) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from minigpt_tui.engine.events import SamplingSettings
+from minigpt_tui.engine.generation.penalties import Penalties
 from minigpt_tui.engine.generation.sampling import Sampler, filtered
 
 CPU = torch.device("cpu")
@@ -26,6 +27,41 @@ def test_keeps_the_set_that_transformers_keeps(temperature: float, top_k: int, t
             theirs = warper(torch.zeros(1, 1, dtype=torch.long), theirs)
         ours = filtered(logits(seed), SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p))
         assert torch.equal(ours, theirs[0])
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0])
+@pytest.mark.parametrize("top_p", [0.7, 1.0])
+@pytest.mark.parametrize("min_p", [0.0, 0.02, 0.5, 1.0])
+@pytest.mark.parametrize("typical_p", [0.01, 0.2, 0.9, 1.0])
+def test_keeps_the_set_of_the_whole_chain(temperature: float, top_p: float, min_p: float, typical_p: float) -> None:
+    process = pytest.importorskip("transformers.generation.logits_process")
+    chain = [process.TemperatureLogitsWarper(temperature), process.TopKLogitsWarper(40)]
+    chain += [process.TopPLogitsWarper(top_p)] if top_p < 1 else []
+    chain += [process.MinPLogitsWarper(min_p)] if min_p else []
+    chain += [process.TypicalLogitsWarper(typical_p)] if typical_p < 1 else []
+    settings = SamplingSettings(temperature=temperature, top_k=40, top_p=top_p, min_p=min_p, typical_p=typical_p)
+    for seed in range(20):
+        theirs = logits(seed)[None]
+        for warper in chain:
+            theirs = warper(torch.zeros(1, 1, dtype=torch.long), theirs)
+        assert torch.equal(filtered(logits(seed), settings), theirs[0])
+
+
+def test_the_chain_is_in_the_order_of_transformers() -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.GenerationConfig(
+        do_sample=True, temperature=0.7, top_k=9, top_p=0.8, min_p=0.1, typical_p=0.9, repetition_penalty=1.3,
+        bad_words_ids=[[3], [1, 2]],
+    )  # fmt: skip
+    model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=65, n_embd=4, n_layer=1, n_head=1))
+    text = [5, 9, 9, 1]
+    model._prepare_special_tokens(config)
+    processors = model._get_logits_processor(generation_config=config, input_ids_seq_length=len(text), device="cpu")
+    settings = SamplingSettings(temperature=0.7, top_k=9, top_p=0.8, min_p=0.1, typical_p=0.9, repetition_penalty=1.3)
+    for seed in range(50):
+        theirs = processors(torch.tensor([text]), logits(seed)[None])[0]
+        ours = filtered(Penalties(settings, text, [[3], [1, 2]]).applied(logits(seed)), settings)
+        assert torch.equal(ours, theirs)
 
 
 def test_the_token_that_crosses_top_p_is_kept() -> None:

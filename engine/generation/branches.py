@@ -1,0 +1,69 @@
+"""Several continuations of one text: the prompt is read once, then each step is one pass of the model over all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .decoder import READ_AT_ONCE, Decoder
+from .sampling import Sampler
+
+
+class Branches:
+    """Rows that begin with the same number of tokens and go on each with its own sampler.
+
+    The decoder's cache keeps what it read of the prompt; the rows live in a copy of it.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, decoder: Decoder, texts: Sequence[Sequence[int]], samplers: Sequence[Sampler]) -> None:
+        """`texts` are what each row continues. Raises DecodeError as `Decoder.tokens` does."""
+        self._decoder, self._samplers = decoder, list(samplers)
+        self._texts = [list(text) for text in texts]  # with the tokens drawn so far
+        self._length = len(texts[0])  # positions that the cache holds
+        alike = all(text == self._texts[0] for text in self._texts)
+        logits = decoder.begin(texts[0])
+        self._cache = decoder.cache.rows([0] * len(texts))
+        self._logits: Tensor = logits.expand(len(texts), -1) if alike else self._read(self._length)
+
+    @torch.inference_mode()
+    def step(self) -> list[int]:
+        """The next token of each row."""
+        if self._length < len(self._texts[0]):
+            self._advance()
+        rows = zip(self._samplers, self._logits, strict=True)
+        tokens = torch.stack([sampler.draw(logits) for sampler, logits in rows]).tolist()
+        for text, token in zip(self._texts, tokens, strict=True):
+            text.append(token)
+        return tokens
+
+    @torch.inference_mode()
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows alone."""
+        if len(rows) == len(self._texts):
+            return
+        self._texts = [self._texts[row] for row in rows]
+        self._samplers = [self._samplers[row] for row in rows]
+        self._logits = self._logits[list(rows)]
+        self._cache = self._cache.rows(rows)
+
+    def _advance(self) -> None:
+        """Read the tokens drawn last; past the window its last part is read anew, as `Decoder.tokens` does."""
+        if self._cache.length < self._decoder.context_length:
+            self._logits = self._pass(1)
+        else:
+            self._logits = self._read(self._decoder.reread_length)
+        self._length = len(self._texts[0])
+
+    def _read(self, length: int) -> Tensor:
+        """Read the last `length` tokens of each row anew; logits [rows, V]."""
+        self._cache.reset()
+        return self._pass(length)
+
+    def _pass(self, length: int) -> Tensor:
+        """Read the last `length` tokens of each row behind what the cache holds."""
+        tokens = torch.tensor([text[-length:] for text in self._texts], device=self._decoder.device)
+        parts = tokens.split(max(1, READ_AT_ONCE // len(tokens)), dim=1)
+        return [self._decoder.next_logits(part, self._cache) for part in parts][-1]

@@ -1,0 +1,85 @@
+"""A whole text under the model: each token given those before it, none of them changed.
+
+The rule is the `sliding` one of the evaluations: windows of the context length, a quarter of it apart, the last one at
+the end of the text; each token is predicted once, with at least three quarters of the context before it, or all that
+there is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from ...models.cache import KVCache
+from ..events import TokenDetail
+from .decoder import Decoder
+from .explanation import explain_tokens
+from .reply import named
+
+_TOKENS_PER_PASS = 4096
+_LOGITS_PER_PASS = 2**25  # an eighth of a gigabyte
+
+
+class TooShortError(ValueError):
+    """There is nothing to predict; the message says what is needed."""
+
+
+class TextScore:
+    """Iterate over it for the fraction done and the details of what was scored; afterwards it holds the loss.
+
+    Raises UnknownCharacterError where the tokenizer refuses the text, TooShortError where it has too few tokens.
+    """
+
+    def __init__(self, decoder: Decoder, text: str, explain: bool = False) -> None:
+        tokenizer = decoder.tokenizer
+        known, left_out = tokenizer.admit(text)
+        self.notices = (f"the model has never seen {named(left_out)}; left out of the text",) if left_out else ()
+        ids = tokenizer.encode(known).tolist()
+        self._decoder, self._explain = decoder, explain
+        self._ids = [*tokenizer.begin, *ids]
+        self._unpredicted = max(1, len(tokenizer.begin))  # at the beginning, where nothing stands before
+        if len(self._ids) <= self._unpredicted:
+            raise TooShortError("a text of at least two tokens is needed: the first one has nothing before it")
+        self.tokens = len(self._ids) - self._unpredicted
+        self._bytes_per_token = len(known.encode()) / len(ids)
+        self._total = 0.0
+
+    @property
+    def loss(self) -> float:
+        """Mean negative log-likelihood, in nats per token."""
+        return self._total / self.tokens
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss), infinite where that is too large for a float."""
+        return math.exp(self.loss) if self.loss < 700 else math.inf
+
+    @property
+    def bits_per_byte(self) -> float:
+        """The loss by bytes of UTF-8; a token that cannot be predicted counts as the mean of the others."""
+        return self.loss / math.log(2) / self._bytes_per_token
+
+    @torch.inference_mode()
+    def __iter__(self) -> Iterator[tuple[float, list[TokenDetail]]]:
+        """A pass of the model at a time, in the order of the text. Raises DecodeError as `Decoder.tokens` does."""
+        decoder, last = self._decoder, len(self._ids) - 1
+        decoder.check_ids(self._ids)
+        ids, length = torch.tensor(self._ids, device=decoder.device), min(decoder.context_length, last)
+        starts = torch.tensor([*range(0, last - length, max(1, length // 4)), last - length], device=decoder.device)
+        scored = torch.cat((starts.new_tensor([self._unpredicted - 1]), starts[:-1] + length))  # before each window
+        n_rows = max(1, min(_TOKENS_PER_PASS, _LOGITS_PER_PASS // decoder.tokenizer.vocab_size) // length)
+        n_positions = min(length, max(1, _LOGITS_PER_PASS // decoder.tokenizer.vocab_size))
+        for i in range(0, len(starts), n_rows):
+            some, done = starts[i : i + n_rows, None], scored[i : i + n_rows, None]
+            cache = KVCache(decoder.model.config, len(some), length, decoder.device, decoder.model.compute_dtype)
+            for first in range(0, length, n_positions):
+                places = some + torch.arange(first, min(first + n_positions, length), device=decoder.device)
+                logits = decoder.model(ids[places], cache)[places >= done][:, : decoder.tokenizer.vocab_size]
+                targets = ids[places[places >= done] + 1]
+                loss = torch.nn.functional.cross_entropy(logits, targets, reduction="sum").item()
+                decoder.check_finite(loss)
+                self._total += loss
+                details = explain_tokens(targets, logits, decoder.tokenizer) if self._explain else []
+                yield min(1.0, (i + (first + n_positions) / length * len(some)) / len(starts)), details

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from minigpt_tui.engine.events import SamplingSettings
+from minigpt_tui.engine.generation.penalties import Penalties
+from minigpt_tui.engine.generation.sampling import Sampler
+from torch import Tensor
+
+
+def logits(seed: int, size: int = 65) -> Tensor:
+    return torch.randn(size, generator=torch.Generator().manual_seed(seed)) * 3
+
+
+@pytest.mark.parametrize("penalty", [0.5, 1.0, 1.1, 2.0])
+def test_repetition_gives_the_values_of_transformers(penalty: float) -> None:
+    process = pytest.importorskip("transformers.generation.logits_process").RepetitionPenaltyLogitsProcessor(penalty)
+    for seed in range(20):
+        text = torch.randint(65, (30,), generator=torch.Generator().manual_seed(seed)).tolist()
+        theirs = process(torch.tensor([text]), logits(seed)[None])[0]
+        ours = Penalties(SamplingSettings(repetition_penalty=penalty), text, []).applied(logits(seed))
+        assert torch.equal(ours, theirs)
+
+
+def test_presence_counts_once_and_frequency_each_time() -> None:
+    settings = SamplingSettings(presence_penalty=0.5, frequency_penalty=0.25)
+    ours = Penalties(settings, [2, 2, 2, 0], []).applied(torch.zeros(4))
+    assert ours.tolist() == [-0.75, 0.0, -1.25, 0.0]
+
+
+def test_the_window_forgets_what_left_it() -> None:
+    settings = SamplingSettings(frequency_penalty=1.0, penalty_window=3)
+    penalties = Penalties(settings, [], [])
+    text = [0, 1, 1, 2, 3, 3, 3, 0]
+    for end, token in enumerate(text, 1):
+        penalties.observe(token)
+        window = text[max(0, end - 3) : end]
+        assert penalties.applied(torch.zeros(4)).tolist() == [-float(window.count(i)) for i in range(4)]
+
+
+def test_forbidden_sequences_are_those_of_transformers() -> None:
+    process = pytest.importorskip("transformers.generation.logits_process")
+    forbidden = [[7], [1, 2], [3, 1, 4], [3, 1, 5], [9, 9]]
+    theirs_for = process.NoBadWordsLogitsProcessor(forbidden)
+    penalties, text = Penalties(SamplingSettings(), [], forbidden), []
+    for token in (5, 3, 1, 9, 9, 1, 3, 3, 1):
+        text.append(token)
+        penalties.observe(token)
+        theirs = theirs_for(torch.tensor([text]), logits(token)[None])[0]
+        assert torch.equal(penalties.applied(logits(token)), theirs)
+
+
+def test_the_given_logits_stay_as_they_were() -> None:
+    given = logits(1)
+    Penalties(SamplingSettings(repetition_penalty=2.0), [1, 2, 3], [[4]]).applied(given)
+    assert torch.equal(given, logits(1))
+
+
+def test_without_settings_nothing_is_weighed() -> None:
+    assert Penalties(SamplingSettings(), [1, 2, 3], []).idle
+    assert not Penalties(SamplingSettings(), [], [[1]]).idle
+
+
+def test_a_forbidden_token_is_never_drawn() -> None:
+    for temperature in (0.0, 1.5):
+        settings = SamplingSettings(temperature=temperature, seed=1)
+        sampler = Sampler(settings, torch.device("cpu"), forbidden=[[0], [1], [2]])
+        assert all(int(sampler.draw(torch.tensor([9.0, 8, 7, 1, 0]))) > 2 for _ in range(200))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("min_p", -0.1), ("min_p", 1.1), ("typical_p", 0.0), ("typical_p", 1.5), ("repetition_penalty", 0.0),
+        ("repetition_penalty", 101.0), ("presence_penalty", 101.0), ("frequency_penalty", float("nan")),
+        ("penalty_window", -1), ("forbidden", ("",)), ("stop", ("",)),
+    ],
+)  # fmt: skip
+def test_values_out_of_range_are_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        SamplingSettings(**{name: value})  # pyright: ignore[reportArgumentType]

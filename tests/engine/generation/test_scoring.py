@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from minigpt_tui.data.tokenizers import build_tokenizer
+from minigpt_tui.engine.events import Failed, GenerationMessage, Load, Score, Scored, Scoring
+from minigpt_tui.engine.generation import scoring
+from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.responder import Responder
+from minigpt_tui.engine.generation.scoring import TextScore, TooShortError
+from minigpt_tui.engine.training.evaluation import evaluate
+
+TEXT = "abcdefgh\nhgfedcba\n" * 9
+
+
+def scored(decoder: Decoder, text: str, explain: bool = False) -> tuple[TextScore, list]:
+    score = TextScore(decoder, text, explain)
+    return score, [detail for _, details in score for detail in details]
+
+
+@pytest.mark.parametrize("length", [18, 21, 50, len(TEXT)])
+@pytest.mark.parametrize("passes", [(4096, 2**25), (32, 2**25), (4096, 40)])
+def test_the_scores_add_up_to_the_loss_of_the_sliding_evaluation(
+    random_model, monkeypatch: pytest.MonkeyPatch, length: int, passes: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(scoring, "_TOKENS_PER_PASS", passes[0])
+    monkeypatch.setattr(scoring, "_LOGITS_PER_PASS", passes[1])
+    model, tokenizer = random_model(context_length=16)
+    text = TEXT[:length]
+    score, details = scored(Decoder(model, tokenizer), text, explain=True)
+    theirs = evaluate(model, torch.tensor(tokenizer.encode(text)), len(text), "sliding")
+    assert (score.tokens, theirs.tokens) == (length - 1, length - 1)
+    assert score.loss == pytest.approx(theirs.loss, rel=1e-5)
+    assert score.perplexity == pytest.approx(theirs.perplexity, rel=1e-4)
+    assert score.bits_per_byte == pytest.approx(theirs.bits_per_byte, rel=1e-5)
+    assert "".join(detail.text for detail in details) == text[1:]
+    assert -sum(math.log(detail.probability) for detail in details) == pytest.approx(
+        score.loss * score.tokens, rel=1e-4
+    )
+    assert all(detail.probability == detail.drawn_probability for detail in details)
+
+
+def test_a_text_within_the_context_is_one_window(random_model) -> None:
+    model, tokenizer = random_model(context_length=16)
+    for text in ("ab", "abcdefgh"):
+        ids = torch.tensor([tokenizer.encode(text).tolist()])
+        with torch.no_grad():
+            loss = model.loss(ids[:, :-1], ids[:, 1:]).item()
+        score, details = scored(Decoder(model, tokenizer), text)
+        assert (score.loss, score.tokens, details) == (pytest.approx(loss, rel=1e-5), len(text) - 1, [])
+
+
+def test_where_something_stands_before_every_text_the_first_token_is_predicted_too(random_model) -> None:
+    model, tokenizer = random_model(context_length=16)
+    tokenizer.begin = (8,)
+    score, details = scored(Decoder(model, tokenizer), "abc", explain=True)
+    assert [detail.text for detail in details] == ["a", "b", "c"]
+    assert score.tokens == 3
+    assert scored(Decoder(model, tokenizer), "a")[0].tokens == 1
+
+
+def test_bits_per_byte_count_bytes_not_tokens_or_characters() -> None:
+    from minigpt_tui.models.config import ModelConfig
+    from minigpt_tui.models.gpt import GPT
+
+    tokenizer = build_tokenizer("char", alphabet="é€a", pieces=list)
+    model = GPT(ModelConfig(3, 8, n_layer=1, n_head=1, d_model=16))
+    with torch.no_grad():
+        assert model.head is not None
+        model.head.zero_()
+    score, _ = scored(Decoder(model, tokenizer), "é€a")
+    assert score.loss == pytest.approx(math.log(3))
+    assert score.bits_per_byte == pytest.approx(3 * math.log2(3) / 6)
+
+
+@pytest.mark.parametrize("text", ["", "a", "€", "€a"])
+def test_a_text_with_nothing_to_predict_is_refused(random_model, text: str) -> None:
+    with pytest.raises(TooShortError, match="at least two tokens"):
+        TextScore(Decoder(*random_model()), text)
+
+
+def test_through_the_process(random_model, save, tmp_path: Path) -> None:
+    sent: list[GenerationMessage] = []
+    responder = Responder(sent.append)
+    responder.answer(Score(1, "ab"), lambda: False)
+    assert isinstance(sent[-1], Failed)
+    responder.answer(Load(2, str(save(tmp_path / "checkpoint", random_model())), device="cpu"), lambda: False)
+    responder.answer(Score(3, TEXT + "€", explain=True), lambda: False)
+    done = sent[-1]
+    assert isinstance(done, Scored)
+    assert done.notices == ("the model has never seen '€'; left out of the text",)
+    parts = [message for message in sent if isinstance(message, Scoring)]
+    assert sum(len(part.details) for part in parts) == done.tokens == len(TEXT) - 1
+    assert [part.fraction for part in parts] == sorted(part.fraction for part in parts)
+    assert parts[-1].fraction == 1
+    responder.answer(Score(4, TEXT), lambda: True)
+    assert isinstance(sent[-1], Failed)
+    responder.answer(Score(5, TEXT), lambda: False)
+    assert isinstance(sent[-1], Scored)
+    assert sent[-1].loss == done.loss

@@ -100,6 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     _resume_parser(verbs.add_parser("resume", help="go on with a run that stopped"))
     _stop_parser(verbs.add_parser("stop", help="stop a run that trains, and save it"))
     _generate_parser(verbs.add_parser("generate", help="continue a prompt"))
+    _score_parser(verbs.add_parser("score", help="how likely a model finds a text"))
     _evaluate_parser(verbs.add_parser("evaluate", help="loss, perplexity and bits per byte of a run"))
     _export_parser(verbs.add_parser("export", help="a model as a file for llama.cpp, or as a Hugging Face folder"))
     for verb, text in (
@@ -164,20 +165,40 @@ def _stop_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def _generate_parser(parser: argparse.ArgumentParser) -> None:
+    from .options import add_sampling_options
+
     parser.description = "Continue a prompt; the text streams to standard output."
     _run_argument(parser, f"{_MODEL}; the newest run where none is named")
     parser.add_argument("--prompt", help="the text to continue (default: standard input where it is not a terminal)")
-    parser.add_argument("--max-tokens", type=int, metavar="N")
-    parser.add_argument("--temperature", type=float, metavar="X", help="0 is greedy")
-    parser.add_argument("--top-k", type=int, metavar="N", help="0 is off")
-    parser.add_argument("--top-p", type=float, metavar="X", help="1 is off")
-    parser.add_argument("--seed", type=int, metavar="N")
-    parser.add_argument("--stop", action="append", metavar="TEXT", help="end before this text; may be repeated")
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="how many texts to write at once")
     parser.add_argument("--echo", action="store_true", help="print the prompt before its continuation")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the text")
+    parser.add_argument("--explain", action="store_true", help=f"with --json: {_EXPLAINED}")
+    add_sampling_options(parser)
+    _machine_options(parser)
+
+
+_EXPLAINED = "each token's probability, rank, entropy and likeliest alternatives"
+
+
+def _score_parser(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "How likely a model finds a text: loss, perplexity and bits per byte. Each token is predicted from those "
+        "before it, of which it sees at least three quarters of the context length."
+    )
+    _run_argument(parser, f"{_MODEL}; the newest run where none is named")
+    text = parser.add_mutually_exclusive_group()
+    text.add_argument("file", nargs="?", help="a text file (default: standard input)")
+    text.add_argument("--text", help="the text itself")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--explain", action="store_true", help=f"also print {_EXPLAINED}")
+    _machine_options(parser)
+
+
+def _machine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--threads", type=int, default=0, metavar="N")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the text")
 
 
 def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
@@ -285,6 +306,12 @@ def _generate(arguments: argparse.Namespace) -> int:
     return generate(arguments)
 
 
+def _score(arguments: argparse.Namespace) -> int:
+    from .headless_scoring import score
+
+    return score(arguments)
+
+
 def _evaluate(arguments: argparse.Namespace) -> int:
     from .headless_generation import evaluate
 
@@ -327,6 +354,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "resume": _resume,
     "stop": _stop,
     "generate": _generate,
+    "score": _score,
     "evaluate": _evaluate,
     "export": _export,
     "runs": _runs,

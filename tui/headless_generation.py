@@ -6,16 +6,31 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..engine.client import GenerateProcess, python_module
-from ..engine.events import Ended, EvaluationResult, Failed, Generate, GenerationMessage, Load, SamplingSettings, Tokens
+from ..engine.events import (
+    Ended,
+    EvaluationResult,
+    Failed,
+    Generate,
+    GenerationMessage,
+    Load,
+    Loaded,
+    Request,
+    TokenDetail,
+    Tokens,
+)
 from ..engine.model_files import find_model
 from ..engine.paths import state_dir
 from ..engine.runs import find_run
 from ..models.typed_json import dumps, from_plain, to_plain
 from .cli import DONE, FAILED, USAGE, complain
 from .headless_child import result_of
+from .options import sampling_settings
 
 
 def path_of_model(name: str | None) -> Path:
@@ -32,11 +47,12 @@ def path_of_model(name: str | None) -> Path:
 
 def generate(arguments: argparse.Namespace) -> int:
     """Stream the continuation of a prompt to standard output."""
+    if arguments.explain and not arguments.json:
+        return complain("--explain has nowhere to go without --json; give both")
     path = path_of_model(arguments.run)
-    names = ("temperature", "top_k", "top_p", "max_tokens", "seed")
-    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     try:
-        settings = SamplingSettings(**given, stop=tuple(arguments.stop or ()))
+        settings = sampling_settings(arguments)
+        request = Generate(2, "", settings, arguments.samples, arguments.explain)
     except ValueError as error:
         return complain(str(error))
     if arguments.threads < 0:
@@ -45,48 +61,84 @@ def generate(arguments: argparse.Namespace) -> int:
     if prompt is None:
         prompt = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
     load = Load(1, str(path), False, arguments.device, arguments.dtype, arguments.threads)
-    return asyncio.run(_stream(load, Generate(2, prompt, settings), arguments.echo, arguments.json))
+    request = replace(request, prompt=prompt)
+    return asyncio.run(converse(load, request, _Written(request, arguments.echo, arguments.json).take))
 
 
-async def _stream(load: Load, request: Generate, echo: bool, as_json: bool) -> int:
+async def converse(load: Load, request: Request, take: Callable[[GenerationMessage], bool]) -> int:
+    """Hand each message of a generate process to `take`, until it says that the request is answered."""
     messages: asyncio.Queue[GenerationMessage | str] = asyncio.Queue()
     process = GenerateProcess(messages.put_nowait, on_exit=lambda code, sentence: messages.put_nowait(sentence))
-    pieces: list[str] = []
     await process.start()
     try:
         process.send(load)
         process.send(request)
-        if echo and not as_json:
-            print(request.prompt, end="", flush=True)
         while True:
             match await messages.get():
                 case str() as sentence:
                     return complain(f"{sentence}; see {state_dir() / 'generate.log'}", FAILED)
                 case Failed(message=sentence, kind=kind):
                     return complain(sentence, USAGE if kind in ("checkpoint", "prompt") else FAILED)
-                case Tokens(text=text):
-                    pieces.append(text)
-                    if not as_json:
-                        print(text, end="", flush=True)
-                case Ended() as ended:
-                    _report(ended, request.prompt, "".join(pieces), as_json)
-                    return DONE
-                case _:
-                    pass
+                case message:
+                    if take(message):
+                        return DONE
     finally:
         await process.close()
 
 
-def _report(ended: Ended, prompt: str, text: str, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"prompt": prompt, "text": text, **to_plain(ended)}, ensure_ascii=False))
-        return
-    print(flush=True)
-    for notice in ended.notices:
-        print(f"minigpt-tui: {notice}", file=sys.stderr)
-    if sys.stderr.isatty():
-        rate = f"{ended.tokens} tokens · {ended.tokens_per_second:,.0f}/s · step {ended.step} · seed {ended.seed}"
-        print(rate, file=sys.stderr)
+class _Written:
+    """What comes of a prompt: one text, which streams, or several, which are printed when all are complete."""
+
+    def __init__(self, request: Generate, echo: bool, as_json: bool) -> None:
+        self._request, self._echo, self._as_json = request, echo, as_json
+        self._texts = [""] * request.samples
+        self._details: list[list[TokenDetail]] = [[] for _ in range(request.samples)]
+        self._ends: dict[int, Ended] = {}
+        self._streams = request.samples == 1 and not as_json
+
+    def take(self, message: GenerationMessage) -> bool:
+        """One more message; whether it was the last."""
+        match message:
+            case Loaded() if self._streams and self._echo:
+                print(self._request.prompt, end="", flush=True)
+            case Tokens(text=text, sample=sample, details=details):
+                self._texts[sample] += text
+                self._details[sample] += details
+                if self._streams:
+                    print(text, end="", flush=True)
+            case Ended(sample=sample):
+                self._ends[sample] = message
+                if len(self._ends) == len(self._texts):
+                    self._print_json() if self._as_json else self._print()
+                    return True
+            case _:
+                pass
+        return False
+
+    def _print_json(self) -> None:
+        replies: list[dict[str, Any]] = []
+        for sample, text in enumerate(self._texts):
+            replies.append({"text": text, **to_plain(self._ends[sample])})
+            if self._request.explain:
+                replies[-1]["details"] = to_plain(self._details[sample])
+        whole = replies[0] if len(replies) == 1 else {"samples": replies}
+        print(json.dumps({"prompt": self._request.prompt, **whole}, ensure_ascii=False))
+
+    def _print(self) -> None:
+        if self._streams:
+            print(flush=True)
+        else:
+            before = self._request.prompt if self._echo else ""
+            for sample, text in enumerate(self._texts):
+                print(f"--- sample {sample + 1} of {len(self._texts)}, seed {self._ends[sample].seed} ---")
+                print(before + text, flush=True)
+        ends = list(self._ends.values())
+        for notice in dict.fromkeys(notice for ended in ends for notice in ended.notices):
+            print(f"minigpt-tui: {notice}", file=sys.stderr)
+        if sys.stderr.isatty():
+            tokens, seconds = sum(ended.tokens for ended in ends), max(ended.seconds for ended in ends)
+            seed = f"step {ends[0].step} · seed {self._ends[0].seed}"
+            print(f"{tokens} tokens · {tokens / seconds:,.0f}/s · {seed}", file=sys.stderr)
 
 
 def evaluate(arguments: argparse.Namespace) -> int:

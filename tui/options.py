@@ -8,12 +8,14 @@ import typing
 from dataclasses import Field
 from typing import Any
 
+from ..engine.events import SamplingSettings
 from ..models.config import ConfigError, ModelConfig
 from ..models.recipe import Recipe, TrainingConfig
 
 # the tokenizer sets the first; --steps, --minutes and --budget the second; the preset is what the others belong to
 _NOT_OPTIONS = {"vocab_size", "budget", "name", "description", "source", "model", "training"}
 _OF_A_TRAINED_MODEL = {"context_length", "attention_dropout", "residual_dropout", "embedding_dropout"}
+_REPEATABLE = {"stop": "--stop", "forbidden": "--forbid"}
 _OF_NEW_WEIGHTS = ("tokenizer", "bpe_vocab_size", "unknown_characters")
 
 
@@ -25,6 +27,27 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
         for field in dataclasses.fields(cls):
             if field.name not in _NOT_OPTIONS:
                 _add_option(group, field, hints[field.name])
+
+
+def add_sampling_options(parser: argparse.ArgumentParser) -> None:
+    """One option for each of the SamplingSettings; what is not given keeps its default."""
+    group = parser.add_argument_group("how tokens are drawn")
+    hints = typing.get_type_hints(SamplingSettings)
+    for field in dataclasses.fields(SamplingSettings):
+        if field.name in _REPEATABLE:
+            flag, text = _REPEATABLE[field.name], f"{field.metadata['description']} May be repeated."
+            group.add_argument(flag, dest=field.name, action="append", metavar="TEXT", help=text)
+        else:
+            _add_option(group, field, int if field.name == "seed" else hints[field.name])
+
+
+def sampling_settings(arguments: argparse.Namespace) -> SamplingSettings:
+    """What the command line asks for. Raises ValueError with the range for a value outside it."""
+    names = [field.name for field in dataclasses.fields(SamplingSettings)]
+    given: dict[str, Any] = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    for name in _REPEATABLE.keys() & given.keys():
+        given[name] = tuple(given[name])
+    return SamplingSettings(**given)
 
 
 def refuse_shapes(arguments: argparse.Namespace) -> None:

@@ -304,3 +304,103 @@ def test_resume_follows_a_stopped_run_to_its_end(home: Path) -> None:
     assert "'halves' finished at step 3000" in result.stderr
     longer = command(home, "resume", "--budget", "3050")
     assert "'halves' finished at step 3050" in longer.stderr
+
+
+# --- every control, several samples, and why each token was chosen ---------------------------------
+
+
+def test_generate_takes_every_control_and_refuses_what_cannot_be_with_the_range(trained: Path) -> None:
+    words = ("generate", "--prompt", "the ", "--max-tokens", "60", "--seed", "2", "--min-p", "0.01", "--typical-p",
+             "0.95", "--repetition-penalty", "1.1", "--presence-penalty", "0.1", "--frequency-penalty", "0.1",
+             "--penalty-window", "32", "--forbid", "q", "--forbid", "a", "--forbid", "€", "--json")  # fmt: skip
+    result = command(trained, *words)
+    assert result.returncode == 0, result.stderr
+    reply = json.loads(result.stdout)
+    assert reply["tokens"] == 60
+    assert "a" not in reply["text"]
+    assert any("'€' ignored" in notice for notice in reply["notices"])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--min-p", "2"), "min_p must lie between 0 and 1, not 2.0"),
+        (("--typical-p", "0"), "typical_p must be above 0 and at most 1"),
+        (("--repetition-penalty", "0"), "repetition_penalty must be above 0 and at most 100"),
+        (("--frequency-penalty", "1e9"), "frequency_penalty must lie between -100 and 100"),
+        (("--samples", "0"), "samples must lie between 1 and 256, not 0"),
+        (("--seed", "-1"), "seed must lie between 0 and"),
+        (("--forbid", ""), "a forbidden text cannot be empty"),
+        (("--explain",), "--explain has nowhere to go without --json"),
+    ],
+)
+def test_a_control_out_of_range_is_refused_with_the_range(trained: Path, words: tuple[str, ...], sentence: str) -> None:
+    result = command(trained, "generate", "--prompt", "the", *words)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert sentence in result.stderr
+
+
+def test_forbidding_every_token_is_one_sentence(trained: Path) -> None:
+    forbid = [word for character in sorted(set(TEXT)) for word in ("--forbid", character)]
+    result = command(trained, "generate", "--prompt", "the", *forbid)
+    assert result.returncode == 2
+    assert "leave no token" in result.stderr
+
+
+def test_samples_are_printed_apart_and_the_first_is_the_text_of_the_seed(trained: Path) -> None:
+    words = ("generate", "--prompt", "the cat", "--max-tokens", "12", "--seed", "3")
+    alone = json.loads(command(trained, *words, "--json").stdout)
+    lines = command(trained, *words, "--samples", "3").stdout
+    assert lines.startswith(f"--- sample 1 of 3, seed 3 ---\n{alone['text']}\n--- sample 2 of 3, seed ")
+    result = json.loads(command(trained, *words, "--samples", "3", "--json").stdout)
+    assert result["samples"][0]["text"] == alone["text"]
+    assert [sample["sample"] for sample in result["samples"]] == [0, 1, 2]
+    again = command(trained, *words[:-1], str(result["samples"][2]["seed"]), "--json")
+    assert json.loads(again.stdout)["text"] == result["samples"][2]["text"]
+
+
+def test_explained_tokens_spell_the_text_and_their_logarithms_add_up_to_its_score(trained: Path) -> None:
+    words = ("generate", "--prompt", "the", "--max-tokens", "10", "--seed", "3", "--json")
+    plain, explained = (json.loads(command(trained, *words, *more).stdout) for more in ((), ("--explain",)))
+    details = explained.pop("details")
+    for result in (plain, explained):
+        del result["seconds"], result["tokens_per_second"]
+    assert plain == explained
+    assert "".join(detail["text"] for detail in details) == plain["text"]
+    words = ("score", "cats", "--text", "the" + plain["text"], "--json", "--explain")
+    score = json.loads(command(trained, *words).stdout)
+    assert [detail["token"] for detail in score["details"][2:]] == [detail["token"] for detail in details]
+    for ours, theirs in zip(score["details"][2:], details, strict=True):
+        assert ours["probability"] == pytest.approx(theirs["probability"], rel=1e-4)
+        assert (ours["rank"], len(ours["alternatives"])) == (theirs["rank"], 10)
+
+
+def test_score_agrees_with_evaluate_and_reads_arguments_files_and_standard_input(trained: Path) -> None:
+    theirs = json.loads(command(trained, "evaluate", "--on", "cats.txt", "--protocol", "sliding", "--json").stdout)
+    ours = json.loads(command(trained, "score", "cats", "cats.txt", "--json").stdout)
+    for name in ("loss", "perplexity", "bits_per_byte"):
+        assert ours[name] == pytest.approx(theirs[name], rel=1e-5)
+    assert ours["tokens"] == theirs["tokens"]
+    assert "details" not in ours
+    piped = command(trained, "score", stdin=TEXT)
+    assert piped.stdout.startswith(f"loss {ours['loss']:.4f} nats per token, perplexity ")
+    table = command(trained, "score", "--text", "the\ncat €", "--explain")
+    assert len(table.stdout.splitlines()) == 8
+    assert table.stdout.splitlines()[2].startswith("'\\n' ")
+    assert "'€'" in table.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("cats", "--text", "t"), "at least two tokens"),
+        (("cats", "nothing.txt"), "nothing.txt: No such file"),
+        (("cats", "latin.txt"), "latin.txt is not UTF-8 text"),
+        (("nobody", "--text", "the cat"), "nobody"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_sentence(trained: Path, words: tuple[str, ...], sentence: str) -> None:
+    (trained / "latin.txt").write_bytes("café".encode("latin-1"))
+    result = command(trained, "score", *words)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert sentence in result.stderr

@@ -14,7 +14,7 @@ from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.tui.run_states import LOOKS
 from minigpt_tui.tui.state import ModelView, TrainingView
 from minigpt_tui.tui.widgets.model_panel import ModelPanel
-from minigpt_tui.tui.widgets.sampling_panel import SamplingPanel, SettingInput
+from minigpt_tui.tui.widgets.sampling_panel import FOLDED, SamplingPanel, SettingInput
 from minigpt_tui.tui.widgets.training_panel import TrainingPanel
 from textual.app import App
 from textual.pilot import Pilot
@@ -258,22 +258,93 @@ async def enter(pilot: Pilot, name: str, value: str, *then: str) -> None:
     await pilot.pause()
 
 
-async def test_sampling_panel_shows_its_settings_in_three_rows():
-    panel = SamplingPanel(SamplingSettings(temperature=0.7, top_k=40, top_p=0.9, max_tokens=250, seed=7))
-    async with SamplingHost(panel).run_test(size=(38, 10)) as pilot:
-        values = {input.setting.name: input.value for input in panel.query(SettingInput)}
-        assert values == {"temperature": "0.70", "top_k": "40", "top_p": "0.90", "max_tokens": "250", "seed": "7"}
-        assert panel.size.height == 3
+async def test_sampling_panel_shows_its_settings_in_four_rows_and_the_rest_behind_a_fold():
+    settings = SamplingSettings(
+        temperature=0.7, top_k=40, top_p=0.9, min_p=0.005, max_tokens=250, seed=7, stop=("END",)
+    )
+    panel = SamplingPanel(settings)
+    async with SamplingHost(panel).run_test(size=(38, 16)) as pilot:
+        values = {input.setting.name: input.value for input in panel.query(SettingInput) if input.value}
+        assert values == {
+            "temperature": "0.70", "top_k": "40", "top_p": "0.90", "min_p": "0.005", "max_tokens": "250", "seed": "7",
+            "stop": "END",
+        }  # fmt: skip
+        assert panel.size.height == 5
         text = screen_text(pilot.app)
         for label in (
             "sampling",
             "temperature 0.70",
             "top-k      40",
             "top-p       0.90",
+            "min-p      0.005",
+            "repetition  off",
             "max tokens 250",
             "seed        7",
+            "▸ more (1 set)",
         ):
             assert label in text
+        assert "END" not in text
+
+
+async def test_the_fold_is_reached_by_tab_and_opened_with_enter():
+    panel = SamplingPanel()
+    async with SamplingHost(panel).run_test(size=(38, 16)) as pilot:
+        field(pilot, "seed").focus()
+        await pilot.press("tab", "enter")
+        assert panel.size.height == 9
+        text = screen_text(pilot.app)
+        for label in (
+            "▾ less",
+            "typical-p   off",
+            "presence   off",
+            "frequency   off",
+            "window     all",
+            "stop",
+            "forbid",
+        ):
+            assert label in text
+        await pilot.press(
+            "tab", *"0.5", "tab", *"0.1", "tab", *"0.2", "tab", *"32", "tab", *"\\n|x y", "tab", *"é", "tab"
+        )
+        assert panel.settings == SamplingSettings(
+            typical_p=0.5, presence_penalty=0.1, frequency_penalty=0.2, penalty_window=32, stop=("\n", "x y"),
+            forbidden=("é",),
+        )  # fmt: skip
+        panel.query_one("#fold").focus()
+        await pilot.press("space")
+        assert panel.size.height == 5
+        assert "▸ more (6 set)" in screen_text(pilot.app)
+
+
+async def test_leaving_a_field_keeps_what_it_cannot_show_in_two_digits():
+    settings = SamplingSettings(min_p=0.001, top_p=0.995)
+    panel = SamplingPanel(settings)
+    app = SamplingHost(panel)
+    async with app.run_test(size=(38, 10)) as pilot:
+        for name in ("min-p", "top-p"):
+            field(pilot, name).focus()
+            await pilot.press("tab")
+        assert panel.settings == settings
+        assert app.changes == []
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [(), ("END",), ("\n\n", "a|b", "back\\slash", "\\n"), ("\x1b[0m", "\u2028", "é🙂", " a "), ("\U0010ffff", "\x85")],
+)
+def test_texts_in_a_field_read_back_as_they_are(texts):
+    stop = next(setting for setting in FOLDED if setting.name == "stop")
+    assert stop.text(texts).isprintable()
+    assert stop.value(stop.text(texts)) == texts
+
+
+@pytest.mark.parametrize(
+    ("typed", "texts"),
+    [("|", ()), ("a||b|", ("a", "b")), ("\\", ()), ("a\\", ("a",)), ("\\Uffffffff", ("\\Uffffffff",))],
+)
+def test_half_typed_texts_are_no_error(typed, texts):
+    stop = next(setting for setting in FOLDED if setting.name == "stop")
+    assert stop.value(typed) == texts
 
 
 async def test_what_is_off_says_so():
@@ -315,10 +386,12 @@ async def test_nothing_is_posted_for_half_a_value_or_the_same_one():
         ("temperature", "500", "temperature must lie between 0 and 100"),
         ("temperature", "nan", "temperature must lie between 0 and 100"),
         ("temperature", "", "temperature must be a number, not ''"),
-        ("top-k", "-1", "top-k must lie between 0 and 1000000"),
+        ("top-k", "-1", "top-k must lie between 0 and 1,000,000"),
         ("top-k", "2.5", "top-k must be a whole number, not '2.5'"),
         ("top-p", "0", "top-p must be above 0 and at most 1"),
-        ("max-tokens", "0", "max tokens must lie between 1 and 1000000"),
+        ("min-p", "1.5", "min-p must lie between 0 and 1"),
+        ("repetition-penalty", "0", "repetition must be above 0 and at most 100"),
+        ("max-tokens", "0", "max tokens must lie between 1 and 1,000,000"),
         ("seed", "[b]x", "seed must be a whole number, not '[b]x'"),
     ],
 )

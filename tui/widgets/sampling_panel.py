@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,26 +18,29 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from ...engine.events import SamplingSettings
+from ...models.config import descriptions
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One of the SamplingSettings as a person edits it."""
+    """One number of the SamplingSettings as a person edits it."""
 
     name: str  # of the field in SamplingSettings
     label: str
     number: Callable[[str], float]
     step: float
     kind: str  # what it must be, for the refusal
-    tooltip: str
     off: Any = ...  # the value that an empty field means, where there is one
     off_word: str = ""  # what the empty field shows
+    place: str = ""  # in the grid
+    longest: int = 20  # characters
 
-    def text(self, value: float | None) -> str:
+    def text(self, value: Any) -> str:
         """A value as it stands in the field."""
         if value == self.off:
             return ""
-        return f"{value:.2f}" if self.number is float else str(value)
+        short = f"{value:.2f}"
+        return short if self.number is float and float(short) == value else str(value)
 
     def value(self, text: str) -> Any:
         """Read the field. Raises ValueError with one sentence for what is no number."""
@@ -48,14 +53,57 @@ class Setting:
             raise ValueError(f"{self.label} must be {self.kind}, not '{text}'") from None
 
 
+class Texts(Setting):
+    r"""Several texts in one field, between bars; what cannot be typed is written as in Python: \n is a new line."""
+
+    def text(self, value: Any) -> str:
+        """The texts as they stand in the field."""
+        return "|".join(re.sub(r"[\\|]|[^ -~]", _escaped, text) for text in value)
+
+    def value(self, text: str) -> Any:
+        """Read the field: empty texts are left out."""
+        texts = re.findall(r"((?:\\.|[^\\|])+)", text, re.DOTALL)
+        return tuple(_ESCAPE.sub(_unescaped, part) for part in texts)
+
+
+_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
+_SHORT = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    if character in "\\|":
+        return f"\\{character}"
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = found[1] or found[2] or found[3]
+    if code is None:
+        return _SHORT.get(found[4], found[4])
+    return chr(int(code, 16)) if int(code, 16) <= sys.maxunicode else found[0]
+
+
 _WHOLE, _REAL = "a whole number", "a number"
-SETTINGS = (
-    Setting("temperature", "temperature", float, 0.05, _REAL, "Higher is wilder; 0 always takes the likeliest token."),
-    Setting("top_k", "top-k", int, 1, _WHOLE, "Draw from the k likeliest tokens; empty is off.", 0, "off"),
-    Setting("top_p", "top-p", float, 0.05, _REAL, "Draw from the likeliest that make up p; empty is off.", 1.0, "off"),
-    Setting("max_tokens", "max tokens", int, 50, _WHOLE, "Where a reply ends at the latest."),
-    Setting("seed", "seed", int, 1, _WHOLE, "One seed, one reply; empty draws a new one.", None, "random"),
-)  # fmt: skip
+_LEFT, _RIGHT, _WIDE = "left", "right", "wide"
+FRONT = (
+    Setting("temperature", "temperature", float, 0.05, _REAL, place=_LEFT),
+    Setting("top_k", "top-k", int, 1, _WHOLE, 0, "off", _RIGHT),
+    Setting("top_p", "top-p", float, 0.05, _REAL, 1.0, "off", _LEFT),
+    Setting("min_p", "min-p", float, 0.01, _REAL, 0.0, "off", _RIGHT),
+    Setting("repetition_penalty", "repetition", float, 0.05, _REAL, 1.0, "off", _LEFT),
+    Setting("max_tokens", "max tokens", int, 50, _WHOLE, place=_RIGHT),
+    Setting("seed", "seed", int, 1, _WHOLE, None, "random", _WIDE),
+)
+FOLDED = (
+    Setting("typical_p", "typical-p", float, 0.05, _REAL, 1.0, "off", _LEFT),
+    Setting("presence_penalty", "presence", float, 0.1, _REAL, 0.0, "off", _RIGHT),
+    Setting("frequency_penalty", "frequency", float, 0.1, _REAL, 0.0, "off", _LEFT),
+    Setting("penalty_window", "window", int, 16, _WHOLE, 0, "all", _RIGHT),
+    Texts("stop", "stop", float, 0, "", (), "text|text", _WIDE, 1000),
+    Texts("forbidden", "forbid", float, 0, "", (), "text|text", _WIDE, 1000),
+)
+_DEFAULTS, _DESCRIPTIONS = SamplingSettings(), descriptions(SamplingSettings)
 
 
 class SettingInput(Input):
@@ -80,9 +128,11 @@ class SettingInput(Input):
         direction: int
 
     def __init__(self, setting: Setting) -> None:
-        super().__init__(compact=True, placeholder=setting.off_word, max_length=20, id=setting.name.replace("_", "-"))
+        super().__init__(
+            compact=True, placeholder=setting.off_word, max_length=setting.longest, id=setting.name.replace("_", "-")
+        )
         self.setting = setting
-        self.tooltip = setting.tooltip
+        self.tooltip = _DESCRIPTIONS[setting.name]
 
     def action_change(self, direction: int) -> None:
         """Ask the panel for the next value."""
@@ -93,11 +143,34 @@ class SettingInput(Input):
         self.post_message(self.Left(self))
 
 
+class Fold(Static, can_focus=True):
+    """The line that shows and hides what is rarely changed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "fold", "More settings", id="sampling.fold", tooltip="Show or hide the other settings"),
+    ]
+
+    class Pressed(Message):
+        """The person wants to see more, or less."""
+
+    def action_fold(self) -> None:
+        """Ask the panel."""
+        self.post_message(self.Pressed())
+
+    def on_click(self) -> None:
+        """The same with the mouse."""
+        self.action_fold()
+
+
 class SamplingPanel(Widget):
-    """The fields of SamplingSettings in two columns; posts Changed when one has a new value that is possible."""
+    """The fields of SamplingSettings in two columns, the rarer ones behind a fold.
+
+    Posts Changed when one has a new value that is possible.
+    """
 
     HELP = (
-        "Up and down change a value, Enter or leaving the field takes it. An empty field means what it shows in grey."
+        "Up and down change a value, Enter or leaving the field takes it. An empty field means what it shows in grey. "
+        "The line below the seed shows typical-p, the other penalties, and texts that end a reply or never stand in it."
     )
     DEFAULT_CSS = """
     SamplingPanel {
@@ -118,7 +191,11 @@ class SamplingPanel(Widget):
         SettingInput:focus { background: $foreground 14%; }
         #refusal { column-span: 2; height: auto; color: $text-error; display: none; }
         #refusal.-shown { display: block; }
-        .wide { column-span: 2; }
+        .wide, Fold { column-span: 2; }
+        .folded { display: none; }
+        Fold { height: 1; color: $text-muted; }
+        Fold:focus { background: $foreground 14%; color: $text; }
+        &.-unfolded .folded { display: block; }
     }
     """
     BORDER_TITLE = "sampling"
@@ -134,7 +211,8 @@ class SamplingPanel(Widget):
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._settings = settings or SamplingSettings()
-        self._inputs = {setting.name: SettingInput(setting) for setting in SETTINGS}
+        self._inputs = {setting.name: SettingInput(setting) for setting in FRONT + FOLDED}
+        self._fold = Fold(id="fold", markup=False)
         self._refusal = Static(id="refusal", markup=False)
 
     @property
@@ -147,18 +225,36 @@ class SamplingPanel(Widget):
         self._settings = settings
         for field in self._inputs.values():
             self._write(field)
+        self._caption()
 
     def compose(self) -> ComposeResult:
-        """One field for each setting; the seed, which may be long, has a row of its own."""
-        for field, place in zip(self._inputs.values(), ("left", "right", "left", "right", "wide"), strict=True):
-            with Horizontal(classes=place):
-                yield Label(field.setting.label)
-                yield field
+        """One field for each setting; what may be long has a row of its own."""
+        for setting in FRONT:
+            yield self._row(setting)
+        yield self._fold
+        for setting in FOLDED:
+            yield self._row(setting).add_class("folded")
         yield self._refusal
+
+    def _row(self, setting: Setting) -> Horizontal:
+        return Horizontal(Label(setting.label), self._inputs[setting.name], classes=setting.place)
 
     def on_mount(self) -> None:
         """Fill the fields."""
         self.settings = self._settings
+
+    @on(Fold.Pressed)
+    def _folded(self, event: Fold.Pressed) -> None:
+        event.stop()
+        self.toggle_class("-unfolded")
+        self._caption()
+
+    def _caption(self) -> None:
+        if self.has_class("-unfolded"):
+            self._fold.update("▾ less")
+            return
+        changed = sum(getattr(self._settings, s.name) != getattr(_DEFAULTS, s.name) for s in FOLDED)
+        self._fold.update(f"▸ more ({changed} set)" if changed else "▸ more")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -181,6 +277,8 @@ class SamplingPanel(Widget):
         if not self._take(event.input):
             return
         setting = event.input.setting
+        if not setting.step:  # a text
+            return
         value = getattr(self._settings, setting.name)
         with suppress(ValueError):  # at the end of its range a value stays where it is
             self._set(setting, round((-1 if value is None else value) + event.direction * setting.step, 6))

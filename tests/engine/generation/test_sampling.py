@@ -80,6 +80,8 @@ def test_equal_logits_at_the_edge_of_top_k_all_stay() -> None:
         SamplingSettings(temperature=1.0, seed=3),
         SamplingSettings(temperature=0.5, top_k=4, seed=4),
         SamplingSettings(temperature=1.5, top_k=6, top_p=0.8, seed=5),
+        SamplingSettings(temperature=1.5, min_p=0.1, seed=6),
+        SamplingSettings(temperature=1.5, typical_p=0.8, seed=7),
     ],
 )
 def test_draws_follow_the_filtered_distribution(settings: SamplingSettings) -> None:

@@ -118,9 +118,9 @@ class _Outgoing:
     def add(self, piece: str, now: float) -> tuple[int, float] | None:
         """One more piece. Where it was time to send: the tokens since the last time, and the seconds they took."""
         self._text += piece
-        if not self._text or now - self._last < _BETWEEN:
-            return None
         tokens, seconds, first = self._reply.tokens - self._sent, now - self._last, self._last == 0
+        if seconds < _BETWEEN or (not self._text and tokens < _DETAILS_PER_LINE):
+            return None
         self._flush()
         self._last = now
         return None if first else (tokens, seconds)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from textual.content import Content
 
-from ..engine.events import Ended, SamplingSettings
+from ..engine.events import Ended, SamplingSettings, TokenDetail
 from . import formatting
 from .bridge import Bridge
 from .first_start import Offer
@@ -34,6 +34,8 @@ class Conversation:
         self._reading = False  # a text is being read for a new run
         self._begins_itself = False
         self._trouble = ""  # why no model can speak
+        self.explains = False  # whether the tokens of the next replies are explained
+        self.explained: list[TokenDetail] = []  # those of the last reply
 
     @property
     def offer(self) -> Offer | None:
@@ -100,7 +102,8 @@ class Conversation:
             self._transcript.begin_turn("you", prompt)
             self._transcript.end_turn()
         self._transcript.begin_turn("model")
-        self._bridge.generator.generate(prompt, settings)
+        self.explained = []
+        self._bridge.generator.generate(prompt, settings, self.explains)
 
     # --- what the model says --------------------------------------------------------------------
 
@@ -123,6 +126,11 @@ class Conversation:
         self._trouble = sentence
         self.note(sentence)
         self.stop()
+
+    def said(self, text: str, details: tuple[TokenDetail, ...]) -> None:
+        """A piece of the reply."""
+        self._transcript.append(text)
+        self.explained += details
 
     def ended(self, ended: Ended) -> None:
         """The reply is complete."""

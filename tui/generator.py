@@ -96,11 +96,11 @@ class Generator:
         self.cancel()
         self.path, self.loaded, self._load_id = None, None, None
 
-    def generate(self, prompt: str, settings: SamplingSettings) -> None:
+    def generate(self, prompt: str, settings: SamplingSettings, explain: bool = False) -> None:
         """Continue `prompt`; answered by ReplyText and ReplyEnded or ReplyFailed."""
         assert self._process is not None, "generate needs a process: ask `ready` first"
         self._reply = _Reply(self._new_id(), prompt)
-        self._process.send(Generate(self._reply.id, prompt, settings))
+        self._process.send(Generate(self._reply.id, prompt, settings, explain=explain))
 
     def cancel(self) -> None:
         """Stop the reply that streams. What is still on its way is dropped; its end is reported once."""
@@ -120,8 +120,8 @@ class Generator:
     def _receive(self, message: GenerationMessage) -> None:
         reply = self._reply
         match message:
-            case Tokens(id=id, text=text) if reply and id == reply.id and not reply.cancelled:
-                self._post(ReplyText(text))
+            case Tokens(id=id, text=text, details=details) if reply and id == reply.id and not reply.cancelled:
+                self._post(ReplyText(text, details))
             case Ended(id=id) if reply and id == reply.id:
                 self._reply = None
                 self._post(ReplyEnded(message))

@@ -38,8 +38,8 @@ class Command:
 
 
 # Left out on purpose: ctrl+j, ctrl+m, ctrl+i and ctrl+h are Enter, Tab and Backspace to a terminal; ctrl+b and ctrl+a
-# are the prefixes of tmux and screen; ctrl+c copies and never quits. F6 has priority because a text area selects a line
-# with it. Focus keys have priority, so that text typed at
+# are the prefixes of tmux and screen; ctrl+c copies and never quits. F6 and F7 have priority because a text area
+# selects with them. Focus keys have priority, so that text typed at
 # once after Tab goes to the new widget.
 COMMANDS: tuple[Command, ...] = (
     Command("run.new", "ctrl+t", "new_run", "New run", "Choose a text and a recipe, and train a model.", "train"),
@@ -58,6 +58,11 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "reply.copy", "ctrl+y", "copy_reply", "Copy the last reply",
         "Copy the last reply as it was generated, not as it was wrapped.", priority=True,
+    ),
+    Command(
+        "reply.explain", "f7", "explain", "Explain the last reply",
+        "Why each token of the last reply was chosen; asked for the first time, it begins with the next reply.",
+        priority=True,
     ),
     Command(
         "transcript.clear", "ctrl+l", "clear", "Clear the transcript", "Empty the transcript; runs are untouched.",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from textual.message import Message
 
-from ..engine.events import CheckpointSaved, Ended, Loaded, Note
+from ..engine.events import CheckpointSaved, Ended, Loaded, Note, TokenDetail
 from ..engine.runs import Run, ShownState
 from .found_models import FoundModel
 
@@ -77,11 +77,12 @@ class ModelFailed(Message):
 
 
 class ReplyText(Message):
-    """A piece of the reply that streams."""
+    """A piece of the reply that streams, with the details of its tokens where they were asked for."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, details: tuple[TokenDetail, ...] = ()) -> None:
         super().__init__()
         self.text = text
+        self.details = details
 
 
 class ReplyEnded(Message):

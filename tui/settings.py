@@ -26,6 +26,7 @@ class Settings:
 
     theme: str = "minigpt-dark"
     panels: bool = True  # whether the panels stand beside the transcript in a wide window
+    explain: bool = False  # whether the tokens of replies are explained
     sampling: SamplingSettings = SamplingSettings()
 
 

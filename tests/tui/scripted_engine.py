@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from minigpt_tui.engine.events import (
+    Alternative,
     Cancel,
     Ended,
     Generate,
@@ -13,7 +14,12 @@ from minigpt_tui.engine.events import (
     Load,
     Loaded,
     Request,
+    TokenDetail,
     Tokens,
+)
+
+EXPLAINED = TokenDetail(
+    3, "[b]\n", 0.0625, 0.25, 7, 1.5, (Alternative(8, " é", 0.5, 0.75), Alternative(3, "[b]\n", 0.0625, 0.25))
 )
 
 
@@ -49,7 +55,8 @@ class ScriptedEngine:
         if isinstance(request, Load):
             self.say(Loaded(request.id, request.path, 200, 800_000, 62, 64, "cpu", "float32", 250_000_000, 2.0))
         elif isinstance(request, Generate):
-            self.say(Tokens(request.id, f"[b]{request.prompt}[/b] and so on", 5))
+            details = (EXPLAINED,) * 5 if request.explain else ()
+            self.say(Tokens(request.id, f"[b]{request.prompt}[/b] and so on", 5, details=details))
             if not self.holds_replies:
                 self.end(request.id)
         elif isinstance(request, Cancel):

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from minigpt_tui.engine.events import COMMANDS, Preparing, SamplingSettings, StateChanged
+from minigpt_tui.engine.events import COMMANDS, Generate, Preparing, SamplingSettings, StateChanged
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.runs import Run, list_runs
 from minigpt_tui.tui.app import MinigptApp, run_app
 from minigpt_tui.tui.keymap import COMMANDS as TABLE
 from minigpt_tui.tui.screens.chat import ChatScreen
+from minigpt_tui.tui.screens.explained import ExplainedScreen
 from minigpt_tui.tui.screens.help import HelpScreen
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.questions import Question
@@ -23,7 +24,7 @@ from minigpt_tui.tui.widgets.sampling_panel import SettingInput
 from textual.pilot import Pilot
 
 from .runs_on_disk import append, make_run, progress, save_checkpoint, saved, set_status
-from .scripted_engine import ScriptedEngine
+from .scripted_engine import EXPLAINED, ScriptedEngine
 from .test_panels import screen_text
 from .waiting import wait_until
 
@@ -240,6 +241,33 @@ async def test_sampling_settings_are_used_and_remembered(engine: Engine):
         request = engine.processes[0].requests[-1]
         assert request.settings == SamplingSettings(temperature=0.85)  # type: ignore[union-attr]
     assert load_settings()[0].sampling == SamplingSettings(temperature=0.85)
+
+
+async def test_f7_explains_the_last_reply_once_it_was_asked_for(engine: Engine):
+    make_run("a-01")
+    async with MinigptApp().run_test(size=NARROW) as pilot:
+        await model_ready(pilot)
+        await pilot.press("a", "enter")
+        await wait_until(pilot, lambda: "and so on" in said(pilot))
+        await pilot.press("f7")
+        assert not isinstance(pilot.app.screen, ExplainedScreen)
+        assert load_settings()[0].explain
+        await pilot.press("b", "enter")
+        await wait_until(pilot, lambda: "[b]b" in said(pilot))
+        await wait_until(pilot, lambda: chat_of(pilot).conversation.explained == [EXPLAINED] * 5)
+        await pilot.press("f7")
+        await wait_until(pilot, lambda: "likeliest" in shown(pilot))
+        for text in ("'[b]\\n'", "0.0625", "0.2500", "1.50", "' é'\u00a00.500→0.750"):
+            assert text in shown(pilot)
+        await pilot.press("down", "escape")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await pilot.press("f7", "x")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        assert not load_settings()[0].explain
+        await pilot.press("c", "enter")
+        await wait_until(pilot, lambda: "[b]c" in said(pilot))
+        explained = [request.explain for request in engine.processes[0].requests if isinstance(request, Generate)]
+        assert explained == [False, True, False]
 
 
 async def test_text_typed_at_once_after_tab_goes_to_the_next_widget(engine: Engine):

@@ -33,7 +33,7 @@ def test_without_a_file_there_are_defaults_and_no_notices(home: Path):
     "settings",
     [
         Settings(),
-        Settings("minigpt-light", False, EVERYTHING),
+        Settings("minigpt-light", False, True, EVERYTHING),
     ],
 )
 def test_what_is_saved_is_loaded(home: Path, settings: Settings):

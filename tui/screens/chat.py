@@ -73,6 +73,7 @@ class ChatScreen(MinigptScreen):
         self.bridge = self.minigpt.bridge
         self.sampling.settings = self.minigpt.settings.sampling
         self.conversation = Conversation(self.bridge, self.transcript, self.prompt, lambda: self.sampling.settings)
+        self.conversation.explains = self.minigpt.settings.explain
         self.prompt.earlier = load_history()
         self.show_figures()
         if self._model is not None:
@@ -194,7 +195,7 @@ class ChatScreen(MinigptScreen):
 
     def on_reply_text(self, message: messages.ReplyText) -> None:
         """A piece of the reply."""
-        self.transcript.append(message.text)
+        self.conversation.said(message.text, message.details)
 
     def on_reply_ended(self, message: messages.ReplyEnded) -> None:
         """The reply is complete."""
@@ -330,6 +331,20 @@ class ChatScreen(MinigptScreen):
             self._drawer = _DRAWER.index("#sampling") + 1
         self.arrange_panels()
         self.sampling.query(SettingInput).first().focus()
+
+    def action_explain(self) -> None:
+        """Show why the tokens of the last reply were chosen, or see to it that the next reply can say."""
+        from .explained import ExplainedScreen
+
+        if self.conversation.explained:
+            self.app.push_screen(ExplainedScreen(self.conversation.explained), self._explain_further)
+            return
+        self._explain_further(True)
+        self.notify("The tokens of the next reply are explained: press F7 after it.", markup=False)
+
+    def _explain_further(self, further: bool | None) -> None:
+        self.conversation.explains = bool(further)
+        self.minigpt.remember(explain=bool(further))
 
     def action_focus_prompt(self) -> None:
         """Back to writing."""

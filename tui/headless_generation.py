@@ -51,18 +51,22 @@ def generate(arguments: argparse.Namespace) -> int:
         return complain("--explain has nowhere to go without --json; give both")
     path = path_of_model(arguments.run)
     try:
-        settings = sampling_settings(arguments)
-        request = Generate(2, "", settings, arguments.samples, arguments.explain)
+        load = model_to_load(path, arguments)
+        request = Generate(2, "", sampling_settings(arguments), arguments.samples, arguments.explain)
     except ValueError as error:
         return complain(str(error))
-    if arguments.threads < 0:
-        return complain(f"threads must be at least 0, which chooses by what is there, not {arguments.threads}")
     prompt = arguments.prompt
     if prompt is None:
         prompt = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
-    load = Load(1, str(path), False, arguments.device, arguments.dtype, arguments.threads)
     request = replace(request, prompt=prompt)
     return asyncio.run(converse(load, request, _Written(request, arguments.echo, arguments.json).take))
+
+
+def model_to_load(path: Path, arguments: argparse.Namespace) -> Load:
+    """What a generate process is to load, and on what. Raises ValueError for a number of threads that cannot be."""
+    if arguments.threads < 0:
+        raise ValueError(f"threads must be at least 0, which chooses by what is there, not {arguments.threads}")
+    return Load(1, str(path), False, arguments.device, arguments.dtype, arguments.threads)
 
 
 async def converse(load: Load, request: Request, take: Callable[[GenerationMessage], bool]) -> int:

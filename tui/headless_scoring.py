@@ -8,22 +8,24 @@ import json
 import sys
 from pathlib import Path
 
-from ..engine.events import GenerationMessage, Load, Score, Scored, Scoring, TokenDetail
+from ..engine.events import GenerationMessage, Score, Scored, Scoring, TokenDetail
 from ..models.typed_json import to_plain
 from .cli import complain
-from .headless_generation import converse, path_of_model
+from .headless_generation import converse, model_to_load, path_of_model
 
 _LIKELIEST = 3  # alternatives that fit on a line beside the token
 
 
 def score(arguments: argparse.Namespace) -> int:
     """Print loss, perplexity and bits per byte of a text, and what each token contributes where that is asked for."""
+    path = path_of_model(arguments.run)
     try:
+        load = model_to_load(path, arguments)
         text = _text(arguments)
     except UnicodeDecodeError as error:
         return complain(f"{arguments.file or 'standard input'} is not UTF-8 text: {error.reason} at {error.start}")
-    path = path_of_model(arguments.run)
-    load = Load(1, str(path), False, arguments.device, arguments.dtype, arguments.threads)
+    except ValueError as error:
+        return complain(str(error))
     printed = _Printed(text, arguments.json, arguments.explain)
     return asyncio.run(converse(load, Score(2, text, arguments.explain), printed.take))
 
@@ -31,8 +33,11 @@ def score(arguments: argparse.Namespace) -> int:
 def _text(arguments: argparse.Namespace) -> str:
     if arguments.text is not None:
         return arguments.text
-    content = Path(arguments.file).read_bytes() if arguments.file else sys.stdin.buffer.read()
-    return content.decode()
+    if arguments.file:
+        return Path(arguments.file).read_bytes().decode()
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ValueError("there is no text to score; name a file, give --text, or pipe it in")
+    return sys.stdin.buffer.read().decode()
 
 
 class _Printed:

@@ -138,7 +138,7 @@ def together(decoder: Decoder, replies: Sequence[Reply]) -> Iterator[tuple[int, 
     rows = list(range(len(replies)))
     while True:
         for row in rows:
-            if replies[row].is_over():
+            if not replies[row].ended and replies[row].is_over():
                 yield row, replies[row].finish()
         if not (going := [row for row in rows if not replies[row].ended]):
             return

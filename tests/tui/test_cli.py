@@ -397,6 +397,7 @@ def test_score_agrees_with_evaluate_and_reads_arguments_files_and_standard_input
         (("cats", "nothing.txt"), "nothing.txt: No such file"),
         (("cats", "latin.txt"), "latin.txt is not UTF-8 text"),
         (("nobody", "--text", "the cat"), "nobody"),
+        (("cats", "--text", "the cat", "--threads", "-1"), "threads must be at least 0"),
     ],
 )
 def test_what_cannot_be_scored_is_one_sentence(trained: Path, words: tuple[str, ...], sentence: str) -> None:

@@ -150,6 +150,14 @@ def test_what_waits_for_a_stop_string_is_shown_where_the_text_ends(bpe: Tokenize
     assert "".join(reply) == " sat"
 
 
+def test_a_stop_string_across_the_borders_of_tokens_is_never_shown_half(bpe: Tokenizer) -> None:
+    ids = bpe.encode(" cat sat").tolist()
+    assert len(ids) == 2
+    pieces = list(reply := Reply(spelling(bpe, ids), " cat", settings(stop=("t sa",), max_tokens=9)))
+    assert pieces == [" sa", "t ca", ""]
+    assert reply.reason == "stop"
+
+
 def test_what_a_model_expects_before_a_text_stands_there_unless_its_beginning_is_cut_off() -> None:
     tokenizer = CharTokenizer("abcdefgh")
     tokenizer.begin = (7,)

@@ -163,6 +163,15 @@ def test_without_a_seed_the_seeds_that_were_drawn_are_told(ask) -> None:
     assert texts(again) == texts(messages)
 
 
+def test_a_sample_that_stops_at_its_last_token_ends_once(ask) -> None:
+    once = SamplingSettings(temperature=0, max_tokens=1)
+    (text,) = texts(ask(settings=once))
+    for limit in (1, 2):
+        messages = ask(settings=SamplingSettings(temperature=0, max_tokens=limit, stop=(text,)), samples=3)
+        ends = [message for message in messages if isinstance(message, Ended)]
+        assert [(end.sample, end.reason, end.tokens) for end in ends] == [(n, "stop", 1) for n in range(3)]
+
+
 def test_cancelling_ends_every_sample(ask) -> None:
     messages = ask(settings=SamplingSettings(max_tokens=1_000_000), samples=4, stop_after=2)
     assert [m.reason for m in messages if isinstance(m, Ended)] == ["cancelled"] * 4

@@ -18,6 +18,7 @@ from ..models.recipe import Protocol
 from .wire import Vocabulary
 
 RunState = Literal["starting", "running", "paused", "finished", "stopped", "failed"]
+Quantization = Literal["none", "int8"]
 ENDED: tuple[RunState, ...] = ("finished", "stopped", "failed")
 
 
@@ -206,6 +207,7 @@ class Load:
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
+    quantize: Quantization = "none"
 
 
 @dataclass(frozen=True)

@@ -251,6 +251,7 @@ class GPT(nn.Module):
             self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
             self.norm = build_norm(config) if config.norm_position == "pre" else None
             self.head = None if config.tied else nn.Parameter(torch.empty(config.vocab_size, config.d_model))
+            self.rounded_head: nn.Module | None = None  # takes the head's place in a model with int8 weights
         self._tabulate(-(-TABLE_SIZE // (config.d_model if config.position == "sinusoidal" else config.size_per_head)))
         if device.type != "meta":
             self.reset_parameters(torch.Generator().manual_seed(0))
@@ -308,6 +309,8 @@ class GPT(nn.Module):
 
     def _logits(self, x: Tensor) -> Tensor:
         """The head: [..., C] -> [..., V] in float32."""
+        if self.rounded_head is not None:
+            return self.rounded_head(x).float()
         head = self.embedding if self.head is None else self.head
         return F.linear(x, head.to(x.dtype)).float()
 

@@ -199,6 +199,7 @@ def _machine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--threads", type=int, default=0, metavar="N")
+    _quantize_option(parser)
 
 
 def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
@@ -206,6 +207,7 @@ def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
     _run_argument(parser, f"{_MODEL}; the newest run where none is named")
     parser.add_argument("--on", metavar="CORPUS", help="another text (all of it) instead of the run's validation split")
     parser.add_argument("--protocol", choices=("full", "random", "sliding"), default="full")
+    _quantize_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -213,6 +215,15 @@ def _export_parser(parser: argparse.ArgumentParser) -> None:
     from .headless_export import add_export_options
 
     add_export_options(parser)
+
+
+def _quantize_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--quantize",
+        choices=("none", "int8"),
+        default="none",
+        help="round the weights: faster on a CPU, a little worse",
+    )
 
 
 def _run_argument(parser: argparse.ArgumentParser, text: str = "the run; the newest where none is named") -> None:

@@ -66,7 +66,7 @@ def model_to_load(path: Path, arguments: argparse.Namespace) -> Load:
     """What a generate process is to load, and on what. Raises ValueError for a number of threads that cannot be."""
     if arguments.threads < 0:
         raise ValueError(f"threads must be at least 0, which chooses by what is there, not {arguments.threads}")
-    return Load(1, str(path), False, arguments.device, arguments.dtype, arguments.threads)
+    return Load(1, str(path), False, arguments.device, arguments.dtype, arguments.threads, arguments.quantize)
 
 
 async def converse(load: Load, request: Request, take: Callable[[GenerationMessage], bool]) -> int:
@@ -149,6 +149,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """Print loss, perplexity and bits per byte."""
     subject = str(path_of_model(arguments.run))
     command = python_module("minigpt_tui.engine.training.evaluate", subject, "--protocol", arguments.protocol)
+    command += ["--quantize", arguments.quantize]
     if arguments.on:
         from ..data.corpus import normalise
 

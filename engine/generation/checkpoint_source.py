@@ -9,10 +9,12 @@ from pathlib import Path
 from ...data.tokenizers import Tokenizer, TokenizerError
 from ...models.devices import DeviceChoice
 from ...models.huggingface import CheckpointError, LoadedCheckpoint, load_checkpoint
+from ...models.quantization import QuantizationError, quantize_int8
+from ..events import Quantization
 from ..model_files import ModelFile, ModelFileError, model_at, read_tokenizer
 from ..runs import Run, RunError
 
-UNREADABLE = (CheckpointError, TokenizerError, ModelFileError, RunError)
+UNREADABLE = (CheckpointError, TokenizerError, ModelFileError, RunError, QuantizationError)
 """What opening a model raises, each in one sentence."""
 
 _ATTEMPTS = 20  # for a checkpoint that is exchanged each time while it is read
@@ -34,8 +36,8 @@ class Opened:
 class CheckpointSource:
     """A run folder, which means that run's newest checkpoint, or its best once it has ended; or any other model."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, quantize: Quantization = "none") -> None:
+        self._path, self._quantize = path, quantize
         self._run = Run(path) if (path / "run.json").is_file() else None
 
     def signature(self) -> Signature | None:
@@ -59,8 +61,7 @@ class CheckpointSource:
             folder, signature = before = self._standing()
             try:
                 file = self._file(folder)
-                # the weights take the type of the products: a cast for each token would cost more than it saves
-                checkpoint = load_checkpoint(file.path, choice.device, choice.dtype, weight_dtype=choice.dtype)
+                checkpoint = self._load(file, choice)
                 tokenizer = read_tokenizer(file)
             except UNREADABLE:
                 time.sleep(_PAUSE)
@@ -72,6 +73,14 @@ class CheckpointSource:
         raise CheckpointError(
             f"the checkpoint in {self._path} was replaced again and again while it was read; try again"
         )
+
+    def _load(self, file: ModelFile, choice: DeviceChoice) -> LoadedCheckpoint:
+        if self._quantize == "none":
+            # the weights take the type of the products: a cast for each token would cost more than it saves
+            return load_checkpoint(file.path, choice.device, choice.dtype, weight_dtype=choice.dtype)
+        checkpoint = load_checkpoint(file.path, choice.device, choice.dtype)
+        quantize_int8(checkpoint.model)
+        return checkpoint
 
     def _standing(self) -> tuple[Path | None, Signature | None]:
         """Where the checkpoint lies right now, and its signature."""

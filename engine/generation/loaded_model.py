@@ -20,7 +20,7 @@ class LoadedModel:
         """Choose the device; nothing is read yet. Raises DeviceError."""
         self._load, self._announce = load, announce
         self._choice = choose_device(load.device, load.dtype, training=False)
-        self._source = CheckpointSource(Path(load.path))
+        self._source = CheckpointSource(Path(load.path), load.quantize)
         self._opened: Opened | None = None
         self._decoder: Decoder | None = None
         self.pace = Pace()
@@ -73,7 +73,9 @@ class LoadedModel:
                 vocab_size=opened.tokenizer.vocab_size,
                 context_length=config.context_length,
                 device=str(self._choice.device),
-                dtype=str(self._choice.dtype).removeprefix("torch."),
+                dtype=str(self._choice.dtype).removeprefix("torch.")
+                if self._load.quantize == "none"
+                else self._load.quantize,
                 memory=memory_in_use(self._choice.device),
                 validation_loss=checkpoint.validation_loss,
                 flops_per_token=flops_per_token(config),

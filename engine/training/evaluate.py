@@ -19,15 +19,19 @@ from ...data.encoding import encode_corpus
 from ...data.tokenizers import Tokenizer, TokenizerError
 from ...models.devices import DeviceError, choose_device, choose_threads
 from ...models.huggingface import CheckpointError, load_checkpoint
+from ...models.quantization import QuantizationError, quantize_int8
 from ...models.recipe import Protocol
 from ...models.typed_json import dumps
-from ..events import EvaluationResult
+from ..events import EvaluationResult, Quantization
 from ..model_files import ModelFile, ModelFileError, find_model, read_tokenizer
 from ..runs import CorpusRecord, RunError
 from .evaluation import evaluate
 
 USER_ERROR, INTERRUPTED = 2, 130
 LONGEST_FOREIGN_WINDOW = 1024  # GPT-2's context: a longer one takes memory by the gigabyte, and figures that compare
+USERS_ERRORS = (
+    RunError, CorpusError, CheckpointError, DeviceError, ModelFileError, TokenizerError, QuantizationError,
+)  # fmt: skip
 _PROGRESS_INTERVAL = 0.1  # seconds
 _CHUNK = 1 << 22  # tokens that are widened at once
 
@@ -40,12 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--protocol", choices=typing.get_args(Protocol), default="full", help="which loss")
     parser.add_argument("--device", default="auto", help="where to compute")
     parser.add_argument("--dtype", default="float32", help="the type of activations and matrix products")
+    parser.add_argument("--quantize", choices=typing.get_args(Quantization), default="none", help="round the weights")
     options = parser.parse_args(arguments)
     try:
         result = _evaluate(find_model(options.subject), options)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (RunError, CorpusError, CheckpointError, DeviceError, ModelFileError, TokenizerError) as error:
+    except USERS_ERRORS as error:
         print(f"minigpt-tui: {error}", file=sys.stderr)
         return USER_ERROR
     print(dumps(result), flush=True)
@@ -56,6 +61,8 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
     choice = choose_device(options.device, options.dtype)
     torch.set_num_threads(choose_threads(0, leave_core=False))
     loaded, tokenizer = load_checkpoint(file.path, choice.device, choice.dtype), read_tokenizer(file)
+    if options.quantize == "int8":
+        quantize_int8(loaded.model)
     text = _text(file, options.on, tokenizer, choice.device)
     if _highest(text.tokens) >= loaded.config.vocab_size:
         raise ModelFileError(

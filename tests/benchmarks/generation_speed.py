@@ -3,7 +3,7 @@
 Both sample with temperature 0.8, top-k 40 and top-p 0.95 from the same checkpoint folder, in turns. transformers runs
 with its own cache; it is left out where it is not installed, or where the tokens would pass the context.
 
-    python tests/benchmarks/generation_speed.py [--preset nanogpt-char] [--tokens 250] [--repeats 5]
+    python tests/benchmarks/generation_speed.py [--preset nanogpt-char] [--tokens 250] [--repeats 5] [--quantize int8]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 from minigpt_tui.data.tokenizers import build_tokenizer
 from minigpt_tui.engine.client import GenerateProcess
-from minigpt_tui.engine.events import Ended, Failed, Generate, GenerationMessage, Load, SamplingSettings
+from minigpt_tui.engine.events import Ended, Failed, Generate, GenerationMessage, Load, Quantization, SamplingSettings
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.huggingface import save_checkpoint
 from minigpt_tui.models.presets import preset
@@ -41,12 +41,14 @@ def make_checkpoint(folder: Path, name: str) -> int:
     return model.config.context_length
 
 
-async def measure(folder: Path, tokens: int, repeats: int, peer: Callable[[], float] | None) -> None:
+async def measure(
+    folder: Path, tokens: int, repeats: int, quantize: Quantization, peer: Callable[[], float] | None
+) -> None:
     """Ask for the replies, one after the other, with the peer's turn between them, and print the rates."""
     messages: asyncio.Queue[GenerationMessage | str] = asyncio.Queue()
     process = GenerateProcess(messages.put_nowait, lambda code, sentence: messages.put_nowait(sentence))
     await process.start()
-    process.send(Load(0, str(folder)))
+    process.send(Load(0, str(folder), quantize=quantize))
     ours, theirs = [], []
     for number in range(repeats + 1):
         settings = SamplingSettings(temperature=0.8, top_k=40, top_p=0.95, max_tokens=tokens, seed=number)
@@ -103,6 +105,7 @@ def main() -> None:
     parser.add_argument("--preset", default="nanogpt-char")
     parser.add_argument("--tokens", type=int, default=250)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--quantize", choices=("none", "int8"), default="none")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         os.environ["MINIGPT_HOME"] = home
@@ -110,7 +113,7 @@ def main() -> None:
         context = make_checkpoint(folder, arguments.preset)
         fits = arguments.tokens + len(PROMPT) <= context and importlib.util.find_spec("transformers") is not None
         peer = transformers_peer(folder, arguments.tokens) if fits else None
-        asyncio.run(measure(folder, arguments.tokens, arguments.repeats, peer))
+        asyncio.run(measure(folder, arguments.tokens, arguments.repeats, arguments.quantize, peer))
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def test_temperature_that_is_no_number_is_refused() -> None:
 
 
 def test_fields_of_a_newer_version_are_ignored_and_missing_ones_take_their_default() -> None:
-    assert REQUESTS.decode('{"request":"load","id":1,"path":"x","quantize":"int8"}') == Load(1, "x")
+    assert REQUESTS.decode('{"request":"load","id":1,"path":"x","sharding":"all"}') == Load(1, "x")
 
 
 def test_numbers_that_json_lacks_cross_as_null() -> None:

@@ -58,9 +58,12 @@ class BatchStream:
         """How many passes over the tokens are behind, with the fraction of the present one."""
         return self._epoch + self._cursor / len(self._starts)
 
-    def next_batch(self) -> tuple[Tensor, Tensor]:
-        """Inputs and targets, the inputs moved on by one token: both (batch_size, context_length), int64."""
-        index = self._next_starts()[:, None] + self._window
+    def next_batch(self, rows: slice = slice(None)) -> tuple[Tensor, Tensor]:
+        """Inputs and targets, the inputs moved on by one token: both (batch_size, context_length), int64.
+
+        With `rows` only these of the batch; the next batch is the same, whatever rows are taken.
+        """
+        index = self._next_starts()[rows, None] + self._window
         windows = self._tokens[index]
         return windows[:, :-1].long(), windows[:, 1:].long()
 

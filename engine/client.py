@@ -17,6 +17,7 @@ from . import paths
 from .events import GENERATION_MESSAGES, REQUESTS, GenerationMessage, Request
 from .runs import Run, RunError
 
+_NEEDLESS = "ignore:Failed to initialize NumPy:UserWarning"  # torch warns where numpy is absent, which we do not need
 _LONGEST_LINE = 4 * 2**20
 _LONGEST_LOG = 10**6
 _FAREWELL = 2.0  # seconds that a process has to end by itself
@@ -25,16 +26,25 @@ _FAREWELL = 2.0  # seconds that a process has to end by itself
 # --- training -------------------------------------------------------------------------------------
 
 
-def start_training(run: Run, *, resume: bool = False, leave_core: bool = False, budget: str = "") -> int:
+def start_training(
+    run: Run, *, resume: bool = False, leave_core: bool = False, budget: str = "", devices: int | None = None
+) -> int:
     """Start the run's train process, detached: it outlives this one. Returns its pid.
 
-    `leave_core` leaves one core to the app; `budget`, as Budget.parse reads it, takes the place of the run's. Raises
+    `leave_core` leaves one core to the app; `budget`, as Budget.parse reads it, takes the place of the run's. With
+    several `devices`, or where the run says so, torchrun starts as many processes, and its pid is returned. Raises
     RunError where the run trains already or nothing can be started.
     """
     if run.is_alive():
         raise RunError(f"'{run.name}' is training already; stop it first, or watch it")
     folder = run.path.absolute()
-    command = python_module("minigpt_tui.engine.training.process", str(folder))
+    module, number = "minigpt_tui.engine.training.process", devices or _devices(run)
+    if number > 1:
+        command = python_module(
+            "torch.distributed.run", "--standalone", f"--nproc-per-node={number}", "-m", module, str(folder)
+        )
+    else:
+        command = python_module(module, str(folder))
     command += ["--resume"] * resume + ["--leave-core"] * leave_core
     command += ["--budget", budget] if budget else []
     try:
@@ -55,15 +65,23 @@ def start_training(run: Run, *, resume: bool = False, leave_core: bool = False, 
     return process.pid
 
 
+def _devices(run: Run) -> int:
+    """On how many devices the run trains by its own account."""
+    try:
+        return run.manifest().training.devices
+    except RunError:
+        return 1  # the train process will say what is wrong with it
+
+
 def python_module(module: str, *arguments: str) -> list[str]:
     """The command that runs `module` in this interpreter, away from the current folder's own modules."""
-    # torch warns where numpy is absent, which we do not need
-    return [sys.executable, "-P", "-W", "ignore:Failed to initialize NumPy:UserWarning", "-m", module, *arguments]
+    return [sys.executable, "-P", "-W", _NEEDLESS, "-m", module, *arguments]
 
 
 def child_environment() -> dict[str, str]:
     """The environment for a child: ours, with paths that mean the same in another folder."""
-    environment = dict(os.environ)
+    # the first two say to the processes that torchrun starts what `python_module` says to one
+    environment = {"PYTHONSAFEPATH": "1", "PYTHONWARNINGS": _NEEDLESS, **os.environ}
     if home := environment.get("MINIGPT_HOME"):
         environment["MINIGPT_HOME"] = str(Path(home).expanduser().absolute())
     if search := environment.get("PYTHONPATH"):

@@ -96,9 +96,10 @@ class TrainingConfig:
     device: str = described("auto", "auto, cpu, cuda, cuda:1, mps or xpu.")
     dtype: DTypeChoice = described("auto", "The type that activations and matrix products use; weights stay float32.")
     threads: int = described(0, "CPU threads; 0 chooses by what is there.")
+    devices: int = described(1, "Processes that train together, each on a GPU of its own or on its share of the CPU.")
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "evaluation_batches", "checkpoint_history_limit"):
+        for name in ("batch_size", "evaluation_batches", "checkpoint_history_limit", "devices"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
         for name in ("micro_batch_size", "warmup_steps", "evaluation_interval", "checkpoint_interval",

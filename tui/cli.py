@@ -152,6 +152,9 @@ def _train_parser(parser: argparse.ArgumentParser) -> None:
 def _resume_parser(parser: argparse.ArgumentParser) -> None:
     _run_argument(parser)
     parser.add_argument(
+        "--devices", type=int, metavar="N", help="train with N processes this time (default: as the run was begun)"
+    )
+    parser.add_argument(
         "--budget",
         type=_argument(_budget_text),
         help="the whole run's budget from here on, as '5 minutes'; also of a run that trains or has finished",

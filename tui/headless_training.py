@@ -70,9 +70,13 @@ def train(arguments: argparse.Namespace) -> int:
 def resume(arguments: argparse.Namespace) -> int:
     """Go on from the last checkpoint, or with another budget, and follow the run to its end."""
     run = find_run(arguments.run)
+    if arguments.devices is not None and arguments.devices < 1:
+        raise ConfigError(f"devices is {arguments.devices}; it must be at least 1")
     offset = run.metrics_path.stat().st_size if run.metrics_path.exists() else 0
     if not run.is_alive():
-        start_training(run, resume=True, budget=arguments.budget or "")
+        start_training(run, resume=True, budget=arguments.budget or "", devices=arguments.devices)
+    elif arguments.devices:
+        raise RunError(f"'{run.name}' trains; stop it first, then resume it with {arguments.devices} processes")
     elif arguments.budget:
         run.send(Command("budget", time=time.time(), text=arguments.budget))
     else:

@@ -17,10 +17,15 @@ from torch import Tensor
 from ...data.dataset import validation_windows
 from ...models.gpt import GPT
 from ...models.recipe import Protocol
+from .distributed import Group, Order
 
 _IGNORED = -100  # F.cross_entropy leaves such targets out
 _TOKENS_PER_PASS = {"cpu": 4096}  # what stays in a CPU's cache; an accelerator wants more
 _LOGITS_PER_PASS = 2**27  # half a gigabyte
+
+
+class EvaluationGivenUpError(Exception):
+    """The first process of a group has ended the evaluation; raised in the others."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,19 @@ def evaluate(
     context_length: int | None = None,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
+    group: Group | None = None,
 ) -> Score:
     """Score `tokens` (1-D, on the model's device), which stand for `n_bytes` of UTF-8 text.
 
     Windows are as long as the model's context, unless `context_length` says a shorter one.
     `batch_size`, `batches` and `seed` matter to `random` alone; `progress` receives the fraction done after each pass.
-    Draws from no global random state, and leaves the model in the mode in which it was.
+    Draws from no global random state, and leaves the model in the mode in which it was. The processes of a `group`
+    share the passes: the first one gives the order, and what `progress` raises there ends the evaluation everywhere.
+
+    Raises LostProcessError, EvaluationGivenUpError.
     """
+    if group and group.leads:
+        group.order(Order.EVALUATE)
     training = model.training
     model.eval()
     total, count = 0.0, 0
@@ -63,15 +74,37 @@ def evaluate(
     windows = _windows(tokens, length, protocol, rows, batches * batch_size, seed)
     try:
         with torch.inference_mode():
-            for inputs, targets, done in windows:
-                total += model.loss(inputs, targets, reduction="none").sum().item()  # summed pairwise
-                count += int((targets != _IGNORED).sum())
-                if progress:
-                    progress(done)
+            for turn, (inputs, targets, done) in enumerate(windows, start=1):
+                if group is None or turn % group.size == group.rank:
+                    total += model.loss(inputs, targets, reduction="none").sum().item()  # summed pairwise
+                    count += int((targets != _IGNORED).sum())
+                if group is None or turn % group.size == 0:
+                    _go_on(group, progress, done)
     finally:
         model.train(training)
+    if group:
+        sums = torch.tensor([total, count], dtype=torch.float64)
+        group.add_up(sums)
+        total, count = sums[0].item(), int(sums[1])
     loss = total / count
     return Score(loss, count, loss / math.log(2) * len(tokens) / n_bytes)
+
+
+def _go_on(group: Group | None, progress: Callable[[float], None] | None, done: float) -> None:
+    """Let the first process report the fraction done, and end the evaluation everywhere where that raises."""
+    if group and not group.leads:
+        if group.next_order()[0] != Order.PROCEED:
+            raise EvaluationGivenUpError
+        return
+    try:
+        if progress:
+            progress(done)
+    except BaseException:
+        if group:
+            group.order(Order.GIVE_UP)
+        raise
+    if group:
+        group.order(Order.PROCEED)
 
 
 def predictions(protocol: Protocol, n_tokens: int, context_length: int, random_windows: int) -> int:

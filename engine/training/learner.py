@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from ...data.dataset import BatchStream
 from ...models.gpt import GPT
 from ...models.recipe import TrainingConfig
 from .averaging import WeightAverage
+from .distributed import Group, Order
 from .optimizers import build_optimizer
 from .parameters import FlatParameters
 
@@ -26,16 +28,27 @@ class Learner:
 
     An update does not wait for the device: losses add up there until `take_loss`. `note` receives a sentence when the
     memory ran out and the micro-batch was halved.
+
+    The learners of a `group` are equal after each update: every one learns from its rows of the same batch. That of the
+    first process is the one to talk to; it has the others do the same (`follower`).
     """
 
-    def __init__(self, model: GPT, train_tokens: Tensor, config: TrainingConfig, note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        model: GPT,
+        train_tokens: Tensor,
+        config: TrainingConfig,
+        note: Callable[[str], None],
+        group: Group | None = None,
+    ) -> None:
         self.model = model.train().requires_grad_(True)
         self.step = 0
         self.tokens_per_step = config.batch_size * model.config.context_length
+        self.group = group
         self._config, self._note = config, note
         self._flat = FlatParameters(model)
         self.device = self._flat.values.device
-        self._optimizer = build_optimizer(model, self._flat, config)
+        self._optimizer = build_optimizer(model, self._flat, config, group)
         self._average = WeightAverage(self._flat.values, config.average) if config.average else None
         self._stream = BatchStream(
             train_tokens, model.config.context_length, config.batch_size, order=config.data_order, seed=config.seed
@@ -46,25 +59,39 @@ class Learner:
         self._epoch_losses, self._epoch_updates = torch.zeros((), device=self.device), 0
         self._clipped_norm: Tensor | None = None
         torch.manual_seed(config.seed)  # dropout's; weights and data have generators of their own
+        self._rows = slice(None)
+        if group:
+            bounds = [config.batch_size * rank // group.size for rank in (group.rank, group.rank + 1)]
+            self._rows = slice(*bounds)
+            self._hand_over()
 
     def update(self, factor: float) -> None:
-        """One optimizer step, its learning rates multiplied by `factor`. Raises OutOfMemoryError."""
+        """One optimizer step, its learning rates multiplied by `factor`.
+
+        Raises OutOfMemoryError, LostProcessError.
+        """
+        if self.group and self.group.leads:
+            self.group.order(Order.UPDATE, factor)
         if self.completed_epoch:
             self._epoch_losses.zero_()
             self._epoch_updates = 0
         epoch = int(self._stream.epoch)
-        inputs, targets = self._stream.next_batch()
-        while (loss := self._accumulate(inputs, targets)) is None:
+        inputs, targets = self._stream.next_batch(self._rows)
+        if self.group:
+            self._seed_dropout(self.group)
+        while not self._accumulate(inputs, targets):
             self._halve_micro_batch()
+        if self.group:
+            self.group.add_up(self._flat.sums)
         if self._config.gradient_clip:
             self._clipped_norm = self._flat.clip_gradients(self._config.gradient_clip)
         self._optimizer.step(factor)
         self.step += 1
         if self._average:
             self._average.update(self.step)
-        self._losses += loss
+        self._losses += self._flat.loss
         self._summed += 1
-        self._epoch_losses += loss
+        self._epoch_losses += self._flat.loss
         self._epoch_updates += 1
         self.completed_epoch = int(self._stream.epoch) > epoch
 
@@ -138,6 +165,7 @@ class Learner:
             torch.set_rng_state(state["random.cpu"].clone())
             if self.device.type != "cpu" and "random.device" in state:
                 torch.get_device_module(self.device).set_rng_state(state["random.device"].clone())
+            self._hand_over()
         except (KeyError, RuntimeError, TypeError) as error:
             raise ValueError(f"the resume state does not fit this run ({error})") from error
 
@@ -149,29 +177,58 @@ class Learner:
         windows = step * self._config.batch_size
         epoch, cursor = divmod(windows, self._stream.windows_per_epoch)
         self._stream.load_state_dict({"seed": self._config.seed, "epoch": epoch, "cursor": cursor})
+        self._hand_over()
 
     def reorder(self) -> None:
         """Draw the order of the batches to come anew: none of them comes again as it was to come."""
         state = self._stream.state_dict()
         self._stream.load_state_dict(state | {"seed": state["seed"] + 1})
+        self._hand_over()
 
-    def _accumulate(self, inputs: Tensor, targets: Tensor) -> Tensor | None:
-        """Gradients of a batch (B, T), micro-batch by micro-batch, and its mean loss; None where memory ran out."""
+    def share_state(self) -> None:
+        """Take over weights, optimizer and place in the data from the first process; all of a group call this."""
+        assert self.group
+        for tensor in (self._flat.values, *self._optimizer.state_dict().values()):
+            self.group.share(tensor)
+        if self._average:
+            self.group.share(self._average.average)
+        stream = self._stream.state_dict()
+        numbers = torch.tensor([self.step, *stream.values()], device=self.device)
+        self.group.share(numbers)
+        self.step, *places = map(int, numbers.tolist())
+        self._stream.load_state_dict(dict(zip(stream, places, strict=True)))
+
+    def _hand_over(self) -> None:
+        """Give the others of a group the state that the first process has now."""
+        if self.group and self.group.leads:
+            self.group.order(Order.TAKE_OVER)
+            self.share_state()
+
+    def _seed_dropout(self, group: Group) -> None:
+        """Other units in each process and step; without a state, so that a resumed run drops the same ones."""
+        torch.manual_seed(random.Random(f"{self._config.seed}:{group.rank}:{self.step}").getrandbits(63))
+
+    def _accumulate(self, inputs: Tensor, targets: Tensor) -> bool:
+        """Sum the gradients and the loss of rows of a batch (B, T), micro-batch by micro-batch.
+
+        False where memory ran out.
+        """
         self._flat.zero_gradients()
-        total = torch.zeros((), device=self.device)
+        if not len(inputs):  # more processes than rows
+            return True
         pieces = zip(inputs.split(self._micro_batch), targets.split(self._micro_batch), strict=True)
         try:
             for some_inputs, some_targets in pieces:
                 loss = self.model.loss(some_inputs, some_targets)
-                if len(some_inputs) < len(inputs):
-                    loss = loss * (len(some_inputs) / len(inputs))
+                if len(some_inputs) < self._config.batch_size:
+                    loss = loss * (len(some_inputs) / self._config.batch_size)
                 loss.backward()
-                total += loss.detach()
+                self._flat.loss += loss.detach()
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error):
-                return None
+                return False
             raise
-        return total
+        return True
 
     def _halve_micro_batch(self) -> None:
         if self._micro_batch == 1:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ...models.gpt import GPT
 from ...models.recipe import TrainingConfig
+from .distributed import Group
 from .parameters import FlatParameters
 
 # One row an iteration: X <- aX + (bA + cAA)X with A = XX'. Made for singular values in [0.001, 1 / 1.02].
@@ -111,19 +112,33 @@ class AdamW(Optimizer):
 
 
 class _EqualShapes:
-    """Matrices that are orthogonalised as one batch: all have the same shape, or the same after transposition."""
+    """Matrices that are orthogonalised as one batch: all have the same shape, or the same after transposition.
 
-    def __init__(self, values: list[Tensor], updates: list[Tensor]) -> None:
+    Each process of a group orthogonalises its share of them.
+    """
+
+    def __init__(self, values: list[Tensor], updates: list[Tensor], group: Group | None) -> None:
+        self._group = group
         self.values = [_wide(matrix) for matrix in values]
         self.updates = [_wide(matrix) for matrix in updates]
         scales = [max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5 for matrix in values]
         self.scales = torch.tensor(scales, device=values[0].device)[:, None, None]
 
     def step(self, learning_rate: float, dtype: torch.dtype) -> None:
-        direction = orthogonalise(torch.stack(self.updates), dtype) * self.scales
+        direction = self._orthogonal(dtype) * self.scales
         torch._foreach_add_(  # pyright: ignore[reportPrivateImportUsage]
             self.values, list(direction.unbind()), alpha=-learning_rate
         )
+
+    def _orthogonal(self, dtype: torch.dtype) -> Tensor:
+        if self._group is None:
+            return orthogonalise(torch.stack(self.updates), dtype)
+        count = -(-len(self.updates) // self._group.size)
+        first = count * self._group.rank
+        own = self.updates[first : first + count]
+        nothing = torch.zeros_like(self.updates[0])  # all shares are of one size
+        share = orthogonalise(torch.stack(own + [nothing] * (count - len(own))), dtype)
+        return self._group.collect(share)[: len(self.updates)]
 
 
 class Muon(Optimizer):
@@ -140,6 +155,7 @@ class Muon(Optimizer):
         config: TrainingConfig,
         rest: Optimizer,
         dtype: torch.dtype = torch.float32,
+        group: Group | None = None,
     ) -> None:
         self._learning_rate, self._weight_decay = config.learning_rate, config.weight_decay
         self._mix, self._dtype, self._rest = config.momentum, dtype, rest
@@ -153,7 +169,7 @@ class Muon(Optimizer):
             for value, update in zip(flat.view(flat.values, parameter).split(pieces), updates, strict=True):
                 for kept, matrix in zip(shapes[_wide(value).shape], (value, update), strict=True):
                     kept.append(matrix)
-        self._groups = [_EqualShapes(values, updates) for values, updates in shapes.values()]
+        self._groups = [_EqualShapes(values, updates, group) for values, updates in shapes.values()]
 
     @torch.no_grad()
     def step(self, factor: float) -> None:
@@ -172,8 +188,11 @@ class Muon(Optimizer):
         return {"momentum": self._momentum, **self._rest.state_dict()}
 
 
-def build_optimizer(model: GPT, flat: FlatParameters, config: TrainingConfig) -> Optimizer:
-    """The optimizer that the configuration names. Decay is for matrices and embeddings only, as in nanoGPT."""
+def build_optimizer(model: GPT, flat: FlatParameters, config: TrainingConfig, group: Group | None = None) -> Optimizer:
+    """The optimizer that the configuration names. Decay is for matrices and embeddings only, as in nanoGPT.
+
+    The processes of a `group` must all have the same gradients; they share Muon's work and repeat AdamW's.
+    """
     decay = config.weight_decay
     if config.optimizer == "adamw":
         everything = slice(flat.hidden.start, flat.head.stop)
@@ -187,7 +206,7 @@ def build_optimizer(model: GPT, flat: FlatParameters, config: TrainingConfig) ->
         _Segment(flat.head, config.head_learning_rate, decay),
         _Segment(flat.vectors, config.embedding_learning_rate, 0.0),
     ]
-    return Muon(flat, hidden_pieces(model), config, AdamW(flat, segments, config), model.compute_dtype)
+    return Muon(flat, hidden_pieces(model), config, AdamW(flat, segments, config), model.compute_dtype, group)
 
 
 def hidden_pieces(model: GPT) -> list[tuple[nn.Parameter, list[int]]]:

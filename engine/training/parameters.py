@@ -19,6 +19,8 @@ class FlatParameters:
 
     The parameters stay what they were, as views. The hidden matrices come first, then embeddings, output layer and
     vectors, each part a slice. Gradients accumulate until `zero_gradients`; never set a parameter's `grad` to None.
+
+    `sums` (n + 1,) holds the gradients and after them `loss`, so that processes that train together add up one buffer.
     """
 
     def __init__(self, model: GPT) -> None:
@@ -42,7 +44,8 @@ class FlatParameters:
         self.hidden, self.embedding, self.head, self.vectors = map(slice, bounds[:-1], bounds[1:])
         device = next(model.parameters()).device
         self.values = torch.zeros(end, device=device)
-        self.gradients = torch.zeros_like(self.values)
+        self.sums = torch.zeros(end + 1, device=device)
+        self.gradients, self.loss = self.sums[:end], self.sums[end]
         for parameter in self._offsets:
             view = self.view(self.values, parameter)
             view.copy_(parameter.detach())
@@ -56,7 +59,7 @@ class FlatParameters:
 
     def zero_gradients(self) -> None:
         """Begin a new accumulation."""
-        self.gradients.zero_()
+        self.sums.zero_()
 
     def clip_gradients(self, largest: float) -> Tensor:
         """Scale the gradients down to a norm of at most `largest`; returns the norm before, on the device."""

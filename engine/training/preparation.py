@@ -16,44 +16,53 @@ from ...data.corpus_tokenizer import corpus_tokenizer
 from ...data.encoding import encode_corpus
 from ...data.tokenizers import Tokenizer
 from ...models.config import parameter_count
-from ...models.devices import DeviceChoice, choose_device, choose_threads
+from ...models.devices import DeviceChoice, choose_device
 from ...models.gpt import GPT
 from ..events import Started
 from ..model_files import read_tokenizer
 from ..runs import Run, RunManifest
 from .checkpoints import Counters, Resumed, resume_from
+from .distributed import Group
+from .follower import begin
 from .journal import Journal
 from .learner import Learner
 from .orders import CommandReader
+from .processor import device_of, set_up_processor, threads_of
 from .stages import Stages
 from .starting_model import starting_file, starting_model
 from .stopping import StopRequest
 from .threads import ThreadTrial
 from .trainer import Trainer, TrainingError
 
-POLITENESS = 10  # added to the process's niceness on a CPU, behind the screen and the replies
 _BYTES_OF_A_PARAMETER = 12  # a weight, its gradient and one moment, each a float32
 _NAMED = 8  # characters without a token that a note names one by one
 
 
 def prepare(
-    run: Run, *, resume: bool, leave_core: bool, journal: Journal, commands: CommandReader, stop: StopRequest
+    run: Run,
+    *,
+    resume: bool,
+    leave_core: bool,
+    journal: Journal,
+    commands: CommandReader,
+    stop: StopRequest,
+    group: Group | None = None,
 ) -> Trainer:
     """Everything before the first update; the journal says how far it is, and at last Started.
 
     Raises CorpusError, TokenizerError, DeviceError, CheckpointError or TrainingError, each in one sentence, and
-    PreparationStopped.
+    PreparationStopped. With a `group` this is its first process; the others hear from it what they need.
     """
 
     def warn(sentence: str) -> None:
         journal.note(sentence, "warning")
 
     manifest, stages = run.manifest(), Stages(journal, commands, stop)
-    choice = choose_device(manifest.training.device, manifest.training.dtype)
-    threads = choose_threads(manifest.training.threads, leave_core)
-    _set_up_processor(choice, threads)
+    choice = choose_device(device_of(group, manifest.training.device), manifest.training.dtype)
+    threads = threads_of(group, manifest.training.threads, leave_core)
+    set_up_processor(choice, threads)
     trial = None
-    if choice.device.type == "cpu" and not manifest.training.threads and threads > 1:
+    if choice.device.type == "cpu" and not manifest.training.threads and threads > 1 and not group:
         trial = ThreadTrial(threads)
     corpus = _corpus(manifest, stages, journal)
     resumed = _resumed(run, choice, stages, journal) if resume else None
@@ -88,7 +97,9 @@ def prepare(
             model = starting_model(origin, manifest.model, choice.device, choice.dtype)
         else:
             model = _new_model(manifest, tokenizer, choice)
-        learner = Learner(model, dataset.train, manifest.training, warn)
+        if group:
+            begin(group, choice, model, dataset, manifest.training)
+        learner = Learner(model, dataset.train, manifest.training, warn, group)
         return learner, _go_on(learner, resumed) if resumed else Counters()
 
     def begin_again() -> tuple[Learner, Counters]:
@@ -113,22 +124,15 @@ def prepare(
         device_name=choice.name,
         dtype=str(choice.dtype).removeprefix("torch."),
         threads=threads,
-        reason=choice.reason + (f"; up to {threads} threads, as many as make it faster" if trial else ""),
+        reason=choice.reason
+        + (f"; up to {threads} threads, as many as make it faster" if trial else "")
+        + (f"; {group.size} processes train together" if group else ""),
         time=time.time(),
         entropy_floor=corpus.entropy_floor(split, corpus.n_characters),
     )
     journal.emit(started)
     gc.freeze()  # what exists now stays; collections need not look at it again
     return trainer
-
-
-def _set_up_processor(choice: DeviceChoice, threads: int) -> None:
-    """Give torch its threads, and the screen the right of way."""
-    torch.set_num_threads(threads)
-    if choice.device.type == "cpu" and hasattr(os, "nice"):
-        os.nice(max(0, POLITENESS - os.nice(0)))
-    if choice.device.type == "cuda":
-        torch.cuda.set_device(choice.device)
 
 
 def _corpus(manifest: RunManifest, stages: Stages, journal: Journal) -> Corpus:

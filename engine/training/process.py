@@ -1,11 +1,13 @@
 """The train process: `python -m minigpt_tui.engine.training.process RUN_DIR [--resume] [--leave-core] [--budget TEXT]`.
 
+Several of them train a run together where torchrun starts them: the first is the train process, the others follow it.
 Exit codes: 0 finished or stopped, 1 failed, 2 not a run that can be trained, 3 another process trains it already.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import traceback
@@ -29,6 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--leave-core", action="store_true", help="leave one core to whoever draws the screen")
     parser.add_argument("--budget", default="", metavar="TEXT", help="another budget from here on, as '5 minutes'")
     options = parser.parse_args(arguments)
+    if int(os.environ.get("RANK", "0")) > 0:  # as torchrun numbers its processes
+        from . import follower
+
+        return follower.main(options.leave_core)
     run = Run(options.run.absolute())
     try:
         run.manifest()
@@ -53,14 +59,21 @@ def _train(run: Run, resume: bool, leave_core: bool, budget: str) -> int:
     with Journal(run) as journal:
         try:
             # only now, with "starting" on the disk for those who wait: this imports torch
+            from .distributed import joined
             from .preparation import prepare
 
-            trainer = prepare(run, resume=resume, leave_core=leave_core, journal=journal, commands=commands, stop=stop)
-            if budget:
-                trainer.change_budget(budget)
-            trainer.train()
-        except PreparationStopped:
-            journal.state("stopped", "a stop was asked for while it was prepared")
+            with joined() as group:
+                try:
+                    trainer = prepare(
+                        run, resume=resume, leave_core=leave_core, journal=journal, commands=commands, stop=stop,
+                        group=group,
+                    )  # fmt: skip
+                except PreparationStopped:
+                    journal.state("stopped", "a stop was asked for while it was prepared")
+                else:
+                    if budget:
+                        trainer.change_budget(budget)
+                    trainer.train()
         except BaseException as error:
             reason = _sentence(error)
             _log(run)

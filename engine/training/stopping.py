@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 
@@ -20,5 +21,5 @@ class StopRequest:
 
     def _ask(self, number: int, frame: object) -> None:
         self.requested = True
-        if number == signal.SIGINT:
+        if number == signal.SIGINT and int(os.environ.get("WORLD_SIZE", "1")) == 1:  # torchrun sends another by itself
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -293,6 +293,7 @@ class Trainer:
                 score = evaluate(
                     model, self._dataset.validation, self._dataset.validation_bytes, config.evaluation,
                     batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed, progress=check,
+                    group=self._learner.group,
                 )  # fmt: skip
         except _InterruptedEvaluation:
             return
@@ -425,6 +426,9 @@ class Trainer:
             return
         if number is not None and not 0 <= number <= 1024:
             self._journal.note(f"{number:g} CPU threads are not possible; give a number, or 0 for all", "warning")
+            return
+        if self._learner.group:
+            self._journal.note("the processes that train together keep their CPU threads", "warning")
             return
         threads = choose_threads(int(number or 0), leave_core=False)
         torch.set_num_threads(threads)

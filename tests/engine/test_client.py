@@ -187,6 +187,15 @@ def test_training_starts_detached_in_the_run_folder(run: Run, monkeypatch: pytes
     assert pid != os.getpid()
 
 
+def test_on_several_devices_torchrun_starts_as_many_processes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, "import os, sys; print(os.environ['PYTHONSAFEPATH'], *sys.argv[1:])")
+    start_training(run, resume=True, devices=3)
+    assert wait_for(run.log_path).split() == [
+        "1", "--standalone", "--nproc-per-node=3", "-m", "minigpt_tui.engine.training.process", str(run.path),
+        "--resume",
+    ]  # fmt: skip
+
+
 def test_training_appends_to_the_log_both_what_it_prints_and_its_errors(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,7 +87,7 @@ def prepared(run: Run, resume: bool = False) -> Trainer:
 @pytest.fixture(autouse=True)
 def as_nice_as_before(monkeypatch):
     """The train process steps back behind the screen; these tests are not one."""
-    monkeypatch.setattr("minigpt_tui.engine.training.preparation.POLITENESS", 0)
+    monkeypatch.setattr("minigpt_tui.engine.training.processor.POLITENESS", 0)
 
 
 def kinds(events, kind):

@@ -47,7 +47,7 @@ Events = Callable[[Run], list[TrainingEvent]]
 def _own_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A home of its own; and the process that runs the tests stays as polite as it is."""
     monkeypatch.setenv("MINIGPT_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(preparation, "_set_up_processor", lambda choice, threads: None)
+    monkeypatch.setattr(preparation, "set_up_processor", lambda choice, threads: None)
 
 
 class WatchedJournal(Journal):

@@ -1,0 +1,43 @@
+"""What each train process takes of its machine, be it alone or one of several."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from ...models.devices import DeviceChoice, DeviceError, choose_threads
+from .distributed import Group
+
+POLITENESS = 10  # added to the process's niceness on a CPU, behind the screen and the replies
+
+
+def device_of(group: Group | None, device: str) -> str:
+    """The device that this process asks for where the run asks for `device`: of several GPUs each takes its own.
+
+    Raises DeviceError for a device on which only one process can train.
+    """
+    if group is None:
+        return device
+    wanted = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if wanted not in ("cpu", "cuda"):
+        raise DeviceError(
+            f"{group.size} processes cannot train together on '{device}'; choose cpu, or cuda, where each takes a GPU "
+            "of its own"
+        )
+    return wanted if wanted == "cpu" else f"cuda:{group.local_rank}"
+
+
+def threads_of(group: Group | None, requested: int, leave_core: bool) -> int:
+    """CPU threads of this process; the processes of one machine share its cores."""
+    threads = choose_threads(requested, leave_core)
+    return threads if requested or group is None else max(1, threads // group.local_size)
+
+
+def set_up_processor(choice: DeviceChoice, threads: int) -> None:
+    """Give torch its threads, and the screen the right of way."""
+    torch.set_num_threads(threads)
+    if choice.device.type == "cpu" and hasattr(os, "nice"):
+        os.nice(max(0, POLITENESS - os.nice(0)))
+    if choice.device.type == "cuda":
+        torch.cuda.set_device(choice.device)

@@ -245,7 +245,7 @@ def test_a_file_that_is_not_there_or_not_a_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"config\.json is missing"):
         read_foreign_config(tmp_path / "nowhere")
     (tmp_path / "config.json").mkdir()
-    with pytest.raises(ConfigError, match=r"config\.json is missing"):
+    with pytest.raises(ConfigError, match=r"config\.json is no plain file"):
         read_foreign_config(tmp_path)
 
 

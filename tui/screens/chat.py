@@ -247,6 +247,8 @@ class ChatScreen(MinigptScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The footer offers what would do something now."""
+        if not hasattr(self, "conversation"):  # asked before `on_mount`: nothing would do anything yet
+            return False
         if action == "stop_reply":
             return self.conversation.can_stop or self._offered_text or self._drawer > 0
         if action in ("pause", "stop_run"):

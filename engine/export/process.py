@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,13 +27,13 @@ from ...models.layouts import model_type
 from ...models.typed_json import dumps
 from ..events import ExportResult
 from ..model_files import ModelFile, ModelFileError, find_model, read_config, read_tokenizer
+from ..progress import ProgressLines
 from ..runs import RunError
 from .nearest import nearest_preset
 from .vocabulary import describe
 
 USER_ERROR, INTERRUPTED = 2, 130
 TRAINING_STATE = "state.safetensors"
-_PROGRESS_INTERVAL = 0.1  # seconds
 
 
 class ExportError(Exception):
@@ -83,7 +82,7 @@ def _to_gguf(file: ModelFile, output: Path, options: argparse.Namespace) -> Expo
     with complete_file(output) as temporary:
         written = write_gguf(
             temporary, loaded.config, dict(loaded.model.named_parameters()), described.vocabulary,
-            name=file.name, dtype=options.dtype, progress=_Progress(),
+            name=file.name, dtype=options.dtype, progress=ProgressLines(),
         )  # fmt: skip
         n_bytes = temporary.stat().st_size
     notices = written.notices + described.notices
@@ -118,7 +117,7 @@ def _to_huggingface(file: ModelFile, output: Path) -> ExportResult:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy the files of a model's folder, but for what only a resumed training needs."""
-    progress = _Progress()
+    progress = ProgressLines()
     names = sorted(path.name for path in source.iterdir() if path.is_file() and path.name != TRAINING_STATE)
     files = [file_within(source, name) for name in names]
     for number, path in enumerate(files, 1):
@@ -160,18 +159,6 @@ def _refuse_existing(output: Path, force: bool) -> None:
         raise ExportError(f"{output} is there already; choose another name with --output, or replace it with --force")
     if not output.parent.is_dir():
         raise ExportError(f"there is no folder {output.parent}; make it, or choose another place with --output")
-
-
-class _Progress:
-    """Prints how far the export is, a few times a second."""
-
-    def __init__(self) -> None:
-        self._printed = 0.0
-
-    def __call__(self, fraction: float) -> None:
-        if time.perf_counter() - self._printed >= _PROGRESS_INTERVAL:
-            self._printed = time.perf_counter()
-            print(json.dumps({"progress": round(fraction, 4)}), flush=True)
 
 
 def _interrupt(*_: object) -> None:

@@ -6,9 +6,7 @@ Standard output: lines {"progress": 0.4}, then one EvaluationResult. Exit code 2
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
 import typing
 from dataclasses import dataclass
 
@@ -24,6 +22,7 @@ from ...models.recipe import Protocol
 from ...models.typed_json import dumps
 from ..events import EvaluationResult, Quantization
 from ..model_files import ModelFile, ModelFileError, find_model, read_tokenizer
+from ..progress import ProgressLines
 from ..runs import CorpusRecord, RunError
 from .evaluation import evaluate
 
@@ -32,7 +31,6 @@ LONGEST_FOREIGN_WINDOW = 1024  # GPT-2's context: a longer one takes memory by t
 USERS_ERRORS = (
     RunError, CorpusError, CheckpointError, DeviceError, ModelFileError, TokenizerError, QuantizationError,
 )  # fmt: skip
-_PROGRESS_INTERVAL = 0.1  # seconds
 _CHUNK = 1 << 22  # tokens that are widened at once
 
 
@@ -75,7 +73,7 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
     check_length(len(text.tokens), len(text.tokens), window)
     score = evaluate(
         loaded.model, text.tokens, text.n_bytes, options.protocol, batch_size=text.batch_size, context_length=window,
-        progress=_Progress(),
+        progress=ProgressLines(),
     )  # fmt: skip
     name = file.run.name if file.run else file.name
     return EvaluationResult(
@@ -123,18 +121,6 @@ def _unchanged(record: CorpusRecord) -> Corpus:
 def _highest(tokens: torch.Tensor) -> int:
     """The largest id, found a part at a time: of two-byte ids torch knows no maximum."""
     return max((int(part.to(torch.int32).max()) for part in tokens.split(_CHUNK)), default=0)
-
-
-class _Progress:
-    """Prints how far the evaluation is, a few times a second."""
-
-    def __init__(self) -> None:
-        self._printed = 0.0
-
-    def __call__(self, fraction: float) -> None:
-        if time.perf_counter() - self._printed >= _PROGRESS_INTERVAL:
-            self._printed = time.perf_counter()
-            print(json.dumps({"progress": round(fraction, 4)}), flush=True)
 
 
 if __name__ == "__main__":

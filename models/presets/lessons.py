@@ -76,7 +76,7 @@ _BPE_LAPTOP_MODERN = replace(
     _BPE_LAPTOP,
     name="bpe-laptop-modern",
     description="The same shape with rotary positions, shared keys and a BPE of your own text.",
-    source="the same project as it was to become; optimizer and rates are ours",
+    source="the same student project, as it planned to go on; optimizer and rates are ours",
     model=ModelConfig(context_length=64, n_layer=4, n_head=4, n_kv_head=2, d_model=128),
     training=TrainingConfig(
         budget=Budget(5, "epochs"), batch_size=64, evaluate_every_epoch=True,

@@ -1,0 +1,95 @@
+"""What machine the figures are of, in words. Light: torch is asked for its version only, or in a process of its own."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from ..client import child_environment, python_module
+from ..paths import state_dir
+
+_PATIENCE = 120.0  # seconds that a process has to import torch
+_PACKAGES = ("minigpt-tui", "torch", "transformers", "llama-cpp-python")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The hardware and the system; `gpu` is empty where there is none or nobody has asked."""
+
+    cpu: str
+    cores: int  # that this process may use
+    memory: int  # bytes, 0 where the system does not say
+    gpu: str
+    system: str
+
+    def __str__(self) -> str:
+        """One line for people."""
+        memory = f", {self.memory / 1e9:.0f} GB" if self.memory else ""
+        gpu = f"; {self.gpu}" if self.gpu else ""
+        return f"{self.cpu}, {self.cores} cores{memory}{gpu}; {self.system}"
+
+
+def this_machine(gpu: str = "") -> Machine:
+    """What machine runs here; `gpu` is what an engine process said it computes on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Machine(_cpu(), cores, _memory(), gpu, f"{platform.system()} {platform.release()}")
+
+
+def versions() -> dict[str, str]:
+    """Python's version and those of the packages that matter, as far as they are installed; none is imported."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def today() -> str:
+    """The date and minute, with the time zone."""
+    return datetime.datetime.now().astimezone().isoformat(timespec="minutes")
+
+
+def command_line() -> str:
+    """The command as it was typed, without the interpreter's folder."""
+    words = sys.orig_argv
+    if len(words) > 1 and not words[1].startswith("-"):
+        words = words[1:]  # a script goes by its own name
+    return shlex.join([PurePath(words[0]).name, *words[1:]])
+
+
+def find_gpu() -> str:
+    """The name of the accelerator that the engine would choose, or nothing; a process of its own asks torch."""
+    command = [*python_module("minigpt_tui.engine.bench.ask_device")]
+    state_dir().mkdir(parents=True, exist_ok=True)
+    try:
+        asked = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PATIENCE, cwd=state_dir(), env=child_environment()
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""
+
+
+def _cpu() -> str:
+    try:
+        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        model = None
+    return model[1].strip() if model else platform.processor() or platform.machine() or "CPU"
+
+
+def _memory() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 0

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-DataOrder = Literal["shuffle", "random"]
+from .epoch_order import BLOCK, DataOrder, EpochOrder
+
+__all__ = ["BatchStream", "DataOrder", "TokenDataset", "validation_windows"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class BatchStream:
         self._tokens = tokens
         self._context_length = context_length
         self._batch_size = batch_size
-        self._order = order
+        self._order: DataOrder = order
         self._seed = seed
         self._window = torch.arange(context_length + 1, device=tokens.device)
         self._enter(epoch=0, cursor=0)
@@ -56,7 +56,7 @@ class BatchStream:
     @property
     def epoch(self) -> float:
         """How many passes over the tokens are behind, with the fraction of the present one."""
-        return self._epoch + self._cursor / len(self._starts)
+        return self._epoch + self._cursor / len(self._order_now)
 
     def next_batch(self, rows: slice = slice(None)) -> tuple[Tensor, Tensor]:
         """Inputs and targets, the inputs moved on by one token: both (batch_size, context_length), int64.
@@ -81,33 +81,32 @@ class BatchStream:
         pieces = [self._take(self._batch_size)]
         missing = self._batch_size - len(pieces[0])
         while missing:
-            self._enter(self._epoch + 1, 0)
+            if self._cursor == len(self._order_now):
+                self._enter(self._epoch + 1, 0)
             pieces.append(self._take(missing))
             missing -= len(pieces[-1])
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
     def _take(self, count: int) -> Tensor:
-        taken = self._starts[self._cursor : self._cursor + count]
+        """Up to `count` positions, as many as the present block still has."""
+        block, first = divmod(self._cursor, BLOCK)
+        if block != self._block:
+            self._load(block)
+        taken = self._starts[first : first + count]
         self._cursor += len(taken)
         return taken
 
     def _enter(self, epoch: int, cursor: int) -> None:
         self._epoch, self._cursor = epoch, cursor
-        starts = self._epoch_starts(epoch)
+        seed = f"{self._seed}:{epoch}"
+        self._order_now = EpochOrder(len(self._tokens), self._context_length, self._order, seed)
+        self._load(cursor // BLOCK)
+
+    def _load(self, block: int) -> None:
+        self._block, starts = block, self._order_now.block(block)
         if self._tokens.is_cuda:  # from pinned memory the copy waits for nothing
             starts = starts.pin_memory()
         self._starts = starts.to(self._tokens.device, non_blocking=self._tokens.is_cuda)
-
-    def _epoch_starts(self, epoch: int) -> Tensor:
-        """Where the windows of an epoch begin, in the order of their visit; drawn on the CPU, alike for all devices."""
-        # The CPU generator reads 32 bits of a seed, hence the mixing.
-        generator = torch.Generator().manual_seed(random.Random(f"{self._seed}:{epoch}").getrandbits(32))
-        places = len(self._tokens) - self._context_length  # a window and its last target fit at each of these
-        if self._order == "random":
-            return torch.randint(places, (self.windows_per_epoch,), generator=generator)
-        offset = int(torch.randint(min(self._context_length, places), (1,), generator=generator))
-        starts = torch.arange(offset, places, self._context_length)
-        return starts[torch.randperm(len(starts), generator=generator)]
 
 
 def validation_windows(tokens: Tensor, context_length: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:

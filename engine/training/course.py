@@ -1,19 +1,24 @@
-"""How far a run is in its budget, whatever that is counted in."""
+"""How far a run is in its budget, whatever that is counted in, and its learning rate there."""
 
 from __future__ import annotations
 
 from ...models.recipe import TrainingConfig
+from .checkpoints import Counters
 from .learner import Learner
 from .pacing import Stopwatch
 from .schedules import learning_rate_factor, progress_of, steps_in_budget
 
 
 class Course:
-    """What is behind and what is to come, from the learner's steps and epochs and the clock's seconds of training."""
+    """What is behind and what is to come, from the learner's steps and epochs and the clock's seconds of training.
 
-    def __init__(self, config: TrainingConfig, learner: Learner, clock: Stopwatch) -> None:
+    The `budget` and `learning_rate_scale`, by which the schedule's rates are multiplied, may change at any time.
+    """
+
+    def __init__(self, config: TrainingConfig, learner: Learner, clock: Stopwatch, counters: Counters) -> None:
         self._config, self._learner, self._clock = config, learner, clock
-        self.budget = config.budget  # another one may take its place at any time
+        self.budget = counters.budget or config.budget
+        self.learning_rate_scale = counters.learning_rate_scale
         self._first_step, self._first_seconds = learner.step, clock.seconds
 
     @property
@@ -39,8 +44,9 @@ class Course:
 
     @property
     def learning_rate_factor(self) -> float:
-        """What the schedule multiplies the peak learning rates by in the next update."""
-        return learning_rate_factor(self._config, self.progress, self._learner.step, self.steps)
+        """What the peak learning rates are multiplied by in the next update."""
+        scheduled = learning_rate_factor(self._config, self.progress, self._learner.step, self.steps)
+        return self.learning_rate_scale * scheduled
 
     @property
     def remaining(self) -> float:

@@ -28,11 +28,12 @@ from .journal import Journal
 from .learner import Learner
 from .orders import CommandReader
 from .processor import device_of, set_up_processor, threads_of
+from .recovery import TrainingError
 from .stages import Stages
 from .starting_model import starting_file, starting_model
 from .stopping import StopRequest
-from .threads import ThreadTrial
-from .trainer import Trainer, TrainingError
+from .threads import Threads, ThreadTrial
+from .trainer import Trainer
 
 _BYTES_OF_A_PARAMETER = 12  # a weight, its gradient and one moment, each a float32
 _NAMED = 8  # characters without a token that a note names one by one
@@ -64,6 +65,11 @@ def prepare(
     trial = None
     if choice.device.type == "cpu" and not manifest.training.threads and threads > 1 and not group:
         trial = ThreadTrial(threads)
+    kept_because = ""
+    if choice.device.type != "cpu":
+        kept_because = "the model trains on an accelerator; CPU threads make no difference"
+    elif group:
+        kept_because = "the processes that train together keep their CPU threads"
     corpus = _corpus(manifest, stages, journal)
     resumed = _resumed(run, choice, stages, journal) if resume else None
     origin = starting_file(manifest) if resumed is None else None
@@ -110,8 +116,9 @@ def prepare(
 
     learner, counters = learn_from(resumed)
     trainer = Trainer(
-        run, learner, tokenizer, dataset, manifest.training, counters, journal, commands, stop, trial, begin_again
-    )
+        run, learner, tokenizer, dataset, manifest.training, counters, journal, commands, stop,
+        Threads(trial, kept_because), begin_again,
+    )  # fmt: skip
     split = split_position(corpus.n_characters, manifest.corpus.validation_fraction)
     started = Started(
         step=learner.step,

@@ -13,7 +13,7 @@ from ...models.huggingface import load_checkpoint
 from ..launch import check_agreement
 from ..model_files import ModelFile, ModelFileError, find_model
 from ..runs import RunError, RunManifest
-from .trainer import TrainingError
+from .recovery import TrainingError
 
 
 def starting_file(manifest: RunManifest) -> ModelFile | None:

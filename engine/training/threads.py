@@ -10,6 +10,8 @@ import math
 
 import torch
 
+from ...models.devices import choose_threads
+
 TRIES = 3  # updates with each number of threads; the fastest counts, since a neighbour can only slow one down
 INTERVAL = 20.0  # seconds of training between two trials
 GAIN = 1.1  # what more threads must bring: they take cores from everybody else
@@ -51,3 +53,32 @@ class ThreadTrial:
             if seconds * GAIN < self._fastest[best]:
                 best = i
         return self._numbers[best]
+
+
+class Threads:
+    """The CPU threads of a run's updates: as many as a `trial` finds, or a number that stays.
+
+    Where a person cannot change it either, `kept_because` is the sentence that says why.
+    """
+
+    def __init__(self, trial: ThreadTrial | None = None, kept_because: str = "") -> None:
+        self._trial, self._kept_because = trial, kept_because
+
+    def updated(self, seconds: float) -> None:
+        """An update took `seconds`."""
+        if self._trial:
+            self._trial.updated(seconds)
+
+    def change(self, number: float | None) -> str:
+        """Take another number, or the fastest where it is 0 or None; a sentence that says so.
+
+        Raises ValueError, with a sentence, where that is not possible.
+        """
+        if self._kept_because:
+            raise ValueError(self._kept_because)
+        if number is not None and not 0 <= number <= 1024:
+            raise ValueError(f"{number:g} CPU threads are not possible; give a number, or 0 for all")
+        threads = choose_threads(int(number or 0), leave_core=False)
+        torch.set_num_threads(threads)
+        self._trial = None if number else ThreadTrial(threads)
+        return f"CPU threads: {threads}" if number else f"CPU threads: up to {threads}, by trying"

@@ -142,4 +142,4 @@ def test_a_run_that_diverges_goes_back_and_ends_well(make_run, events_of, monkey
     assert kinds(after, Step)[-1].loss < 2.8
     assert load_checkpoint(run.checkpoints / "last").step == 700
     # the run remembers that it had its second chance
-    assert prepared(run, resume=True)._recoveries == 1
+    assert prepared(run, resume=True)._recovery.tried == 1

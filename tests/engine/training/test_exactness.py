@@ -123,14 +123,14 @@ def test_a_run_that_came_back_from_a_divergence_resumes_exactly(new):
     for name in ("whole", "parts"):
         run = new(name, budget=Budget(240), schedule="constant", patience=0, learning_rate=0.01, **SELDOM)
         it, stop = prepared(run)
-        at_step(it, 155, lambda it=it: setattr(it, "_learning_rate_scale", 0.5 if it._recoveries else 1e4))
+        at_step(it, 155, lambda it=it: setattr(it.course, "learning_rate_scale", 0.5 if it._recovery.tried else 1e4))
         if name == "parts":
-            at_step(it, 200, lambda it=it, stop=stop: setattr(stop, "requested", bool(it._recoveries)))
+            at_step(it, 200, lambda it=it, stop=stop: setattr(stop, "requested", bool(it._recovery.tried)))
             it.train()
-            assert it._recoveries == 1
+            assert it._recovery.tried == 1
             it, _ = prepared(run, resume=True)
         it.train()
-        assert it._recoveries == 1
+        assert it._recovery.tried == 1
         runs.append(run)
     assert kept(runs[0]) == kept(runs[1])
 

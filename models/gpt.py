@@ -276,11 +276,13 @@ class GPT(nn.Module):
         projections and an untied head start at zero, so each block begins as the identity, which suits Muon.
         """
         for name, parameter in self.named_parameters():
-            if parameter.ndim == 1:
-                parameter.fill_(1.0 if name.endswith("norm.weight") else 0.0)
-            else:
-                drawn = torch.randn(parameter.shape, generator=generator)
-                parameter.copy_(drawn * self._initial_deviation(name, parameter.shape[1]))
+            parameter.copy_(self.draw_parameter(name, parameter.shape, generator))
+
+    def draw_parameter(self, name: str, shape: torch.Size, generator: torch.Generator) -> Tensor:
+        """What the parameter `name` starts with, on the CPU; drawn one after the other in the model's own order."""
+        if len(shape) == 1:
+            return torch.full(shape, 1.0 if name.endswith("norm.weight") else 0.0)
+        return torch.randn(shape, generator=generator).mul_(self._initial_deviation(name, shape[1]))
 
     def _initial_deviation(self, name: str, width: int) -> float:
         """The standard deviation that a matrix or table [rows, width] starts with."""

@@ -14,13 +14,11 @@ from ...models.gpt import GPT
 _ALIGNMENT = 16  # elements; each parameter begins on a cache line of 64 bytes
 
 
-class FlatParameters:
-    """Moves the parameters of `model` into `values` and their gradients into `gradients`, both (n,) float32.
+class Layout:
+    """Where each parameter of a model lies in a buffer for all of them.
 
-    The parameters stay what they were, as views. The hidden matrices come first, then embeddings, output layer and
-    vectors, each part a slice. Gradients accumulate until `zero_gradients`; never set a parameter's `grad` to None.
-
-    `sums` (n + 1,) holds the gradients and after them `loss`, so that processes that train together add up one buffer.
+    The hidden matrices come first, then embeddings, output layer and vectors, each part a slice. It needs the
+    parameters' shapes alone.
     """
 
     def __init__(self, model: GPT) -> None:
@@ -30,32 +28,46 @@ class FlatParameters:
             model.head_parameters(),
             model.vector_parameters(),
         )
-        self._offsets: dict[nn.Parameter, int] = {}
+        self.offsets: dict[nn.Parameter, int] = {}
         bounds, end = [0], 0
         for part in parts:
             for parameter in part:
-                if parameter in self._offsets:
+                if parameter in self.offsets:
                     raise ValueError("a parameter belongs to two groups of the model")
-                self._offsets[parameter] = end
+                self.offsets[parameter] = end
                 end += -(-parameter.numel() // _ALIGNMENT) * _ALIGNMENT
             bounds.append(end)
-        if len(self._offsets) != len(list(model.parameters())):
+        if len(self.offsets) != len(list(model.parameters())):
             raise ValueError("a parameter belongs to no group of the model")
         self.hidden, self.embedding, self.head, self.vectors = map(slice, bounds[:-1], bounds[1:])
-        device = next(model.parameters()).device
+        self.size = end
+
+    def view(self, flat: Tensor, parameter: nn.Parameter) -> Tensor:
+        """The part of a buffer with this layout that belongs to `parameter`, in its shape."""
+        offset = self.offsets[parameter]
+        return flat[offset : offset + parameter.numel()].view(parameter.shape)
+
+
+class FlatParameters(Layout):
+    """Moves the parameters of `model` into `values` and their gradients into `gradients`, both (n,) float32.
+
+    The parameters stay what they were, as views. Gradients accumulate until `zero_gradients`; never set a parameter's
+    `grad` to None.
+
+    `sums` (n + 1,) holds the gradients and after them `loss`, so that processes that train together add up one buffer.
+    """
+
+    def __init__(self, model: GPT) -> None:
+        super().__init__(model)
+        end, device = self.size, next(model.parameters()).device
         self.values = torch.zeros(end, device=device)
         self.sums = torch.zeros(end + 1, device=device)
         self.gradients, self.loss = self.sums[:end], self.sums[end]
-        for parameter in self._offsets:
+        for parameter in self.offsets:
             view = self.view(self.values, parameter)
             view.copy_(parameter.detach())
             parameter.data = view
             parameter.grad = self.view(self.gradients, parameter)
-
-    def view(self, flat: Tensor, parameter: nn.Parameter) -> Tensor:
-        """The part of a buffer laid out like `values` that belongs to `parameter`, in its shape."""
-        offset = self._offsets[parameter]
-        return flat[offset : offset + parameter.numel()].view(parameter.shape)
 
     def zero_gradients(self) -> None:
         """Begin a new accumulation."""

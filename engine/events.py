@@ -66,7 +66,7 @@ class Step:
     gradient_norm: float | None
     tokens_per_second: float
     memory: int
-    mfu: float | None = None
+    mfu: float | None = None  # the model's FLOPs as a share of what its devices can do; None where that is not known
 
 
 @dataclass(frozen=True)

@@ -167,9 +167,10 @@ class _ProgressLine:
             case Step():
                 total = f"/{event.total_steps}" if event.total_steps else ""
                 left = f" · {_duration(event.remaining)} left" if event.remaining is not None else ""
+                mfu = f" · {event.mfu:.0%} MFU" if event.mfu is not None else ""
                 figures = (
                     f"step {event.step}{total} · loss {event.loss:.3f}{self._validation}"
-                    f" · {event.tokens_per_second:,.0f} tokens/s{left}"
+                    f" · {event.tokens_per_second:,.0f} tokens/s{mfu}{left}"
                 )
                 self.progress.update(self._task, completed=event.step, total=event.total_steps, figures=figures)
             case Evaluation():

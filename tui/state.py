@@ -152,7 +152,7 @@ class TrainingView:
             self.best_validation_loss, self.best_step = event.validation_loss, event.step
 
     def _stop_the_clock(self) -> None:
-        self.remaining = self.tokens_per_second = None
+        self.remaining = self.tokens_per_second = self.mfu = None
 
 
 @dataclass

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 
 from ...data.dataset import TokenDataset
 from ...data.tokenizers import Tokenizer
+from ...models.config import flops_per_token
 from ...models.devices import memory_in_use
+from ...models.peak_flops import peak_flops
 from ...models.recipe import TrainingConfig
 from ..events import Evaluation, Sample, Step
 from ..runs import Run
@@ -150,6 +152,7 @@ class Trainer:
             raise Diverged(problem)
         seconds = self._clock.seconds
         tokens_per_step = self._learner.tokens_per_step
+        speed = steps * tokens_per_step / max(seconds - self._reported_seconds, 1e-9)
         self._train_loss = loss
         self._journal.emit(
             Step(
@@ -161,11 +164,19 @@ class Trainer:
                 loss=loss,
                 learning_rate=self._config.learning_rate * self._factor,
                 gradient_norm=gradient_norm,
-                tokens_per_second=steps * tokens_per_step / max(seconds - self._reported_seconds, 1e-9),
+                tokens_per_second=speed,
                 memory=memory_in_use(self._learner.device),
+                mfu=self._utilisation(speed),
             )
         )
         self._reported_step, self._reported_seconds, self._reported_at = step, seconds, time.perf_counter()
+
+    def _utilisation(self, tokens_per_second: float) -> float | None:
+        """The model's operations as a share of what its devices can do; None where nobody knows the latter."""
+        model, group = self._learner.model, self._learner.group
+        peak = peak_flops(self._learner.device, model.compute_dtype)
+        processes = group.size if group else 1
+        return peak and flops_per_token(model.config) * tokens_per_second / (peak * processes)
 
     # --- checkpoints, evaluations, samples -------------------------------------------------------
 

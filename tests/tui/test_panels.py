@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 from minigpt_tui.engine.events import (
@@ -89,6 +90,18 @@ async def test_the_bar_grows_with_the_run():
     assert " 0%" in await bar(1)
     assert " 50%" in await bar(1000)
     assert "╺" in await bar(1000)
+
+
+async def test_how_well_a_gpu_is_used_is_shown_where_it_is_known():
+    view, panel = running(), TrainingPanel()
+    async with Host(panel).run_test(size=(40, 26)) as pilot:
+        panel.show(view)
+        await pilot.pause()
+        assert "MFU" not in screen_text(pilot.app)
+        view.apply(Step(413, 2000, 413 * 2048, 83.0, 98.0, 1.5, 0.02, 0.4, 4e6, 310_000_000, mfu=0.413))
+        panel.show(view)
+        await pilot.pause()
+        assert re.search(r"MFU +41%", screen_text(pilot.app))
 
 
 async def test_a_budget_in_minutes_has_no_total():

@@ -95,6 +95,8 @@ def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:
         ("lr", formatting.learning_rate(view.learning_rate)),
         ("memory", formatting.memory(view.memory)), ("trained", formatting.duration(view.seconds)),
     ]  # fmt: skip
+    if view.mfu is not None:
+        others.append(("MFU", formatting.percent(view.mfu)))
     return lines + in_two_columns((losses if with_losses else []) + others, width)
 
 

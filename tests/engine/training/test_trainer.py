@@ -20,6 +20,7 @@ from minigpt_tui.engine.training.orders import CommandReader
 from minigpt_tui.engine.training.preview import Preview, PromptError
 from minigpt_tui.engine.training.stopping import StopRequest
 from minigpt_tui.engine.training.trainer import Trainer, TrainingError
+from minigpt_tui.models.config import flops_per_token
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import Budget
@@ -273,6 +274,18 @@ def test_a_budget_in_minutes_ends_by_the_training_time(make_run, text, events_of
     assert steps[-1].total_steps == steps[-1].step
     assert steps[0].remaining == pytest.approx(0.6 - steps[0].seconds, abs=0.05)
     assert steps[-1].learning_rate < steps[0].learning_rate
+
+
+def test_utilisation_is_the_models_operations_over_those_of_its_device(make_run, text, events_of, monkeypatch):
+    run = make_run(budget=Budget(3))
+    build(run, text)[0].train()
+    assert kinds(events_of(run), Step)[-1].mfu is None  # nobody knows what this CPU can do
+    known = make_run("known", budget=Budget(3))
+    it, learner, _ = build(known, text)
+    monkeypatch.setattr(trainer, "peak_flops", lambda device, dtype: 2e12)
+    it.train()
+    step = kinds(events_of(known), Step)[-1]
+    assert step.mfu == pytest.approx(step.tokens_per_second * flops_per_token(learner.model.config) / 2e12)
 
 
 def test_a_stop_ends_an_evaluation(make_run, text, events_of, monkeypatch):

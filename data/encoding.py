@@ -30,13 +30,14 @@ def encode_corpus(
     tokenizer: Tokenizer,
     *,
     validation_fraction: float,
-    context_length: int,
+    context_length: int | None,
     device: torch.device | str,
     progress: Progress | None = None,
 ) -> TokenDataset:
     """Split the text by position, the last `validation_fraction` for validation, and put its tokens on the device.
 
-    With a fraction of 1 there is nothing to train on, and no length is asked of that part.
+    With a fraction of 1 there is nothing to train on, and no length is asked of that part; without a `context_length`
+    none is asked of either.
     `progress` receives the fraction of the text that is encoded; whatever it raises ends the work and leaves nothing
     behind. Characters without a token are left out and counted where the tokenizer's policy is to drop them. Raises
     CorpusError where it refuses them, where a part is shorter than context_length + 1 tokens, or where the text is not
@@ -58,7 +59,8 @@ def encode_corpus(
         name = hashlib.sha256(key.encode()).hexdigest()[:32]
         found = load_tokens(name, code) or store_tokens(name, code, encode)
     counts, tokens = found or _in_memory(code, encode)
-    check_length(counts.train if split else counts.validation, counts.validation, context_length)
+    if context_length is not None:
+        check_length(counts.train if split else counts.validation, counts.validation, context_length)
     train, validation = (_move(part, device) for part in tokens.split([counts.train, counts.validation]))
     return TokenDataset(train, validation, counts.validation_bytes, counts.left_out)
 

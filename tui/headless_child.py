@@ -28,7 +28,8 @@ def result_of(command: list[str], doing: str) -> tuple[int, dict[str, Any]]:
         for line in child.stdout:
             last = json.loads(line)
             if "progress" in last and sys.stderr.isatty():
-                print(f"\r{doing} {last['progress']:4.0%}", end="", file=sys.stderr, flush=True)
+                part = last.get("doing", doing)
+                print(f"\r\x1b[K{part} {last['progress']:4.0%}", end="", file=sys.stderr, flush=True)
         return child.wait(), last
     except KeyboardInterrupt:
         child.terminate()

@@ -141,8 +141,8 @@ class _Written:
             print(f"minigpt-tui: {notice}", file=sys.stderr)
         if sys.stderr.isatty():
             tokens, seconds = sum(ended.tokens for ended in ends), max(ended.seconds for ended in ends)
-            seed = f"step {ends[0].step} · seed {self._ends[0].seed}"
-            print(f"{tokens} tokens · {tokens / seconds:,.0f}/s · {seed}", file=sys.stderr)
+            step = f"step {ends[0].step} · " if ends[0].step else ""  # a model from elsewhere may not know its own
+            print(f"{tokens} tokens · {tokens / seconds:,.0f}/s · {step}seed {self._ends[0].seed}", file=sys.stderr)
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -150,7 +150,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     subject = str(path_of_model(arguments.run))
     command = python_module("minigpt_tui.engine.training.evaluate", subject, "--protocol", arguments.protocol)
     command += ["--quantize", arguments.quantize]
-    if arguments.on:
+    if arguments.on is not None:
         from ..data.corpus import normalise
 
         command += ["--on", normalise(arguments.on)]
@@ -163,7 +163,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _sentence(result: EvaluationResult) -> str:
+    step = f", step {result.step}" if result.step else ""  # a model from elsewhere may not know its own
     return (
-        f"{result.run}, step {result.step}: loss {result.loss:.4f} nats per token, perplexity {result.perplexity:.3f}, "
+        f"{result.run}{step}: loss {result.loss:.4f} nats per token, perplexity {result.perplexity:.3f}, "
         f"{result.bits_per_byte:.4f} bits per byte over {result.tokens:,} tokens ({result.protocol})"
     )

@@ -1,6 +1,6 @@
 """The evaluate process: `python -m minigpt_tui.engine.training.evaluate MODEL [--on SPEC] [--protocol P]`.
 
-Standard output: lines {"progress": 0.4}, then one EvaluationResult. Exit code 2 with a sentence for a user's error.
+Standard output: lines {"progress": 0.4, "doing": "evaluating"}, then one EvaluationResult. Exit code 2 with a sentence for a user's error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ...data.corpus import Corpus, CorpusError, check_length, open_corpus
+from ...data.corpus import Corpus, CorpusError, open_corpus
 from ...data.encoding import encode_corpus
 from ...data.tokenizers import Tokenizer, TokenizerError
 from ...models.devices import DeviceError, choose_device, choose_threads
@@ -62,18 +62,22 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
     if options.quantize == "int8":
         quantize_int8(loaded.model)
     text = _text(file, options.on, tokenizer, choice.device)
+    if len(text.tokens) < 2:
+        raise CorpusError(
+            "the text has fewer than two tokens for this model, and each is predicted from those before it; choose a "
+            "longer text"
+        )
     if _highest(text.tokens) >= loaded.config.vocab_size:
         raise ModelFileError(
             f"the tokenizer beside {file.path} gives the text tokens that the model does not have; they do not belong "
             "together, put the model's own tokenizer there"
         )
-    window = loaded.config.context_length
+    window = min(loaded.config.context_length, len(text.tokens) - 1)
     if file.kind != "minigpt":
-        window = max(1, min(window, LONGEST_FOREIGN_WINDOW, len(text.tokens) - 1))
-    check_length(len(text.tokens), len(text.tokens), window)
+        window = min(window, LONGEST_FOREIGN_WINDOW)
     score = evaluate(
         loaded.model, text.tokens, text.n_bytes, options.protocol, batch_size=text.batch_size, context_length=window,
-        progress=ProgressLines(),
+        progress=ProgressLines("evaluating"),
     )  # fmt: skip
     name = file.run.name if file.run else file.name
     return EvaluationResult(
@@ -95,12 +99,15 @@ def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, device: torch
     manifest = file.run.manifest() if file.run else None
     batch_size = manifest.training.batch_size if manifest else 64
     if spec is not None:
-        corpus, fraction = open_corpus(spec), 1.0
+        corpus, fraction = open_corpus(spec, progress=ProgressLines("reading")), 1.0
     elif manifest is not None:
         corpus, fraction = _unchanged(manifest.corpus), manifest.corpus.validation_fraction
     else:
         raise RunError(f"{file.path} lies in no run; name the text to evaluate on with --on")
-    dataset = encode_corpus(corpus, tokenizer, validation_fraction=fraction, context_length=1, device=device)
+    dataset = encode_corpus(
+        corpus, tokenizer, validation_fraction=fraction, context_length=None, device=device,
+        progress=ProgressLines("encoding"),
+    )  # fmt: skip
     if dataset.left_out and spec is not None:
         count = sum(dataset.left_out.values())
         print(f"minigpt-tui: {count:,} characters that the model has never seen are left out", file=sys.stderr)
@@ -109,7 +116,7 @@ def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, device: torch
 
 def _unchanged(record: CorpusRecord) -> Corpus:
     """The run's text, as it was when the run was made."""
-    corpus = open_corpus(record.spec)
+    corpus = open_corpus(record.spec, progress=ProgressLines("reading"))
     if corpus.fingerprint != record.fingerprint:
         raise CorpusError(
             f"the text of '{record.name}' ({record.spec}) has changed since the run was made; put the old text back, "

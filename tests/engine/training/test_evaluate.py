@@ -17,7 +17,7 @@ from minigpt_tui.engine.training import checkpoints
 from minigpt_tui.engine.training.checkpoints import Counters
 from minigpt_tui.engine.training.evaluate import USER_ERROR, main
 from minigpt_tui.models.gpt import GPT
-from minigpt_tui.models.typed_json import loads
+from minigpt_tui.models.typed_json import from_plain, loads
 
 
 @pytest.fixture
@@ -40,10 +40,12 @@ def run(make_run, text) -> Run:
 
 def result(capsys, *arguments: str) -> EvaluationResult:
     assert main([*arguments]) == 0
-    *progress, last = capsys.readouterr().out.splitlines()
-    fractions = [json.loads(line)["progress"] for line in progress]
-    assert fractions == sorted(fractions)
-    return loads(EvaluationResult, last)
+    *progress, last = map(json.loads, capsys.readouterr().out.splitlines())
+    for part in ("reading", "encoding", "evaluating"):
+        fractions = [line["progress"] for line in progress if line["doing"] == part]
+        assert fractions == sorted(fractions)
+    assert any(line["doing"] == "evaluating" for line in progress)
+    return from_plain(EvaluationResult, last)
 
 
 @pytest.mark.parametrize("protocol", ["full", "sliding", "random"])
@@ -82,7 +84,9 @@ def test_another_text_is_read_whole_without_unknown_characters(run, capsys, tmp_
 
 def test_what_cannot_be_evaluated_is_named_in_one_sentence(run, capsys, tmp_path, text):
     short = tmp_path / "short.txt"
-    short.write_text("import")
+    short.write_text("i")
+    strange = tmp_path / "strange.txt"
+    strange.write_text("\N{SNOWMAN}" * 100, encoding="utf-8")
     (tmp_path / "empty").mkdir()
     weights = run.checkpoints / "best" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
@@ -93,14 +97,18 @@ def test_what_cannot_be_evaluated_is_named_in_one_sentence(run, capsys, tmp_path
         ([str(run.checkpoints / "best")], "model.safetensors is damaged"),
         ([str(run.checkpoints / "last")], "has changed"),
         ([str(run.checkpoints / "last"), "--on", str(tmp_path / "gone.txt")], "gone.txt"),
-        ([str(run.checkpoints / "last"), "--on", str(short)], "context length"),
+        ([str(run.checkpoints / "last"), "--on", str(short)], "fewer than two tokens for this model"),
+        ([str(run.checkpoints / "last"), "--on", ""], "no corpus is named"),
         ([str(run.checkpoints / "last"), "--on", "tales", "--device", "abacus"], "abacus"),
     ):
         assert main(arguments) == USER_ERROR, arguments
         output = capsys.readouterr()
-        assert output.out == ""
+        assert all("progress" in json.loads(line) for line in output.out.splitlines())
         assert words in output.err
         assert len(output.err.splitlines()) == 1
+    assert main([str(run.checkpoints / "last"), "--on", str(strange)]) == USER_ERROR
+    assert "100 characters that the model has never seen are left out" in (told := capsys.readouterr().err)
+    assert "fewer than two tokens for this model" in told
 
 
 def nanogpt(path: Path, alphabet: str, context_length: int = 16) -> Path:
@@ -132,6 +140,17 @@ def test_a_foreign_model_is_scored_on_a_text_that_is_named(capsys, tmp_path, con
         assert found.bits_per_byte == pytest.approx(math.log2(7), rel=1e-3)
     assert main([str(path)]) == USER_ERROR
     assert "lies in no run; name the text to evaluate on with --on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("length", [2, 9, 16])
+@pytest.mark.parametrize("protocol", ["full", "sliding", "random"])
+def test_a_text_shorter_than_the_context_is_one_short_window(run, capsys, tmp_path, length, protocol):
+    other = tmp_path / "other.txt"
+    other.write_text("import argparse as"[:length])
+    found = result(capsys, str(run.checkpoints / "last"), "--on", str(other), "--protocol", protocol)
+    assert found.loss == pytest.approx(math.log(run.manifest().model.vocab_size), rel=1e-6)
+    if protocol != "random":
+        assert found.tokens == length - 1
 
 
 def test_a_foreign_model_of_a_long_context_is_scored_on_a_short_text(capsys, tmp_path):

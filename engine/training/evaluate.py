@@ -1,6 +1,7 @@
 """The evaluate process: `python -m minigpt_tui.engine.training.evaluate MODEL [--on SPEC] [--protocol P]`.
 
-Standard output: lines {"progress": 0.4, "doing": "evaluating"}, then one EvaluationResult. Exit code 2 with a sentence for a user's error.
+Standard output: lines {"progress": 0.4, "doing": "evaluating"}, then one EvaluationResult. Exit code 2 with a sentence
+for a user's error.
 """
 
 from __future__ import annotations

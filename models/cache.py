@@ -58,6 +58,16 @@ class KVCache:
         copy.keys, copy.values = list(copy._keys), list(copy._values)
         return copy
 
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows alone, in this order; each stays, or moves to a place before it that has no row."""
+        for place, row in enumerate(rows):
+            if place != row:
+                for tensor in (self._keys, self._values):
+                    tensor[:, place, :, : self.length] = tensor[:, row, :, : self.length]
+        self._keys, self._values = self._keys[:, : len(rows)], self._values[:, : len(rows)]
+        self.keys, self.values = list(self._keys), list(self._values)
+        self.batch_size = len(rows)
+
     def extend(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Write [batch, kv_heads, new, head_dim] behind the filled positions; all of that layer so far comes back."""
         start, new = self.length, keys.shape[2]

@@ -12,15 +12,15 @@ from .sampling import Sampler
 
 
 class Branches:
-    """Rows that begin with the same number of tokens and go on each with its own sampler.
+    """Rows that begin with the same number of tokens; `sampler` has a row for each.
 
     The decoder's cache keeps what it read of the prompt; the rows live in a copy of it.
     """
 
     @torch.inference_mode()
-    def __init__(self, decoder: Decoder, texts: Sequence[Sequence[int]], samplers: Sequence[Sampler]) -> None:
+    def __init__(self, decoder: Decoder, texts: Sequence[Sequence[int]], sampler: Sampler) -> None:
         """`texts` are what each row continues. Raises DecodeError as `Decoder.tokens` does."""
-        self._decoder, self._samplers = decoder, list(samplers)
+        self._decoder, self._sampler = decoder, sampler
         self._texts = [list(text) for text in texts]  # with the tokens drawn so far
         self._length = len(texts[0])  # positions that the cache holds
         alike = all(text == self._texts[0] for text in self._texts)
@@ -30,24 +30,23 @@ class Branches:
 
     @torch.inference_mode()
     def step(self) -> list[int]:
-        """The next token of each row."""
+        """The next token of each row; -1 where the sampler had none."""
         if self._length < len(self._texts[0]):
             self._advance()
-        rows = zip(self._samplers, self._logits, strict=True)
-        tokens = torch.stack([sampler.draw(logits) for sampler, logits in rows]).tolist()
+        tokens: list[int] = self._sampler.draw(self._logits).tolist()
         for text, token in zip(self._texts, tokens, strict=True):
             text.append(token)
         return tokens
 
     @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows alone."""
-        if len(rows) == len(self._texts):
+        """Go on with these rows alone, in this order; each stays, or moves to a place before it that has no row."""
+        if list(rows) == list(range(len(self._texts))):
             return
         self._texts = [self._texts[row] for row in rows]
-        self._samplers = [self._samplers[row] for row in rows]
         self._logits = self._logits[list(rows)]
-        self._cache = self._cache.rows(rows)
+        self._sampler.keep(rows)
+        self._cache.keep(rows)
 
     def _advance(self) -> None:
         """Read the tokens drawn last; past the window its last part is read anew, as `Decoder.tokens` does."""
@@ -67,3 +66,17 @@ class Branches:
         tokens = torch.tensor([text[-length:] for text in self._texts], device=self._decoder.device)
         parts = tokens.split(max(1, READ_AT_ONCE // len(tokens)), dim=1)
         return [self._decoder.next_logits(part, self._cache) for part in parts][-1]
+
+
+class Alone:
+    """One continuation, in the decoder's own cache; otherwise as Branches of one row."""
+
+    def __init__(self, decoder: Decoder, ids: Sequence[int], sampler: Sampler) -> None:
+        self._tokens = decoder.tokens(ids, sampler)
+
+    def step(self) -> list[int]:
+        """The next token, in a list; -1 where the sampler had none. Raises DecodeError as `Decoder.tokens` does."""
+        return [next(self._tokens)]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """There is nothing to leave out."""

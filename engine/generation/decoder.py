@@ -68,16 +68,17 @@ class Decoder:
         """Token after token that continues `ids` (1 to context_length of them), without end, whatever ends a text.
 
         What `ids` shares with the text in the cache is not computed again. Past the context length the last half of
-        the window is read anew, so that each token sees at least that much, whatever the kind of positions. Raises
-        DecodeError where the weights give no probabilities, or have no row for one of `ids`.
+        the window is read anew, so that each token sees at least that much, whatever the kind of positions. A token -1
+        says that the sampler had none to draw, and nothing comes after it. Raises DecodeError where the weights give no
+        probabilities, or have no row for one of `ids`.
         """
         logits = self.begin(ids)
         while True:
-            drawn = sampler.draw(logits)
+            drawn = sampler.draw(logits[None])
             token = int(drawn)  # the one wait for the device
             yield token
             if len(self._held) < self.context_length:
-                logits = self._extend(drawn.view(1, 1), [token])
+                logits = self._extend(drawn[None], [token])
             else:
                 window = [*self._held, token][-self.reread_length :]
                 self.forget()

@@ -11,11 +11,6 @@ from ..events import Alternative, TokenDetail
 ALTERNATIVES = 10
 
 
-def explain_draw(token: int, logits: Tensor, drawn_from: Tensor, tokenizer: Tokenizer) -> TokenDetail:
-    """`logits` [V] are the model's own, `drawn_from` [V] those that the token was drawn from."""
-    return explain_tokens(torch.tensor([token], device=logits.device), logits[None], tokenizer, drawn_from[None])[0]
-
-
 @torch.inference_mode()
 def explain_tokens(
     tokens: Tensor, logits: Tensor, tokenizer: Tokenizer, drawn_from: Tensor | None = None

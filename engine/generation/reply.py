@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
+import torch
+
 from ..events import SamplingSettings, TokenDetail
-from .branches import Branches
+from .branches import Alone, Branches
 from .decoder import Decoder
-from .explanation import explain_draw
+from .explanation import explain_tokens
+from .noise import any_token, chosen_seed
+from .penalties import ForbiddenError
 from .sampling import Sampler
 from .text_stream import TextStream
 
@@ -28,23 +32,18 @@ class Reply:
         self.tokens = 0
         self.ended = False
         self.details: list[TokenDetail] = []
-        self._decoder, self._settings, self._explain = decoder, settings, explain
+        self.settings, self.explains = settings, explain
+        self._decoder = decoder
         self._cancelled = False
         self._prompt_notices: list[str] = []
-        self.sampler = Sampler(settings, decoder.device, forbidden=self._forbidden(), keep=explain)
+        self.seed = chosen_seed(settings.seed)
+        self.forbidden = self._forbidden_tokens()
         ids, begin = self._encode(prompt), decoder.tokenizer.begin
         self.prompt_tokens = len(ids)
         if len(ids) + len(begin) <= decoder.context_length:  # else what the model reads begins within the text
             ids = [*begin, *ids]
         self.ids = ids or [self._start()]
-        for token in self.ids:
-            self.sampler.penalties.observe(token)
         self._text = TextStream(settings.stop)
-
-    @property
-    def seed(self) -> int:
-        """The seed that was used, also where none was given."""
-        return self.sampler.seed
 
     def cancel(self) -> None:
         """End the reply before its next token; text that still waits is handed out."""
@@ -52,25 +51,22 @@ class Reply:
 
     def __iter__(self) -> Iterator[str]:
         """One piece a token, empty where the text must wait for more of a character or of a stop string."""
-        tokens = self._decoder.tokens(self.ids, self.sampler)
-        while not self.ended:
-            yield self.finish() if self.is_over() else self.take(next(tokens))
+        return (piece for _, piece in together(self._decoder, [self]))
 
     def is_over(self) -> bool:
         """Whether no further token is wanted; `finish` then has the last piece."""
-        if self.tokens < self._settings.max_tokens and self._cancelled:
+        if self.tokens < self.settings.max_tokens and self._cancelled:
             self.reason = "cancelled"
-        return self._cancelled or self.tokens >= self._settings.max_tokens
+        return self._cancelled or self.tokens >= self.settings.max_tokens
 
-    def take(self, token: int) -> str:
+    def take(self, token: int, detail: TokenDetail | None = None) -> str:
         """The piece of text that `token` sets free."""
         if token in self._decoder.tokenizer.end_tokens:
             self.reason = "stop"
             return self.finish()
         self.tokens += 1
-        self.sampler.penalties.observe(token)
-        if self._explain:
-            self.details.append(explain_draw(token, *self.sampler.drawn_from, self._decoder.tokenizer))
+        if detail is not None:
+            self.details.append(detail)
         text = self._text.feed(self._decoder.tokenizer.token_bytes(token))
         if self._text.stopped:
             self.reason, self.ended = "stop", True
@@ -100,10 +96,10 @@ class Reply:
             self._prompt_notices.append(f"the prompt has {len(ids):,} tokens; the model reads its last {context}")
         return ids[-context:]
 
-    def _forbidden(self) -> list[list[int]]:
+    def _forbidden_tokens(self) -> list[list[int]]:
         """The tokens of the forbidden texts; what the model could not write anyway is only a notice."""
         tokenizer, sequences = self._decoder.tokenizer, []
-        for text in self._settings.forbidden:
+        for text in self.settings.forbidden:
             known, left_out = tokenizer.drop_unknown(text)
             if left_out:
                 self._prompt_notices.append(
@@ -121,31 +117,48 @@ class Reply:
         if self._decoder.ends_begin and tokenizer.end_tokens:
             return min(tokenizer.end_tokens)  # the end of a text; those of a conversation's turns were added later
         new_line = tokenizer.new_line
-        return self.sampler.any_token(tokenizer.vocab_size) if new_line is None else new_line
+        return any_token(self.seed, tokenizer.vocab_size) if new_line is None else new_line
 
 
 def together(decoder: Decoder, replies: Sequence[Reply]) -> Iterator[tuple[int, str]]:
     """The pieces of several replies to one prompt, each with the number of its reply; one pass a token for all.
 
-    A reply's text is the one that it would write alone, but for rounding: a matrix product over more rows may add up
-    in another order, which in float32 moves a logit by some millionths, and so changes a token about as rarely. Small
-    types round so coarsely that the texts part sooner.
+    The replies differ in nothing but their seeds. A reply's text is the one that it would write alone, but for
+    rounding: a matrix product over more rows may add up in another order, which in float32 moves a logit by some
+    millionths of the largest, and so a text changes only where two tokens came that near to each other in the draw, or
+    one to the border of a filter. Small types round so coarsely that the texts part sooner.
     """
-    if len(replies) == 1:
-        yield from ((0, piece) for piece in replies[0])
-        return
-    branches = Branches(decoder, [reply.ids for reply in replies], [reply.sampler for reply in replies])
-    rows = list(range(len(replies)))
+    settings, texts = replies[0].settings, [reply.ids for reply in replies]
+    sampler = Sampler(
+        settings, decoder.tokenizer.vocab_size, decoder.device, seeds=[reply.seed for reply in replies], texts=texts,
+        forbidden=replies[0].forbidden, explains=replies[0].explains,
+    )  # fmt: skip
+    source = Alone(decoder, texts[0], sampler) if len(texts) == 1 else Branches(decoder, texts, sampler)
+    rows = list(range(len(replies)))  # the reply that each row writes
     while True:
         for row in rows:
             if not replies[row].ended and replies[row].is_over():
                 yield row, replies[row].finish()
-        if not (going := [row for row in rows if not replies[row].ended]):
+        kept = _packed([replies[row].ended for row in rows])
+        if not kept:
             return
-        branches.keep([rows.index(row) for row in going])
-        rows = going
-        for row, token in zip(rows, branches.step(), strict=True):
-            yield row, replies[row].take(token)
+        source.keep(kept)
+        rows = [rows[place] for place in kept]
+        tokens = source.step()
+        if min(tokens) < 0:
+            raise ForbiddenError
+        details: list[TokenDetail] | list[None] = [None] * len(rows)
+        if sampler.explains:
+            given, drawn_from = sampler.drawn_from
+            details = explain_tokens(torch.tensor(tokens, device=given.device), given, decoder.tokenizer, drawn_from)
+        for row, token, detail in zip(rows, tokens, details, strict=True):
+            yield row, replies[row].take(token, detail)
+
+
+def _packed(ended: Sequence[bool]) -> list[int]:
+    """The places that go on, in an order that moves as few of them as possible: the last ones fill the gaps."""
+    going = [place for place, is_over in enumerate(ended) if not is_over]
+    return [place if not ended[place] else going.pop() for place in range(len(going))]
 
 
 def named(characters: Iterable[str]) -> str:

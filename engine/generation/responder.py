@@ -18,9 +18,9 @@ from ..events import Ended, Failed, Generate, GenerationMessage, Load, Score, Sc
 from .checkpoint_source import UNREADABLE
 from .decoder import DecodeError, Decoder
 from .loaded_model import LoadedModel
+from .noise import sample_seed
 from .penalties import ForbiddenError
 from .reply import Reply, together
-from .sampling import sample_seed
 from .scoring import TextScore, TooShortError
 
 _DETAILS_PER_LINE = 256  # a line of the protocol stays below a megabyte

@@ -90,7 +90,7 @@ def _lay_out(decoder: Decoder, by_columns: bool) -> None:
 
 
 def _seconds_per_token(decoder: Decoder) -> float:
-    tokens = decoder.tokens([0], Sampler(SamplingSettings(temperature=0), decoder.device))
+    tokens = decoder.tokens([0], Sampler(SamplingSettings(temperature=0), decoder.tokenizer.vocab_size, decoder.device))
     next(tokens)
     seconds: list[float] = []
     while len(seconds) < 3 or (sum(seconds) < _TRIAL and len(seconds) < 20):

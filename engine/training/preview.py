@@ -8,6 +8,7 @@ from ...data.tokenizers import Tokenizer, UnknownCharacterError
 from ...models.cache import KVCache
 from ...models.gpt import GPT
 from ..events import SamplingSettings
+from ..generation.noise import any_token
 from ..generation.sampling import Sampler
 
 LENGTH = 200  # tokens
@@ -38,8 +39,9 @@ class Preview:
         cannot.
         """
         config, device, training = model.config, next(model.parameters()).device, model.training
-        sampler = Sampler(SamplingSettings(temperature=self._temperature, seed=seed), device)
-        ids = self._beginning(sampler)
+        settings = SamplingSettings(temperature=self._temperature, seed=seed)
+        sampler = Sampler(settings, self._tokenizer.vocab_size, device)
+        ids = self._beginning(seed)
         first = len(ids)
         cache = KVCache(config, 1, config.context_length, device, model.compute_dtype)
         unread = list(ids)
@@ -49,7 +51,7 @@ class Preview:
                 if cache.length + len(unread) > config.context_length:  # read the last half of the window anew
                     cache.reset()
                     unread = ids[-max(1, config.context_length // 2) :]
-                logits = model(torch.tensor([unread], device=device), cache)[0, -1, : self._tokenizer.vocab_size]
+                logits = model(torch.tensor([unread], device=device), cache)[:, -1, : self._tokenizer.vocab_size]
                 token = int(sampler.draw(logits))
                 if token in self._tokenizer.end_tokens:
                     break
@@ -59,10 +61,10 @@ class Preview:
             model.train(training)
         return self._tokenizer.decode(ids[first:])
 
-    def _beginning(self, sampler: Sampler) -> list[int]:
+    def _beginning(self, seed: int) -> list[int]:
         """What the model reads before it writes: the prompt, or else as little as there can be."""
         tokenizer = self._tokenizer
         if ids := [*tokenizer.begin, *tokenizer.encode(self.prompt)]:
             return ids
         new_line = tokenizer.new_line
-        return [sampler.any_token(tokenizer.vocab_size) if new_line is None else new_line]
+        return [any_token(seed, tokenizer.vocab_size) if new_line is None else new_line]

@@ -397,6 +397,21 @@ def test_without_positions_earlier_tokens_are_a_bag():
     torch.testing.assert_close(forwards[:, -1], backwards[:, -1])
 
 
+def test_rows_of_a_cache_that_stay_go_on_as_if_the_others_had_never_been():
+    model, generator = GPT(MODERN).eval(), torch.Generator().manual_seed(1)
+    for parameter in model.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator) * 0.3
+    tokens = torch.randint(19, (5, 12), generator=generator)
+    cache, order = KVCache(MODERN, 5, 12), [4, 1, 3]
+    with torch.no_grad():
+        expected = model(tokens)
+        model(tokens[:, :5], cache)
+        cache.keep(order)
+        some = torch.cat([model(tokens[order, i : i + 1], cache) for i in range(5, 12)], 1)
+    assert torch.allclose(some, expected[order, 5:], atol=1e-5)
+    assert (cache.batch_size, cache.keys[0].shape[0]) == (3, 3)
+
+
 def test_cache_memory_is_what_its_tensors_take():
     assert KVCache(replace(MODERN, n_kv_head=2), 3, 10).memory == 2 * 2 * 3 * 2 * 10 * 8 * 4
     assert KVCache(MODERN, 1, 24, dtype=torch.bfloat16).memory == 2 * 2 * 4 * 24 * 8 * 2

@@ -23,7 +23,7 @@ POSITIONS = ("learned", "sinusoidal", "rope", "none")
 
 
 def take(decoder: Decoder, ids: Sequence[int], n: int, settings: SamplingSettings = GREEDY) -> list[int]:
-    return list(islice(decoder.tokens(ids, Sampler(settings, decoder.device)), n))
+    return list(islice(decoder.tokens(ids, Sampler(settings, decoder.tokenizer.vocab_size, decoder.device)), n))
 
 
 def without_cache(model: GPT, ids: Sequence[int], n: int) -> list[int]:

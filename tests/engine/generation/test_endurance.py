@@ -23,9 +23,10 @@ from minigpt_tui.engine.events import (
     Tokens,
 )
 from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.noise import sample_seed
 from minigpt_tui.engine.generation.reply import Reply, together
 from minigpt_tui.engine.generation.responder import Responder
-from minigpt_tui.engine.generation.sampling import filtered, sample_seed
+from minigpt_tui.engine.generation.sampling import filtered
 from minigpt_tui.models.gpt import GPT
 
 ENDLESS = SamplingSettings(seed=1, max_tokens=1_000_000, repetition_penalty=1.2, penalty_window=20, forbidden=("ab",))

@@ -3,9 +3,15 @@ from __future__ import annotations
 import pytest
 import torch
 from minigpt_tui.engine.events import SamplingSettings
-from minigpt_tui.engine.generation.penalties import Penalties
+from minigpt_tui.engine.generation.penalties import Forbidden, Penalties
 from minigpt_tui.engine.generation.sampling import Sampler
 from torch import Tensor
+
+CPU = torch.device("cpu")
+
+
+def penalties(settings: SamplingSettings, text: list[int], vocab_size: int = 65) -> Penalties:
+    return Penalties(settings, vocab_size, [text], CPU)
 
 
 def logits(seed: int, size: int = 65) -> Tensor:
@@ -18,54 +24,58 @@ def test_repetition_gives_the_values_of_transformers(penalty: float) -> None:
     for seed in range(20):
         text = torch.randint(65, (30,), generator=torch.Generator().manual_seed(seed)).tolist()
         theirs = process(torch.tensor([text]), logits(seed)[None])[0]
-        ours = Penalties(SamplingSettings(repetition_penalty=penalty), text, []).applied(logits(seed))
+        ours = penalties(SamplingSettings(repetition_penalty=penalty), text).applied(logits(seed)[None])[0]
         assert torch.equal(ours, theirs)
 
 
 def test_presence_counts_once_and_frequency_each_time() -> None:
     settings = SamplingSettings(presence_penalty=0.5, frequency_penalty=0.25)
-    ours = Penalties(settings, [2, 2, 2, 0], []).applied(torch.zeros(4))
-    assert ours.tolist() == [-0.75, 0.0, -1.25, 0.0]
+    ours = penalties(settings, [2, 2, 2, 0], 4).applied(torch.zeros(1, 4))
+    assert ours.tolist() == [[-0.75, 0.0, -1.25, 0.0]]
 
 
 def test_the_window_forgets_what_left_it() -> None:
     settings = SamplingSettings(frequency_penalty=1.0, penalty_window=3)
-    penalties = Penalties(settings, [], [])
     text = [0, 1, 1, 2, 3, 3, 3, 0]
-    for end, token in enumerate(text, 1):
-        penalties.observe(token)
-        window = text[max(0, end - 3) : end]
-        assert penalties.applied(torch.zeros(4)).tolist() == [-float(window.count(i)) for i in range(4)]
+    for begun in range(len(text)):  # how much of the text is the prompt
+        some = penalties(settings, text[:begun], 4)
+        for end, token in enumerate(text[begun:], begun + 1):
+            some.observe(torch.tensor([token]))
+            window = text[max(0, end - 3) : end]
+            assert some.applied(torch.zeros(1, 4)).tolist() == [[-float(window.count(i)) for i in range(4)]]
 
 
 def test_forbidden_sequences_are_those_of_transformers() -> None:
     process = pytest.importorskip("transformers.generation.logits_process")
     forbidden = [[7], [1, 2], [3, 1, 4], [3, 1, 5], [9, 9]]
     theirs_for = process.NoBadWordsLogitsProcessor(forbidden)
-    penalties, text = Penalties(SamplingSettings(), [], forbidden), []
+    ours, text = Forbidden(forbidden, [[]], CPU), []
     for token in (5, 3, 1, 9, 9, 1, 3, 3, 1):
         text.append(token)
-        penalties.observe(token)
-        theirs = theirs_for(torch.tensor([text]), logits(token)[None])[0]
-        assert torch.equal(penalties.applied(logits(token)), theirs)
+        ours.observe(torch.tensor([token]))
+        theirs = theirs_for(torch.tensor([text]), logits(token)[None])
+        assert torch.equal(ours.applied(logits(token)[None]), theirs)
+        assert torch.equal(Forbidden(forbidden, [text], CPU).applied(logits(token)[None]), theirs)
 
 
 def test_the_given_logits_stay_as_they_were() -> None:
-    given = logits(1)
-    Penalties(SamplingSettings(repetition_penalty=2.0), [1, 2, 3], [[4]]).applied(given)
-    assert torch.equal(given, logits(1))
-
-
-def test_without_settings_nothing_is_weighed() -> None:
-    assert Penalties(SamplingSettings(), [1, 2, 3], []).idle
-    assert not Penalties(SamplingSettings(), [], [[1]]).idle
+    given = logits(1)[None]
+    penalties(SamplingSettings(repetition_penalty=2.0), [1, 2, 3]).applied(given)
+    Forbidden([[4]], [[1, 2, 3]], CPU).applied(given)
+    assert torch.equal(given[0], logits(1))
 
 
 def test_a_forbidden_token_is_never_drawn() -> None:
     for temperature in (0.0, 1.5):
         settings = SamplingSettings(temperature=temperature, seed=1)
-        sampler = Sampler(settings, torch.device("cpu"), forbidden=[[0], [1], [2]])
-        assert all(int(sampler.draw(torch.tensor([9.0, 8, 7, 1, 0]))) > 2 for _ in range(200))
+        sampler = Sampler(settings, 5, CPU, forbidden=[[0], [1], [2]])
+        assert all(int(sampler.draw(torch.tensor([[9.0, 8, 7, 1, 0]]))) > 2 for _ in range(200))
+
+
+def test_where_everything_is_forbidden_no_token_is_drawn() -> None:
+    for temperature in (0.0, 1.5):
+        sampler = Sampler(SamplingSettings(temperature=temperature, seed=1), 2, CPU, forbidden=[[0], [1]])
+        assert sampler.draw(torch.tensor([[9.0, 8]])).tolist() == [-1]
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,10 @@ from minigpt_tui.engine.events import (
     Tokens,
 )
 from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.noise import Noise, sample_seed
 from minigpt_tui.engine.generation.reply import Reply, together
 from minigpt_tui.engine.generation.responder import Responder
-from minigpt_tui.engine.generation.sampling import filtered, sample_seed
+from minigpt_tui.engine.generation.sampling import filtered
 
 WILD = SamplingSettings(temperature=1.0, top_k=6, max_tokens=40, seed=3)
 
@@ -57,6 +58,39 @@ def test_each_sample_is_the_text_that_its_seed_writes_alone(random_model, positi
         assert texts == [alone(decoder, prompt, settings) for settings in each]
         assert len(set(texts)) == n
         assert texts[0] == alone(decoder, prompt, WILD)
+
+
+def scores(decoder: Decoder, prompt: str, text: str, settings: SamplingSettings) -> torch.Tensor:
+    """What the token after prompt and text is drawn from, noise included: the largest wins. [V]."""
+    ids = decoder.tokenizer.encode(prompt + text).tolist()
+    with torch.no_grad():
+        logits = decoder.model(torch.tensor([ids]))[0, -1, : decoder.tokenizer.vocab_size]
+    noise = Noise([settings.seed or 0], len(logits), decoder.device)
+    for _ in range(len(text)):
+        noise.prepare(1)
+        noise.next()
+    noise.prepare(1)
+    return filtered(logits, settings) + noise.next()[0]
+
+
+@pytest.mark.parametrize("samples", [8, 64])
+def test_where_a_sample_is_not_the_text_that_its_seed_writes_alone_two_tokens_were_as_near_as_rounding(
+    random_model, samples: int
+) -> None:
+    """A product over more rows adds up in another order; nothing else may tell a sample from a text alone."""
+    decoder = Decoder(*random_model(context_length=64, d_model=64, n_layer=3))
+    settings = SamplingSettings(temperature=1.0, max_tokens=60)
+    each = [seeded(replace(settings, seed=9), sample) for sample in range(samples)]
+    same = 0
+    for one, reply in zip(each, side_by_side(decoder, "abc", each), strict=True):
+        text, expected = reply.text, alone(decoder, "abc", one)  # pyright: ignore
+        same += text == expected
+        if text != expected:
+            at = next(i for i in range(60) if text[i] != expected[i])
+            won, lost = decoder.tokenizer.encode(text[at] + expected[at]).tolist()
+            drawn_from = scores(decoder, "abc", text[:at], one)
+            assert abs(drawn_from[won] - drawn_from[lost]) < 1e-3
+    assert same > 0.9 * samples
 
 
 def test_samples_of_a_prompt_that_starts_anywhere_start_each_where_its_seed_says(random_model) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from minigpt_tui.engine.events import SamplingSettings
-from minigpt_tui.engine.generation.penalties import Penalties
+from minigpt_tui.engine.generation.penalties import Forbidden, Penalties
 from minigpt_tui.engine.generation.sampling import Sampler, filtered
 
 CPU = torch.device("cpu")
@@ -60,7 +60,9 @@ def test_the_chain_is_in_the_order_of_transformers() -> None:
     settings = SamplingSettings(temperature=0.7, top_k=9, top_p=0.8, min_p=0.1, typical_p=0.9, repetition_penalty=1.3)
     for seed in range(50):
         theirs = processors(torch.tensor([text]), logits(seed)[None])[0]
-        ours = filtered(Penalties(settings, text, [[3], [1, 2]]).applied(logits(seed)), settings)
+        weighed = Penalties(settings, 65, [text], CPU).applied(logits(seed)[None])
+        weighed = Forbidden([[3], [1, 2]], [text], CPU).applied(weighed)
+        ours = filtered(weighed, settings)[0]
         assert torch.equal(ours, theirs)
 
 
@@ -86,8 +88,8 @@ def test_equal_logits_at_the_edge_of_top_k_all_stay() -> None:
 )
 def test_draws_follow_the_filtered_distribution(settings: SamplingSettings) -> None:
     expected = filtered(logits(1, 8), settings).softmax(-1)
-    sampler, n = Sampler(settings, CPU), 6000
-    drawn = torch.bincount(torch.stack([sampler.draw(logits(1, 8)) for _ in range(n)]), minlength=8)
+    sampler, n = Sampler(settings, 8, CPU), 6000
+    drawn = torch.bincount(torch.cat([sampler.draw(logits(1, 8)[None]) for _ in range(n)]), minlength=8)
     kept = expected > 0
     assert drawn[~kept].sum() == 0
     chi_square = ((drawn - n * expected)[kept] ** 2 / (n * expected)[kept]).sum().item()
@@ -96,28 +98,27 @@ def test_draws_follow_the_filtered_distribution(settings: SamplingSettings) -> N
 
 def test_greedy_takes_the_likeliest_and_a_tiny_temperature_does_too() -> None:
     for temperature in (0.0, 1e-40, 1e-4):
-        sampler = Sampler(SamplingSettings(temperature=temperature, seed=0), CPU)
-        assert all(sampler.draw(logits(seed)) == logits(seed).argmax() for seed in range(50))
+        sampler = Sampler(SamplingSettings(temperature=temperature, seed=0), 65, CPU)
+        assert all(sampler.draw(logits(seed)[None]) == logits(seed).argmax() for seed in range(50))
 
 
 def test_top_k_of_one_is_greedy() -> None:
-    sampler = Sampler(SamplingSettings(temperature=5.0, top_k=1, seed=0), CPU)
-    assert all(sampler.draw(logits(seed)) == logits(seed).argmax() for seed in range(50))
+    sampler = Sampler(SamplingSettings(temperature=5.0, top_k=1, seed=0), 65, CPU)
+    assert all(sampler.draw(logits(seed)[None]) == logits(seed).argmax() for seed in range(50))
 
 
-def test_the_seed_decides_and_is_told_where_none_was_given() -> None:
-    def draws(seed: int | None) -> tuple[list[int], int]:
-        sampler = Sampler(SamplingSettings(temperature=2.0, seed=seed), CPU)
-        return [int(sampler.draw(logits(i))) for i in range(40)], sampler.seed
+def test_the_seed_decides() -> None:
+    def draws(seed: int | None) -> list[int]:
+        sampler = Sampler(SamplingSettings(temperature=2.0, seed=seed), 65, CPU)
+        return [int(sampler.draw(logits(i)[None])) for i in range(150)]
 
-    first, seed = draws(None)
-    assert draws(seed) == (first, seed)
-    assert draws(None)[0] != first
-    assert draws(2**63 - 1)[1] == 2**63 - 1
+    assert draws(5) == draws(5) != draws(6)
+    assert draws(None) != draws(None)
+    assert draws(2**63 - 1) == draws(2**63 - 1)
 
 
 def test_draws_leave_the_global_random_state_alone() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    Sampler(SamplingSettings(seed=1), CPU).draw(logits(0))
+    Sampler(SamplingSettings(seed=1), 65, CPU).draw(logits(0)[None])
     assert torch.equal(torch.get_rng_state(), before)

@@ -27,6 +27,18 @@ OURS = (
         ),
     ),
     Recipe(
+        name="thorough",
+        description="Ten minutes on a laptop CPU: six modern blocks, 256 characters of context.",
+        source="ours; docs/recipes.md",
+        model=ModelConfig(
+            context_length=256, n_layer=6, n_head=6, n_kv_head=2, d_model=192, d_ff=512, residual_dropout=0.1
+        ),
+        training=TrainingConfig(
+            budget=Budget(2800), batch_size=16, weight_decay=0.1, decay_fraction=0.8, average=0.99,
+            learning_rate=0.025, embedding_learning_rate=0.05, head_learning_rate=0.008,
+        ),
+    ),
+    Recipe(
         name="modern-10m",
         description="Ten million parameters with the modern block: a GPU, or patience.",
         source="ours; not measured yet",

@@ -16,6 +16,7 @@ from minigpt_tui.models.recipe import Budget
 SIZES = {
     "quick": 308_256,
     "laptop": 575_104,
+    "thorough": 2_387_136,
     "modern-10m": 10_672_512,
     "modern-124m": 123_552_768,
     "crafting-attention": 10_795_776,
@@ -34,8 +35,8 @@ SIZES = {
     "finetune": 0,  # whatever the model has that it goes on with
 }
 EXPORTS = {
-    "quick": "qwen3", "laptop": "qwen3", "modern-10m": "qwen3", "modern-124m": "qwen3", "bpe-laptop-modern": "qwen3",
-    "char-postln": "openai-gpt",
+    "quick": "qwen3", "laptop": "qwen3", "thorough": "qwen3", "modern-10m": "qwen3", "modern-124m": "qwen3",
+    "bpe-laptop-modern": "qwen3", "char-postln": "openai-gpt",
 }  # fmt: skip
 BUILT = [name for name in PRESETS if name != "finetune"]
 TOKENS = {"char": 65, "gpt2": 50257}

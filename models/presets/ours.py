@@ -12,7 +12,7 @@ OURS = (
         source="ours; docs/benchmarks.md",
         model=ModelConfig(context_length=64, n_layer=3, n_head=3, n_kv_head=1, d_model=96, d_ff=256),
         training=TrainingConfig(
-            budget=Budget(600), batch_size=32,
+            budget=Budget(600), batch_size=32, average=0.99,
             learning_rate=0.03, embedding_learning_rate=0.05, head_learning_rate=0.008,
         ),
     ),
@@ -22,7 +22,7 @@ OURS = (
         source="ours; docs/benchmarks.md",
         model=ModelConfig(context_length=128, n_layer=4, n_head=4, n_kv_head=1, d_model=128, d_ff=256),
         training=TrainingConfig(
-            budget=Budget(1600), batch_size=16,
+            budget=Budget(1600), batch_size=16, average=0.99,
             learning_rate=0.03, embedding_learning_rate=0.05, head_learning_rate=0.008,
         ),
     ),

@@ -31,7 +31,13 @@ def test_a_verb_loads_the_terminal_library_only_when_it_draws() -> None:
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
-    assert not {"rich", "textual", "asyncio", "torch"} & set(result.stdout.split())
+    modules = set(result.stdout.split())
+    assert not {"rich", "textual", "asyncio", "torch", "minigpt_tui.engine.bench.training"} & modules
+
+
+def test_a_bench_loads_neither_torch_nor_what_draws() -> None:
+    loaded = loaded_by("minigpt_tui.engine.bench.command", "minigpt_tui.engine.bench.training")
+    assert not {"torch", "textual", "rich"} & loaded
 
 
 @pytest.mark.parametrize(

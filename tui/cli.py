@@ -103,6 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     _score_parser(verbs.add_parser("score", help="how likely a model finds a text"))
     _evaluate_parser(verbs.add_parser("evaluate", help="loss, perplexity and bits per byte of a run"))
     _export_parser(verbs.add_parser("export", help="a model as a file for llama.cpp, or as a Hugging Face folder"))
+    _bench_parser(verbs.add_parser("bench", help="measure this machine, beside other programs where they are there"))
     for verb, text in (
         ("runs", "list the runs"),
         ("presets", "list the recipes known by name"),
@@ -210,6 +211,9 @@ def _evaluate_parser(parser: argparse.ArgumentParser) -> None:
     _run_argument(parser, f"{_MODEL}; the newest run where none is named")
     parser.add_argument("--on", metavar="CORPUS", help="another text (all of it) instead of the run's validation split")
     parser.add_argument("--protocol", choices=("full", "random", "sliding"), default="full")
+    parser.add_argument(
+        "--context-length", type=int, metavar="N", help="windows of N tokens (default: as long as the model's context)"
+    )
     _quantize_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -218,6 +222,12 @@ def _export_parser(parser: argparse.ArgumentParser) -> None:
     from .headless_export import add_export_options
 
     add_export_options(parser)
+
+
+def _bench_parser(parser: argparse.ArgumentParser) -> None:
+    from ..engine.bench.options import add_bench_options
+
+    add_bench_options(parser)
 
 
 def _quantize_option(parser: argparse.ArgumentParser) -> None:
@@ -338,6 +348,12 @@ def _export(arguments: argparse.Namespace) -> int:
     return export(arguments)
 
 
+def _bench(arguments: argparse.Namespace) -> int:
+    from ..engine.bench.command import run
+
+    return run(arguments)
+
+
 def _runs(arguments: argparse.Namespace) -> int:
     from .listings import list_runs
 
@@ -371,6 +387,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "score": _score,
     "evaluate": _evaluate,
     "export": _export,
+    "bench": _bench,
     "runs": _runs,
     "presets": _presets,
     "corpora": _corpora,

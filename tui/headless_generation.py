@@ -150,6 +150,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
     subject = str(path_of_model(arguments.run))
     command = python_module("minigpt_tui.engine.training.evaluate", subject, "--protocol", arguments.protocol)
     command += ["--quantize", arguments.quantize]
+    if arguments.context_length is not None:
+        command += ["--context-length", str(arguments.context_length)]
     if arguments.on is not None:
         from ..data.corpus import normalise
 

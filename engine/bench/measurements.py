@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from .turns import Better, Contestant, Figure, Turn, take_turns
+from .turns import Average, Better, Contestant, Turn, take_turns
 
 OURS = "ours"
 
@@ -26,7 +26,8 @@ class Comparison:
     better: Better = "lower"
     ratio: bool = True
     target: str = ""
-    limit: float | None = None  # what this machine allows at most, in the same unit
+    by: Average = "median"
+    limit: float | str | None = None  # what this machine allows at most; a string names that among our figures
 
 
 @dataclass
@@ -79,8 +80,8 @@ class Measurements:
 
 
 def _shown(turn: Turn) -> list[str]:
-    return [f"{name} {_number(value)}" for name, value in turn.figures.items()]
+    return [f"{name} {_number(value)}" for name, value in turn.figures.items() if not isinstance(value, str)]
 
 
-def _number(value: Figure) -> str:
-    return value if isinstance(value, str) else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+def _number(value: float) -> str:
+    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"

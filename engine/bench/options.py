@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .rows import ROWS
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -14,9 +16,6 @@ class Kind:
     help: str
     add_options: Callable[[argparse.ArgumentParser], None]
     module: str
-
-
-KINDS: dict[str, Kind] = {}
 
 
 def add_bench_options(parser: argparse.ArgumentParser) -> None:
@@ -44,3 +43,31 @@ def add_repeats(parser: argparse.ArgumentParser, default: int) -> None:
         "--repeats", type=positive, default=default, metavar="N",
         help="how many turns each contestant has (default: %(default)s)",
     )  # fmt: skip
+
+
+def _train_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Train beside nanoGPT: how fast, how well. Without names the rows that this machine can do: with a GPU those "
+        "for a GPU, else those for a CPU."
+    )
+    parser.add_argument("row", nargs="*", type=_row, metavar="ROW", help=f"what to measure: {', '.join(ROWS)}")
+    parser.add_argument("--list", action="store_true", help="say what each row is, and measure nothing")
+    parser.add_argument("--nanogpt", metavar="PATH", help="a checkout of nanoGPT, to be measured in turns with ours")
+    parser.add_argument(
+        "--with-long-peers", action="store_true", help="let nanoGPT also train where that takes many minutes"
+    )
+    parser.add_argument(
+        "--corpus", metavar="FILE", help="a file or folder to learn from (default: tinyshakespeare, downloaded once)"
+    )
+    add_repeats(parser, 3)
+
+
+def _row(name: str) -> str:
+    if name not in ROWS:
+        raise argparse.ArgumentTypeError(f"there is no row '{name}'; there are: {', '.join(ROWS)}")
+    return name
+
+
+KINDS: dict[str, Kind] = {
+    "train": Kind("seconds, losses and tokens a second of training", _train_options, "training"),
+}

@@ -12,7 +12,7 @@ from typing import Any
 from ...models.typed_json import to_plain
 from .machine import Machine
 from .measurements import Comparison, Measurements, Work
-from .turns import Ratio, Summary, compare, figures, summarise
+from .turns import Average, Ratio, Summary, compare, figures, summarise
 
 WIDTH = 120
 _HEADINGS = ("work", "peer", "peer's figure", "ours", "ratio", "target", "limit")
@@ -35,6 +35,7 @@ class Line:
     ours: Summary | None
     peer: Summary | None
     ratio: Ratio | None
+    limit: float | None
 
     @classmethod
     def of(cls, work: Work, comparison: Comparison) -> Line:
@@ -42,24 +43,29 @@ class Line:
         ours = figures(work.turns, comparison.ours, comparison.figure)
         theirs = figures(work.turns, comparison.peer, comparison.figure)
         ratio = compare(ours, theirs, comparison.better) if comparison.ratio else None
-        return cls(work.name, comparison, summarise(ours), summarise(theirs), ratio)
+        limit = comparison.limit
+        if isinstance(limit, str):
+            found = summarise(figures(work.turns, comparison.ours, limit))
+            limit = found.median if found else None
+        return cls(work.name, comparison, summarise(ours), summarise(theirs), ratio, limit)
 
     @property
     def difference(self) -> float | None:
-        """Our median less the peer's, for what no ratio can compare."""
-        return self.ours.median - self.peer.median if self.ours and self.peer else None
+        """Our median or mean less the peer's, for what no ratio can compare."""
+        by = self.comparison.by
+        return getattr(self.ours, by) - getattr(self.peer, by) if self.ours and self.peer else None
 
     def cells(self) -> tuple[str, ...]:
         """The line as it stands in the table, in the order of the headings."""
-        unit = self.comparison.unit
+        unit, by = self.comparison.unit, self.comparison.by
         return (
             f"{self.work}: {self.comparison.what}" + (f", {unit}" if unit else ""),
             self.comparison.peer,
-            _summary(self.peer) if self.comparison.peer else "",
-            _summary(self.ours),
+            _summary(self.peer, by) if self.comparison.peer else "",
+            _summary(self.ours, by),
             self._ratio(),
             self.comparison.target,
-            "" if self.comparison.limit is None else number(self.comparison.limit),
+            "" if self.limit is None else number(self.limit),
         )
 
     def _ratio(self) -> str:
@@ -145,12 +151,13 @@ def _plain_work(work: Work) -> dict[str, Any]:
 
 def _plain_line(line: Line) -> dict[str, Any]:
     return {"work": line.work, **to_plain(line.comparison), "ours_summary": line.ours, "peer_summary": line.peer,
-            "ratios": line.ratio, "difference": line.difference}  # fmt: skip
+            "ratios": line.ratio, "difference": line.difference, "limit": line.limit}  # fmt: skip
 
 
-def _summary(summary: Summary | None) -> str:
+def _summary(summary: Summary | None, by: Average) -> str:
     if summary is None:
         return "–"
     if summary.count == 1:
         return number(summary.median)
-    return f"{number(summary.median)} ({number(summary.low)} to {number(summary.high)})"
+    shown = number(summary.median) if by == "median" else f"mean {number(summary.mean)}"
+    return f"{shown} ({number(summary.low)} to {number(summary.high)})"

@@ -13,6 +13,7 @@ from typing import Literal
 
 Figure = float | str  # a string is a fact beside the figures, such as the device
 Better = Literal["lower", "higher"]
+Average = Literal["median", "mean"]
 
 
 class TurnFailedError(Exception):
@@ -81,16 +82,18 @@ class Summary:
     """The figures of several repeats in short."""
 
     median: float
+    mean: float
     low: float
     high: float
     count: int
 
 
 def summarise(values: Mapping[int, float]) -> Summary | None:
-    """Median, smallest, largest and number of the figures; None where there are none."""
+    """The summary of the figures; None where there are none."""
     if not values:
         return None
-    return Summary(statistics.median(values.values()), min(values.values()), max(values.values()), len(values))
+    found = list(values.values())
+    return Summary(statistics.median(found), statistics.fmean(found), min(found), max(found), len(found))
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("subject", metavar="MODEL", help="a run, a checkpoint, a Hugging Face folder or a ckpt.pt")
     parser.add_argument("--on", metavar="SPEC", help="another text: all of it is read, not just its last part")
     parser.add_argument("--protocol", choices=typing.get_args(Protocol), default="full", help="which loss")
+    parser.add_argument(
+        "--context-length", type=int, default=None, metavar="N", help="windows of N tokens instead of the model's own"
+    )
     parser.add_argument("--device", default="auto", help="where to compute")
     parser.add_argument("--dtype", default="float32", help="the type of activations and matrix products")
     parser.add_argument("--quantize", choices=typing.get_args(Quantization), default="none", help="round the weights")
@@ -62,6 +65,7 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
     loaded, tokenizer = load_checkpoint(file.path, choice.device, choice.dtype), read_tokenizer(file)
     if options.quantize == "int8":
         quantize_int8(loaded.model)
+    context_length = _context_length(file, loaded.config.context_length, options.context_length)
     text = _text(file, options.on, tokenizer, choice.device)
     if len(text.tokens) < 2:
         raise CorpusError(
@@ -73,9 +77,7 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
             f"the tokenizer beside {file.path} gives the text tokens that the model does not have; they do not belong "
             "together, put the model's own tokenizer there"
         )
-    window = min(loaded.config.context_length, len(text.tokens) - 1)
-    if file.kind != "minigpt":
-        window = min(window, LONGEST_FOREIGN_WINDOW)
+    window = min(context_length, len(text.tokens) - 1)
     score = evaluate(
         loaded.model, text.tokens, text.n_bytes, options.protocol, batch_size=text.batch_size, context_length=window,
         progress=ProgressLines("evaluating"),
@@ -84,6 +86,15 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
     return EvaluationResult(
         name, loaded.step, score.loss, score.perplexity, score.bits_per_byte, options.protocol, score.tokens
     )
+
+
+def _context_length(file: ModelFile, own: int, wanted: int | None) -> int:
+    """How long the windows are at most: as long as was asked for, else as long as the model's context."""
+    if wanted is None:
+        return own if file.kind == "minigpt" else min(own, LONGEST_FOREIGN_WINDOW)
+    if not 1 <= wanted <= own:
+        raise ModelFileError(f"a context length of {wanted:,} is not possible; {file.name} allows 1 to {own:,}")
+    return wanted
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_the_line_of_json_has_every_figure() -> None:
         ("ours", 1, {"whole": 4.0}), ("nanoGPT", 1, {"whole": 80.0}),
         ("ours", 2, {"whole": 5.0}), ("nanoGPT", 2, {"whole": 70.0}),
     ]  # fmt: skip
-    assert content["lines"][0]["ours_summary"] == {"median": 4.5, "low": 4.0, "high": 5.0, "count": 2}
+    assert content["lines"][0]["ours_summary"] == {"median": 4.5, "mean": 4.5, "low": 4.0, "high": 5.0, "count": 2}
     assert content["lines"][0]["ratios"] == {"of_medians": 75 / 4.5, "by_turn": 17.0}
     assert content["machine"]["cpu"] == "Some CPU"
     assert (content["notes"], content["interrupted"]) == (["a choice that was made"], False)

@@ -68,8 +68,8 @@ def test_an_interruption_keeps_the_turns_before_it() -> None:
 
 
 def test_medians_and_ranges_are_as_defined() -> None:
-    assert summarise({1: 3.0, 2: 1.0, 3: 8.0}) == Summary(3.0, 1.0, 8.0, 3)
-    assert summarise({1: 3.0, 2: 1.0}) == Summary(2.0, 1.0, 3.0, 2)
+    assert summarise({1: 3.0, 2: 1.0, 3: 8.0}) == Summary(3.0, 4.0, 1.0, 8.0, 3)
+    assert summarise({1: 3.0, 2: 1.0}) == Summary(2.0, 2.0, 1.0, 3.0, 2)
     assert summarise({}) is None
 
 

@@ -63,6 +63,17 @@ def test_a_run_stands_for_its_best_checkpoint(run, capsys):
     assert result(capsys, str(run.path)).step == 5
 
 
+def test_windows_may_be_shorter_than_the_context(run, capsys):
+    best = str(run.checkpoints / "best")
+    short, own = result(capsys, best, "--context-length", "4"), result(capsys, best)
+    assert short.tokens == own.tokens == 2000 - 1
+    assert short.loss != own.loss
+    assert result(capsys, best, "--context-length", "16") == own
+    for length in ("0", "17"):
+        assert main([best, "--context-length", length]) == USER_ERROR
+        assert "allows 1 to 16" in capsys.readouterr().err
+
+
 def test_a_text_with_characters_that_the_models_own_tokenizer_lacks_is_scored_without_them(run, capsys, text):
     content = text.read_text()
     checkpoint = run.checkpoints / "last"

@@ -1,0 +1,88 @@
+"""What the rows of `bench train` share: the text, a folder for all files, and the peer."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...data.corpus import Corpus, split_position
+from ...models.recipe import Recipe
+from ..events import TrainingEvent
+from ..runs import Run
+from .measurements import OURS
+from .nanogpt import NanoGpt, Output
+from .our_training import Training, evaluate, train, with_training
+from .turns import Contestant, Figure
+
+VALIDATION_FRACTION = 0.1
+
+
+@dataclass
+class Setting:
+    """Where a bench happens. All files are below `home`, which is deleted afterwards."""
+
+    home: Path
+    corpus: Corpus
+    nanogpt: NanoGpt | None = None
+    long_peers: bool = False  # whether a peer may take many minutes
+    cpu_peer: Contestant | None = None  # nanoGPT's CPU recipe, once a row has needed it
+    _prepared: dict[str, Path] = field(default_factory=dict)
+
+    def ours(
+        self,
+        recipe: Recipe,
+        figures: Callable[[Training, Path], Mapping[str, Figure]],
+        name: str = OURS,
+        watch: Callable[[Run, TrainingEvent], None] = lambda run, event: None,
+    ) -> Contestant:
+        """A contestant that trains `recipe`, each repeat with the next seed, from a home that knows nothing.
+
+        `figures` reads them off the training that has ended; its files are in the folder that it is given.
+        """
+
+        def run(repeat: int) -> Mapping[str, Figure]:
+            with self.folder() as home:
+                training = train(home, self.corpus.spec, with_training(recipe, seed=repeat), watch)
+                return {**figures(training, home), **training.facts}
+
+        return Contestant(name, run)
+
+    def peer(
+        self, options: Mapping[str, object], figures: Callable[[Output, Path], Mapping[str, Figure]], name: str
+    ) -> Contestant:
+        """A contestant that runs nanoGPT's train.py on the same text; `figures` finds its checkpoint in the folder."""
+
+        def run(repeat: int) -> Mapping[str, Figure]:
+            assert self.nanogpt
+            with self.folder() as out:
+                return figures(self.nanogpt.train(self._data(self.nanogpt), out, options), out)
+
+        return Contestant(name, run)
+
+    def loss_of_peer(self, out: Path) -> float:
+        """The `full` loss of nanoGPT's checkpoint on the validation text, as ours are scored."""
+        return evaluate(out, out / "ckpt.pt", on=self._validation_text())
+
+    @contextlib.contextmanager
+    def folder(self) -> Iterator[Path]:
+        """An empty folder that is gone afterwards."""
+        with tempfile.TemporaryDirectory(dir=self.home, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+
+    def _data(self, nanogpt: NanoGpt) -> Path:
+        if "data" not in self._prepared:
+            text, folder = self.home / "text.txt", self.home / "nanogpt-data"
+            text.write_bytes(self.corpus.read().encode())
+            nanogpt.prepare(text, folder, VALIDATION_FRACTION)
+            self._prepared["data"] = folder
+        return self._prepared["data"]
+
+    def _validation_text(self) -> Path:
+        if "validation" not in self._prepared:
+            text, path = self.corpus.read(), self.home / "validation.txt"
+            path.write_bytes(text[split_position(len(text), VALIDATION_FRACTION) :].encode())
+            self._prepared["validation"] = path
+        return self._prepared["validation"]

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .generation_rows import ROWS as GENERATION_ROWS
 from .rows import ROWS
 
 
@@ -62,6 +63,30 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     add_repeats(parser, 3)
 
 
+def _generation_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Generate beside transformers, llama.cpp and nanoGPT, as far as they are there, from the same weights, and "
+        "beside what this machine's memory allows. Without names the rows that this machine can do: with a GPU those "
+        "for a GPU, else those for a CPU."
+    )
+    rows = ", ".join(GENERATION_ROWS)
+    parser.add_argument("row", nargs="*", type=_generation_row, metavar="ROW", help=f"what to measure: {rows}")
+    parser.add_argument("--list", action="store_true", help="say what each row is, and measure nothing")
+    parser.add_argument("--nanogpt", metavar="PATH", help="a checkout of nanoGPT, to be measured in turns with ours")
+    parser.add_argument(
+        "--model", metavar="MODEL",
+        help="whose loss in int8 is compared (default: a model that is trained for some seconds)",
+    )  # fmt: skip
+    parser.add_argument("--text", metavar="FILE", help="the text of that loss (default: unseen `tales`)")
+    add_repeats(parser, 5)
+
+
+def _generation_row(name: str) -> str:
+    if name not in GENERATION_ROWS:
+        raise argparse.ArgumentTypeError(f"there is no row '{name}'; there are: {', '.join(GENERATION_ROWS)}")
+    return name
+
+
 def _row(name: str) -> str:
     if name not in ROWS:
         raise argparse.ArgumentTypeError(f"there is no row '{name}'; there are: {', '.join(ROWS)}")
@@ -70,4 +95,5 @@ def _row(name: str) -> str:
 
 KINDS: dict[str, Kind] = {
     "train": Kind("seconds, losses and tokens a second of training", _train_options, "training"),
+    "generate": Kind("tokens a second, and the time to the first", _generation_options, "generation"),
 }

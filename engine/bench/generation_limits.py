@@ -1,0 +1,76 @@
+"""What generating costs at least, and how fast a machine can therefore be at best. Light: arithmetic only.
+
+A step reads every weight once, and the keys and values of each text; it multiplies each text with each weight.
+Whichever takes longer at the measured rates is the limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...models.config import ModelConfig, matrix_parameters
+
+BYTES = {"float32": 4.0, "f32": 4.0, "bfloat16": 2.0, "bf16": 2.0, "int8": 1.0, "q8_0": 34 / 32}  # of a weight
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a machine does in a second."""
+
+    memory_bandwidth: float  # bytes read, of far more than the caches hold
+    weights_bandwidth: float  # bytes read, of as many as a step reads, again and again
+    product_speed: float  # floating-point operations in a matrix product
+
+    def best(self, other: Rates) -> Rates:
+        """The better of both, each."""
+        return Rates(
+            max(self.memory_bandwidth, other.memory_bandwidth),
+            max(self.weights_bandwidth, other.weights_bandwidth),
+            max(self.product_speed, other.product_speed),
+        )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What cannot be avoided: bytes that are read, and floating-point operations in matrix products."""
+
+    n_bytes: float
+    operations: float
+
+    def reading(self, rates: Rates) -> float:
+        """Seconds of reading."""
+        return self.n_bytes / rates.weights_bandwidth
+
+    def multiplying(self, rates: Rates) -> float:
+        """Seconds of arithmetic."""
+        return self.operations / rates.product_speed
+
+    def seconds(self, rates: Rates) -> float:
+        """Both go on at the same time, so the longer one counts."""
+        return max(self.reading(rates), self.multiplying(rates))
+
+
+def weight_bytes(config: ModelConfig, dtype: str) -> float:
+    """Bytes of the weights that every token is multiplied with."""
+    return matrix_parameters(config) * BYTES[dtype]
+
+
+def step_cost(config: ModelConfig, dtype: str, texts: int, positions: float) -> Cost:
+    """One more token of each of `texts`, which on average have so many `positions` behind them.
+
+    Keys and values have the type of the activations; int8 weights leave that at float32.
+    """
+    cached = 2 * config.n_layer * config.kv_heads * config.size_per_head * positions
+    attention = 4 * config.n_layer * config.n_head * config.size_per_head * positions
+    return Cost(
+        weight_bytes(config, dtype) + texts * cached * max(BYTES["bfloat16"], BYTES[dtype]),
+        texts * (2 * matrix_parameters(config) + attention),
+    )
+
+
+def prompt_cost(config: ModelConfig, dtype: str, tokens: int) -> Cost:
+    """Reading a prompt in one pass; only its last token needs the output layer."""
+    head = config.vocab_size * config.d_model
+    attention = 4 * config.n_layer * config.n_head * config.size_per_head * tokens / 2
+    each = 2 * (matrix_parameters(config) - head) + attention
+    return Cost(weight_bytes(config, dtype), tokens * each + 2 * head)

@@ -1,7 +1,7 @@
 """Measures the engine beside its peers. Light: it starts processes and does arithmetic, and loads no torch.
 
     minigpt-tui bench train ...                  needs everything that the app needs
-    python -m minigpt_tui.engine.bench train ... the same where only torch is installed
+    python -m minigpt_tui.engine.bench train ... the same where only torch is installed (and MINIGPT_HOME is set)
 
 turns          contestants take turns, so that a slow minute of the machine hits them all alike; medians and ratios
 measurements   what one bench has measured so far; it survives a failing contestant and Ctrl-C
@@ -17,7 +17,7 @@ parser, and its module. The module is imported when the bench begins, and has on
 It makes a `Work` for each row of the table: its name, its contestants, and what of them is compared. A contestant is a
 name and a function of the repeat (1, 2, ...; 0 where a turn only warms up) that does the work once and returns its
 figures by name; a string among them is a fact beside the figures, and one called `gpu` names the device in the heading.
-`bench.measure(work, repeats)` lets them take turns and keeps every figure; `bench.say(sentence)` tells
-on standard error what is done just now, `bench.note(sentence)` puts a sentence below the table. Whatever the function
-raises of a user's errors ends the bench with that sentence; what was measured until then is printed all the same.
+`bench.measure(work, repeats)` lets them take turns and keeps every figure; `bench.say(sentence)` tells on standard
+error what is done just now, `bench.note(sentence)` puts a sentence below the table. Whatever the function raises of a
+user's errors ends the bench with that sentence; what was measured until then is printed all the same.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -115,8 +114,8 @@ def with_training(recipe: Recipe, **fields: object) -> Recipe:
 
 
 def _start(home: Path, corpus: str, recipe: Recipe) -> Run:
-    order = json.dumps(json.loads(dumps(Order(corpus, recipe))))
-    return Run(Path(_answer(python_module("minigpt_tui.engine.bench.start_run"), home, order).strip()))
+    command = python_module("minigpt_tui.engine.bench.start_run")
+    return Run(Path(_answer(command, home, dumps(Order(corpus, recipe))).strip()))
 
 
 def _answer(command: list[str], home: Path, said: str = "") -> str:

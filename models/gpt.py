@@ -299,17 +299,17 @@ class GPT(nn.Module):
         With a cache the tokens continue at cache.length, and the cache is extended by T. Raises ValueError where they
         would not fit into the cache or the context length.
         """
-        return self._logits(self._trunk(tokens, cache))
+        return self.head_logits(self._trunk(tokens, cache))
 
     def next_logits(self, tokens: Tensor, cache: KVCache) -> Tensor:
         """As `forward`, but only what follows the last token: [B, V]. So a long prompt needs no logits of its own."""
-        return self._logits(self._trunk(tokens, cache)[:, -1])
+        return self.head_logits(self._trunk(tokens, cache)[:, -1])
 
     def loss(self, tokens: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
         """Cross entropy in nats, float32, of targets [B, T] given tokens; the "mean", the "sum", or "none": [B * T]."""
         return F.cross_entropy(self(tokens).flatten(0, 1), targets.flatten(), reduction=reduction)
 
-    def _logits(self, x: Tensor) -> Tensor:
+    def head_logits(self, x: Tensor) -> Tensor:
         """The head: [..., C] -> [..., V] in float32."""
         if self.rounded_head is not None:
             return self.rounded_head(x).float()

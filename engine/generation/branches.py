@@ -28,6 +28,11 @@ class Branches:
         self._cache = decoder.cache.rows([0] * len(texts))
         self._logits: Tensor = logits.expand(len(texts), -1) if alike else self._read(self._length)
 
+    @property
+    def drawn_from(self) -> tuple[Tensor, Tensor]:
+        """As the sampler's."""
+        return self._sampler.drawn_from
+
     @torch.inference_mode()
     def step(self) -> list[int]:
         """The next token of each row; -1 where the sampler had none."""
@@ -72,7 +77,12 @@ class Alone:
     """One continuation, in the decoder's own cache; otherwise as Branches of one row."""
 
     def __init__(self, decoder: Decoder, ids: Sequence[int], sampler: Sampler) -> None:
-        self._tokens = decoder.tokens(ids, sampler)
+        self._tokens, self._sampler = decoder.tokens(ids, sampler), sampler
+
+    @property
+    def drawn_from(self) -> tuple[Tensor, Tensor]:
+        """As the sampler's."""
+        return self._sampler.drawn_from
 
     def step(self) -> list[int]:
         """The next token, in a list; -1 where the sampler had none. Raises DecodeError as `Decoder.tokens` does."""

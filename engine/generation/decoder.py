@@ -12,6 +12,7 @@ from ...data.tokenizers import Tokenizer
 from ...models.cache import KVCache
 from ...models.config import ModelConfig
 from ...models.gpt import GPT
+from .recording import Recorder
 from .sampling import Sampler
 
 LONGEST_WINDOW = 16_384  # positions: attention over more takes a CPU longer than a person waits for a token
@@ -33,7 +34,8 @@ def window_length(config: ModelConfig, dtype: torch.dtype) -> int:
 class Decoder:
     """A model, its tokenizer, and one cache that grows with the text up to `context_length`, the decoder's window.
 
-    `ends_begin` says that the model has learned what comes after the token that ends a text.
+    `ends_begin` says that the model has learned what comes after the token that ends a text. `recorder` is there where
+    replies are drawn by recorded work.
     """
 
     def __init__(self, model: GPT, tokenizer: Tokenizer, ends_begin: bool = False) -> None:
@@ -47,6 +49,7 @@ class Decoder:
         # One pass over a prompt and a pass for each token round differently, and bfloat16 so coarsely that the same
         # seed would write another text: there a prompt is always read anew.
         self._reuses = model.compute_dtype == torch.float32
+        self.recorder = Recorder(model, self.context_length) if self.device.type == "cuda" else None
 
     @property
     def reread_length(self) -> int:
@@ -62,6 +65,13 @@ class Decoder:
     def forget(self) -> None:
         """Read the next prompt from its beginning, whatever was read before."""
         self._held.clear()
+
+    def take_news(self) -> tuple[str, ...]:
+        """What a person should be told, once."""
+        news = () if self.recorder is None else tuple(self.recorder.news)
+        if self.recorder is not None:
+            self.recorder.news.clear()
+        return news
 
     @torch.inference_mode()
     def tokens(self, ids: Sequence[int], sampler: Sampler) -> Iterator[int]:

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from ..events import SamplingSettings, TokenDetail
+from .ahead import Ahead
 from .branches import Alone, Branches
 from .decoder import Decoder
 from .explanation import explain_tokens
@@ -128,12 +129,7 @@ def together(decoder: Decoder, replies: Sequence[Reply]) -> Iterator[tuple[int, 
     millionths of the largest, and so a text changes only where two tokens came that near to each other in the draw, or
     one to the border of a filter. Small types round so coarsely that the texts part sooner.
     """
-    settings, texts = replies[0].settings, [reply.ids for reply in replies]
-    sampler = Sampler(
-        settings, decoder.tokenizer.vocab_size, decoder.device, seeds=[reply.seed for reply in replies], texts=texts,
-        forbidden=replies[0].forbidden, explains=replies[0].explains,
-    )  # fmt: skip
-    source = Alone(decoder, texts[0], sampler) if len(texts) == 1 else Branches(decoder, texts, sampler)
+    source = _source(decoder, replies)
     rows = list(range(len(replies)))  # the reply that each row writes
     while True:
         for row in rows:
@@ -148,11 +144,22 @@ def together(decoder: Decoder, replies: Sequence[Reply]) -> Iterator[tuple[int, 
         if min(tokens) < 0:
             raise ForbiddenError
         details: list[TokenDetail] | list[None] = [None] * len(rows)
-        if sampler.explains:
-            given, drawn_from = sampler.drawn_from
+        if replies[0].explains:
+            given, drawn_from = source.drawn_from
             details = explain_tokens(torch.tensor(tokens, device=given.device), given, decoder.tokenizer, drawn_from)
         for row, token, detail in zip(rows, tokens, details, strict=True):
             yield row, replies[row].take(token, detail)
+
+
+def _source(decoder: Decoder, replies: Sequence[Reply]) -> Alone | Branches | Ahead:
+    """Where the tokens come from: a row for each reply."""
+    first, texts, seeds = replies[0], [reply.ids for reply in replies], [reply.seed for reply in replies]
+    sampler = Sampler(
+        first.settings, decoder.tokenizer.vocab_size, decoder.device, seeds, texts, first.forbidden, first.explains
+    )
+    if decoder.recorder is not None and decoder.recorder.has_room(len(replies)):
+        return Ahead(decoder, decoder.recorder, texts, sampler)
+    return Alone(decoder, texts[0], sampler) if len(texts) == 1 else Branches(decoder, texts, sampler)
 
 
 def _packed(ended: Sequence[bool]) -> list[int]:

@@ -73,7 +73,7 @@ class Responder:
                 model.pace.observe(*pace)
             if replies[sample].ended:
                 seconds = time.perf_counter() - start
-                outgoing[sample].end(seconds, model.step, model.notices)
+                outgoing[sample].end(seconds, model.step, model.notices + decoder.take_news())
             obey()
 
     def _replies(self, request: Generate, decoder: Decoder) -> list[Reply]:

@@ -71,7 +71,7 @@ def _top_p(logits: Tensor, rest: Tensor) -> Tensor:
     """The likeliest tokens whose probabilities first sum to more than 1 - `rest` (Holtzman et al., 2019)."""
     ascending, order = logits.sort()
     left_out = ascending.softmax(-1).cumsum(-1) <= rest
-    left_out[..., -1] = False  # the likeliest token stays, however small top_p is
+    left_out[..., -1].fill_(False)  # the likeliest token stays, however small top_p is
     return logits.masked_fill(torch.zeros_like(left_out).scatter_(-1, order, left_out), -torch.inf)
 
 
@@ -83,7 +83,7 @@ def _typical_p(logits: Tensor, mass: Tensor) -> Tensor:
     cumulative = logits.gather(-1, order).softmax(-1).cumsum(-1)
     last = (cumulative < mass).sum(-1, keepdim=True).clamp_(max=logits.shape[-1] - 1)
     left_out = distances > distances.gather(-1, last)
-    left_out[..., 0] = False
+    left_out[..., 0].fill_(False)
     return logits.masked_fill(torch.zeros_like(left_out).scatter_(-1, order, left_out), -torch.inf)
 
 
@@ -125,7 +125,7 @@ class Sampler:
     def kind(self) -> Hashable:
         """The same for samplers that do the same work on the device, but for the content of tensors."""
         filters = None if self._filters is None else self._filters.kind
-        return self.explains, filters, tuple(tuple(tensor.shape) for tensor in self._state())
+        return self.explains, filters, tuple(tuple(tensor.shape) for tensor in self.state())
 
     @property
     def prepared(self) -> int | None:
@@ -161,7 +161,7 @@ class Sampler:
 
     def take(self, other: Sampler) -> None:
         """Go on as `other` would, which is of the same kind; the tensors stay where they are."""
-        for mine, theirs in zip(self._state(), other._state(), strict=True):
+        for mine, theirs in zip(self.state(), other.state(), strict=True):
             mine.copy_(theirs)
         if self._noise is not None and other._noise is not None:
             self._noise.take(other._noise)
@@ -174,7 +174,7 @@ class Sampler:
         if self._noise is not None:
             self._noise.keep(rows)
 
-    def _state(self) -> list[Tensor]:
-        """What `pick` reads and writes."""
+    def state(self) -> list[Tensor]:
+        """The tensors that `pick` reads and writes."""
         parts = (self._filters, self._noise, *self._weighing)
         return [tensor for part in parts if part is not None for tensor in part.state()]

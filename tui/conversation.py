@@ -12,6 +12,7 @@ from ..engine.events import Ended, SamplingSettings, TokenDetail
 from . import formatting
 from .bridge import Bridge
 from .first_start import Offer
+from .replies import Replies
 from .run_states import stage
 from .widgets.prompt import Prompt
 from .widgets.transcript import Transcript
@@ -23,7 +24,11 @@ class Conversation:
     """The prompts and replies of one screen."""
 
     def __init__(
-        self, bridge: Bridge, transcript: Transcript, prompt: Prompt, settings: Callable[[], SamplingSettings]
+        self,
+        bridge: Bridge,
+        transcript: Transcript,
+        prompt: Prompt,
+        settings: Callable[[], tuple[SamplingSettings, int]],  # and how many samples of a prompt
     ) -> None:
         self._bridge = bridge
         self._transcript = transcript
@@ -35,7 +40,14 @@ class Conversation:
         self._begins_itself = False
         self._trouble = ""  # why no model can speak
         self.explains = False  # whether the tokens of the next replies are explained
-        self.explained: list[TokenDetail] = []  # those of the last reply
+        self._replies: Replies | None = None  # those to the last prompt
+        self._notes: list[str] = []  # what is to be said when they are complete
+
+    @property
+    def explained(self) -> list[list[TokenDetail]]:
+        """The tokens of each of the last replies, where there are any that were explained."""
+        details = self._replies.details if self._replies else []
+        return details if any(details) else []
 
     @property
     def offer(self) -> Offer | None:
@@ -65,9 +77,23 @@ class Conversation:
         self.show_what_enter_does()
 
     def note(self, text: str) -> None:
-        """A remark of the app's own."""
-        self._transcript.begin_turn("note", text)
-        self._transcript.end_turn()
+        """A remark of the app's own; it waits until nobody is interrupted by it."""
+        self._notes.append(text)
+        if self._replies is None or self._replies.complete:
+            self._write_notes()
+
+    def _write_notes(self) -> None:
+        for text in self._notes:
+            self._transcript.begin_turn("note", text)
+            self._transcript.end_turn()
+        self._notes.clear()
+
+    def clear(self) -> None:
+        """Stop what is being written, and forget all that was."""
+        self.stop()
+        self._replies = None
+        self._transcript.clear()
+        self._write_notes()
 
     # --- prompts --------------------------------------------------------------------------------
 
@@ -79,7 +105,7 @@ class Conversation:
     def go_on(self) -> None:
         """Send the next prompt that waits, if a model is ready for it."""
         if self._waiting and self._bridge.generator.ready:
-            self._send(self._waiting.popleft(), self._settings())
+            self._send(self._waiting.popleft(), *self._settings())
         self.show_what_enter_does()
 
     @property
@@ -97,13 +123,12 @@ class Conversation:
         self.show_what_enter_does()
         return stopped
 
-    def _send(self, prompt: str, settings: SamplingSettings) -> None:
+    def _send(self, prompt: str, settings: SamplingSettings, samples: int) -> None:
         if prompt:
             self._transcript.begin_turn("you", prompt)
             self._transcript.end_turn()
-        self._transcript.begin_turn("model")
-        self.explained = []
-        self._bridge.generator.generate(prompt, settings, self.explains)
+        self._replies = Replies(self._transcript, samples)
+        self._bridge.generator.generate(prompt, settings, samples, explain=self.explains)
 
     # --- what the model says --------------------------------------------------------------------
 
@@ -116,8 +141,8 @@ class Conversation:
         """The model can speak: it answers what waits, or shows itself if it was just made."""
         self._trouble = ""
         if self._begins_itself and not self._waiting and self._bridge.generator.ready:
-            settings = self._settings()
-            self._send("", replace(settings, max_tokens=min(settings.max_tokens, _FIRST_SAMPLE)))
+            settings, _ = self._settings()
+            self._send("", replace(settings, max_tokens=min(settings.max_tokens, _FIRST_SAMPLE)), 1)
         self._begins_itself = False
         self.go_on()
 
@@ -127,19 +152,24 @@ class Conversation:
         self.note(sentence)
         self.stop()
 
-    def said(self, text: str, details: tuple[TokenDetail, ...]) -> None:
-        """A piece of the reply."""
-        self._transcript.append(text)
-        self.explained += details
+    def said(self, sample: int, text: str, details: tuple[TokenDetail, ...]) -> None:
+        """A piece of a reply."""
+        if self._replies:
+            self._replies.add(sample, text, details)
 
     def ended(self, ended: Ended) -> None:
-        """The reply is complete."""
-        self._transcript.end_turn(status_line(ended))
+        """A reply is complete."""
+        if self._replies:
+            self._replies.end(ended.sample, status_line(ended, several=self._replies.count > 1))
+            if self._replies.complete:
+                self._write_notes()
         self.go_on()
 
     def failed(self, sentence: str, prompt: str) -> None:
-        """The reply broke off: its prompt goes back, unless something else is being written."""
-        self._transcript.end_turn(sentence)
+        """The replies broke off: their prompt goes back, unless something else is being written."""
+        if self._replies:
+            self._replies.break_off(sentence)
+        self._write_notes()
         if not self._prompt.text:
             self._prompt.restore(prompt)
         self.show_what_enter_does()
@@ -163,6 +193,8 @@ class Conversation:
         if self._trouble:
             return "no model can answer now · Ctrl+O or Ctrl+R opens another, Ctrl+T trains one"
         if generator.speaks:
+            if self._replies and self._replies.count > 1:
+                return f"Esc stops all {self._replies.count} samples · what you send now is answered after them"
             return "Esc stops the reply · what you send now is answered after it"
         if generator.loaded is not None:
             return "write how a text begins and press Enter · Enter alone begins from nothing"
@@ -175,14 +207,16 @@ class Conversation:
         return "no model yet · Ctrl+T trains one, Ctrl+O opens one, Ctrl+R shows all runs"
 
 
-def status_line(ended: Ended) -> str:
-    """Below a reply: how much, how fast, by which weights, and what there is to know."""
+def status_line(ended: Ended, *, several: bool = False) -> str:
+    """Below a reply: how much, how fast, by which weights, and what there is to know; of several, each one's seed."""
     parts = [
         f"{ended.tokens} tokens",
         f"{formatting.compact(ended.tokens_per_second)}/s",
     ]
     if ended.step:  # a model from elsewhere does not say how long it was trained
         parts.append(f"step {ended.step}")
+    if several:
+        parts.append(f"seed {ended.seed}")
     if ended.reason == "cancelled":
         parts.append("stopped")
     return " · ".join([*parts, *ended.notices])

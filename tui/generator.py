@@ -32,6 +32,7 @@ _WITHIN = 60.0  # within so many seconds, and we stop starting it again
 class _Reply:
     id: int
     prompt: str
+    missing: int  # samples that are not complete
     cancelled: bool = False
 
 
@@ -96,11 +97,11 @@ class Generator:
         self.cancel()
         self.path, self.loaded, self._load_id = None, None, None
 
-    def generate(self, prompt: str, settings: SamplingSettings, explain: bool = False) -> None:
-        """Continue `prompt`; answered by ReplyText and ReplyEnded or ReplyFailed."""
+    def generate(self, prompt: str, settings: SamplingSettings, samples: int = 1, *, explain: bool = False) -> None:
+        """Continue `prompt`; answered by ReplyText, and by ReplyEnded for each of `samples`, or by one ReplyFailed."""
         assert self._process is not None, "generate needs a process: ask `ready` first"
-        self._reply = _Reply(self._new_id(), prompt)
-        self._process.send(Generate(self._reply.id, prompt, settings, explain=explain))
+        self._reply = _Reply(self._new_id(), prompt, samples)
+        self._process.send(Generate(self._reply.id, prompt, settings, samples, explain))
 
     def cancel(self) -> None:
         """Stop the reply that streams. What is still on its way is dropped; its end is reported once."""
@@ -120,10 +121,11 @@ class Generator:
     def _receive(self, message: GenerationMessage) -> None:
         reply = self._reply
         match message:
-            case Tokens(id=id, text=text, details=details) if reply and id == reply.id and not reply.cancelled:
-                self._post(ReplyText(text, details))
+            case Tokens(id=id) if reply and id == reply.id and not reply.cancelled:
+                self._post(ReplyText(message.text, message.details, message.sample))
             case Ended(id=id) if reply and id == reply.id:
-                self._reply = None
+                reply.missing -= 1
+                self._reply = reply if reply.missing else None
                 self._post(ReplyEnded(message))
             case Failed(id=id, message=sentence) if reply and id == reply.id:
                 self._reply = None

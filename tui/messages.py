@@ -77,16 +77,17 @@ class ModelFailed(Message):
 
 
 class ReplyText(Message):
-    """A piece of the reply that streams, with the details of its tokens where they were asked for."""
+    """A piece of a reply that streams, with the details of its tokens where they were asked for."""
 
-    def __init__(self, text: str, details: tuple[TokenDetail, ...] = ()) -> None:
+    def __init__(self, text: str, details: tuple[TokenDetail, ...] = (), sample: int = 0) -> None:
         super().__init__()
         self.text = text
         self.details = details
+        self.sample = sample
 
 
 class ReplyEnded(Message):
-    """The reply is complete, or was stopped."""
+    """A reply is complete, or was stopped; of several to one prompt, one of them."""
 
     def __init__(self, ended: Ended) -> None:
         super().__init__()

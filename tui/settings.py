@@ -14,7 +14,7 @@ from typing import Any
 
 from ..data.atomic import write_atomic
 from ..engine import paths
-from ..engine.events import SamplingSettings
+from ..engine.events import MOST_SAMPLES, SamplingSettings
 from ..models.typed_json import SchemaError, from_plain
 
 HISTORY_LENGTH = 500
@@ -28,6 +28,16 @@ class Settings:
     panels: bool = True  # whether the panels stand beside the transcript in a wide window
     explain: bool = False  # whether the tokens of replies are explained
     sampling: SamplingSettings = SamplingSettings()
+    samples: int = 1  # replies to one prompt
+
+    def __post_init__(self) -> None:
+        check_samples(self.samples)
+
+
+def check_samples(number: int) -> None:
+    """Raise ValueError for a number of samples that cannot be."""
+    if not 1 <= number <= MOST_SAMPLES:
+        raise ValueError(f"samples must lie between 1 and {MOST_SAMPLES}, not {number}")
 
 
 def settings_path() -> Path:

@@ -25,7 +25,10 @@ Place = tuple[int, int]
 
 
 class Kind(IntEnum):
-    """What a row shows; in the order in which rows of the same paragraph follow each other."""
+    """What a row shows; in the order in which rows of the same paragraph follow each other.
+
+    A heading is a status line above its turn, a paragraph of its own.
+    """
 
     TEXT = 0
     STATUS = 1
@@ -59,14 +62,17 @@ class TranscriptText:
         self.wrapped_characters = 0
         """How many characters were wrapped so far, again or for the first time: the cost of the layout."""
 
-    def begin_turn(self, role: Role) -> None:
-        """Open a turn below the last one, with an empty row for its first words."""
+    def begin_turn(self, role: Role, heading: str = "") -> None:
+        """Open a turn below the last one, with its heading, if any, and an empty row for its first words."""
         paragraph = 0
         if self.rows:
             last = self.rows[-1]
             paragraph = last.paragraph + 1
             self.rows.append(Row(last.paragraph, Kind.GAP, 0, last.role, ""))
         self.open_role = role
+        if heading:
+            self._add(paragraph, Kind.STATUS, role, heading)
+            paragraph += 1
         self._add(paragraph, Kind.TEXT, role, "")
 
     def append(self, text: str) -> None:
@@ -113,10 +119,10 @@ class TranscriptText:
 
     def end_of(self, index: int) -> Place:
         """The place behind the last character of row `index`; for a row without text, of the text above it."""
-        while self.rows[index].kind is not Kind.TEXT:
+        while index and self.rows[index].kind is not Kind.TEXT:
             index -= 1
         row = self.rows[index]
-        return row.paragraph, row.offset + len(row.text)
+        return row.paragraph, row.offset + len(row.text) if row.kind is Kind.TEXT else 0
 
     def span(self, index: int, start: Place, end: Place) -> tuple[int, int]:
         """The part of row `index` between two places, as indices into its text; (0, 0) where there is none."""
@@ -157,6 +163,8 @@ class TranscriptText:
         if end is None:
             return ""
         start = end
-        while not self.opens_turn(start):
+        while self.rows[start].kind is not Kind.TEXT:
+            start -= 1
+        while not self.opens_turn(start) and self.rows[start - 1].kind is not Kind.STATUS:
             start -= 1
         return self.between((self.rows[start].paragraph, 0), self.end_of(end))

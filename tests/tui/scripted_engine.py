@@ -56,17 +56,22 @@ class ScriptedEngine:
             self.say(Loaded(request.id, request.path, 200, 800_000, 62, 64, "cpu", "float32", 250_000_000, 2.0))
         elif isinstance(request, Generate):
             details = (EXPLAINED,) * 5 if request.explain else ()
-            self.say(Tokens(request.id, f"[b]{request.prompt}[/b] and so on", 5, details=details))
-            if not self.holds_replies:
-                self.end(request.id)
+            for sample in range(request.samples):
+                again = f" {sample + 1}" if sample else ""
+                text = f"[b]{request.prompt}[/b] and so on{again}"
+                self.say(Tokens(request.id, text, 5, sample, details))
+            for sample in range(0 if self.holds_replies else request.samples):
+                self.end(request.id, sample)
         elif isinstance(request, Cancel):
-            self.say(Tokens(request.id, "TOO LATE", 1))
-            self.end(request.id, cancelled=True)
+            asked = next(r for r in self.requests if isinstance(r, Generate) and r.id == request.id)
+            for sample in range(asked.samples):
+                self.say(Tokens(request.id, "TOO LATE", 1, sample))
+                self.end(request.id, sample, cancelled=True)
 
-    def end(self, id: int, *, cancelled: bool = False) -> None:
+    def end(self, id: int, sample: int = 0, *, cancelled: bool = False) -> None:
         """The last message of a reply."""
         reason = "cancelled" if cancelled else "length"
-        self.say(Ended(id, reason, 5, 3, 0.01, 500.0, 200, 7, ("the context was full",)))
+        self.say(Ended(id, reason, 5, 3, 0.01, 500.0, 200, 7 + sample, ("the context was full",), sample))
 
     def prompts(self) -> list[str]:
         """What was asked of this process."""

@@ -254,12 +254,15 @@ async def test_f7_explains_the_last_reply_once_it_was_asked_for(engine: Engine):
         assert load_settings()[0].explain
         await pilot.press("b", "enter")
         await wait_until(pilot, lambda: "[b]b" in said(pilot))
-        await wait_until(pilot, lambda: chat_of(pilot).conversation.explained == [EXPLAINED] * 5)
+        await wait_until(pilot, lambda: chat_of(pilot).conversation.explained == [[EXPLAINED] * 5])
         await pilot.press("f7")
-        await wait_until(pilot, lambda: "likeliest" in shown(pilot))
-        for text in ("'[b]\\n'", "0.0625", "0.2500", "1.50", "' é'\u00a00.500→0.750"):
+        await wait_until(pilot, lambda: "1 of 5" in shown(pilot))
+        about = "'[b]\\n'   p 0.0625 → drawn 0.2500   rank 7   entropy 1.50"
+        for text in ("[b]↵", about, "1  ' é'         0.5000 → 0.7500", "2  '[b]\\n'      0.0625 → 0.2500"):
             assert text in shown(pilot)
-        await pilot.press("down", "escape")
+        await pilot.press("down")
+        await wait_until(pilot, lambda: "2 of 5" in shown(pilot))
+        await pilot.press("escape")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
         await pilot.press("f7", "x")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))

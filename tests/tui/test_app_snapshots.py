@@ -45,6 +45,26 @@ def test_chat_beside_a_training(engine: Engine, snap_compare, size: tuple[int, i
         assert snap_compare(MinigptApp(), terminal_size=size, run_before=talk)
 
 
+@SIZES
+def test_several_samples(engine: Engine, snap_compare, size: tuple[int, int]):
+    save_settings(Settings(samples=3))
+    make_run("play-01")
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=talk)
+
+
+@SIZES
+def test_why_these_tokens(engine: Engine, snap_compare, size: tuple[int, int]):
+    async def ask_why(pilot: Pilot) -> None:
+        await talk(pilot)
+        await pilot.press("f7", "right", "right")
+        await wait_until(pilot, lambda: "3 of 5" in str(pilot.app.screen.query_one("#explained-token").render()))
+        await pilot.pause()
+
+    save_settings(Settings(explain=True))
+    make_run("play-01")
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=ask_why)
+
+
 def test_chat_in_the_light_theme(engine: Engine, snap_compare):
     save_settings(Settings(theme="minigpt-light"))
     make_run("play-01")

@@ -280,7 +280,7 @@ async def test_sampling_panel_shows_its_settings_in_four_rows_and_the_rest_behin
         values = {input.setting.name: input.value for input in panel.query(SettingInput) if input.value}
         assert values == {
             "temperature": "0.70", "top_k": "40", "top_p": "0.90", "min_p": "0.005", "max_tokens": "250", "seed": "7",
-            "stop": "END",
+            "samples": "1", "stop": "END",
         }  # fmt: skip
         assert panel.size.height == 5
         text = screen_text(pilot.app)
@@ -292,7 +292,8 @@ async def test_sampling_panel_shows_its_settings_in_four_rows_and_the_rest_behin
             "min-p      0.005",
             "repetition  off",
             "max tokens 250",
-            "seed        7",
+            "samples     1",
+            "seed 7",
             "▸ more (1 set)",
         ):
             assert label in text
@@ -365,7 +366,7 @@ async def test_what_is_off_says_so():
         text = screen_text(pilot.app)
         assert "top-k      off" in text
         assert "top-p       off" in text
-        assert "seed        random" in text
+        assert "seed random" in text
 
 
 @pytest.mark.parametrize("leave", ["enter", "tab"])
@@ -406,6 +407,8 @@ async def test_nothing_is_posted_for_half_a_value_or_the_same_one():
         ("repetition-penalty", "0", "repetition must be above 0 and at most 100"),
         ("max-tokens", "0", "max tokens must lie between 1 and 1,000,000"),
         ("seed", "[b]x", "seed must be a whole number, not '[b]x'"),
+        ("samples", "0", "samples must lie between 1 and 256, not 0"),
+        ("samples", "", "samples must be a whole number, not ''"),
     ],
 )
 async def test_a_value_that_cannot_be_is_refused_in_place(name, value, sentence):

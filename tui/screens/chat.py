@@ -72,7 +72,10 @@ class ChatScreen(MinigptScreen):
         """Show what there is before the first frame is painted."""
         self.bridge = self.minigpt.bridge
         self.sampling.settings = self.minigpt.settings.sampling
-        self.conversation = Conversation(self.bridge, self.transcript, self.prompt, lambda: self.sampling.settings)
+        self.sampling.samples = self.minigpt.settings.samples
+        self.conversation = Conversation(
+            self.bridge, self.transcript, self.prompt, lambda: (self.sampling.settings, self.sampling.samples)
+        )
         self.conversation.explains = self.minigpt.settings.explain
         self.prompt.earlier = load_history()
         self.show_figures()
@@ -195,7 +198,7 @@ class ChatScreen(MinigptScreen):
 
     def on_reply_text(self, message: messages.ReplyText) -> None:
         """A piece of the reply."""
-        self.conversation.said(message.text, message.details)
+        self.conversation.said(message.sample, message.text, message.details)
 
     def on_reply_ended(self, message: messages.ReplyEnded) -> None:
         """The reply is complete."""
@@ -213,7 +216,7 @@ class ChatScreen(MinigptScreen):
 
     @on(SamplingPanel.Changed)
     def _sampling_changed(self, event: SamplingPanel.Changed) -> None:
-        self.minigpt.remember(sampling=event.settings)
+        self.minigpt.remember(sampling=event.settings, samples=event.samples)
 
     def action_new_run(self) -> None:
         """The form of a new run."""
@@ -280,8 +283,7 @@ class ChatScreen(MinigptScreen):
 
     def action_clear(self) -> None:
         """An empty transcript."""
-        self.conversation.stop()
-        self.transcript.clear()
+        self.conversation.clear()
 
     def action_pause(self) -> None:
         """Pause, or resume what is paused."""

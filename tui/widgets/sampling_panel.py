@@ -1,4 +1,4 @@
-"""The sampling panel: how the next reply is drawn, edited in place."""
+"""The sampling panel: how the next replies are drawn, and how many, edited in place."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from textual.widgets import Input, Label, Static
 
 from ...engine.events import SamplingSettings
 from ...models.config import descriptions
+from ..settings import check_samples
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One number of the SamplingSettings as a person edits it."""
+    """One number as a person edits it."""
 
-    name: str  # of the field in SamplingSettings
+    name: str  # of the field in SamplingSettings, or `samples`
     label: str
     number: Callable[[str], float]
     step: float
@@ -86,6 +87,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 _WHOLE, _REAL = "a whole number", "a number"
 _LEFT, _RIGHT, _WIDE = "left", "right", "wide"
+SAMPLES = Setting("samples", "samples", int, 1, _WHOLE, place=_LEFT)
 FRONT = (
     Setting("temperature", "temperature", float, 0.05, _REAL, place=_LEFT),
     Setting("top_k", "top-k", int, 1, _WHOLE, 0, "off", _RIGHT),
@@ -93,7 +95,8 @@ FRONT = (
     Setting("min_p", "min-p", float, 0.01, _REAL, 0.0, "off", _RIGHT),
     Setting("repetition_penalty", "repetition", float, 0.05, _REAL, 1.0, "off", _LEFT),
     Setting("max_tokens", "max tokens", int, 50, _WHOLE, place=_RIGHT),
-    Setting("seed", "seed", int, 1, _WHOLE, None, "random", _WIDE),
+    SAMPLES,
+    Setting("seed", "seed", int, 1, _WHOLE, None, "random", "right long"),
 )
 FOLDED = (
     Setting("typical_p", "typical-p", float, 0.05, _REAL, 1.0, "off", _LEFT),
@@ -103,7 +106,10 @@ FOLDED = (
     Texts("stop", "stop", float, 0, "", (), "text|text", _WIDE, 1000),
     Texts("forbidden", "forbid", float, 0, "", (), "text|text", _WIDE, 1000),
 )
-_DEFAULTS, _DESCRIPTIONS = SamplingSettings(), descriptions(SamplingSettings)
+_DEFAULTS = SamplingSettings()
+_DESCRIPTIONS = descriptions(SamplingSettings) | {
+    "samples": "How many replies to one prompt, each with a seed of its own; they are written at once."
+}
 
 
 class SettingInput(Input):
@@ -163,7 +169,7 @@ class Fold(Static, can_focus=True):
 
 
 class SamplingPanel(Widget):
-    """The fields of SamplingSettings in two columns, the rarer ones behind a fold.
+    """The number of samples and the fields of SamplingSettings in two columns, the rarer ones behind a fold.
 
     Posts Changed when one has a new value that is possible.
     """
@@ -187,6 +193,7 @@ class SamplingPanel(Widget):
         & > Horizontal { height: 1; }
         Label { width: 11; color: $text-muted; }
         .left Label, .wide Label { width: 12; }
+        .long Label { width: 5; }
         SettingInput { width: 1fr; background: $foreground 6%; }
         SettingInput:focus { background: $foreground 14%; }
         #refusal { column-span: 2; height: auto; color: $text-error; display: none; }
@@ -205,12 +212,14 @@ class SamplingPanel(Widget):
         """The person set something else."""
 
         settings: SamplingSettings
+        samples: int
 
     def __init__(
         self, settings: SamplingSettings | None = None, *, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._settings = settings or SamplingSettings()
+        self._samples = 1
         self._inputs = {setting.name: SettingInput(setting) for setting in FRONT + FOLDED}
         self._fold = Fold(id="fold", markup=False)
         self._refusal = Static(id="refusal", markup=False)
@@ -226,6 +235,16 @@ class SamplingPanel(Widget):
         for field in self._inputs.values():
             self._write(field)
         self._caption()
+
+    @property
+    def samples(self) -> int:
+        """How many replies the next prompt gets; assigning shows it and posts nothing."""
+        return self._samples
+
+    @samples.setter
+    def samples(self, number: int) -> None:
+        self._samples = number
+        self._write(self._inputs[SAMPLES.name])
 
     def compose(self) -> ComposeResult:
         """One field for each setting; what may be long has a row of its own."""
@@ -279,7 +298,7 @@ class SamplingPanel(Widget):
         setting = event.input.setting
         if not setting.step:  # a text
             return
-        value = getattr(self._settings, setting.name)
+        value = self._value(setting)
         with suppress(ValueError):  # at the end of its range a value stays where it is
             self._set(setting, round((-1 if value is None else value) + event.direction * setting.step, 6))
         self._write(event.input)
@@ -298,11 +317,18 @@ class SamplingPanel(Widget):
 
     def _set(self, setting: Setting, value: Any) -> None:
         """Change one of the settings. Raises ValueError with the range."""
-        settings = replace(self._settings, **{setting.name: value})
-        if settings != self._settings:
-            self._settings = settings
-            self.post_message(self.Changed(settings))
+        if value == self._value(setting):
+            return
+        if setting is SAMPLES:
+            check_samples(value)
+            self._samples = value
+        else:
+            self._settings = replace(self._settings, **{setting.name: value})
+        self.post_message(self.Changed(self._settings, self._samples))
+
+    def _value(self, setting: Setting) -> Any:
+        return self._samples if setting is SAMPLES else getattr(self._settings, setting.name)
 
     def _write(self, field: SettingInput) -> None:
         # only ever this field: somebody may be typing in another one already
-        field.value = field.setting.text(getattr(self._settings, field.setting.name))
+        field.value = field.setting.text(self._value(field.setting))

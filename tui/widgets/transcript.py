@@ -38,6 +38,7 @@ NARROWEST = 4
 
 class _Begin(NamedTuple):
     role: Role
+    heading: str
 
 
 class _End(NamedTuple):
@@ -125,9 +126,12 @@ class Transcript(ScrollView, can_focus=True):
 
     # What the owner says
 
-    def begin_turn(self, role: Role, text: str = "") -> None:
-        """Open a turn of `you`, of the `model`, or a `note` of the app; it closes the turn before it."""
-        self._enqueue(_Begin(role))
+    def begin_turn(self, role: Role, text: str = "", *, heading: str = "") -> None:
+        """Open a turn of `you`, of the `model`, or a `note` of the app; it closes the turn before it.
+
+        A `heading` is a dim line above the text.
+        """
+        self._enqueue(_Begin(role, heading))
         self.append(text)
 
     def append(self, text: str) -> None:
@@ -201,8 +205,8 @@ class Transcript(ScrollView, can_focus=True):
         first_changed = max(0, len(conversation.rows) - 1)
         while self._queue:
             match self._queue.popleft():
-                case _Begin(role):
-                    conversation.begin_turn(role)
+                case _Begin(role, heading):
+                    conversation.begin_turn(role, heading)
                 case _End(status):
                     conversation.end_turn(status)
                 case text:

@@ -59,17 +59,24 @@ def paint_row(
         if row.kind is Kind.TEXT:
             segments += _text_segments(text, index, row, styles, selected)
         else:
-            segments.append(Segment(" " * GUTTER + visible(row.text), styles("status") + behind))
+            segments += [_label(text, index, styles), Segment(visible(row.text), styles("status") + behind)]
         if text.open_role == "model" and index == len(text.rows) - 1:
             segments.append(Segment("▌", styles("cursor") + behind))
     return Strip(segments).adjust_cell_length(width, styles("model") + behind)
 
 
+def _label(text: TranscriptText, index: int, styles: Styles) -> Segment:
+    """Who speaks, beside the first row of a turn."""
+    row = text.rows[index]
+    label = LABELS[row.role] if row.kind is not Kind.GAP and text.opens_turn(index) else ""
+    place = (row.paragraph, row.offset) if row.kind is Kind.TEXT else text.end_of(index)
+    return Segment(label.ljust(GUTTER), styles(f"label-{row.role}") + _pinned(place))
+
+
 def _text_segments(
     text: TranscriptText, index: int, row: Row, styles: Styles, selected: tuple[Place, Place] | None
 ) -> Iterator[Segment]:
-    label = LABELS[row.role] if text.opens_turn(index) else ""
-    yield Segment(label.ljust(GUTTER), styles(f"label-{row.role}") + _pinned((row.paragraph, row.offset)))
+    yield _label(text, index, styles)
     first, last = text.span(index, *selected) if selected else (0, 0)
     column = 0
     for start, end in _split(runs(row.text), first, last):

@@ -1,0 +1,200 @@
+"""A text whose tokens are coloured by their probability, with a cursor that goes from token to token."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from ...engine.events import TokenDetail
+from ..wrapping import snap, visible, wrap
+
+SHADES = 16
+_SHOWN = str.maketrans("\t␊", "␉↵")
+
+
+class HeatText(ScrollView, can_focus=True):
+    """Tokens in rows, as they stand in the text; a token that ends a line shows it. Posts Chosen when the cursor moves.
+
+    The colours go from the theme's `error` for what the model found impossible, through `warning`, to `success`.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "move(1)", "Next token", show=False),
+        Binding("left", "move(-1)", "Previous token", show=False),
+        Binding("down", "row(1)", "Row below", show=False),
+        Binding("up", "row(-1)", "Row above", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("home", "end(0)", "First token", show=False),
+        Binding("end", "end(-1)", "Last token", show=False),
+    ]
+    DEFAULT_CSS = """
+    HeatText {
+        height: auto;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 0;
+        scrollbar-gutter: stable;
+        overflow-x: hidden;
+        overflow-y: auto;
+    }
+    """
+    cursor: reactive[int] = reactive(0)
+
+    @dataclass
+    class Chosen(Message):
+        """The cursor is on this token, counted from 0."""
+
+        index: int
+
+    def __init__(self, details: Sequence[TokenDetail] = (), *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._rows: list[tuple[int, str]] = []  # where in the text each begins, and what it shows
+        self._styles: list[Style] = []
+        self._take(details)
+
+    def show(self, details: Sequence[TokenDetail]) -> None:
+        """Show another text, with the cursor on its first token."""
+        self._take(details)
+        self._lay_out()
+        self.set_reactive(HeatText.cursor, 0)
+        self._reveal()
+
+    def _take(self, details: Sequence[TokenDetail]) -> None:
+        self._details = details
+        self._text, self._starts = "", list[int]()
+        pieces, length = list[str](), 0
+        for detail in details:
+            self._starts.append(length)
+            pieces.append(detail.text)
+            length += len(detail.text)
+        self._text = "".join(pieces)
+
+    # --- rows -----------------------------------------------------------------------------------
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Wrap at the new width."""
+        self._lay_out()
+        self._reveal()
+
+    def _lay_out(self) -> None:
+        width = self.scrollable_content_region.width
+        self._rows = self._wrapped(width)
+        self.virtual_size = Size(width, len(self._rows))
+        self.refresh()
+
+    def _wrapped(self, width: int) -> list[tuple[int, str]]:
+        rows, start = list[tuple[int, str]](), 0
+        for line in _lines(self._text):
+            for row in wrap(visible(line).translate(_SHOWN), max(1, width - 1)):  # a blank may hang over the edge
+                rows.append((start, row))
+                start += len(row)
+        return rows
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many rows as the text has."""
+        return len(self._wrapped(width - self.styles.scrollbar_size_vertical))
+
+    def _row_of(self, place: int) -> int:
+        return max(0, bisect_right(self._rows, place, key=lambda row: row[0]) - 1)
+
+    def _token_at(self, place: int) -> int:
+        """The token that the character at `place` belongs to; of tokens without any text, none."""
+        return max(0, bisect_right(self._starts, place) - 1)
+
+    # --- painting -------------------------------------------------------------------------------
+
+    def notify_style_update(self) -> None:
+        """Forget the colours of the old theme."""
+        super().notify_style_update()
+        self._styles = []
+
+    def _style(self, index: int) -> Style:
+        if not self._styles:
+            self._styles = shades(self.app.theme_variables)
+        style = self._styles[round(self._details[index].probability ** 0.5 * (SHADES - 1))]
+        return style + Style(reverse=True, bold=True) if index == self.cursor else style
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one row of the view: a segment for each of its tokens, which a click chooses."""
+        width, y = self.scrollable_content_region.width, y + self.scroll_offset.y
+        background = self.rich_style
+        if y >= len(self._rows):
+            return Strip.blank(width, background)
+        start, row = self._rows[y]
+        segments, place = list[Segment](), 0
+        while place < len(row):
+            index = self._token_at(start + place)
+            next_start = self._starts[index + 1] - start if index + 1 < len(self._starts) else len(row)
+            end = min(len(row), snap(row, max(place + 1, next_start)))
+            style = background + self._style(index) + Style.from_meta({"@click": f"choose({index})"})
+            segments.append(Segment(row[place:end], style))
+            place = end
+        return Strip(segments).adjust_cell_length(width, background)
+
+    # --- the cursor -----------------------------------------------------------------------------
+
+    def watch_cursor(self) -> None:
+        """Show where it is, and tell."""
+        if self._rows:
+            self._reveal()
+
+    def _reveal(self) -> None:
+        if not self._details:
+            return
+        row = self._row_of(self._starts[self.cursor])
+        self.scroll_to_region(Region(0, row, 1, 1), animate=False)
+        self.refresh()
+        self.post_message(self.Chosen(self.cursor))
+
+    def action_choose(self, index: int) -> None:
+        """Go to a token."""
+        self.cursor = max(0, min(index, len(self._details) - 1))
+
+    def action_move(self, tokens: int) -> None:
+        """So many tokens on, or back."""
+        self.action_choose(self.cursor + tokens)
+
+    def action_row(self, rows: int) -> None:
+        """To the token as far to the right, so many rows below."""
+        if not self._rows:
+            return
+        place = self._starts[self.cursor]
+        row = self._row_of(place)
+        start, text = self._rows[max(0, min(row + rows, len(self._rows) - 1))]
+        column = min(place - self._rows[row][0], len(text) - 1)
+        self.action_choose(self._token_at(start + column))
+
+    def action_page(self, pages: int) -> None:
+        """A view further down, or up."""
+        self.action_row(pages * max(1, self.size.height - 1))
+
+    def action_end(self, which: int) -> None:
+        """To the first token, or the last."""
+        self.action_choose(len(self._details) - 1 if which else 0)
+
+
+def _lines(text: str) -> list[str]:
+    r"""The text cut behind each \n alone; other line ends are only characters here."""
+    parts = text.split("\n")
+    return [f"{part}\n" for part in parts[:-1]] + [parts[-1]] * bool(parts[-1])
+
+
+def shades(theme: dict[str, str]) -> list[Style]:
+    """Colours for the square roots of probabilities from 0 to 1, which sets small ones apart."""
+    low, middle, high = (Color.parse(theme[name]) for name in ("error", "warning", "success"))
+    blends = [i / (SHADES - 1) * 2 for i in range(SHADES)]
+    colors = [low.blend(middle, t) if t < 1 else middle.blend(high, t - 1) for t in blends]
+    return [Style(color=color.rich_color) for color in colors]

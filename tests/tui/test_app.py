@@ -497,5 +497,4 @@ async def test_a_folder_that_cannot_be_written_is_a_notice_and_nothing_breaks(en
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await model_ready(pilot)
         await pilot.press("f9")
-        await pilot.pause()
-        assert any("cannot be saved" in notice.message for notice in pilot.app._notifications)
+        await wait_until(pilot, lambda: any("cannot be saved" in notice.message for notice in pilot.app._notifications))

@@ -1,17 +1,30 @@
-"""The whole way with the real processes: from Enter to a reply, then leaving and coming back."""
+"""The whole way with the real processes: from Enter to a reply, leaving and coming back; and what a kill costs."""
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
+from string import ascii_letters
 
 import pytest
+import torch
+from minigpt_tui.data.tokenizers import CharTokenizer
+from minigpt_tui.engine.events import SamplingSettings
 from minigpt_tui.engine.runs import list_runs
+from minigpt_tui.engine.training import checkpoints
+from minigpt_tui.engine.training.checkpoints import Counters
+from minigpt_tui.models.config import ModelConfig
+from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.presets import PRESETS
 from minigpt_tui.models.recipe import Budget
 from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.settings import Settings, save_settings
+from minigpt_tui.tui.widgets.prompt import Prompt
 from minigpt_tui.tui.widgets.transcript import Transcript
 
+from .runs_on_disk import make_run
 from .waiting import wait_until
 
 TEXT = "the cat sat on the mat and the dog sat on the log while the rain fell on the plain.\n" * 60
@@ -61,3 +74,34 @@ async def test_from_a_path_to_a_reply_and_back_again(home: Path, tmp_path: Path)
         assert again.bridge.training.step == 30
         await wait_until(pilot, lambda: again.bridge.generator.ready, 60)
         assert again.bridge.model.step == 30
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no such signal")
+@pytest.mark.parametrize("samples", [1, 3])
+async def test_a_killed_generate_process_is_started_again_and_the_prompt_is_kept(home: Path, samples: int):
+    run = make_run("play-01", checkpoint=False)
+    tokenizer = CharTokenizer("".join(sorted(ascii_letters + " .\n")))
+    model = GPT(ModelConfig(vocab_size=tokenizer.vocab_size, context_length=16, n_layer=1, n_head=2, d_model=16))
+    model.reset_parameters(torch.Generator().manual_seed(0))
+    checkpoints.save(run.checkpoints, "last", model, tokenizer, Counters(step=7))
+    save_settings(Settings(samples=samples, sampling=SamplingSettings(max_tokens=1_000_000)))
+    app = MinigptApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        generator, transcript, prompt = app.bridge.generator, *map(app.screen.query_one, (Transcript, Prompt))
+        await wait_until(pilot, lambda: generator.ready, 120)
+        killed = generator._process
+        assert killed is not None
+        await pilot.press(*"the c", "enter")
+        await wait_until(pilot, lambda: len(last_reply(transcript)) > 100, 120)
+        assert prompt.text == ""
+        os.kill(killed.pid or 0, signal.SIGKILL)
+        await wait_until(pilot, lambda: prompt.text == "the c", 120)
+        assert len(last_reply(transcript)) > 100  # what was written is kept as well
+        await wait_until(pilot, lambda: generator.ready, 120)
+        assert generator._process is not killed
+        before = len(transcript.plain_text())
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: len(transcript.plain_text()) > before + 100, 120)
+        assert transcript.plain_text()[before:].startswith("\n\nthe c\n\n")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: generator.ready, 120)

@@ -58,6 +58,33 @@ def test_equals_the_model_without_a_cache_also_past_the_context(random_model, po
     assert take(Decoder(model, tokenizer), [1, 2, 3], 60) == without_cache(model, [1, 2, 3], 60)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("position", value) for value in POSITIONS), *(("rope_scaling", value) for value in ("linear", "llama3")),
+        *(("mlp", value) for value in ("gelu", "gelu_tanh", "relu", "relu2", "swiglu", "none")), ("norm", "layer"),
+        ("norm_position", "post"), ("n_kv_head", 1), ("head_dim", 6), ("qk_norm", False), ("tied", True),
+        ("bias", True), ("qkv_bias", True), ("d_ff", 20), ("n_layer", 3),
+    ],
+)  # fmt: skip
+def test_every_block_gives_the_logits_of_the_model_without_a_cache_on_both_sides_of_the_windows_edge(
+    random_model, option: str, value: object
+) -> None:
+    stretched = {"rope_factor": 4.0, "rope_original_context": 8} if option == "rope_scaling" else {}
+    model, tokenizer = random_model(**{option: value} | stretched)
+    decoder = Decoder(model, tokenizer)
+    settings, context = SamplingSettings(temperature=1.0, seed=1), model.config.context_length
+    sampler = Sampler(settings, tokenizer.vocab_size, decoder.device, explains=True)
+    window = [1, 2, 3]
+    with torch.no_grad():
+        for token in islice(decoder.tokens(window, sampler), 3 * context):
+            if len(window) > context:
+                window = window[-(context // 2) :]
+            given = sampler.drawn_from[0]
+            assert torch.allclose(given, model(torch.tensor([window]))[:, -1], rtol=1e-4, atol=1e-4)
+            window.append(token)
+
+
 def test_a_context_of_one_token_works(random_model) -> None:
     model, tokenizer = random_model(context_length=1)
     assert take(Decoder(model, tokenizer), [1], 10) == without_cache(model, [1], 10)

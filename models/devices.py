@@ -41,10 +41,13 @@ def available_devices() -> list[str]:
     return [*devices, "cpu"]
 
 
-def choose_device(device: str = "auto", dtype: str = "auto", *, training: bool = True) -> DeviceChoice:
+def choose_device(
+    device: str = "auto", dtype: str = "auto", *, training: bool = True, by_trying: bool = True
+) -> DeviceChoice:
     """Decide device and dtype; "auto" takes the best there is. Raises DeviceError for what is not there.
 
     With training=False a CPU computes in float32: a decode step reads each weight once, and bfloat16 gains nothing.
+    Without `by_trying` the same machine gets the same dtype at all times: what its instructions promise.
     """
     there = available_devices()
     wanted = there[0] if device == "auto" else device
@@ -54,7 +57,7 @@ def choose_device(device: str = "auto", dtype: str = "auto", *, training: bool =
     if dtype != "auto" and dtype not in DTYPES:
         raise DeviceError(f"the dtype '{dtype}' is not known; choose auto, {' or '.join(DTYPES)}")
     target = torch.device(found)
-    best, why = _best_dtype(target, training)
+    best, why = _best_dtype(target, training, by_trying)
     if dtype != "auto":
         best, why = DTYPES[dtype], f"{dtype} was asked for"
     place = f"{found} was asked for" if device != "auto" else f"{found} is the best device here"
@@ -100,7 +103,7 @@ def choose_threads(requested: int, leave_core: bool) -> int:
     return max(1, min(physical_cores() - leave_core, MOST_THREADS))
 
 
-def _best_dtype(device: torch.device, training: bool) -> tuple[torch.dtype, str]:
+def _best_dtype(device: torch.device, training: bool, by_trying: bool) -> tuple[torch.dtype, str]:
     """The dtype that is fast and safe there, and why."""
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
@@ -113,6 +116,10 @@ def _best_dtype(device: torch.device, training: bool) -> tuple[torch.dtype, str]
         return torch.float32, "float32 because it is the safe choice on Apple's GPU"
     if not training:
         return torch.float32, "float32 because a decode step gains nothing from bfloat16"
+    if not by_trying:
+        if torch.cpu._is_avx512_bf16_supported():
+            return torch.bfloat16, "bfloat16 because this CPU has instructions for it"
+        return torch.float32, "float32 because this CPU has no instructions for bfloat16"
     gain = bfloat16_gain()
     if gain >= BF16_GAIN:
         return torch.bfloat16, f"bfloat16 because this CPU multiplies {gain:.1f} times as fast in it"

@@ -93,6 +93,10 @@ class TrainingConfig:
     patience: int = described(0, "Stop after this many evaluations without a better loss; 0 means never.")
     minimum_steps: int = described(0, "Steps before which no lack of a better loss stops the run.")
     seed: int = described(1337, "Seed of weights, data order and dropout.")
+    deterministic: bool = described(
+        False,
+        "Let nothing depend on timing: CPU threads and dtype are fixed, and only kernels run that repeat exactly.",
+    )
     device: str = described("auto", "auto, cpu, cuda, cuda:1, mps or xpu.")
     dtype: DTypeChoice = described("auto", "The type that activations and matrix products use; weights stay float32.")
     threads: int = described(0, "CPU threads; 0 chooses by what is there.")

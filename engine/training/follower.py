@@ -22,7 +22,7 @@ from ...models.typed_json import dumps, loads
 from .distributed import Group, LostProcessError, Order, joined
 from .evaluation import EvaluationGivenUpError, evaluate
 from .learner import Learner
-from .processor import device_of, set_up_processor, threads_of
+from .processor import device_of, repeat_exactly, set_up_processor, threads_of
 
 FAILED = 1
 
@@ -98,8 +98,12 @@ class _Along:
 
     def __init__(self, group: Group, leave_core: bool) -> None:
         said = loads(_Beginning, group.share_text())
+        if said.training.deterministic:
+            repeat_exactly()
         choice = choose_device(device_of(group, said.device), said.dtype)
-        set_up_processor(choice, threads_of(group, said.training.threads, leave_core))
+        set_up_processor(
+            choice, threads_of(group, said.training.threads, leave_core and not said.training.deterministic)
+        )
         train, validation = (
             torch.empty(count, dtype=getattr(torch, said.token_type), device=choice.device)
             for count in (said.train_tokens, said.validation_tokens)

@@ -18,6 +18,7 @@ from ...data.tokenizers import Tokenizer
 from ...models.config import parameter_count
 from ...models.devices import DeviceChoice, choose_device
 from ...models.gpt import GPT
+from ...models.recipe import TrainingConfig
 from ..events import Started
 from ..model_files import read_tokenizer
 from ..runs import Run, RunManifest
@@ -27,7 +28,7 @@ from .follower import begin
 from .journal import Journal
 from .learner import Learner
 from .orders import CommandReader
-from .processor import device_of, set_up_processor, threads_of
+from .processor import device_of, repeat_exactly, set_up_processor, threads_of
 from .recovery import TrainingError
 from .stages import Stages
 from .starting_model import starting_file, starting_model
@@ -59,17 +60,14 @@ def prepare(
         journal.note(sentence, "warning")
 
     manifest, stages = run.manifest(), Stages(journal, commands, stop)
-    choice = choose_device(device_of(group, manifest.training.device), manifest.training.dtype)
-    threads = threads_of(group, manifest.training.threads, leave_core)
-    set_up_processor(choice, threads)
-    trial = None
-    if choice.device.type == "cpu" and not manifest.training.threads and threads > 1 and not group:
-        trial = ThreadTrial(threads)
-    kept_because = ""
-    if choice.device.type != "cpu":
-        kept_because = "the model trains on an accelerator; CPU threads make no difference"
-    elif group:
-        kept_because = "the processes that train together keep their CPU threads"
+    exact = manifest.training.deterministic
+    if exact:
+        repeat_exactly()
+    device = device_of(group, manifest.training.device)
+    choice = choose_device(device, manifest.training.dtype, by_trying=not exact)
+    count = threads_of(group, manifest.training.threads, leave_core and not exact)
+    set_up_processor(choice, count)
+    threads = _threads(choice, count, manifest.training, group)
     corpus = _corpus(manifest, stages, journal)
     resumed = _resumed(run, choice, stages, journal) if resume else None
     origin = starting_file(manifest) if resumed is None else None
@@ -117,7 +115,7 @@ def prepare(
     learner, counters = learn_from(resumed)
     trainer = Trainer(
         run, learner, tokenizer, dataset, manifest.training, counters, journal, commands, stop,
-        Threads(trial, kept_because), begin_again,
+        threads, begin_again,
     )  # fmt: skip
     split = split_position(corpus.n_characters, manifest.corpus.validation_fraction)
     started = Started(
@@ -130,16 +128,37 @@ def prepare(
         device=str(choice.device),
         device_name=choice.name,
         dtype=str(choice.dtype).removeprefix("torch."),
-        threads=threads,
-        reason=choice.reason
-        + (f"; up to {threads} threads, as many as make it faster" if trial else "")
-        + (f"; {group.size} processes train together" if group else ""),
+        threads=count,
+        reason=_reason(choice, threads, count, exact, group),
         time=time.time(),
         entropy_floor=corpus.entropy_floor(split, corpus.n_characters),
     )
     journal.emit(started)
     gc.freeze()  # what exists now stays; collections need not look at it again
     return trainer
+
+
+def _threads(choice: DeviceChoice, count: int, config: TrainingConfig, group: Group | None) -> Threads:
+    """The `count` CPU threads, or as many of them as a trial finds where nothing speaks against one."""
+    if choice.device.type != "cpu":
+        return Threads(kept_because="the model trains on an accelerator; CPU threads make no difference")
+    if group:
+        return Threads(kept_because="the processes that train together keep their CPU threads")
+    if config.deterministic:
+        return Threads(
+            kept_because="a deterministic run keeps its CPU threads: their number changes how sums are rounded"
+        )
+    return Threads(ThreadTrial(count) if count > 1 and not config.threads else None)
+
+
+def _reason(choice: DeviceChoice, threads: Threads, count: int, exact: bool, group: Group | None) -> str:
+    """Why the run is trained as it is, in one sentence."""
+    return "; ".join(
+        [choice.reason]
+        + ([f"up to {count} threads, as many as make it faster"] if threads.tries else [])
+        + (["deterministic: nothing depends on timing"] if exact else [])
+        + ([f"{group.size} processes train together"] if group else [])
+    )
 
 
 def _corpus(manifest: RunManifest, stages: Stages, journal: Journal) -> Corpus:

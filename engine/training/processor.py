@@ -34,6 +34,13 @@ def threads_of(group: Group | None, requested: int, leave_core: bool) -> int:
     return threads if requested or group is None else max(1, threads // group.local_size)
 
 
+def repeat_exactly() -> None:
+    """Let torch use only kernels that repeat their results, and raise where there is none; before anything else."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
+    # torch.use_deterministic_algorithms is this call; it also imports torch._inductor, which costs a second
+    torch.set_deterministic_debug_mode("error")
+
+
 def set_up_processor(choice: DeviceChoice, threads: int) -> None:
     """Give torch its threads, and the screen the right of way."""
     torch.set_num_threads(threads)

@@ -64,6 +64,11 @@ class Threads:
     def __init__(self, trial: ThreadTrial | None = None, kept_because: str = "") -> None:
         self._trial, self._kept_because = trial, kept_because
 
+    @property
+    def tries(self) -> bool:
+        """Whether their number is still looked for."""
+        return self._trial is not None
+
     def updated(self, seconds: float) -> None:
         """An update took `seconds`."""
         if self._trial:

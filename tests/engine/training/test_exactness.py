@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 from minigpt_tui.data.corpus import open_corpus
-from minigpt_tui.engine.events import Command, Evaluation, Sample, Step
+from minigpt_tui.engine.events import Command, Evaluation, Note, Sample, Step
 from minigpt_tui.engine.launch import new_run
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import trainer
@@ -17,6 +20,7 @@ from minigpt_tui.engine.training.orders import CommandReader, size_of_commands
 from minigpt_tui.engine.training.preparation import prepare
 from minigpt_tui.engine.training.stopping import StopRequest
 from minigpt_tui.engine.training.trainer import Trainer
+from minigpt_tui.models import devices
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.recipe import Budget, Recipe, TrainingConfig
 
@@ -113,6 +117,45 @@ def test_a_killed_run_ends_as_if_it_had_not_been(new):
         it.train()
         runs.append(run)
     assert kept(runs[0]) == kept(runs[1])
+
+
+@pytest.fixture
+def as_before():
+    """What a deterministic run asks of torch holds for its process; here that is the process of all tests."""
+    yield
+    torch.set_deterministic_debug_mode("default")
+
+
+EVERY_OPTION = {"deterministic": True, "threads": 0, "optimizer": "muon", "data_order": "shuffle"}
+
+
+@pytest.mark.usefixtures("as_before")
+@pytest.mark.parametrize("end", ["a stop", "a kill"])
+def test_a_deterministic_run_leaves_nothing_to_timing(new, monkeypatch, events_of, end):
+    monkeypatch.setattr(devices, "bfloat16_gain", lambda: pytest.fail("the dtype was chosen by timing"))
+    monkeypatch.setattr(devices, "physical_cores", lambda: 2)
+    runs, threads = [], []
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)  # two would wait for each other here
+    for name in ("whole", "parts"):
+        run = new(name, **EVERY_OPTION, dtype="auto")
+        it, stop = prepared(run)
+        at_step(it, 20, lambda run=run: run.send(Command("threads", 1)))
+        if name == "parts":
+
+            def kill() -> None:
+                raise KeyboardInterrupt
+
+            stopping = partial(setattr, stop, "requested", True)
+            at_step(it, 31, kill if end == "a kill" else stopping)
+            with pytest.raises(KeyboardInterrupt) if end == "a kill" else nullcontext():
+                it.train()
+            it, _ = prepared(run, resume=True)
+        it.train()
+        runs.append(run)
+    assert kept(runs[0]) == kept(runs[1])
+    assert threads == [2, 2, 2]  # once for each process
+    notes = [event.text for event in events_of(runs[0]) if isinstance(event, Note)]
+    assert any("a deterministic run keeps its CPU threads" in text for text in notes)
 
 
 SELDOM = {"checkpoint_history": 0, "checkpoint_interval": 50, "evaluation_interval": 100, "sample_interval": 1000}

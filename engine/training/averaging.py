@@ -16,10 +16,14 @@ class WeightAverage:
         self._values, self._decay = values, decay
         self.average = values.clone()
 
+    def share(self, step: int) -> float:
+        """What the weights after `step` steps are to make up; early on it is more, so the start weighs little."""
+        return 1 - min(self._decay, (1 + step) / (10 + step))
+
     @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take in the weights after `step` steps; early on the average forgets faster, so the start weighs little."""
-        self.average.lerp_(self._values, 1 - min(self._decay, (1 + step) / (10 + step)))
+    def update(self, share: float | Tensor) -> None:
+        """Take in the weights as they are now, as `share` of the average; a tensor () lies on their device."""
+        self.average.lerp_(self._values, share)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

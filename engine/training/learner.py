@@ -15,6 +15,7 @@ from .distributed import Group, Order
 from .learning import Learning
 from .optimizers import build_optimizer
 from .parameters import FlatParameters
+from .update_path import Given, OutOfMemory, UpdatePath, is_out_of_memory, recorder_for
 
 
 class OutOfMemoryError(Exception):
@@ -24,8 +25,9 @@ class OutOfMemoryError(Exception):
 class Learner(Learning):
     """A learner that holds the whole model, its optimizer and its average.
 
-    `note` receives a sentence when the memory ran out and the micro-batch was halved. The learners of a `group` are
-    equal after each update: every one learns from its rows of the same batch.
+    `note` receives a sentence when the memory ran out and the micro-batch was halved, or when a GPU's updates cannot be
+    recorded; `tell` one when they are. The learners of a `group` are equal after each update: every one learns from its
+    rows of the same batch.
     """
 
     def __init__(
@@ -35,14 +37,19 @@ class Learner(Learning):
         config: TrainingConfig,
         note: Callable[[str], None],
         group: Group | None = None,
+        tell: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         super().__init__(model, train_tokens, config, group)
         self._note = note
+        self._path = UpdatePath(recorder_for(self.device, config, group), tell, note)
         self._flat = FlatParameters(model)
         self._optimizer = build_optimizer(model, self._flat, config, group)
         self._average = WeightAverage(self._flat.values, config.average) if config.average else None
         self._micro_batch = config.micro_batch_size or config.batch_size
-        self._clipped_norm: Tensor | None = None
+        self._clipped_norm = torch.zeros((), device=self.device)  # the gradient's, before it was clipped
+        self._given: Given | None = None
+        rows, length = config.batch_size, model.config.context_length
+        self._fixed = Given.at_one_place(rows, length, self.device) if self._path.records else None
         self._rows = slice(None)
         if group:
             bounds = [config.batch_size * rank // group.size for rank in (group.rank, group.rank + 1)]
@@ -58,20 +65,42 @@ class Learner(Learning):
             self.group.order(Order.UPDATE, factor)
         self._enter_update()
         inputs, targets = self._stream.next_batch(self._rows)
-        while not self._accumulate(inputs, targets):
+        share = self._average.share(self.step + 1) if self._average else 0.0
+        self._given = Given(inputs, targets, factor, share)
+        if self._fixed:
+            self._fixed.become(self._given)
+            self._given = self._fixed
+        while not self._fits():
             self._halve_micro_batch()
+        self._count_update(self._flat.loss)
+
+    def _fits(self) -> bool:
+        """Carry out the update; False, with nothing changed, where memory ran out."""
+        try:
+            self._path.run(self._compute)
+        except OutOfMemory:
+            return False
+        return True
+
+    def _compute(self) -> None:
+        """The whole update, from a batch to new weights: the same operators on the same tensors each time.
+
+        It leaves its results in tensors that were there before: a recording writes to those that it was made with.
+        """
+        given = self._given
+        assert given
+        self._accumulate(given.inputs, given.targets)
         if self.group:
             self.group.add_up(self._flat.sums)
         if self._config.gradient_clip:
-            self._clipped_norm = self._flat.clip_gradients(self._config.gradient_clip)
-        self._optimizer.step(factor)
-        self._count_update(self._flat.loss)
+            self._clipped_norm.copy_(self._flat.clip_gradients(self._config.gradient_clip))
+        self._optimizer.step(given.factor)
         if self._average:
-            self._average.update(self.step)
+            self._average.update(given.share)
 
     def gradient_norm(self) -> float:
         """The norm of the last gradient, before clipping. Waits for the device."""
-        norm = self._flat.gradients.norm() if self._clipped_norm is None else self._clipped_norm
+        norm = self._clipped_norm if self._config.gradient_clip else self._flat.gradients.norm()
         return norm.item()
 
     def is_finite(self) -> bool:
@@ -121,14 +150,11 @@ class Learner(Learning):
         if self._average:
             self._average.average.copy_(self._flat.values)
 
-    def _accumulate(self, inputs: Tensor, targets: Tensor) -> bool:
-        """Sum the gradients and the loss of rows of a batch (B, T), micro-batch by micro-batch.
-
-        False where memory ran out.
-        """
+    def _accumulate(self, inputs: Tensor, targets: Tensor) -> None:
+        """Sum the gradients and the loss of rows of a batch (B, T), micro-batch by micro-batch. Raises OutOfMemory."""
         self._flat.zero_gradients()
         if not len(inputs):  # more processes than rows
-            return True
+            return
         pieces = zip(inputs.split(self._micro_batch), targets.split(self._micro_batch), strict=True)
         try:
             for some_inputs, some_targets in pieces:
@@ -138,18 +164,21 @@ class Learner(Learning):
                 loss.backward()
                 self._flat.loss += loss.detach()
         except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error):
-                return False
+            if is_out_of_memory(error):
+                raise OutOfMemory from error
             raise
-        return True
 
     def _halve_micro_batch(self) -> None:
+        if self._micro_batch == 1 and self._path.records:
+            self._path.give_up("a recording of them does not fit into the memory")
+            return
         if self._micro_batch == 1:
             raise OutOfMemoryError(
                 f"one sequence of {self.model.config.context_length} tokens at a time does not fit into the memory; "
                 "choose a smaller model or a shorter context"
             )
         self._micro_batch = -(-self._micro_batch // 2)
+        self._path.forget()
         if self.device.type != "cpu":
             torch.get_device_module(self.device).empty_cache()
         self._note(f"the memory ran out; going on with {self._micro_batch} sequences at a time, the batch stays whole")

@@ -46,8 +46,11 @@ class Optimizer(ABC):
     """Updates `FlatParameters` from their gradients; its state is a few tensors, so it resumes exactly."""
 
     @abstractmethod
-    def step(self, factor: float) -> None:
-        """One update with every learning rate multiplied by `factor`, the schedule's value."""
+    def step(self, factor: float | Tensor) -> None:
+        """One update with every learning rate multiplied by `factor`, the schedule's value.
+
+        As a tensor () on the parameters' device it is read when the operators run, so a recording of them follows it.
+        """
 
     @abstractmethod
     def state_dict(self) -> dict[str, Tensor]:
@@ -94,7 +97,7 @@ class AdamW(Optimizer):
         ]
 
     @torch.no_grad()
-    def step(self, factor: float) -> None:
+    def step(self, factor: float | Tensor) -> None:
         """One update of every segment."""
         beta1, beta2 = self._betas
         self._steps += 1
@@ -124,11 +127,9 @@ class _EqualShapes:
         scales = [max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5 for matrix in values]
         self.scales = torch.tensor(scales, device=values[0].device)[:, None, None]
 
-    def step(self, learning_rate: float, dtype: torch.dtype) -> None:
-        direction = self._orthogonal(dtype) * self.scales
-        torch._foreach_add_(  # pyright: ignore[reportPrivateImportUsage]
-            self.values, list(direction.unbind()), alpha=-learning_rate
-        )
+    def step(self, learning_rate: float | Tensor, dtype: torch.dtype) -> None:
+        changes = self._orthogonal(dtype) * (self.scales * -learning_rate)
+        torch._foreach_add_(self.values, list(changes.unbind()))  # pyright: ignore[reportPrivateImportUsage]
 
     def _orthogonal(self, dtype: torch.dtype) -> Tensor:
         if self._group is None:
@@ -172,7 +173,7 @@ class Muon(Optimizer):
         self._groups = [_EqualShapes(values, updates, group) for values, updates in shapes.values()]
 
     @torch.no_grad()
-    def step(self, factor: float) -> None:
+    def step(self, factor: float | Tensor) -> None:
         """One update of every parameter."""
         self._rest.step(factor)
         learning_rate = self._learning_rate * factor

@@ -35,6 +35,7 @@ from .starting_model import starting_file, starting_model
 from .stopping import StopRequest
 from .threads import Threads, ThreadTrial
 from .trainer import Trainer
+from .update_path import can_record
 
 _BYTES_OF_A_PARAMETER = 12  # a weight, its gradient and one moment, each a float32
 _NAMED = 8  # characters without a token that a note names one by one
@@ -103,7 +104,7 @@ def prepare(
             model = _new_model(manifest, tokenizer, choice)
         if group:
             begin(group, choice, model, dataset, manifest.training)
-        learner = Learner(model, dataset.train, manifest.training, warn, group)
+        learner = Learner(model, dataset.train, manifest.training, warn, group, journal.note)
         return learner, _go_on(learner, resumed) if resumed else Counters()
 
     def begin_again() -> tuple[Learner, Counters]:
@@ -129,7 +130,7 @@ def prepare(
         device_name=choice.name,
         dtype=str(choice.dtype).removeprefix("torch."),
         threads=count,
-        reason=_reason(choice, threads, count, exact, group),
+        reason=_reason(choice, threads, count, manifest.training, group),
         time=time.time(),
         entropy_floor=corpus.entropy_floor(split, corpus.n_characters),
     )
@@ -151,12 +152,13 @@ def _threads(choice: DeviceChoice, count: int, config: TrainingConfig, group: Gr
     return Threads(ThreadTrial(count) if count > 1 and not config.threads else None)
 
 
-def _reason(choice: DeviceChoice, threads: Threads, count: int, exact: bool, group: Group | None) -> str:
+def _reason(choice: DeviceChoice, threads: Threads, count: int, config: TrainingConfig, group: Group | None) -> str:
     """Why the run is trained as it is, in one sentence."""
     return "; ".join(
         [choice.reason]
         + ([f"up to {count} threads, as many as make it faster"] if threads.tries else [])
-        + (["deterministic: nothing depends on timing"] if exact else [])
+        + (["each update as one CUDA graph, once it is recorded"] if can_record(choice.device, config, group) else [])
+        + (["deterministic: nothing depends on timing"] if config.deterministic else [])
         + ([f"{group.size} processes train together"] if group else [])
     )
 

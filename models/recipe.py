@@ -20,6 +20,7 @@ Protocol = Literal["full", "random", "sliding"]
 TokenizerKind = Literal["char", "byte", "gpt2", "bpe", "huggingface"]  # the last: as a foreign model brought it
 UnknownCharacters = Literal["drop", "refuse", "token"]
 Recording = Literal["auto", "off"]
+Switch = Literal["on", "off"]
 DTypeChoice = Literal["auto", "float32", "bfloat16"]
 
 _UNITS: dict[str, tuple[Unit, float]] = {
@@ -102,6 +103,9 @@ class TrainingConfig:
     dtype: DTypeChoice = described("auto", "The type that activations and matrix products use; weights stay float32.")
     cuda_graph: Recording = described(
         "auto", "Whether an NVIDIA GPU replays each update as one CUDA graph: auto (where it can), or off."
+    )
+    compile: Switch = described(
+        "off", "Whether torch.compile makes the loss faster; half a minute at first. on or off."
     )
     threads: int = described(0, "CPU threads; 0 chooses by what is there.")
     devices: int = described(1, "Processes that train together, each on a GPU of its own or on its share of the CPU.")

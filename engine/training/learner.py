@@ -11,11 +11,12 @@ from torch import Tensor
 from ...models.gpt import GPT
 from ...models.recipe import TrainingConfig
 from .averaging import WeightAverage
+from .compiling import Loss, compiled
 from .distributed import Group, Order
 from .learning import Learning
 from .optimizers import build_optimizer
 from .parameters import FlatParameters
-from .update_path import Given, OutOfMemory, UpdatePath, is_out_of_memory, recorder_for
+from .update_path import Given, Lead, OutOfMemory, UpdatePath, is_out_of_memory, recorder_for
 
 
 class OutOfMemoryError(Exception):
@@ -25,9 +26,9 @@ class OutOfMemoryError(Exception):
 class Learner(Learning):
     """A learner that holds the whole model, its optimizer and its average.
 
-    `note` receives a sentence when the memory ran out and the micro-batch was halved, or when a GPU's updates cannot be
-    recorded; `tell` one when they are. The learners of a `group` are equal after each update: every one learns from its
-    rows of the same batch.
+    `note` receives a sentence when the memory ran out and the micro-batch was halved, or when updates can be neither
+    compiled nor recorded as they were to be; `tell` one when they are. The learners of a `group` are equal after each
+    update: every one learns from its rows of the same batch.
     """
 
     def __init__(
@@ -40,8 +41,11 @@ class Learner(Learning):
         tell: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         super().__init__(model, train_tokens, config, group)
-        self._note = note
+        self._note, self._tell = note, tell
+        self._to_compile = config.compile == "on"
+        self._compiled_loss: Loss | None = None
         self._path = UpdatePath(recorder_for(self.device, config, group), tell, note)
+        self._lead = Lead(self.device)
         self._flat = FlatParameters(model)
         self._optimizer = build_optimizer(model, self._flat, config, group)
         self._average = WeightAverage(self._flat.values, config.average) if config.average else None
@@ -65,6 +69,8 @@ class Learner(Learning):
             self.group.order(Order.UPDATE, factor)
         self._enter_update()
         inputs, targets = self._stream.next_batch(self._rows)
+        if self._to_compile:
+            self._compile(inputs, targets)
         share = self._average.share(self.step + 1) if self._average else 0.0
         self._given = Given(inputs, targets, factor, share)
         if self._fixed:
@@ -73,6 +79,17 @@ class Learner(Learning):
         while not self._fits():
             self._halve_micro_batch()
         self._count_update(self._flat.loss)
+        self._lead.sent()
+
+    def _compile(self, inputs: Tensor, targets: Tensor) -> None:
+        """Let torch compile the loss of a micro-batch, if it can."""
+
+        def try_out(loss: Loss) -> None:
+            rows = slice(self._micro_batch)
+            loss(inputs[rows], targets[rows]).backward()  # each update begins with gradients of zero
+
+        self._to_compile = False
+        self._compiled_loss = compiled(self.model.loss, self._tell, self._note, try_out)
 
     def _fits(self) -> bool:
         """Carry out the update; False, with nothing changed, where memory ran out."""
@@ -158,7 +175,7 @@ class Learner(Learning):
         pieces = zip(inputs.split(self._micro_batch), targets.split(self._micro_batch), strict=True)
         try:
             for some_inputs, some_targets in pieces:
-                loss = self.model.loss(some_inputs, some_targets)
+                loss = (self._compiled_loss or self.model.loss)(some_inputs, some_targets)
                 if len(some_inputs) < self._config.batch_size:
                     loss = loss * (len(some_inputs) / self._config.batch_size)
                 loss.backward()

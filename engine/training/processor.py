@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import torch
+import torch.utils.deterministic
 
 from ...models.devices import DeviceChoice, DeviceError, choose_threads
 from .distributed import Group
@@ -39,6 +40,8 @@ def repeat_exactly() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
     # torch.use_deterministic_algorithms is this call; it also imports torch._inductor, which costs a second
     torch.set_deterministic_debug_mode("error")
+    # nothing here reads memory before it is written; filling it takes time
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def set_up_processor(choice: DeviceChoice, threads: int) -> None:

@@ -7,6 +7,7 @@ from one update to the next must lie in tensors that stay at their place.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ...models.recipe import TrainingConfig
 from .distributed import Group
 
 WARM_UP = 3  # updates before the recording: libraries choose their kernels, and buffers find their place
+LEAD = 4  # updates that are sent and not yet done
 
 Work = Callable[[], None]
 
@@ -108,7 +110,7 @@ class UpdatePath:
         try:
             self._replay = recorder.record(work)
         except Exception as error:  # whatever a driver may say: the work itself has not begun
-            if isinstance(error, OutOfMemory) or is_out_of_memory(error):
+            if is_out_of_memory(error):
                 raise OutOfMemory from error
             self.give_up(f"{recorder.name} could not be recorded ({str(error).partition(chr(10))[0]})")
         else:
@@ -135,17 +137,44 @@ class CudaGraphs:
 
     def record(self, work: Work) -> Work:
         """Capture `work`; dropout in it goes on drawing from the default generator with each replay."""
-        generator = torch.cuda.default_generators[self._stream.device_index]
+        outside, generator = torch.cuda.current_stream(self._stream.device), self._generator
         before = generator.clone_state()
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, stream=self._stream):
                 work()
-        except BaseException:
-            with suppress(RuntimeError):  # a capture that broke off may leave its generator unusable
+        except BaseException:  # a capture that breaks off may leave its stream and its generator behind as they are
+            torch.cuda.set_stream(outside)
+            with suppress(RuntimeError):
                 generator.graphsafe_set_state(before)
             raise
         return graph.replay
+
+    @property
+    def _generator(self) -> torch.Generator:
+        """Dropout's on this device."""
+        return torch.cuda.default_generators[self._stream.device.index]
+
+
+class Lead:
+    """Keeps the processor a few updates ahead of a GPU and no more, so that a stop or a report is not late.
+
+    The GPU always has work meanwhile. Elsewhere it does nothing.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._on = device.type == "cuda"
+        self._under_way: deque[torch.cuda.Event] = deque()
+
+    def sent(self) -> None:
+        """An update was sent to the device: wait until all but the latest few are done."""
+        if not self._on:
+            return
+        event = torch.cuda.Event(blocking=True)
+        event.record()
+        self._under_way.append(event)
+        if len(self._under_way) > LEAD:
+            self._under_way.popleft().synchronize()
 
 
 def can_record(device: torch.device, config: TrainingConfig, group: Group | None) -> bool:
@@ -160,6 +189,6 @@ def recorder_for(device: torch.device, config: TrainingConfig, group: Group | No
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, be it the device's or while an error about that was handled."""
-    if isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error):
+    if isinstance(error, (OutOfMemory, torch.OutOfMemoryError)) or "out of memory" in str(error):
         return True
     return error.__context__ is not None and is_out_of_memory(error.__context__)

@@ -1,0 +1,43 @@
+"""The model's loss as torch.compile makes it: fewer and larger operators, after a compilation that takes a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def compiled(
+    loss: Loss, tell: Callable[[str], None], warn: Callable[[str], None], try_out: Callable[[Loss], None]
+) -> Loss | None:
+    """`loss`, compiled for the shapes with which `try_out` calls it, forward and backward.
+
+    None where that does not work, for want of a compiler for example; `warn` then receives a sentence with the reason.
+    The random numbers that come next are the same as if nothing had been tried.
+    """
+    tell("the loss is being compiled; the first update waits for it")
+    start = time.perf_counter()
+    faster = torch.compile(loss, dynamic=False)
+    cuda = torch.cuda.is_initialized()
+    states = torch.get_rng_state(), torch.cuda.get_rng_state() if cuda else None
+    try:
+        try_out(faster)
+    except Exception as error:  # whatever a compiler may say; memory that runs out says so again without it
+        warn(f"the loss could not be compiled ({_in_a_line(error)}); the training goes on without")
+        return None
+    finally:
+        torch.set_rng_state(states[0])
+        if states[1] is not None:
+            torch.cuda.set_rng_state(states[1])
+    tell(f"the loss is compiled, which took {time.perf_counter() - start:.0f} s")
+    return faster
+
+
+def _in_a_line(error: Exception) -> str:
+    """What it is and what it says first; torch puts the cause below a heading."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines[:2])[:300]}"

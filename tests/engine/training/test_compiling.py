@@ -1,0 +1,61 @@
+"""A loss that torch compiles is the loss itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import torch
+from minigpt_tui.engine.training.learner import Learner
+from minigpt_tui.models.config import ModelConfig
+from minigpt_tui.models.gpt import GPT
+from minigpt_tui.models.recipe import TrainingConfig
+
+MODEL = ModelConfig(vocab_size=16, context_length=8, n_layer=1, n_head=2, d_model=16)
+TRAINING = TrainingConfig(batch_size=4, micro_batch_size=2, compile="on")
+TOKENS = torch.randint(16, (500,), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+def trained(config: TrainingConfig, notes: list[str], model: ModelConfig = MODEL) -> Learner:
+    network = GPT(model)
+    network.reset_parameters(torch.Generator().manual_seed(1))
+    learner = Learner(network, TOKENS, config, notes.append, tell=notes.append)
+    for _ in range(4):
+        learner.update(1.0)
+    return learner
+
+
+def test_a_compiled_loss_learns_the_same(monkeypatch):
+    backends: list[str] = []
+
+    def without_a_compiler(graph, examples):  # what torch traced, as it is
+        backends.append("called")
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=without_a_compiler))
+    notes: list[str] = []
+    plain, faster = trained(dataclasses.replace(TRAINING, compile="off"), notes), trained(TRAINING, notes)
+    assert backends
+    assert notes[0] == "the loss is being compiled; the first update waits for it"
+    assert notes[1].startswith("the loss is compiled, which took ")
+    assert len(notes) == 2
+    for one, other in zip(plain.model.parameters(), faster.model.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_without_a_compiler_the_training_goes_on(monkeypatch):
+    def broken(graph, examples):
+        raise RuntimeError("no C++ compiler was found\nand more")
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=broken))
+    notes: list[str] = []
+    model = dataclasses.replace(MODEL, residual_dropout=0.2)
+    plain = trained(dataclasses.replace(TRAINING, compile="off"), notes, model)
+    random_state = torch.get_rng_state()
+    other = trained(TRAINING, notes, model)
+    assert notes[1].startswith("the loss could not be compiled (")
+    assert "no C++ compiler was found" in notes[1]
+    assert "\n" not in notes[1]
+    assert "and more" not in notes[1]
+    assert torch.equal(torch.get_rng_state(), random_state)
+    assert all(torch.equal(*pair) for pair in zip(plain.model.parameters(), other.model.parameters(), strict=True))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
+from torch import Tensor
 
 from .config import ModelConfig
 
@@ -74,6 +75,16 @@ class KVCache:
         self.keys[layer].narrow(2, start, new).copy_(keys)
         self.values[layer].narrow(2, start, new).copy_(values)
         return self.keys[layer].narrow(2, 0, start + new), self.values[layer].narrow(2, 0, start + new)
+
+    def places(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """For one new position, layer by layer: where its key and its value belong, [batch, kv_heads, head_dim].
+
+        Then all keys including that place, as columns, [batch * kv_heads, head_dim, length + 1], and all values,
+        [batch * kv_heads, length + 1, head_dim].
+        """
+        keys, values = (x.narrow(3, 0, self.length + 1).flatten(1, 2) for x in (self._keys, self._values))
+        new_keys, new_values = (x.select(3, self.length).unbind(0) for x in (self._keys, self._values))
+        return zip(new_keys, new_values, keys.mT.unbind(0), values.unbind(0), strict=True)
 
     @property
     def memory(self) -> int:

@@ -7,11 +7,13 @@ Each row of a matrix is rounded to whole numbers from -127 to 127 with a scale o
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .gpt import GPT, Linear
 
 LARGEST = 127
+BLOCK = 16  # torch's kernel reads so many columns at a time, and past the end of a row that is no multiple of them
 
 
 class QuantizationError(Exception):
@@ -19,7 +21,7 @@ class QuantizationError(Exception):
 
 
 class Int8Linear(nn.Module):
-    """A linear layer from int8 rows [out, in] and their scales [out]; products in bfloat16, sums in float32."""
+    """A linear layer from int8 rows [out, in + padding] and scales [out]; products in bfloat16, sums in float32."""
 
     weight: Tensor
     scale: Tensor
@@ -28,15 +30,19 @@ class Int8Linear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
         weight = weight.detach().float()
+        self.padding = -weight.shape[1] % BLOCK
         scale = weight.abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / LARGEST
         scale = scale.bfloat16()  # the rows are rounded to multiples of what is really multiplied with
-        self.register_buffer("weight", (weight / scale[:, None]).round_().clamp_(-LARGEST, LARGEST).to(torch.int8))
+        rounded = (weight / scale[:, None]).round_().clamp_(-LARGEST, LARGEST).to(torch.int8)
+        self.register_buffer("weight", F.pad(rounded, (0, self.padding)))
         self.register_buffer("scale", scale)
         self.register_buffer("bias", None if bias is None else bias.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., in] -> [..., out], in the dtype of x."""
         rows = x.reshape(-1, x.shape[-1]).bfloat16()
+        if self.padding:
+            rows = F.pad(rows, (0, self.padding))
         y = torch.ops.aten._weight_int8pack_mm(rows, self.weight, self.scale).view(*x.shape[:-1], -1).to(x.dtype)
         return y if self.bias is None else y + self.bias.to(x.dtype)
 

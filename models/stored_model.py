@@ -37,7 +37,7 @@ class StoredModel:
     def build(self, device: torch.device | str, compute_dtype: torch.dtype, weight_dtype: torch.dtype | None) -> GPT:
         """The model in evaluation mode, its weights on `device`; float32 unless `weight_dtype` says otherwise.
 
-        With `weight_dtype` the model is only for generation, and laid out for it. Every name and shape is checked
+        With `weight_dtype` the model is only for generation. Every name and shape is checked
         before memory is taken, and each tensor goes straight to its place, so the peak is the model and one tensor.
         Raises CheckpointError for a tensor that is missing, does not fit, or has no place.
         """
@@ -62,7 +62,7 @@ class StoredModel:
         model.load_state_dict(weights, assign=True)
         model.to(device)  # the position tables
         if weight_dtype is not None:
-            model.prepare_decoding()
+            model.requires_grad_(False)
         return model.eval()
 
     def _check(self, name: str, shape: torch.Size) -> None:

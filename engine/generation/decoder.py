@@ -11,6 +11,7 @@ from torch import Tensor
 from ...data.tokenizers import Tokenizer
 from ...models.cache import KVCache
 from ...models.config import ModelConfig
+from ...models.decoding import prepare_decoding
 from ...models.gpt import GPT
 from .recording import Recorder
 from .sampling import Sampler
@@ -39,7 +40,8 @@ class Decoder:
     """
 
     def __init__(self, model: GPT, tokenizer: Tokenizer, ends_begin: bool = False) -> None:
-        self.model = model.eval().requires_grad_(False)
+        prepare_decoding(model)
+        self.model = model
         self.tokenizer, self.ends_begin = tokenizer, ends_begin
         self.context_length = window_length(model.config, model.compute_dtype)
         self.device = next(model.parameters()).device
@@ -59,6 +61,7 @@ class Decoder:
     def take(self, model: GPT, tokenizer: Tokenizer) -> None:
         """Go on with the weights of `model`, which has the same configuration; the tensors stay where they are."""
         self.model.load_state_dict(model.state_dict())
+        prepare_decoding(self.model)
         self.tokenizer = tokenizer
         self.forget()
 

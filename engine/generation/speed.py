@@ -14,6 +14,7 @@ import time
 import torch
 
 from ...models.config import parameter_count
+from ...models.decoding import lay_out
 from ...models.devices import choose_threads
 from ..events import SamplingSettings
 from .decoder import Decoder
@@ -53,7 +54,8 @@ def settle_speed(decoder: Decoder, requested_threads: int = 0) -> Pace:
     if decoder.device.type != "cpu":
         return Pace()
     torch.set_num_threads(choose_threads(requested_threads, leave_core=False) if requested_threads else 1)
-    _choose_layout(decoder)
+    if decoder.model.hidden_matrices():  # int8 ones have one layout
+        _choose_layout(decoder)
     pace = Pace()
     if not requested_threads and parameter_count(decoder.model.config) > _ONE_THREAD:
         pace = _choose_threads(decoder)
@@ -64,9 +66,9 @@ def settle_speed(decoder: Decoder, requested_threads: int = 0) -> Pace:
 def _choose_layout(decoder: Decoder) -> None:
     """Matrices by columns, unless reading them by rows is clearly faster."""
     by_rows = _seconds_per_token(decoder)
-    _lay_out(decoder, by_columns=True)
+    lay_out(decoder.model, by_columns=True)
     if by_rows * _CLEARLY < _seconds_per_token(decoder):
-        _lay_out(decoder, by_columns=False)
+        lay_out(decoder.model, by_columns=False)
 
 
 def _choose_threads(decoder: Decoder) -> Pace:
@@ -81,12 +83,6 @@ def _choose_threads(decoder: Decoder) -> Pace:
         if together * _CLEARLY > alone:
             return Pace()
     return Pace(cores, alone)
-
-
-def _lay_out(decoder: Decoder, by_columns: bool) -> None:
-    """Reorder the matrices in memory; their shapes and values stay."""
-    for matrix in decoder.model.hidden_matrices():
-        matrix.data = matrix.data.t().contiguous().t() if by_columns else matrix.data.contiguous()
 
 
 def _seconds_per_token(decoder: Decoder) -> float:

@@ -107,13 +107,10 @@ def test_both_attention_paths_agree(config):
 
 
 @cases
-@pytest.mark.parametrize("prepared", [False, True])
-def test_a_cache_changes_nothing(config, prepared):
+def test_a_cache_changes_nothing(config):
     model, tokens = random_model(config), random_tokens(2, 24)
     with torch.inference_mode():
         expected = model(tokens)
-        if prepared:
-            model.prepare_decoding()
         cache = KVCache(config, 2, 24)
         parts = [model(tokens[:, :7], cache), model(tokens[:, 7:8], cache), model(tokens[:, 8:12], cache)]
         parts += [model(tokens[:, i : i + 1], cache) for i in range(12, 24)]
@@ -123,14 +120,6 @@ def test_a_cache_changes_nothing(config, prepared):
         torch.testing.assert_close(model(tokens[:, 9:11], cache), expected[:, 9:11], atol=2e-5, rtol=1e-4)
         cache.reset()
         torch.testing.assert_close(model(tokens[:, :3], cache), expected[:, :3], atol=2e-5, rtol=1e-4)
-
-
-def test_a_prepared_model_only_generates():
-    model = random_model(MODERN)
-    model.prepare_decoding()
-    assert not model.training
-    assert not any(parameter.requires_grad for parameter in model.parameters())
-    assert sum(parameter.numel() for parameter in model.parameters()) == parameter_count(MODERN)
 
 
 def test_what_does_not_fit_is_refused():

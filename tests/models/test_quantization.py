@@ -50,6 +50,14 @@ def test_a_product_is_near_the_exact_one(shape: tuple[int, ...]) -> None:
     assert (rounded - exact).norm() / exact.norm() < 0.02
 
 
+@pytest.mark.parametrize("width", [1, 8, 33, 88, 344])
+def test_rows_of_any_width_are_multiplied(width: int) -> None:
+    generator = torch.Generator().manual_seed(4)
+    weight, x = torch.randn(40, width, generator=generator), torch.randn(3, width, generator=generator)
+    exact, rounded = torch.nn.functional.linear(x, weight), Int8Linear(weight)(x)
+    assert (rounded - exact).norm() / exact.norm() < 0.02
+
+
 @pytest.mark.parametrize("config", [MODERN, CLASSIC, replace(MODERN, mlp="none"), replace(CLASSIC, tied=False)])
 def test_a_model_says_nearly_the_same(config: ModelConfig) -> None:
     exact, rounded = model(config), model(config)

@@ -103,7 +103,8 @@ def peers(setting: Setting, row: Row, job: Job, machine: Machine) -> Iterator[Co
     longer = setting.checkpoint(row.shape, max(row.shape.config.context_length, len(ids) + job.tokens))
 
     def contestant(name: str, module: str, weights: str, *arguments: object) -> Contestant:
-        process, n_bytes = setting.peer(name, module, *arguments), weight_bytes(row.shape.config, weights)
+        process = setting.peer(name, module, *arguments)
+        n_bytes = weight_bytes(row.shape.config, weights) if row.measure == "pace" else 0.0  # else shared by tokens
 
         def turn(repeat: int) -> Mapping[str, Figure]:
             done = process.work()

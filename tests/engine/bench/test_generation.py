@@ -105,6 +105,7 @@ def test_several_texts_are_measured_beside_one(setting: Setting, monkeypatch: py
     for name, tokens in ((OURS, 40), (ALONE, 10), (TRANSFORMERS, 40)):
         pace, milliseconds = figure(work, name, "tokens_per_second"), figure(work, name, "milliseconds")
         assert pace * milliseconds / 1000 == pytest.approx(tokens)
+    assert not any("share" in turn.figures for turn in work.turns), "a step reads the weights for all texts at once"
     assert "memory sets the limit" in machine.bound or "arithmetic sets the limit" in machine.bound
 
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-_LONGEST = 64  # draws that are prepared at once for each row,
-_LARGEST = 2**20  # as far as they are no more numbers than this
+_LONGEST = 64  # draws that are prepared at once for each row, as far as they are no more numbers than this:
+_LARGEST = 2**20  # several draws in one replay of recorded work are worth their memory,
+_LARGEST_ON_CPU = 2**16  # where nothing is replayed they would only be a pause
 _SHORTEST = torch.finfo(torch.float32).tiny  # Exp(1) may round to 0, whose logarithm would win every race
 
 
@@ -30,9 +31,10 @@ def any_token(seed: int, vocab_size: int) -> int:
     return int(torch.randint(vocab_size, (), generator=generator))
 
 
-def draws_at_once(vocab_size: int) -> int:
-    """For how many draws the noise of a row is prepared: a power of two that depends on the vocabulary alone."""
-    return 1 << (max(1, min(_LONGEST, _LARGEST // vocab_size)).bit_length() - 1)
+def draws_at_once(vocab_size: int, device: torch.device) -> int:
+    """For how many draws the noise of a row is prepared: a power of two, the same for each reply on such a device."""
+    largest = _LARGEST_ON_CPU if device.type == "cpu" else _LARGEST
+    return 1 << (max(1, min(_LONGEST, largest // vocab_size)).bit_length() - 1)
 
 
 def _derived(seed: int, name: str) -> int:
@@ -48,7 +50,7 @@ class Noise:
 
     def __init__(self, seeds: Sequence[int], vocab_size: int, device: torch.device) -> None:
         self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
-        self._block = torch.zeros(len(seeds), draws_at_once(vocab_size), vocab_size, device=device)
+        self._block = torch.zeros(len(seeds), draws_at_once(vocab_size, device), vocab_size, device=device)
         self._at = torch.zeros(1, dtype=torch.int64, device=device)
         self._prepared = 0  # draws so far
 

@@ -126,7 +126,11 @@ class Recorder:
         return found
 
     def _made(self, decoding: StaticDecoding, sampler: Sampler, vocab_size: int) -> Recording:
-        at_once = 1 if sampler.explains else min(self._at_once, draws_at_once(vocab_size), self._length)
+        at_once = (
+            1
+            if sampler.explains
+            else min(self._at_once, draws_at_once(vocab_size, self._model.embedding.device), self._length)
+        )
         make = functools.partial(Recording, decoding, sampler, vocab_size, at_once)
         try:
             return make(self._record)

@@ -31,25 +31,27 @@ def draws(noise: Noise, n: int, at_once: int = 1) -> torch.Tensor:
 @pytest.mark.parametrize("rows", [1, 2, 8, 64])
 def test_a_row_gets_the_same_noise_whatever_stands_beside_it(rows: int) -> None:
     seeds = [sample_seed(7, row) for row in range(rows)]
-    together, n = draws(Noise(seeds, 65, CPU), 2 * draws_at_once(65) + 3), 2 * draws_at_once(65) + 3
+    together, n = draws(Noise(seeds, 65, CPU), 2 * draws_at_once(65, CPU) + 3), 2 * draws_at_once(65, CPU) + 3
     for row in (0, rows - 1):
         assert torch.equal(together[:, row : row + 1], draws(Noise(seeds[row : row + 1], 65, CPU), n))
 
 
 def test_preparing_several_draws_at_once_changes_none() -> None:
-    length = draws_at_once(65)
+    length = draws_at_once(65, CPU)
     for at_once in (2, 16, length):
         assert torch.equal(draws(Noise([3], 65, CPU), 2 * length, at_once), draws(Noise([3], 65, CPU), 2 * length))
 
 
 def test_no_block_of_noise_repeats_another() -> None:
-    some = draws(Noise([1, 2], 65, CPU), 4 * draws_at_once(65)).flatten()
+    some = draws(Noise([1, 2], 65, CPU), 4 * draws_at_once(65, CPU)).flatten()
     assert some.unique().numel() > 0.99 * some.numel()
     assert some.isfinite().all()
 
 
 def test_noise_is_prepared_ahead_as_far_as_memory_allows() -> None:
-    assert [draws_at_once(size) for size in (1, 65, 2048, 50_257, 300_000, 2**30)] == [64, 64, 64, 16, 2, 1]
+    sizes = (1, 65, 2048, 50_257, 300_000, 2**30)
+    assert [draws_at_once(size, CPU) for size in sizes] == [64, 64, 32, 1, 1, 1]
+    assert [draws_at_once(size, torch.device("cuda")) for size in sizes] == [64, 64, 64, 16, 2, 1]
 
 
 def test_rows_that_stay_keep_their_noise() -> None:

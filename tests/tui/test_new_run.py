@@ -69,6 +69,20 @@ async def test_it_begins_with_the_built_in_text_and_says_what_it_comes_to(engine
             assert words in text
 
 
+async def test_it_begins_with_the_text_that_the_app_was_started_with(engine: Engine, tmp_path: Path):
+    text = tmp_path / "[b]mine.txt"
+    text.write_text("to be or not to be, that is the question\n" * 300)
+    for named, listed, path in ((str(text), OWN_TEXT, str(text)), ("tales:20KB", OWN_TEXT, "tales:20KB")):
+        async with MinigptApp(named).run_test(size=(120, 40)) as pilot:
+            await pilot.press("ctrl+t")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+            assert form(pilot).query_one("#corpus", Select).value == listed
+            assert form(pilot).query_one("#path", Input).value == path
+            await wait_until(pilot, lambda: "characters" in screen_text(pilot.app))
+            name = form(pilot).query_one("#name", Input)
+            await wait_until(pilot, lambda name=name: bool(name.value))
+
+
 async def test_f5_makes_the_run_as_it_stands_in_the_form(engine: Engine):
     async with opened() as pilot:
         await fill(pilot, "budget", "2 minutes")

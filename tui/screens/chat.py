@@ -14,7 +14,7 @@ from ...models.presets import DEFAULT_PRESET, preset
 from .. import keymap, messages
 from ..bridge import EXPECTED, Order, run_to_open, sentence_of
 from ..conversation import Conversation
-from ..first_start import Offer
+from ..first_start import BUILT_IN, Offer
 from ..found_models import FoundModel
 from ..run_states import stage
 from ..run_words import model_opened, opened, state_changed
@@ -222,7 +222,7 @@ class ChatScreen(MinigptScreen):
         """The form of a new run."""
         from .new_run import NewRunScreen
 
-        self.app.push_screen(NewRunScreen())
+        self.app.push_screen(NewRunScreen(corpus=self._corpus or BUILT_IN))
 
     def action_runs(self) -> None:
         """The list of runs."""

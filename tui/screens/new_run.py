@@ -58,9 +58,11 @@ class NewRunScreen(MinigptScreen):
     tokenizer_select = query_one("#tokenizer", Select)
     unknown_select = query_one("#unknown_characters", Select)
 
-    def __init__(self, start_from: str = "") -> None:
+    def __init__(self, start_from: str = "", corpus: str = BUILT_IN) -> None:
         super().__init__()
         self._start_from = start_from
+        self._named = "" if corpus in CATALOG else corpus  # a text that the form begins with
+        self._listed = OWN_TEXT if self._named else corpus
         self._corpus: Corpus | None = None
         self._problem_of_text = ""
         self._problem = ""
@@ -94,11 +96,13 @@ class NewRunScreen(MinigptScreen):
         names = [(name, name) for name in CATALOG]
         with Horizontal(classes="field"):
             yield Label("text")
-            yield Select([*names, (OWN_TEXT, OWN_TEXT)], value=BUILT_IN, allow_blank=False, compact=True, id="corpus")
+            yield Select(
+                [*names, (OWN_TEXT, OWN_TEXT)], value=self._listed, allow_blank=False, compact=True, id="corpus"
+            )
         with Horizontal(classes="field", id="path-field"):
             yield Label("path")
             yield Input(
-                placeholder="~/my-novel.txt", suggester=PathSuggester(), compact=True, id="path",
+                self._named, placeholder="~/my-novel.txt", suggester=PathSuggester(), compact=True, id="path",
                 tooltip="A text file, or a folder of them; the right arrow key takes the completion.",
             )  # fmt: skip
 
@@ -145,7 +149,8 @@ class NewRunScreen(MinigptScreen):
                     yield Input(compact=True, id=number.name, tooltip=number.help)
 
     def on_mount(self) -> None:
-        """Begin with the built-in text and the quick preset."""
+        """Begin with the text that was named, or the built-in one, and the quick preset."""
+        self.query_one("#path-field").display = self._listed == OWN_TEXT
         self._fill_in()
         self._look_at_text()
 

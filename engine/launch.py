@@ -13,7 +13,7 @@ from ..data.corpus import Corpus, CorpusError, check_length, split_position
 from ..data.tokenizers import UnknownCharacterError
 from ..models.config import ConfigError, ModelConfig
 from ..models.recipe import Recipe
-from .model_files import ModelFile, ModelFileError, read_config, read_tokenizer
+from .model_files import ModelFile, ModelFileError, check_weights, read_config, read_tokenizer
 from .runs import CorpusRecord, Run, RunManifest, create_run, free_name
 
 # What a fine-tuned model may have otherwise than the model that it begins as, and what its file decides.
@@ -56,6 +56,7 @@ def new_run(
     """
     kind, unknown = recipe.tokenizer, recipe.unknown_characters
     if start_from:
+        check_weights(start_from)
         stored, tokenizer = read_config(start_from), read_tokenizer(start_from)
         check_agreement(recipe.model, stored, start_from.name)
         if tokenizer.vocab_size > stored.vocab_size:

@@ -14,12 +14,13 @@ from ..models.foreign_folder import file_within, read_json
 from ..models.inert_pickle import printable
 from ..models.nanogpt import NanoGptError, find_meta, read_alphabet, read_nanogpt
 from ..models.typed_json import SchemaError, from_plain
+from ..models.weight_files import INDEX, WHOLE, check_weight_files
 from .refusals import refusal
 from .runs import Run, RunError, list_runs
 
 ModelKind = Literal["minigpt", "huggingface", "nanogpt"]
 
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json")  # of a Hugging Face folder: one of them
+WEIGHTS = (WHOLE, INDEX)  # of a Hugging Face folder: one of them
 GPT2_SIZES = (50_257, 50_304)  # GPT-2's vocabulary, and what nanoGPT rounds it up to
 _NAMED = 8  # runs that a message names
 
@@ -99,6 +100,19 @@ def read_config(file: ModelFile) -> ModelConfig:
         raise ModelFileError(
             f"{file.path / 'minigpt.json'} is damaged ({str(error)[:300]}); use another model"
         ) from error
+
+
+def check_weights(file: ModelFile) -> None:
+    """Raise ModelFileError where weights are missing or cut short; nothing of them is read.
+
+    What nanoGPT writes ends with the list of its parts, so of it only a whole file opens at all.
+    """
+    if file.kind == "nanogpt":
+        return
+    try:
+        check_weight_files(file.path)
+    except ConfigError as error:
+        raise ModelFileError(str(error)) from error
 
 
 def read_tokenizer(file: ModelFile) -> Tokenizer:

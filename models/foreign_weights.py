@@ -15,8 +15,9 @@ from .foreign_folder import file_within, read_json
 from .stored_model import StoredModel
 from .tensor_file import CheckpointError, load_tensors
 from .typed_json import SchemaError, from_plain
+from .weight_files import INDEX, WHOLE
 
-WHOLE, INDEX, PICKLE = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
+PICKLE = "pytorch_model.bin"
 BUFFERS = re.compile(r"(?:.*\.)?(?:attn\.bias|attn\.masked_bias|rotary_emb\.inv_freq|position_ids)")  # not learned
 HEAD = "lm_head.weight"
 

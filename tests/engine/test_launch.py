@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from minigpt_tui.data.corpus import Corpus, CorpusError, open_corpus
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine import paths
 from minigpt_tui.engine.launch import new_run, vocabulary_size
-from minigpt_tui.engine.model_files import ModelFile, ModelFileError, find_model
+from minigpt_tui.engine.model_files import ModelFile, ModelFileError, check_weights, find_model
 from minigpt_tui.models.config import ConfigError, ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.huggingface import save_checkpoint
@@ -139,3 +140,53 @@ def test_a_tokenizer_that_belongs_to_another_model_is_refused_at_once(corpus: Co
     ):
         new_run(corpus, RECIPE, start_from=file)
     assert not paths.runs_dir().exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda content: content[:-1], "is damaged or incomplete (it has "),
+        (lambda content: content + b"\0", "is damaged or incomplete (it has "),
+        (lambda content: content[:40], "its header cannot be read"),
+        (lambda content: b"", "its header cannot be read"),
+        (lambda content: b"\xff" * 8 + content[8:], "its header cannot be read"),
+        (lambda content: (4).to_bytes(8, "little") + b"null", "its header cannot be read"),
+        (lambda content: None, "model.safetensors is missing"),
+    ],
+)
+def test_damaged_weights_are_refused_before_a_run_is_made(
+    corpus: Corpus, tmp_path: Path, damage: Callable[[bytes], bytes | None], words: str
+) -> None:
+    file = stored_model(tmp_path / "model", corpus.alphabet)
+    weights = file.path / "model.safetensors"
+    content = damage(weights.read_bytes())
+    weights.unlink()
+    if content is not None:
+        weights.write_bytes(content)
+    with pytest.raises(ModelFileError) as caught:
+        new_run(corpus, RECIPE, start_from=file)
+    assert words in str(caught.value)
+    assert str(weights) in str(caught.value)
+    assert not paths.runs_dir().exists()
+
+
+def test_each_shard_of_a_model_is_looked_at(tmp_path: Path) -> None:
+    header = b'{"__metadata__":{},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    for name in ("a.safetensors", "b.safetensors"):
+        (tmp_path / name).write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text('{"weight_map": {"w": "a.safetensors", "v": "b.safetensors"}}')
+    check_weights(ModelFile(tmp_path, "huggingface", "model"))
+    for text in (
+        '{"weight_map": {"w": "../a.safetensors"}}',
+        '{"weight_map": [1]}',
+        "{}",
+        '{"weight_map": {"w": "c"}}',
+    ):
+        index.write_text(text)
+        with pytest.raises(ModelFileError):
+            check_weights(ModelFile(tmp_path, "huggingface", "model"))
+    index.write_text('{"weight_map": {"w": "a.safetensors", "v": "b.safetensors"}}')
+    (tmp_path / "b.safetensors").write_bytes(b"short")
+    with pytest.raises(ModelFileError, match=r"b\.safetensors is damaged"):
+        check_weights(ModelFile(tmp_path, "huggingface", "model"))

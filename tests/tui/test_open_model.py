@@ -240,6 +240,7 @@ async def test_without_a_model_there_is_nothing_to_train_further(engine: Engine)
 
 
 async def test_what_cannot_be_exported_says_why(engine: Engine, model: Path):
+    (model / "model.safetensors").unlink()
     async with MinigptApp(model=look_up(str(model))).run_test(size=WIDE) as pilot:
         app_of(pilot).action_export()
         await wait_until(pilot, lambda: len(pilot.app._notifications) == 2, 60)

@@ -6,13 +6,16 @@ without it is somebody else's.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from .config import ModelConfig, parameter_count
 from .foreign_weights import read_foreign
@@ -23,7 +26,7 @@ from .stored_model import StoredModel
 from .tensor_file import CheckpointError, load_tensors, save_tensors
 from .typed_json import SchemaError, dumps, loads
 
-__all__ = ["CheckpointError", "LoadedCheckpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = ["CheckpointError", "LoadedCheckpoint", "load_checkpoint", "open_checkpoint", "save_checkpoint"]
 
 FORMAT = 1
 LARGEST_DESCRIPTION = 1 << 20  # bytes of minigpt.json
@@ -70,19 +73,26 @@ def save_checkpoint(
     step: int,
     validation_loss: float | None,
     extra: dict[str, Any] | None = None,
+    whole: Callable[[str], Tensor] | None = None,
 ) -> None:
     """Write the whole checkpoint into an existing empty `folder`; making it appear at once is the caller's.
 
-    `extra` is kept in minigpt.json under its own keys. Raises OSError where the disk does not take it.
+    `extra` is kept in minigpt.json under its own keys. `whole` makes a parameter from its name where the model itself
+    does not hold all of it. Raises OSError where the disk does not take it.
     """
     config = model.config
     if validation_loss is not None and not math.isfinite(validation_loss):
         validation_loss = None
-    parameters = dict(model.named_parameters())
-    shapes = {name: parameter.shape for name, parameter in parameters.items()}
-    tensors = {name: place.of(parameters[place.parameter]) for name, place in places(config, shapes).items()}
+    shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
+    where, fixed = places(config, shapes), constants(config)
+    parameter = functools.lru_cache(maxsize=1)(whole or model.get_parameter)  # the parts of one follow each other
+    empty = {name: place.of(torch.empty(shapes[place.parameter], device="meta")) for name, place in where.items()}
+
+    def tensor(name: str) -> Tensor:
+        return fixed[name] if name in fixed else where[name].of(parameter(where[name].parameter))
+
     metadata = {"format": "pt", "step": str(step), "validation_loss": json.dumps(validation_loss)}
-    save_tensors(folder / "model.safetensors", tensors | constants(config), metadata)
+    save_tensors(folder / "model.safetensors", empty | fixed, metadata, tensor)
     tokenizer.save(folder)
     generation = {"do_sample": True, "temperature": 0.8, "max_length": config.context_length}
     ends = sorted(tokenizer.end_tokens)
@@ -117,14 +127,18 @@ def load_checkpoint(
     sentence for anything missing, truncated, foreign or contradictory; nothing larger than the file itself is
     allocated before its shapes are known to fit.
     """
-    if path.is_file() or (path.suffix == ".pt" and not path.is_dir()):
-        stored = read_nanogpt(path)
-    elif (path / "config.json").exists() and not (path / "minigpt.json").exists():
-        stored = read_foreign(path)
-    else:
-        stored = _read_own(path)
+    stored = open_checkpoint(path)
     model = stored.build(device, compute_dtype, weight_dtype)
     return LoadedCheckpoint(model, stored.config, stored.step, stored.validation_loss)
+
+
+def open_checkpoint(path: Path) -> StoredModel:
+    """What `load_checkpoint` would read, with its weights still in the files. Raises CheckpointError."""
+    if path.is_file() or (path.suffix == ".pt" and not path.is_dir()):
+        return read_nanogpt(path)
+    if (path / "config.json").exists() and not (path / "minigpt.json").exists():
+        return read_foreign(path)
+    return _read_own(path)
 
 
 def _read_own(folder: Path) -> StoredModel:

@@ -109,6 +109,7 @@ class TrainingConfig:
     )
     threads: int = described(0, "CPU threads; 0 chooses by what is there.")
     devices: int = described(1, "Processes that train together, each on a GPU of its own or on its share of the CPU.")
+    sharded: bool = described(False, "Spread the model over these processes, for one that does not fit a device.")
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "evaluation_batches", "checkpoint_history_limit", "devices"):
@@ -132,6 +133,10 @@ class TrainingConfig:
             raise ConfigError(f"sample_temperature is {self.sample_temperature}; it must lie between 0 and 100")
         if not -(1 << 63) <= self.seed < 1 << 63:
             raise ConfigError(f"seed is {self.seed}; it must be a number of at most 63 bits")
+        if self.sharded and self.devices == 1:
+            raise ConfigError("sharded spreads the model over several processes, and devices is 1; give at least 2")
+        if self.sharded and self.compile == "on":
+            raise ConfigError("a model that is sharded is not compiled; leave out compile or sharded")
         if self.evaluate_every_epoch and self.evaluation_interval:
             raise ConfigError(
                 f"evaluate_every_epoch leaves no room for an evaluation_interval of {self.evaluation_interval}; "

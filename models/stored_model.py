@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from .config import ModelConfig, parameter_count
 from .gpt import GPT
-from .layouts import Naming, places
+from .layouts import Naming, Place, places
 from .tensor_file import CheckpointError
 
 WEIGHT_TYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
@@ -37,33 +38,47 @@ class StoredModel:
     def build(self, device: torch.device | str, compute_dtype: torch.dtype, weight_dtype: torch.dtype | None) -> GPT:
         """The model in evaluation mode, its weights on `device`; float32 unless `weight_dtype` says otherwise.
 
-        With `weight_dtype` the model is only for generation. Every name and shape is checked
-        before memory is taken, and each tensor goes straight to its place, so the peak is the model and one tensor.
+        With `weight_dtype` the model is only for generation. Every name and shape is checked before memory is taken;
+        the peak is the model and one tensor.
         Raises CheckpointError for a tensor that is missing, does not fit, or has no place.
         """
+        self.check()
         model = GPT(self.config, device="meta", compute_dtype=compute_dtype)
-        empty = dict(model.named_parameters())
-        where = places(self.config, {name: parameter.shape for name, parameter in empty.items()}, self.naming)
+        weights = {name: self.read(name, device, weight_dtype or torch.float32) for name, _ in model.named_parameters()}
+        model.load_state_dict(weights, assign=True)
+        model.to(device)  # the position tables
+        if weight_dtype is not None:
+            model.requires_grad_(False)
+        return model.eval()
+
+    def check(self) -> None:
+        """Raise CheckpointError for a tensor that is missing, does not fit, or has no place."""
+        where, shapes = self._places
         for name, place in where.items():
-            self._check(name, place.of(empty[place.parameter]).shape)
-        if sum(place.of(empty[place.parameter]).numel() for place in where.values()) < parameter_count(self.config):
+            self._check(name, place.of(torch.empty(shapes[place.parameter], device="meta")).shape)
+        if sum(self.tensors[name].numel() for name in where) < parameter_count(self.config):
             raise CheckpointError(f"{self.path} names its tensors as {self.naming} does, which has no such model")
         if not self.padded and (surplus := sorted(self.tensors.keys() - where.keys())):
             raise CheckpointError(
                 f"{self.path} holds what such a model does not have: {surplus[0][:80]!r}, {len(surplus)} tensors in "
                 "all; use another model"
             )
-        weights = {
-            name: torch.empty(parameter.shape, dtype=weight_dtype or torch.float32, device=device)
-            for name, parameter in empty.items()
-        }
+
+    def read(self, parameter: str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Tensor:
+        """One parameter of a model that was checked, under its name in ours; each tensor goes straight to its place."""
+        where, shapes = self._places
+        whole = torch.empty(shapes[parameter], dtype=dtype, device=device)
         for name, place in where.items():
-            place.of(weights[place.parameter]).copy_(self.tensors[name])
-        model.load_state_dict(weights, assign=True)
-        model.to(device)  # the position tables
-        if weight_dtype is not None:
-            model.requires_grad_(False)
-        return model.eval()
+            if place.parameter == parameter:
+                place.of(whole).copy_(self.tensors[name])
+        return whole
+
+    @functools.cached_property
+    def _places(self) -> tuple[dict[str, Place], dict[str, torch.Size]]:
+        """Where each tensor lies, and the shapes of our parameters."""
+        model = GPT(self.config, device="meta")
+        shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
+        return places(self.config, shapes, self.naming), shapes
 
     def _check(self, name: str, shape: torch.Size) -> None:
         tensor = self.tensors.get(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -25,12 +25,19 @@ class CheckpointError(Exception):
     """A checkpoint cannot be read; one sentence with the file, what was found and what to do."""
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write `tensors` to `path`, as they are and in this order. Raises OSError where the disk does not take them."""
-    contents = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+def save_tensors(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str],
+    content: Callable[[str], Tensor] | None = None,
+) -> None:
+    """Write `tensors` to `path`, as they are and in this order. Raises OSError where the disk does not take them.
+
+    With `content`, which is asked for one tensor after the other, `tensors` need only tell shapes and types.
+    """
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     end = 0
-    for name, tensor in contents.items():
+    for name, tensor in tensors.items():
         start, end = end, end + tensor.nbytes
         header[name] = {
             "dtype": DTYPE_NAMES[tensor.dtype],
@@ -41,9 +48,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     text += b" " * (-len(text) % 8)  # the data starts at a multiple of 8 bytes
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        for tensor in contents.values():
-            if tensor.nbytes:
-                file.write((ctypes.c_char * tensor.nbytes).from_address(tensor.data_ptr()))
+        for name, tensor in tensors.items():
+            stored = (content(name) if content else tensor).detach().to("cpu").contiguous()
+            if stored.nbytes:
+                file.write((ctypes.c_char * stored.nbytes).from_address(stored.data_ptr()))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

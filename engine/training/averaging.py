@@ -9,6 +9,11 @@ import torch
 from torch import Tensor
 
 
+def share_of_newest(decay: float, step: int) -> float:
+    """What the weights after `step` steps are to make up; early on it is more, so the start weighs little."""
+    return 1 - min(decay, (1 + step) / (10 + step))
+
+
 class WeightAverage:
     """The average of `values`, all weights of a model in one tensor, over roughly the last 1 / (1 - decay) steps."""
 
@@ -17,8 +22,8 @@ class WeightAverage:
         self.average = values.clone()
 
     def share(self, step: int) -> float:
-        """What the weights after `step` steps are to make up; early on it is more, so the start weighs little."""
-        return 1 - min(self._decay, (1 + step) / (10 + step))
+        """What the weights after `step` steps are to make up."""
+        return share_of_newest(self._decay, step)
 
     @torch.no_grad()
     def update(self, share: float | Tensor) -> None:

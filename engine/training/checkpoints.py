@@ -13,18 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from ...data.atomic import replace
 from ...data.tokenizers import Tokenizer, TokenizerError, load_tokenizer
 from ...models.gpt import GPT
-from ...models.huggingface import CheckpointError, load_checkpoint, save_checkpoint
+from ...models.huggingface import CheckpointError, open_checkpoint, save_checkpoint
 from ...models.recipe import Budget
+from ...models.stored_model import StoredModel
 from ...models.tensor_file import load_tensors, save_tensors
 from ...models.typed_json import SchemaError, loads, to_plain
 
 Kind = Literal["last", "best", "history"]
+ROWS = "rows"  # the folder in a checkpoint of processes that share a model, with what each of them holds
 _ROOM = 8  # times the weights: `last` with its state and `best` can still be exchanged twice over
 
 
@@ -51,12 +52,16 @@ class _Description:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A checkpoint to go on from. `state` is None where only the weights are whole."""
+    """A checkpoint to go on from, its weights still in the file. `state` is None where only these are whole.
 
-    model: GPT
+    `rows` is where the rest of the state lies, if processes that shared a model wrote it.
+    """
+
+    stored: StoredModel
     tokenizer: Tokenizer
     counters: Counters
     state: dict[str, Tensor] | None
+    rows: Path | None
     folder: Path
 
 
@@ -69,19 +74,26 @@ def save(
     *,
     validation_loss: float | None = None,
     state: dict[str, Tensor] | None = None,
+    whole: Callable[[str], Tensor] | None = None,
+    write_rows: Callable[[Path], None] | None = None,
 ) -> None:
     """Write a checkpoint and put it in the place of the one before; of the history each has a place of its own.
 
+    `whole` makes a parameter of the model from its name where the model does not hold all of it, and `write_rows`
+    writes what `state` does not hold.
     Raises OSError, a full disk for example, with the old checkpoint in its place and nothing else left behind.
     """
 
     def fill(folder: Path) -> None:
         extra = {"training": to_plain(counters)}
         save_checkpoint(
-            model, folder, tokenizer=tokenizer, step=counters.step, validation_loss=validation_loss, extra=extra
-        )
+            model, folder, tokenizer=tokenizer, step=counters.step, validation_loss=validation_loss, extra=extra,
+            whole=whole,
+        )  # fmt: skip
         if state is not None:
             save_tensors(folder / "state.safetensors", state, {"format": "minigpt-training-state"})
+            if write_rows:
+                write_rows(folder / ROWS)
 
     exchange(checkpoints, f"step-{counters.step:06d}" if kind == "history" else kind, fill)
 
@@ -126,7 +138,7 @@ def exchange(checkpoints: Path, name: str, fill: Callable[[Path], None]) -> None
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         fill(new)
-        for path in new.iterdir():
+        for path in new.rglob("*"):
             _to_disk(path)
         _to_disk(new)
     except BaseException:
@@ -140,9 +152,7 @@ def exchange(checkpoints: Path, name: str, fill: Callable[[Path], None]) -> None
     shutil.rmtree(old, ignore_errors=True)
 
 
-def resume_from(
-    checkpoints: Path, device: torch.device, dtype: torch.dtype, note: Callable[[str], None]
-) -> Resumed | None:
+def resume_from(checkpoints: Path, note: Callable[[str], None]) -> Resumed | None:
     """The newest whole checkpoint, None where there is none at all.
 
     A damaged one is named in a note and passed over. Raises CheckpointError where all are damaged.
@@ -153,7 +163,7 @@ def resume_from(
         if not folder.exists():
             continue
         try:
-            resumed = _load(folder, device, dtype)
+            resumed = _load(folder)
         except CheckpointError as error:
             problem = error
             continue
@@ -166,8 +176,9 @@ def resume_from(
     return None
 
 
-def _load(folder: Path, device: torch.device, dtype: torch.dtype) -> Resumed:
-    loaded = load_checkpoint(folder, device, dtype)
+def _load(folder: Path) -> Resumed:
+    stored = open_checkpoint(folder)
+    stored.check()
     path = folder / "minigpt.json"
     try:
         counters = loads(_Description, path.read_bytes(), str(path)).training
@@ -177,10 +188,20 @@ def _load(folder: Path, device: torch.device, dtype: torch.dtype) -> Resumed:
         tokenizer = load_tokenizer(folder)
     except TokenizerError as error:
         raise CheckpointError(str(error)) from None
-    state = None
+    state, rows = None, folder / ROWS
     if (folder / "state.safetensors").exists() or folder.name in ("last", ".last.old"):
         state = load_tensors(folder / "state.safetensors")[0]
-    return Resumed(loaded.model, tokenizer, counters, state, folder)
+    if rows.exists():
+        _check_rows(rows)
+    return Resumed(stored, tokenizer, counters, state, rows if rows.exists() else None, folder)
+
+
+def _check_rows(folder: Path) -> None:
+    """Raise CheckpointError unless the file of every process is there, and as long as it says."""
+    files = list(folder.iterdir())
+    for file in files:
+        if load_tensors(file)[1].get("processes") != str(len(files)):
+            raise CheckpointError(f"{folder} lacks the file of a process; use another checkpoint")
 
 
 def _to_disk(path: Path) -> None:

@@ -41,6 +41,12 @@ class Order(enum.IntEnum):
     EVALUATE = 4
     PROCEED = 5  # with the evaluation that is under way
     GIVE_UP = 6  # that evaluation
+    # where the model is spread over the processes, these as well:
+    CHECK = 7  # that every weight is a number
+    EXCHANGE = 8  # the weights for their average, or back
+    GATHER = 9  # the parameter of that number
+    COMPUTE = 10  # a pass with a cache of that length, for a sample, whose tokens follow
+    WRITE = 11  # the state into the folder that follows
 
 
 class Group:
@@ -51,7 +57,7 @@ class Group:
         self.local_rank = int(os.environ.get("LOCAL_RANK", rank))
         self.local_size = int(os.environ.get("LOCAL_WORLD_SIZE", size))
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
-        with self._together():
+        with self.together():
             dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
             self._orders = cast(dist.ProcessGroup, dist.new_group(backend="gloo", timeout=_PATIENCE))
 
@@ -62,20 +68,20 @@ class Group:
 
     def order(self, order: Order, value: float = 0.0) -> None:
         """The first process's order to all others, which they take when they have carried out the one before."""
-        with self._together():
+        with self.together():
             dist.broadcast(torch.tensor([order, value], dtype=torch.float64), 0, group=self._orders)
 
     def next_order(self) -> tuple[Order, float]:
         """Wait for the first process's next order and its value."""
         message = torch.empty(2, dtype=torch.float64)
-        with self._together():
+        with self.together():
             dist.broadcast(message, 0, group=self._orders)
         order, value = message.tolist()
         return Order(int(order)), value
 
     def share(self, tensor: Tensor) -> None:
         """Overwrite a contiguous tensor, of any type, with the first process's."""
-        with self._together():
+        with self.together():
             for piece in tensor.detach().view(-1).view(torch.uint8).split(_PIECE):
                 dist.broadcast(piece, 0)
 
@@ -91,15 +97,22 @@ class Group:
 
     def add_up(self, tensor: Tensor) -> None:
         """Replace a tensor by its sum over all processes."""
-        with self._together():
+        with self.together():
             dist.all_reduce(tensor)
 
     def collect(self, share: Tensor) -> Tensor:
         """The shares (n, ...) of all processes, one after the other: (size * n, ...)."""
         whole = share.new_empty(self.size * len(share), *share.shape[1:])
-        with self._together():
+        with self.together():
             dist.all_gather(list(whole.chunk(self.size)), share)
         return whole
+
+    def exchange(self, pieces: Tensor) -> Tensor:
+        """Send pieces[i] to process i; what came from each, in their order and in the same shape."""
+        received = torch.empty_like(pieces)
+        with self.together():
+            dist.all_to_all_single(received, pieces)
+        return received
 
     def report(self, sentence: str) -> None:
         """Leave word why this process fails, for whoever misses it."""
@@ -107,7 +120,8 @@ class Group:
             self._store.set(_FAILED, sentence)
 
     @contextmanager
-    def _together(self) -> Iterator[None]:
+    def together(self) -> Iterator[None]:
+        """Turn what fails in here, but for want of memory, into LostProcessError: a process is gone, or all fail."""
         try:
             yield
         except torch.OutOfMemoryError:

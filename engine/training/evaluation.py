@@ -54,6 +54,7 @@ def evaluate(
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
     group: Group | None = None,
+    in_step: bool = False,
 ) -> Score:
     """Score `tokens` (1-D, on the model's device), which stand for `n_bytes` of UTF-8 text.
 
@@ -61,6 +62,7 @@ def evaluate(
     `batch_size`, `batches` and `seed` matter to `random` alone; `progress` receives the fraction done after each pass.
     Draws from no global random state, and leaves the model in the mode in which it was. The processes of a `group`
     share the passes: the first one gives the order, and what `progress` raises there ends the evaluation everywhere.
+    Where they are to keep `in_step`, as a model that is spread over them needs it, each computes as many as the others.
 
     Raises LostProcessError, EvaluationGivenUpError.
     """
@@ -73,13 +75,17 @@ def evaluate(
     rows = _rows_per_pass(model.config.vocab_size, length, tokens.device)
     windows = _windows(tokens, length, protocol, rows, batches * batch_size, seed)
     try:
-        with torch.inference_mode():
+        # a model that is spread keeps what it gathers here, and could not train with what inference mode made
+        with torch.no_grad() if in_step else torch.inference_mode():
+            turn, inputs, targets = 0, tokens, tokens
             for turn, (inputs, targets, done) in enumerate(windows, start=1):
                 if group is None or turn % group.size == group.rank:
                     total += model.loss(inputs, targets, reduction="none").sum().item()  # summed pairwise
                     count += int((targets != _IGNORED).sum())
                 if group is None or turn % group.size == 0:
                     _go_on(group, progress, done)
+            if group and in_step and turn % group.size and not 1 <= group.rank <= turn % group.size:
+                model.loss(inputs, targets)  # the last round has no pass for this one, whose part the others need
     finally:
         model.train(training)
     if group:

@@ -12,6 +12,7 @@ import traceback
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from ...data.dataset import TokenDataset
 from ...models.config import ModelConfig
@@ -22,6 +23,7 @@ from ...models.typed_json import dumps, loads
 from .distributed import Group, LostProcessError, Order, joined
 from .evaluation import EvaluationGivenUpError, evaluate
 from .learner import Learner
+from .learning import Learning
 from .processor import device_of, repeat_exactly, set_up_processor, threads_of
 
 FAILED = 1
@@ -41,10 +43,12 @@ class _Beginning:
     validation_bytes: int
 
 
-def begin(group: Group, choice: DeviceChoice, model: GPT, dataset: TokenDataset, config: TrainingConfig) -> None:
-    """Tell the other processes what they train and on what; the first one makes its Learner thereafter."""
+def begin(
+    group: Group, choice: DeviceChoice, model: ModelConfig, dataset: TokenDataset, config: TrainingConfig
+) -> None:
+    """Tell the other processes what they train and on what; the first one makes its learner thereafter."""
     beginning = _Beginning(
-        model=model.config,
+        model=model,
         training=config,
         device=choice.device.type,
         dtype=_name(choice.dtype),
@@ -112,20 +116,23 @@ class _Along:
         group.share(validation)
         self._group, self._config = group, said.training
         self._dataset = TokenDataset(train, validation, said.validation_bytes)
+        self._learner = self._build(said, choice, train)
+
+    def _build(self, said: _Beginning, choice: DeviceChoice, train: Tensor) -> Learning:
+        if said.training.sharded:
+            from .shard_learner import sharded_learner  # takes seconds to import
+
+            return sharded_learner(said.model, train, said.training, choice, self._group)
         model = GPT(said.model, choice.device, choice.dtype)
-        self._learner = Learner(model, train, said.training, self._note, group)
+        return Learner(model, train, said.training, self._note, self._group)
 
     def carry_out(self, order: Order, value: float) -> None:
         """Do what the first process does at this moment."""
         match order:
-            case Order.UPDATE:
-                self._learner.update(value)
-            case Order.TAKE_OVER:
-                self._learner.share_state()
             case Order.EVALUATE:
                 self._evaluate()
             case _:
-                raise ValueError(f"{order.name} is no order for a process that trains along")
+                self._learner.compute_along(order, value)
 
     def _evaluate(self) -> None:
         config = self._config
@@ -133,6 +140,7 @@ class _Along:
             evaluate(
                 model, self._dataset.validation, self._dataset.validation_bytes, config.evaluation,
                 batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed, group=self._group,
+                in_step=self._learner.in_step,
             )  # fmt: skip
 
     def _note(self, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -140,8 +141,15 @@ class Learner(Learning):
             state["weights"] = self._flat.values.clone()  # `averaged()` overwrites them for a while
         return state | self._place() | {"micro_batch": torch.tensor(self._micro_batch)}
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state` was taken. Raises ValueError where it belongs to another model or recipe."""
+    def load_state_dict(self, state: dict[str, Tensor], rows: Path | None = None) -> None:
+        """Go on where `state` was taken, here or by processes that shared a model, which wrote the `rows`.
+
+        Raises ValueError where it belongs to another model or recipe, CheckpointError where `rows` cannot be read.
+        """
+        if rows:
+            from .shard_state import joined_state  # takes most of a second to import
+
+            state = state | joined_state(rows, self.model)
         try:
             optimizer = {name: state["optimizer." + name] for name in self._optimizer.state_dict()}
             self._optimizer.load_state_dict(optimizer)

@@ -6,6 +6,7 @@ import math
 import random
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,6 +23,8 @@ class Learning(ABC):
     An update does not wait for the device: losses add up there until `take_loss`. With a `group` that of the first
     process is the one to talk to; it has the others do the same (`follower`).
     """
+
+    in_step = False  # whether a pass of the model needs all processes of the group
 
     def __init__(self, model: GPT, train_tokens: Tensor, config: TrainingConfig, group: Group | None) -> None:
         self.model = model.train().requires_grad_(True)
@@ -62,12 +65,36 @@ class Learning(ABC):
         """With the weights of `averaged()`, all that `load_state_dict` needs: the next update will be the same."""
 
     @abstractmethod
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state` was taken. Raises ValueError where it belongs to another model or recipe."""
+    def load_state_dict(self, state: dict[str, Tensor], rows: Path | None = None) -> None:
+        """Go on where `state` was taken, and where `write_rows` wrote `rows` with it.
+
+        Raises ValueError where it belongs to another model or recipe, CheckpointError where `rows` cannot be read.
+        """
 
     @abstractmethod
     def share_state(self) -> None:
         """Take over weights, optimizer and place in the data from the first process; all of a group call this."""
+
+    def compute_along(self, order: Order, value: float) -> None:
+        """Do, in another process of the group, what the first one's learner does at this moment."""
+        match order:
+            case Order.UPDATE:
+                self.update(value)
+            case Order.TAKE_OVER:
+                self.share_state()
+            case _:
+                raise ValueError(f"{order.name} is no order for a process that trains along")
+
+    def whole(self, name: str) -> Tensor:
+        """The model's parameter `name` with all its rows, wherever they lie."""
+        return self.model.get_parameter(name)
+
+    def write_rows(self, folder: Path) -> None:
+        """Write into `folder`, which is made, what belongs to the state and is spread over processes.
+
+        Within `averaged()`. Raises OSError.
+        """
+        return
 
     @abstractmethod
     def _begin_average(self) -> None:

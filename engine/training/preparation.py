@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import os
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -27,11 +26,12 @@ from .distributed import Group
 from .follower import begin
 from .journal import Journal
 from .learner import Learner
+from .learning import Learning
 from .orders import CommandReader
-from .processor import device_of, repeat_exactly, set_up_processor, threads_of
+from .processor import device_of, memory_of, repeat_exactly, set_up_processor, threads_of
 from .recovery import TrainingError
 from .stages import Stages
-from .starting_model import starting_file, starting_model
+from .starting_model import WholeWeights, fresh_weights, starting_file, starting_model, stored_start, stored_weights
 from .stopping import StopRequest
 from .threads import Threads, ThreadTrial
 from .trainer import Trainer
@@ -70,7 +70,7 @@ def prepare(
     set_up_processor(choice, count)
     threads = _threads(choice, count, manifest.training, group)
     corpus = _corpus(manifest, stages, journal)
-    resumed = _resumed(run, choice, stages, journal) if resume else None
+    resumed = _resumed(run, stages, journal) if resume else None
     origin = starting_file(manifest) if resumed is None else None
     if resumed:
         tokenizer = resumed.tokenizer
@@ -93,22 +93,29 @@ def prepare(
     )
     _tell_left_out(dataset.left_out, journal)
     stages.enter("loading")
-    _check_memory(parameter_count(manifest.model), choice.device)
+    _check_memory(manifest, choice.device, group)
 
-    def learn_from(resumed: Resumed | None) -> tuple[Learner, Counters]:
+    def learn_from(resumed: Resumed | None) -> tuple[Learning, Counters]:
+        if group and manifest.training.sharded:
+            from .shard_learner import sharded_learner  # takes seconds to import
+
+            weights = _weights(manifest, tokenizer, resumed)
+            begin(group, choice, weights.config, dataset, manifest.training)
+            learner = sharded_learner(weights.config, dataset.train, manifest.training, choice, group, weights)
+            return learner, _go_on(learner, resumed) if resumed else Counters()
         if resumed:
-            model = resumed.model
+            model = resumed.stored.build(choice.device, choice.dtype, None)
         elif origin := starting_file(manifest):
             model = starting_model(origin, manifest.model, choice.device, choice.dtype)
         else:
             model = _new_model(manifest, tokenizer, choice)
         if group:
-            begin(group, choice, model, dataset, manifest.training)
+            begin(group, choice, model.config, dataset, manifest.training)
         learner = Learner(model, dataset.train, manifest.training, warn, group, journal.note)
         return learner, _go_on(learner, resumed) if resumed else Counters()
 
-    def begin_again() -> tuple[Learner, Counters]:
-        learner, counters = learn_from(resume_from(run.checkpoints, choice.device, choice.dtype, warn))
+    def begin_again() -> tuple[Learning, Counters]:
+        learner, counters = learn_from(resume_from(run.checkpoints, warn))
         # watchers take what follows for the steps of a run that goes on from here
         journal.emit(dataclasses.replace(started, step=learner.step, time=time.time()))
         return learner, counters
@@ -159,7 +166,7 @@ def _reason(choice: DeviceChoice, threads: Threads, count: int, config: Training
         + ([f"up to {count} threads, as many as make it faster"] if threads.tries else [])
         + (["each update as one CUDA graph, once it is recorded"] if can_record(choice.device, config, group) else [])
         + (["deterministic: nothing depends on timing"] if config.deterministic else [])
-        + ([f"{group.size} processes train together"] if group else [])
+        + ([f"{group.size} processes train together" + " and share the model" * config.sharded] if group else [])
     )
 
 
@@ -176,10 +183,10 @@ def _corpus(manifest: RunManifest, stages: Stages, journal: Journal) -> Corpus:
     return corpus
 
 
-def _resumed(run: Run, choice: DeviceChoice, stages: Stages, journal: Journal) -> Resumed | None:
+def _resumed(run: Run, stages: Stages, journal: Journal) -> Resumed | None:
     """The newest whole checkpoint; None, with a word about it, where there is none."""
     stages.enter("loading")
-    resumed = resume_from(run.checkpoints, choice.device, choice.dtype, lambda text: journal.note(text, "warning"))
+    resumed = resume_from(run.checkpoints, lambda text: journal.note(text, "warning"))
     if resumed is None:
         journal.note("there is no checkpoint to resume from; the run begins anew", "warning")
     return resumed
@@ -210,20 +217,19 @@ def _tell_left_out(left_out: Mapping[str, int], journal: Journal) -> None:
     )
 
 
-def _check_memory(parameters: int, device: torch.device) -> None:
+def _check_memory(manifest: RunManifest, device: torch.device, group: Group | None) -> None:
     """Raise TrainingError for a model whose training could only end with the whole machine out of memory."""
-    least = parameters * _BYTES_OF_A_PARAMETER
-    if device.type == "cuda":
-        there = torch.cuda.get_device_properties(device).total_memory
-    elif hasattr(os, "sysconf"):
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    else:
+    parameters, there = parameter_count(manifest.model), memory_of(device, group)
+    shared = group is not None and manifest.training.sharded
+    least = parameters * _BYTES_OF_A_PARAMETER // (group.size if group and shared else 1)
+    if there is None or least <= there:
         return
-    if least > there:
-        raise TrainingError(
-            f"training {parameters:,} parameters takes at least {least / 1e9:,.0f} GB of memory, and {device} has "
-            f"{there / 1e9:,.0f} GB; choose a smaller model"
-        )
+    what = f"training {parameters:,} parameters takes at least {least / 1e9:,.0f} GB of memory"
+    advice = "choose a smaller model"
+    if group:
+        what += " in each process"
+        advice += ", or more --devices" if shared else ", or share it between the processes with --sharded"
+    raise TrainingError(f"{what}, and {device} has {there / 1e9:,.0f} GB for it; {advice}")
 
 
 def _new_model(manifest: RunManifest, tokenizer: Tokenizer, choice: DeviceChoice) -> GPT:
@@ -234,13 +240,23 @@ def _new_model(manifest: RunManifest, tokenizer: Tokenizer, choice: DeviceChoice
     return model
 
 
-def _go_on(learner: Learner, resumed: Resumed) -> Counters:
+def _weights(manifest: RunManifest, tokenizer: Tokenizer, resumed: Resumed | None) -> WholeWeights:
+    """What a model that the processes share begins with."""
+    if resumed:
+        return stored_weights(resumed.stored)
+    if origin := starting_file(manifest):
+        return stored_weights(stored_start(origin, manifest.model), manifest.model)
+    config = dataclasses.replace(manifest.model, vocab_size=tokenizer.vocab_size)
+    return fresh_weights(config, manifest.training.seed)
+
+
+def _go_on(learner: Learning, resumed: Resumed) -> Counters:
     """Put the learner where the checkpoint was written."""
     if resumed.state is None:
         learner.skip_to(resumed.counters.step)
         return resumed.counters
     try:
-        learner.load_state_dict(resumed.state)
+        learner.load_state_dict(resumed.state, resumed.rows)
     except ValueError as error:
         raise TrainingError(f"{resumed.folder} cannot be resumed: {error}; start a new run") from error
     return resumed.counters

@@ -31,7 +31,7 @@ class Preview:
         except UnknownCharacterError as error:
             raise PromptError(f"the sample prompt cannot be used: {error}") from error
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference mode: a model that is spread over processes keeps what it gathers here
     def write(self, model: GPT, seed: int) -> str:
         """The continuation, up to 200 tokens or one that ends a text; the model is left as it was.
 

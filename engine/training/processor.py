@@ -51,3 +51,16 @@ def set_up_processor(choice: DeviceChoice, threads: int) -> None:
         os.nice(max(0, POLITENESS - os.nice(0)))
     if choice.device.type == "cuda":
         torch.cuda.set_device(choice.device)
+
+
+def memory_of(device: torch.device, group: Group | None) -> int | None:
+    """Bytes of memory that this process may take there, be they free or not; None where the system does not tell.
+
+    The processes of one machine share what its CPU has.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    if not hasattr(os, "sysconf"):
+        return None
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return there // (group.local_size if group else 1)

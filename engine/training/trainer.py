@@ -21,7 +21,7 @@ from .divergence import LossWatch
 from .evaluation import evaluate, predictions
 from .journal import Journal
 from .keeping import Keeper
-from .learner import Learner
+from .learning import Learning
 from .orders import CommandReader
 from .pacing import Pace, Stopwatch, checkpoint_pace, evaluation_pace, history_pace, sample_pace
 from .preview import Preview
@@ -50,7 +50,7 @@ class Trainer:
     def __init__(
         self,
         run: Run,
-        learner: Learner,
+        learner: Learning,
         tokenizer: Tokenizer,
         dataset: TokenDataset,
         config: TrainingConfig,
@@ -59,7 +59,7 @@ class Trainer:
         commands: CommandReader,
         stop: StopRequest,
         threads: Threads | None = None,
-        begin_again: Callable[[], tuple[Learner, Counters]] | None = None,
+        begin_again: Callable[[], tuple[Learning, Counters]] | None = None,
     ) -> None:
         self._dataset, self._config, self._journal, self._stop = dataset, config, journal, stop
         self._threads = threads or Threads()
@@ -69,7 +69,7 @@ class Trainer:
         self._preview = Preview(tokenizer, config.sample_prompt, config.sample_temperature)
         self._begin_at(learner, counters)
 
-    def _begin_at(self, learner: Learner, counters: Counters) -> None:
+    def _begin_at(self, learner: Learning, counters: Counters) -> None:
         """Stand where `counters` were written, with the `learner` as it was there."""
         config, self._learner = self._config, learner
         self._clock = Stopwatch(counters.seconds)
@@ -274,7 +274,7 @@ class Trainer:
                 score = evaluate(
                     model, self._dataset.validation, self._dataset.validation_bytes, config.evaluation,
                     batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed, progress=check,
-                    group=self._learner.group,
+                    group=self._learner.group, in_step=self._learner.in_step,
                 )  # fmt: skip
         except _InterruptedEvaluation:
             return

@@ -37,9 +37,10 @@ def build(run: Run, text: Path, resume: bool = False) -> tuple[Trainer, Learner,
     model.reset_parameters(torch.Generator().manual_seed(0))
     journal, stop = Journal(run), StopRequest()
     if resume:
-        resumed = checkpoints.resume_from(run.checkpoints, torch.device("cpu"), torch.float32, journal.note)
+        resumed = checkpoints.resume_from(run.checkpoints, journal.note)
         assert resumed is not None
-        model, counters, state = resumed.model, resumed.counters, resumed.state
+        counters, state = resumed.counters, resumed.state
+        model = resumed.stored.build("cpu", torch.float32, None)
     learner = Learner(model, dataset.train, manifest.training, journal.note)
     if state is not None:
         learner.load_state_dict(state)

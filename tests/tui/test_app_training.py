@@ -87,7 +87,8 @@ async def test_a_killed_generate_process_is_started_again_and_the_prompt_is_kept
     save_settings(Settings(samples=samples, sampling=SamplingSettings(max_tokens=1_000_000)))
     app = MinigptApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        generator, transcript, prompt = app.bridge.generator, *map(app.screen.query_one, (Transcript, Prompt))
+        generator = app.bridge.generator
+        transcript, prompt = app.screen.query_one(Transcript), app.screen.query_one(Prompt)
         await wait_until(pilot, lambda: generator.ready, 120)
         killed = generator._process
         assert killed is not None

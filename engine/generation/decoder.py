@@ -13,6 +13,7 @@ from ...models.cache import KVCache
 from ...models.config import ModelConfig
 from ...models.decoding import prepare_decoding
 from ...models.gpt import GPT
+from .crowd import Crowd
 from .recording import Recorder
 from .sampling import Sampler
 
@@ -36,7 +37,7 @@ class Decoder:
     """A model, its tokenizer, and one cache that grows with the text up to `context_length`, the decoder's window.
 
     `ends_begin` says that the model has learned what comes after the token that ends a text. `recorder` is there where
-    replies are drawn by recorded work.
+    replies are drawn by recorded work. `crowd` chooses the CPU threads of passes over many tokens.
     """
 
     def __init__(self, model: GPT, tokenizer: Tokenizer, ends_begin: bool = False) -> None:
@@ -44,6 +45,7 @@ class Decoder:
         self.model = model
         self.tokenizer, self.ends_begin = tokenizer, ends_begin
         self.context_length = window_length(model.config, model.compute_dtype)
+        self.crowd = Crowd()
         self.device = next(model.parameters()).device
         length = min(_FIRST_LENGTH, self.context_length)
         self.cache = KVCache(model.config, 1, length, self.device, model.compute_dtype)
@@ -150,4 +152,5 @@ class Decoder:
         needed = cache.length + tokens.shape[1]
         if needed > cache.max_length:
             cache.grow(min(self.context_length, max(needed, 2 * cache.max_length)))
-        return self.model.next_logits(tokens, cache)[:, : self.tokenizer.vocab_size]
+        with self.crowd.threads_for(tokens.numel()):
+            return self.model.next_logits(tokens, cache)[:, : self.tokenizer.vocab_size]

@@ -34,7 +34,7 @@ class LoadedModel:
     def begin_reply(self) -> Decoder:
         """Bring the model up to date, and choose the threads that it decodes with. Raises as `decoder` does."""
         decoder = self.decoder()
-        self.pace.begin(crowded=self._source.is_training())
+        self.pace.begin(decoder, crowded=self._source.is_training())
         return decoder
 
     def decoder(self) -> Decoder:

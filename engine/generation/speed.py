@@ -17,6 +17,7 @@ from ...models.config import parameter_count
 from ...models.decoding import lay_out
 from ...models.devices import choose_threads
 from ..events import SamplingSettings
+from .crowd import MANY, Crowd
 from .decoder import Decoder
 from .sampling import Sampler
 
@@ -32,13 +33,14 @@ class Pace:
     slower by ten times and more; one thread alone then keeps most of its speed.
     """
 
-    def __init__(self, threads: int = 1, alone: float = math.inf) -> None:
-        """`alone` is what a token takes on one thread, in seconds."""
-        self._threads, self._alone, self._slow = threads, alone, 0
+    def __init__(self, threads: int = 1, alone: float = math.inf, crowd: Crowd | None = None) -> None:
+        """`alone` is what a token takes on one thread, in seconds; `crowd` is for passes over many tokens."""
+        self._threads, self._alone, self._crowd, self._slow = threads, alone, crowd or Crowd(), 0
 
-    def begin(self, crowded: bool) -> None:
-        """A reply begins; `crowded` says that a trainer wants the cores as well."""
+    def begin(self, decoder: Decoder, crowded: bool) -> None:
+        """A reply of `decoder` begins; `crowded` says that a trainer wants the cores as well."""
         self._slow = 0
+        decoder.crowd = Crowd() if crowded else self._crowd
         if self._threads > 1:
             torch.set_num_threads(1 if crowded else self._threads)
 
@@ -72,17 +74,17 @@ def _choose_layout(decoder: Decoder) -> None:
 
 
 def _choose_threads(decoder: Decoder) -> Pace:
-    """One thread, unless all cores are clearly faster, both times that they are tried."""
+    """One thread, unless all cores are clearly faster, both times that they are tried; for many tokens all of them."""
     cores = choose_threads(0, leave_core=False)
-    alone = math.inf
+    crowd, alone = Crowd(cores, _seconds_for_each_of_many(decoder)), math.inf
     for _ in range(2):
         torch.set_num_threads(cores)
         together = _seconds_per_token(decoder)
         torch.set_num_threads(1)
         alone = min(alone, _seconds_per_token(decoder))
         if together * _CLEARLY > alone:
-            return Pace()
-    return Pace(cores, alone)
+            return Pace(crowd=crowd)
+    return Pace(cores, alone, crowd)
 
 
 def _seconds_per_token(decoder: Decoder) -> float:
@@ -94,3 +96,15 @@ def _seconds_per_token(decoder: Decoder) -> float:
         next(tokens)
         seconds.append(time.perf_counter() - start)
     return statistics.median(seconds)
+
+
+def _seconds_for_each_of_many(decoder: Decoder) -> float:
+    """What a token takes on torch's present threads, in a pass over as few as count as many."""
+    ids = [0] * min(MANY, decoder.context_length)
+    seconds = math.inf
+    for _ in range(2):  # the first sets things up
+        decoder.forget()
+        start = time.perf_counter()
+        decoder.begin(ids)
+        seconds = min(seconds, time.perf_counter() - start)
+    return seconds / len(ids)

@@ -11,12 +11,14 @@ import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.events import SamplingSettings
 from minigpt_tui.engine.generation import decoder as decoder_module
+from minigpt_tui.engine.generation.crowd import MANY, Crowd
 from minigpt_tui.engine.generation.decoder import DecodeError, Decoder, window_length
 from minigpt_tui.engine.generation.sampling import Sampler
 from minigpt_tui.engine.generation.speed import Pace, settle_speed
 from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
+from torch import Tensor
 
 GREEDY = SamplingSettings(temperature=0)
 POSITIONS = ("learned", "sinusoidal", "rope", "none")
@@ -200,11 +202,11 @@ def test_the_trial_for_speed_changes_no_token(random_model) -> None:
     assert take(decoder, [1, 2, 3], 40) == without_cache(model, [1, 2, 3], 40)
 
 
-def test_threads_that_only_wait_for_each_other_are_given_up_for_the_rest_of_the_reply() -> None:
-    pace = Pace(threads=2, alone=0.01)
+def test_threads_that_only_wait_for_each_other_are_given_up_for_the_rest_of_the_reply(random_model) -> None:
+    decoder, pace = Decoder(*random_model()), Pace(threads=2, alone=0.01)
 
     def threads(*seconds: float) -> int:
-        pace.begin(crowded=False)
+        pace.begin(decoder, crowded=False)
         for time in seconds:
             pace.observe(10, time)
         return torch.get_num_threads()
@@ -213,5 +215,26 @@ def test_threads_that_only_wait_for_each_other_are_given_up_for_the_rest_of_the_
     assert threads(0.05, 0.5, 0.05, 0.5, 0.05) == 2  # now and then a window is read again
     assert threads(0.05, 0.5, 0.5, 0.05) == 1
     assert threads(0.05) == 2
-    pace.begin(crowded=True)
+    pace.begin(decoder, crowded=True)
     assert torch.get_num_threads() == 1
+
+
+def test_many_tokens_are_read_on_all_cores_while_that_is_not_slower_and_no_trainer_wants_them(random_model) -> None:
+    decoder = Decoder(*random_model(context_length=2 * MANY))
+    torch.set_num_threads(1)
+    used = []
+    compute = decoder.model.next_logits
+
+    def watch(tokens: Tensor, cache: KVCache) -> Tensor:
+        used.append((tokens.numel(), torch.get_num_threads()))
+        return compute(tokens, cache)
+
+    decoder.model.next_logits = watch
+    for crowd, crowded in ((Crowd(2), False), (Crowd(2), True), (Crowd(2, alone=0.0), False)):
+        Pace(crowd=crowd).begin(decoder, crowded=crowded)
+        for _ in range(2):
+            decoder.forget()
+            take(decoder, [1] * MANY, 2)
+            assert torch.get_num_threads() == 1
+    alone, together = [(MANY, 1), (1, 1)], [(MANY, 2), (1, 1)]
+    assert used == 2 * together + 2 * alone + together + alone  # the last were slower than one thread alone

@@ -10,8 +10,8 @@ import torch
 # in the device's name holds.
 _TERAFLOPS = (
     (r"\bB200\b", 2250),
-    (r"\bH100\b.*\bPCIe\b", 756),
-    (r"\bH100\b.*\bNVL\b", 835),
+    (r"\b(H100|H800)\b.*\bPCIe\b", 756),
+    (r"\b(H100|H200)\b.*\bNVL\b", 835),
     (r"\b(H100|H200|H800|GH200)\b", 989),
     (r"\b(A100|A800)\b", 312),
     (r"\bL40S\b", 362),
@@ -22,9 +22,9 @@ _TERAFLOPS = (
     (r"\bA10\b", 125),
     (r"\bA10G\b", 70),
     (r"\bRTX 6000 Ada\b", 364),
-    (r"\bRTX 5090\b", 209),
-    (r"\bRTX 4090\b", 165),
-    (r"\bRTX 3090\b(?! Ti)", 71),
+    (r"\bRTX 5090$", 209),  # what has more to its name, such as D, Ti or Laptop GPU, is another chip
+    (r"\bRTX 4090$", 165),
+    (r"\bRTX 3090$", 71),
     (r"\bMI300X\b", 1307),
 )
 
@@ -37,5 +37,7 @@ def peak_flops(device: torch.device, dtype: torch.dtype) -> float | None:
 
 
 def peak_of(name: str) -> float | None:
-    """The same for a device's name, in bfloat16."""
+    """The same for a device's name, in bfloat16; None for an instance of a GPU that is shared (MIG)."""
+    if re.search(r"\bMIG\b", name):
+        return None
     return next((1e12 * teraflops for pattern, teraflops in _TERAFLOPS if re.search(pattern, name)), None)

@@ -11,6 +11,7 @@ from minigpt_tui.models.peak_flops import peak_flops, peak_of
     ("name", "teraflops"),
     [
         ("NVIDIA H200", 989), ("NVIDIA H100 80GB HBM3", 989), ("NVIDIA H100 PCIe", 756), ("NVIDIA H100 NVL", 835),
+        ("NVIDIA H200 NVL", 835), ("NVIDIA H800 PCIe", 756),
         ("NVIDIA A100-SXM4-80GB", 312), ("NVIDIA A100 80GB PCIe", 312), ("NVIDIA L4", 121), ("NVIDIA L40", 181),
         ("NVIDIA L40S", 362), ("NVIDIA A10G", 70), ("NVIDIA A10", 125), ("NVIDIA GeForce RTX 4090", 165),
         ("NVIDIA GeForce RTX 3090", 71), ("AMD Instinct MI300X", 1307),
@@ -20,7 +21,13 @@ def test_a_known_gpu_is_found_by_its_name(name, teraflops):
     assert peak_of(name) == teraflops * 1e12
 
 
-@pytest.mark.parametrize("name", ["Tesla T4", "NVIDIA A1000", "NVIDIA GeForce RTX 3090 Ti", "", "B2000"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Tesla T4", "NVIDIA A1000", "NVIDIA GeForce RTX 3090 Ti", "NVIDIA GeForce RTX 4090 Laptop GPU",
+        "NVIDIA GeForce RTX 5090 D", "NVIDIA A100-SXM4-40GB MIG 1g.5gb", "", "B2000",
+    ],
+)  # fmt: skip
 def test_nothing_is_claimed_of_another(name):
     assert peak_of(name) is None
 

@@ -156,6 +156,8 @@ def _threads(choice: DeviceChoice, count: int, config: TrainingConfig, group: Gr
         return Threads(
             kept_because="a deterministic run keeps its CPU threads: their number changes how sums are rounded"
         )
+    if config.compile == "on":
+        return Threads(kept_because="a compiled run keeps its CPU threads: with another number it is compiled anew")
     return Threads(ThreadTrial(count) if count > 1 and not config.threads else None)
 
 

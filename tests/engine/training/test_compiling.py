@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 
+import pytest
 import torch
+from minigpt_tui.engine.events import Started
+from minigpt_tui.engine.training.journal import Journal
 from minigpt_tui.engine.training.learner import Learner
+from minigpt_tui.engine.training.orders import CommandReader
+from minigpt_tui.engine.training.preparation import prepare
+from minigpt_tui.engine.training.stopping import StopRequest
+from minigpt_tui.models import devices
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.recipe import TrainingConfig
@@ -59,3 +67,20 @@ def test_without_a_compiler_the_training_goes_on(monkeypatch):
     assert "and more" not in notes[1]
     assert torch.equal(torch.get_rng_state(), random_state)
     assert all(torch.equal(*pair) for pair in zip(plain.model.parameters(), other.model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("compile", ["on", "off"])
+def test_no_number_of_threads_is_tried_where_each_would_be_compiled_for(make_run, events_of, monkeypatch, compile):
+    monkeypatch.setattr(devices, "physical_cores", lambda: 4)
+    monkeypatch.setattr(os, "nice", lambda increment: 0)
+    threads: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    run = make_run(threads=0, compile=compile)
+    with Journal(run) as journal:
+        prepare(
+            run, resume=False, leave_core=False, journal=journal, commands=CommandReader(run, 0), stop=StopRequest()
+        )
+    (started,) = (event for event in events_of(run) if isinstance(event, Started))
+    assert started.threads == 4
+    assert ("as many as make it faster" in started.reason) == (compile == "off")
+    assert threads == [4] + [1] * (compile == "off")  # a trial begins with one

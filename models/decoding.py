@@ -88,9 +88,8 @@ class _Layer:
         heads, kv_heads, width = attention.heads, attention.kv_heads, attention.width
         projected = x.new_empty(rows, heads + 2 * kv_heads, width)
         self._x, self._post, self._half, self._scale = x, block.post, width // 2, width**-0.5
-        self._turned = projected[
-            :, : heads + kv_heads
-        ]  # queries and keys, which norms and rotary positions treat alike
+        # Queries and keys, which norms and rotary positions treat alike.
+        self._turned = projected[:, : heads + kv_heads]
         self._keys, self._values = projected[:, heads : heads + kv_heads], projected[:, heads + kv_heads :]
         self._asked = projected[:, :heads].unflatten(1, (kv_heads, -1))
         self._queries = x.new_empty(rows * kv_heads, heads // kv_heads, width)  # [B K, G, D]

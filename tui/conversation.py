@@ -45,8 +45,8 @@ class Conversation:
 
     @property
     def explained(self) -> list[list[TokenDetail]]:
-        """The tokens of each of the last replies, where there are any that were explained."""
-        details = self._replies.details if self._replies else []
+        """The tokens that each of the last replies has so far, where there are any that were explained."""
+        details = [list(tokens) for tokens in self._replies.details] if self._replies else []
         return details if any(details) else []
 
     @property

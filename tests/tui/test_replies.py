@@ -11,8 +11,10 @@ from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.replies import Replies
 from minigpt_tui.tui.screens.explained import ExplainedScreen
 from minigpt_tui.tui.settings import Settings, load_settings, save_settings
+from minigpt_tui.tui.widgets.heat_text import HeatText
 from minigpt_tui.tui.widgets.transcript import Transcript
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from .host import Host
 from .runs_on_disk import make_run
@@ -136,6 +138,30 @@ async def test_f7_turns_from_one_sample_to_the_next(engine: Engine):
         for key, title in (("", "3 of 3"), ("n", "1 of 3"), ("p", "3 of 3"), ("p", "2 of 3")):
             await pilot.press(*filter(None, [key]))
             await wait_until(pilot, lambda title=title: str(box.border_title).endswith(title))
+
+
+async def test_f7_shows_what_a_reply_that_still_streams_had_when_it_was_pressed(engine: Engine):
+    engine.holds_replies = True
+    save_settings(Settings(samples=2, explain=True))
+    make_run("play-01")
+    async with MinigptApp().run_test(size=(80, 24)) as pilot:
+        await talk(pilot, "a")
+        await wait_until(pilot, lambda: "and so on" in text_of(pilot))
+        await pilot.press("f7")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ExplainedScreen))
+        process = engine.processes[0]
+        process.say(Tokens(process.requests[-1].id, " and on", 5, 1, (EXPLAINED,) * 5))
+        await pilot.press("end", "right", "down")
+        assert pilot.app.screen.query_one(HeatText).cursor == 4
+
+
+async def test_f7_says_where_no_tokens_came_of_a_sample(engine: Engine):
+    async with MinigptApp().run_test(size=(80, 24)) as pilot:
+        await pilot.app.push_screen(ExplainedScreen([[], [EXPLAINED]]))
+        figures = pilot.app.screen.query_one("#explained-token", Static)
+        await wait_until(pilot, lambda: "rank 7" in str(figures.content))
+        await pilot.press("n")
+        await wait_until(pilot, lambda: "no tokens" in str(figures.content))
 
 
 async def test_a_note_waits_until_nobody_is_interrupted_by_it(engine: Engine):

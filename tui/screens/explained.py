@@ -72,6 +72,9 @@ class ExplainedScreen(ModalScreen[bool]):
         number = f", sample {self._sample + 1} of {len(self._replies)}" if len(self._replies) > 1 else ""
         self.query_one("#explained").border_title = f"why these tokens{number}"
         self.query_one(HeatText).show(self._replies[self._sample])
+        if not self._replies[self._sample]:
+            self.query_one("#explained-token", Static).update("no tokens came of this sample")
+            self.query_one("#explained-alternatives", Static).update("")
 
     def action_close(self, further: bool) -> None:
         """Back to the chat."""

@@ -33,18 +33,23 @@ def run(arguments: argparse.Namespace) -> int:
         with _terminated_as_interrupted():
             module.run(arguments, bench)
     except KeyboardInterrupt:
-        bench.say("interrupted; this is what was measured so far")
+        so_far = "this is what" if _has_turns(bench) else "nothing"
+        bench.say(f"interrupted; {so_far} was measured so far")
         code = INTERRUPTED
     except Exception as error:
         if not (isinstance(error, OSError) or type(error).__module__.startswith("minigpt_tui.")):
             raise
         bench.say(f"minigpt-tui: {error}")
         code = USAGE
-    if any(work.turns for work in bench.works):
+    if _has_turns(bench):
         _print(bench, date, interrupted=code == INTERRUPTED)
     if code == DONE and any(work.failures for work in bench.works):
         return FAILED
     return code
+
+
+def _has_turns(bench: Measurements) -> bool:
+    return any(work.turns for work in bench.works)
 
 
 @contextlib.contextmanager

@@ -131,6 +131,15 @@ def test_what_was_measured_is_printed_whatever_ends_the_bench(
     assert said in errors
 
 
+def test_an_interruption_before_the_first_figure_promises_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(KINDS, "tiny", Kind("counts", lambda parser: None, "turns"))
+    monkeypatch.setattr("minigpt_tui.engine.bench.turns.run", lambda arguments, bench: interrupt(), raising=False)
+    assert command.main(["tiny"]) == command.INTERRUPTED
+    assert capsys.readouterr() == ("", "interrupted; nothing was measured so far\n")
+
+
 def test_a_failed_turn_is_said_below_the_table_and_in_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

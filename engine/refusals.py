@@ -91,7 +91,7 @@ def _of_file(path: Path) -> str:
         return _PACKED
     if path.name == "meta.pkl":
         return "is the list of characters of nanoGPT's data; open the ckpt.pt that learned from them"
-    if path.name in MODEL_PARTS or path.name.startswith("tokenizer"):
+    if path.name != "ckpt.pt" and (path.name in MODEL_PARTS or path.name.startswith("tokenizer")):
         return f"is one part of a model; open its folder {path.parent}"
     if path.suffix == ".safetensors" or (
         head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size

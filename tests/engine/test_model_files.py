@@ -254,6 +254,7 @@ def zipped(name: str, content: str = "x") -> bytes:
         ("tokenizer.json", "{}", "is one part of a model; open its folder "),
         ("nothing.pt", b"", "is empty"),
         ("noise", bytes(range(1, 256)) * 20, "is no model of a kind known here"),
+        ("ckpt.pt", bytes(range(1, 256)) * 20, "is no model of a kind known here"),
     ],
 )
 def test_a_file_that_is_no_model_is_refused_by_what_it_is(name: str, content: Any, says: str) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import tempfile
 from pathlib import Path
 
-from .generation_loss import change_in_loss, sentence
+from .generation_loss import change_in_loss, check, sentence
 from .generation_rows import NANOGPT, ROWS, Row
 from .generation_setting import FAR_MORE, Setting
 from .generation_works import plan
@@ -23,12 +23,13 @@ class NoGpuError(Exception):
 def run(arguments: argparse.Namespace, bench: Measurements) -> None:
     """Measure the rows that are named, or those that this machine can do; with --list only say what there is.
 
-    Raises NoGpuError, CheckoutError, ModelFileError, RunError, TurnFailedError, OSError.
+    Raises NoGpuError, CheckoutError, ModelFileError, RunError, TextError, TurnFailedError, OSError.
     """
     if arguments.list:
         _list()
         return
     nanogpt = NanoGpt.at(Path(arguments.nanogpt)) if arguments.nanogpt else None
+    check(arguments.model, arguments.text)
     rows, gpu = _rows(arguments.row, bench)
     bench.note(
         "Everybody draws with temperature 0.8 and top-k 40. The limit is what each token must read, over the rate at "

@@ -20,13 +20,27 @@ _STEPS, _CORPUS = 200, "tales:1MB"  # of a training that takes seconds
 _UNSEEN, _SEED = 20_000, 7  # characters, and a seed of which that corpus has none
 
 
+class TextError(Exception):
+    """The file to be scored is no text; one sentence."""
+
+
+def check(model: str | None, text: str | None) -> None:
+    """See that what is named can be read, before anything is measured. Raises ModelFileError, RunError, TextError,
+    OSError.
+    """
+    if model is not None:
+        find_model(model)
+    if text is not None:
+        _read(text)
+
+
 def change_in_loss(setting: Setting, model: str | None, text: str | None) -> Work:
     """The work for the model that is named, or for one that is trained now; `text` is scored, or unseen `tales`.
 
-    Raises ModelFileError, RunError, OSError, UnicodeDecodeError, TurnFailedError.
+    Raises as `check` does, and TurnFailedError.
     """
     path, name = _trained(setting) if model is None else _named(model)
-    scored = generate(_UNSEEN, _SEED).text if text is None else Path(text).read_text(encoding="utf-8")
+    scored = generate(_UNSEEN, _SEED).text if text is None else _read(text)
 
     def contestant(name: str, quantize: Quantization) -> Contestant:
         ours = setting.generation(Load(1, str(path), False, "cpu", "float32", quantize=quantize))
@@ -58,6 +72,15 @@ def _trained(setting: Setting) -> tuple[Path, str]:
     home = setting.home / "trained"
     home.mkdir()
     return train(home, _CORPUS, recipe).run.path, f"`quick` after {_STEPS} steps"
+
+
+def _read(text: str) -> str:
+    try:
+        return Path(text).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise TextError(
+            f"{text} is not UTF-8 text: {error.reason} at {error.start}; name another file with --text"
+        ) from None
 
 
 def _named(model: str) -> tuple[Path, str]:

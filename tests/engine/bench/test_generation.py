@@ -229,6 +229,24 @@ def test_without_names_a_machine_measures_what_it_can_do(monkeypatch: pytest.Mon
         assert [row.name for row in rows] == [name for name in ROWS if name.startswith("gpu-") == bool(gpu)]
 
 
+def test_what_cannot_be_scored_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MINIGPT_HOME", str(tmp_path))
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff")
+    for option, name, words in (
+        ("--model", "nobody", "'nobody'"),
+        ("--text", str(tmp_path / "nothing"), "No such file"),
+        ("--text", str(binary), "is not UTF-8 text"),
+    ):
+        assert command.main(["generate", "char-int8", option, name]) == command.USAGE
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert words in err
+        assert "preparing" not in err
+
+
 def test_the_list_names_every_row(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["generate", "--list"]) == 0
     out = capsys.readouterr().out.splitlines()

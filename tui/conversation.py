@@ -118,7 +118,7 @@ class Conversation:
         stopped = self.can_stop
         self._bridge.generator.cancel()
         if self._waiting:
-            self._prompt.restore("\n".join(self._waiting))
+            self._prompt.restore("\n".join(filter(None, self._waiting)))
             self._waiting.clear()
         self.show_what_enter_does()
         return stopped

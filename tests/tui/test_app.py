@@ -194,6 +194,7 @@ async def test_escape_stops_the_reply_keeps_its_text_and_gives_back_what_waits(e
         await type_text(pilot, "one")
         await pilot.press("enter")
         await wait_until(pilot, lambda: "and so on" in said(pilot))
+        await pilot.press("enter")  # an empty prompt waits too, and there is nothing of it to give back
         await type_text(pilot, "two")
         await pilot.press("enter", "escape")
         await pilot.pause(0.1)

@@ -1,6 +1,6 @@
 """An update that is recorded and replayed is the update itself.
 
-There is no GPU here. What takes a CUDA graph's place records each operator with the tensors and numbers that it was
+No GPU is needed: what takes a CUDA graph's place records each operator with the tensors and numbers that it was
 called with, and replays exactly these: whatever the update reads from anywhere else stays as it was at the recording.
 """
 

@@ -246,7 +246,7 @@ def test_each_of_two_processes_holds_half_of_the_weights_and_of_the_state(make):
         assert parameters == parameter_count(run.manifest().model)
         assert 0.5 <= weights_there / (4 * parameters) < 0.51
         assert state_there < 0.51 * 2 * 4 * parameters  # two moments
-    assert_equal(alone, run, 1e-6)
+    assert_equal(alone, run, 1e-5)  # AdamW makes as large a step of the smallest gradient, and so of its rounding
 
 
 def test_without_the_file_of_a_process_the_others_go_on_from_the_best_weights(make, events_of):

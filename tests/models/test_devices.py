@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
+import torch.nn.functional as F
 from minigpt_tui.models import devices
 from minigpt_tui.models.devices import DeviceError, choose_device, choose_threads, memory_in_use, physical_cores
 
@@ -101,3 +103,18 @@ def test_memory_grows_with_what_is_held():
     before = memory_in_use(torch.device("cpu"))
     held = torch.ones(64 << 20, dtype=torch.uint8)  # more than the heap keeps for later
     assert memory_in_use(torch.device("cpu")) >= before + held.nbytes // 2
+
+
+def test_a_kernel_that_is_slow_to_make_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[torch.dtype] = []
+    multiply = F.linear
+
+    def slow_at_first(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        if x.dtype not in calls:
+            time.sleep(0.03)  # longer than the whole trial
+        calls.append(x.dtype)
+        return multiply(x, weight)
+
+    monkeypatch.setattr(devices.F, "linear", slow_at_first)
+    devices.bfloat16_gain.__wrapped__()
+    assert calls.count(torch.float32) == calls.count(torch.bfloat16) > 5

@@ -113,10 +113,10 @@ def peers(setting: Setting, row: Row, job: Job, machine: Machine) -> Iterator[Co
         return Contestant(name, turn)
 
     if setting.has(TRANSFORMERS):
-        yield contestant(TRANSFORMERS, "transformers", dtype, longer, *words, "--dtype", dtype)
+        yield contestant(TRANSFORMERS, "with_transformers", dtype, longer, *words, "--dtype", dtype)
     if setting.nanogpt and row.shape is CHAR and row.measure == "pace":
         checkout = ("--dtype", dtype, "--checkout", setting.nanogpt.path)
-        yield contestant(NANOGPT, "nanogpt", dtype, folder, *words, *checkout)
+        yield contestant(NANOGPT, "with_nanogpt", dtype, folder, *words, *checkout)
     if setting.has(LLAMA) and job.samples == 1:
         for kind in ("bf16" if row.needs_gpu else "f32", "q8_0"):
-            yield contestant(f"{LLAMA} {kind}", "llama_cpp", kind, setting.gguf(longer, kind), *words)
+            yield contestant(f"{LLAMA} {kind}", "with_llama_cpp", kind, setting.gguf(longer, kind), *words)

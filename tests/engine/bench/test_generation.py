@@ -154,7 +154,7 @@ def test_a_peer_that_dies_says_why_and_the_others_are_measured(
 
 
 def test_a_peer_that_never_started_can_be_closed(setting: Setting) -> None:
-    AnsweringProcess("nobody", "generation_peers.transformers").close()
+    AnsweringProcess("nobody", "generation_peers.with_transformers").close()
 
 
 def test_a_model_that_cannot_be_loaded_says_why(setting: Setting) -> None:

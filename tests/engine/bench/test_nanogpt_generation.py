@@ -12,7 +12,7 @@ import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.bench.generation_models import make_model
 from minigpt_tui.engine.bench.generation_peers.answering import Job
-from minigpt_tui.engine.bench.generation_peers.nanogpt import with_our_weights
+from minigpt_tui.engine.bench.generation_peers.with_nanogpt import with_our_weights
 from minigpt_tui.engine.bench.generation_rows import alphabet
 from minigpt_tui.engine.client import child_environment, python_module
 from minigpt_tui.models.huggingface import save_checkpoint
@@ -86,7 +86,7 @@ def test_every_weight_has_a_place(folder: Path, tmp_path: Path) -> None:
 
 
 def test_it_answers_for_each_line_and_ends_with_its_input(folder: Path, tmp_path: Path) -> None:
-    module = "minigpt_tui.engine.bench.generation_peers.nanogpt"
+    module = "minigpt_tui.engine.bench.generation_peers.with_nanogpt"
     command = python_module(module, str(folder), "--prompt", "1,2", "--tokens", "7", "--checkout", str(tmp_path))
     done = subprocess.run(command, input="go\ngo\n", capture_output=True, text=True, env=child_environment())
     assert done.returncode == 0, done.stderr

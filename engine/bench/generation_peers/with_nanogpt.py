@@ -17,7 +17,7 @@ from .answering import TEMPERATURE, TOP_K, Answers, Job, read_job
 
 def main() -> None:
     """Generate for each line on standard input."""
-    answers, job = Answers(), read_job("nanogpt")
+    answers, job = Answers(), read_job("with_nanogpt")
     model = with_our_weights(job).to(job.device).eval()
     prompt = torch.tensor([job.prompt], device=job.device)
     # as its sample.py has it: float32 weights, and autocast for products in another type

@@ -13,9 +13,9 @@ _BATCH = 512  # tokens of a prompt that are read at once
 
 def main() -> None:
     """Generate for each line on standard input."""
-    answers, job = Answers(), read_job("llama_cpp")
+    answers, job = Answers(), read_job("with_llama_cpp")
 
-    import llama_cpp
+    import llama_cpp  # pyright: ignore[reportMissingImports]  # nobody has to have it
 
     if job.device != "cpu" and not llama_cpp.llama_supports_gpu_offload():
         sys.exit("this build of llama-cpp-python computes on the CPU only; install one that was built for the GPU")

@@ -9,7 +9,7 @@ from .answering import TEMPERATURE, TOP_K, Answers, read_job
 
 def main() -> None:
     """Generate for each line on standard input."""
-    answers, job = Answers(), read_job("transformers")
+    answers, job = Answers(), read_job("with_transformers")
 
     import torch
     import transformers

@@ -145,7 +145,7 @@ def test_a_peer_that_dies_says_why_and_the_others_are_measured(
     only(monkeypatch)
     work, _ = plan(Row("tiny", "", TINY, tokens=5), setting)
     job = ("--prompt", "1", "--tokens", "5", "--checkout", str(setting.home))
-    dead = setting.peer("nanoGPT", "nanogpt", setting.checkpoint(TINY), *job)
+    dead = setting.peer("nanoGPT", "with_nanogpt", setting.checkpoint(TINY), *job)
     work.contestants.insert(1, Contestant(dead.name, lambda repeat: dead.work()))
     Measurements().measure(work, 2)
     assert [(turn.contestant, turn.repeat) for turn in work.failures] == [("nanoGPT", 1), ("nanoGPT", 2)]

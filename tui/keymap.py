@@ -57,7 +57,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "reply.copy", "ctrl+y", "copy_reply", "Copy the last reply",
-        "Copy the last reply as it was generated, not as it was wrapped.", priority=True,
+        "Copy the last reply, or all samples of it, as generated and not as wrapped.", priority=True,
     ),
     Command(
         "reply.explain", "f7", "explain", "Explain the last reply",

@@ -60,4 +60,4 @@ class Replies:
 
     def _begin(self) -> None:
         heading = f"sample {self._shown + 1} of {self.count}" if self.count > 1 else ""
-        self._transcript.begin_turn("model", self._texts[self._shown], heading=heading)
+        self._transcript.begin_turn("model", self._texts[self._shown], heading=heading, further=self._shown > 0)

@@ -61,9 +61,14 @@ class TranscriptText:
         """Who is speaking; None between turns."""
         self.wrapped_characters = 0
         """How many characters were wrapped so far, again or for the first time: the cost of the layout."""
+        self._replies: list[int] = []
+        """The paragraphs with which the model's replies to the last prompt begin."""
 
-    def begin_turn(self, role: Role, heading: str = "") -> None:
-        """Open a turn below the last one, with its heading, if any, and an empty row for its first words."""
+    def begin_turn(self, role: Role, heading: str = "", *, further: bool = False) -> None:
+        """Open a turn below the last one, with its heading, if any, and an empty row for its first words.
+
+        A `further` turn of the model answers the same prompt as that above.
+        """
         paragraph = 0
         if self.rows:
             last = self.rows[-1]
@@ -73,6 +78,8 @@ class TranscriptText:
         if heading:
             self._add(paragraph, Kind.STATUS, role, heading)
             paragraph += 1
+        if role == "model":
+            self._replies = [*(self._replies if further else ()), paragraph]
         self._add(paragraph, Kind.TEXT, role, "")
 
     def append(self, text: str) -> None:
@@ -95,6 +102,7 @@ class TranscriptText:
     def clear(self) -> None:
         """Forget everything."""
         self.rows.clear()
+        self._replies.clear()
         self.open_role = None
 
     def rewrap(self, width: int) -> None:
@@ -157,14 +165,12 @@ class TranscriptText:
         """The whole conversation, as `between` gives it."""
         return self.between((0, 0), self.end_of(len(self.rows) - 1)) if self.rows else ""
 
-    def last_reply(self) -> str:
-        """The text of the model's newest turn, finished or not; empty where there is none."""
-        end = next((i for i in reversed(range(len(self.rows))) if self.rows[i].role == "model"), None)
-        if end is None:
-            return ""
-        start = end
-        while self.rows[start].kind is not Kind.TEXT:
-            start -= 1
-        while not self.opens_turn(start) and self.rows[start - 1].kind is not Kind.STATUS:
-            start -= 1
-        return self.between((self.rows[start].paragraph, 0), self.end_of(end))
+    def last_replies(self) -> list[str]:
+        """The texts with which the model replied to the last prompt, finished or not, without those that are empty."""
+        if not self._replies:
+            return []
+        starts = [self.find((paragraph, Kind.TEXT, 0)) for paragraph in self._replies]
+        last = next(index for index in reversed(range(len(self.rows))) if self.rows[index].role == "model")
+        ends = [self.end_of(row) for row in (*(start - 1 for start in starts[1:]), last)]
+        texts = (self.between((paragraph, 0), end) for paragraph, end in zip(self._replies, ends, strict=True))
+        return [text for text in texts if text]

@@ -40,7 +40,7 @@ def quick_is_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def last_reply(transcript: Transcript) -> str:
     transcript.plain_text()  # lays out what still waits to be shown
-    return transcript.conversation.last_reply()
+    return "\n\n".join(transcript.conversation.last_replies())
 
 
 @pytest.mark.usefixtures("quick_is_tiny")

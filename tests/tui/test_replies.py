@@ -65,7 +65,7 @@ async def test_in_whatever_order_they_end_they_stand_one_below_the_other(order: 
         blocks = ([f"sample {sample + 1} of 3", "one two", f"end {sample}", ""] for sample in range(3))
         assert before == [row for block in blocks for row in block][:-1]
         assert [len(details) for details in replies.details] == [0, 2, 4]
-        assert transcript.conversation.last_reply() == "one two"
+        assert transcript.conversation.last_replies() == ["one two"] * 3
         assert transcript.plain_text() == "\n\n".join(["one two"] * 3)
 
 
@@ -81,6 +81,7 @@ async def test_those_that_break_off_keep_what_came_of_each():
         shown = [row for row in rows(transcript) if row]
         assert shown == ["sample 1 of 4", "one", "sample 2 of 4", "two", "2 tokens", "sample 4 of 4", "four",
                          "the process ended"]  # fmt: skip
+        assert transcript.copy_replies() == ["one", "two", "four"]
 
 
 # --- in the app -----------------------------------------------------------------------------------
@@ -110,6 +111,19 @@ async def test_the_panel_says_how_many_and_they_are_kept_for_the_next_start(engi
         asked = [request.samples for request in engine.processes[0].requests if isinstance(request, Generate)]
         assert asked == [1, 3]
     assert load_settings()[0].samples == 3
+
+
+async def test_copying_takes_all_samples_of_the_last_prompt_and_says_so(engine: Engine):
+    save_settings(Settings(samples=3))
+    make_run("play-01")
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        for prompt in "ab":
+            await talk(pilot, prompt)
+            await wait_until(pilot, lambda prompt=prompt: f"[b]{prompt}[/b] and so on 3" in text_of(pilot))
+        await pilot.press("ctrl+y")
+        assert pilot.app.clipboard == "[b]b[/b] and so on\n\n[b]b[/b] and so on 2\n\n[b]b[/b] and so on 3"
+        notices = [notice.message for notice in pilot.app._notifications]
+        assert notices == ["The last 3 samples are copied, an empty line between them."]
 
 
 async def test_escape_stops_all_of_them_and_each_keeps_its_text(engine: Engine):

@@ -277,7 +277,7 @@ async def test_half_a_surrogate_pair_becomes_a_replacement_character():
     async with app.run_test() as pilot:
         app.transcript.begin_turn("model", "a\ud800b😀")
         await settle(pilot, app.transcript)
-        assert app.transcript.copy_reply() == "a\ufffdb😀"
+        assert app.transcript.copy_replies() == ["a\ufffdb😀"]
 
 
 async def test_append_only_queues_and_a_flush_is_bounded(monkeypatch: pytest.MonkeyPatch):

@@ -33,13 +33,30 @@ def test_rows_of_a_conversation():
 def test_text_comes_back_as_it_was_given():
     text = conversation()
     assert text.plain_text() == "ROMEO:\n\nWhat, shall I know the night of thee,\nand stand?"
-    assert text.last_reply() == "What, shall I know the night of thee,\nand stand?"
+    assert text.last_replies() == ["What, shall I know the night of thee,\nand stand?"]
     text.begin_turn("note")
     text.append("Stopped.")
     text.end_turn()
-    assert text.last_reply() == "What, shall I know the night of thee,\nand stand?"
+    assert text.last_replies() == ["What, shall I know the night of thee,\nand stand?"]
     text.begin_turn("model")
-    assert text.last_reply() == ""
+    assert text.last_replies() == []
+
+
+@pytest.mark.parametrize("width", [5, 20, 200])
+def test_replies_to_one_prompt_are_given_back_together(width):
+    text = conversation()
+    replies = ["So shaken as we are,\nso wan with care,\n", "", "find we a time"]
+    for number, reply in enumerate(replies):
+        text.begin_turn("model", f"sample {number + 1} of 3", further=number > 0)
+        text.append(reply)
+        text.end_turn("12 tokens")
+    text.begin_turn("note")
+    text.append("Stopped.")
+    text.rewrap(width)
+    assert text.last_replies() == [replies[0], replies[2]]
+    text.begin_turn("model")
+    text.append("For Henry")
+    assert text.last_replies() == ["For Henry"], "nobody asked, and yet it is a reply of its own"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +145,7 @@ def test_text_after_the_end_of_its_turn_is_dropped():
 def test_clear_forgets_everything():
     text = conversation()
     text.clear()
-    assert (text.rows, text.plain_text(), text.last_reply()) == ([], "", "")
+    assert (text.rows, text.plain_text(), text.last_replies()) == ([], "", [])
     text.begin_turn("you")
     text.append("again")
     assert text.plain_text() == "again"

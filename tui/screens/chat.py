@@ -275,11 +275,14 @@ class ChatScreen(MinigptScreen):
         self.prompt.focus()
 
     def action_copy_reply(self) -> None:
-        """The reply as it was generated."""
-        if self.transcript.copy_reply():
-            self.notify("The last reply is copied.", markup=False)
-        else:
-            self.notify("There is no reply yet.", markup=False)
+        """The last reply, or all samples of it, as generated."""
+        match len(self.transcript.copy_replies()):
+            case 0:
+                self.notify("There is no reply yet.", markup=False)
+            case 1:
+                self.notify("The last reply is copied.", markup=False)
+            case count:
+                self.notify(f"The last {count} samples are copied, an empty line between them.", markup=False)
 
     def action_clear(self) -> None:
         """An empty transcript."""

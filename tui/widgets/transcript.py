@@ -39,6 +39,7 @@ NARROWEST = 4
 class _Begin(NamedTuple):
     role: Role
     heading: str
+    further: bool
 
 
 class _End(NamedTuple):
@@ -126,12 +127,12 @@ class Transcript(ScrollView, can_focus=True):
 
     # What the owner says
 
-    def begin_turn(self, role: Role, text: str = "", *, heading: str = "") -> None:
+    def begin_turn(self, role: Role, text: str = "", *, heading: str = "", further: bool = False) -> None:
         """Open a turn of `you`, of the `model`, or a `note` of the app; it closes the turn before it.
 
-        A `heading` is a dim line above the text.
+        A `heading` is a dim line above the text. A `further` turn of the model answers the same prompt as that above.
         """
-        self._enqueue(_Begin(role, heading))
+        self._enqueue(_Begin(role, heading, further))
         self.append(text)
 
     def append(self, text: str) -> None:
@@ -162,13 +163,13 @@ class Transcript(ScrollView, can_focus=True):
         self._lay_out_queue()
         return self.conversation.plain_text()
 
-    def copy_reply(self) -> str:
-        """Copy the model's last reply to the clipboard and return it; empty where there is none."""
+    def copy_replies(self) -> list[str]:
+        """Copy the replies to the last prompt, an empty line between them, and return those that say anything."""
         self._lay_out_queue()
-        reply = self.conversation.last_reply()
-        if reply:
-            self.app.copy_to_clipboard(reply)
-        return reply
+        replies = self.conversation.last_replies()
+        if replies:
+            self.app.copy_to_clipboard("\n\n".join(replies))
+        return replies
 
     def set_welcome(self, lines: list[str] | None) -> None:
         """Show `lines`, the first as a heading, for as long as there is no conversation.
@@ -205,8 +206,8 @@ class Transcript(ScrollView, can_focus=True):
         first_changed = max(0, len(conversation.rows) - 1)
         while self._queue:
             match self._queue.popleft():
-                case _Begin(role, heading):
-                    conversation.begin_turn(role, heading)
+                case _Begin(role, heading, further):
+                    conversation.begin_turn(role, heading, further=further)
                 case _End(status):
                     conversation.end_turn(status)
                 case text:
@@ -345,14 +346,12 @@ class Transcript(ScrollView, can_focus=True):
         return self.conversation.between(*self._places(selection)), "\n"
 
     def action_copy(self) -> None:
-        """Copy the selection, or the last reply where nothing is selected."""
-        copied = self.screen.get_selected_text()
-        if copied:
-            self.app.copy_to_clipboard(copied)
-        else:
-            copied = self.copy_reply()
-        if copied:
-            self.notify(f"Copied {len(copied):,} characters.", timeout=2, markup=False)
+        """Copy the selection, or the last reply (all its samples) where nothing is selected."""
+        selected = self.screen.get_selected_text()
+        if selected:
+            self.app.copy_to_clipboard(selected)
+        if selected or self.copy_replies():
+            self.notify(f"Copied {len(self.app.clipboard):,} characters.", timeout=2, markup=False)
 
     # Scrolling by key happens at once: an animation would race the text that streams in.
 

@@ -124,8 +124,8 @@ def load_checkpoint(
     The model comes back in evaluation mode; a foreign one has step 0 and no validation loss.
     Weights are float32 and can be trained further. With `weight_dtype`, usually the compute dtype, the model is only
     for generation: the casts are saved and the weights are laid out for decoding. Raises CheckpointError in one
-    sentence for anything missing, truncated, foreign or contradictory; nothing larger than the file itself is
-    allocated before its shapes are known to fit.
+    sentence for anything missing, truncated, foreign, contradictory or not finite; nothing larger than the file itself
+    is allocated before its shapes are known to fit.
     """
     stored = open_checkpoint(path)
     model = stored.build(device, compute_dtype, weight_dtype)

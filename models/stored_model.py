@@ -40,7 +40,7 @@ class StoredModel:
 
         With `weight_dtype` the model is only for generation. Every name and shape is checked before memory is taken;
         the peak is the model and one tensor.
-        Raises CheckpointError for a tensor that is missing, does not fit, or has no place.
+        Raises CheckpointError for a tensor that is missing, does not fit, has no place, or holds NaN or infinity.
         """
         self.check()
         model = GPT(self.config, device="meta", compute_dtype=compute_dtype)
@@ -65,13 +65,25 @@ class StoredModel:
             )
 
     def read(self, parameter: str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Tensor:
-        """One parameter of a model that was checked, under its name in ours; each tensor goes straight to its place."""
+        """One parameter of a model that was checked, under its name in ours; each tensor goes straight to its place.
+
+        Raises CheckpointError for a tensor that holds NaN or infinity.
+        """
         where, shapes = self._places
         whole = torch.empty(shapes[parameter], dtype=dtype, device=device)
         for name, place in where.items():
             if place.parameter == parameter:
+                self._check_values(name)
                 place.of(whole).copy_(self.tensors[name])
         return whole
+
+    def _check_values(self, name: str) -> None:
+        # the extremes tell it in one pass and need no memory; isfinite() of the whole takes several times as long
+        if not torch.stack(self.tensors[name].aminmax()).isfinite().all():
+            raise CheckpointError(
+                f"{self.path} holds NaN or infinity in {name}: its training diverged, or it is damaged; use an earlier "
+                "checkpoint, or another model"
+            )
 
     @functools.cached_property
     def _places(self) -> tuple[dict[str, Place], dict[str, torch.Size]]:

@@ -84,7 +84,7 @@ def fresh_weights(config: ModelConfig, seed: int) -> WholeWeights:
 def stored_weights(stored: StoredModel, config: ModelConfig | None = None) -> WholeWeights:
     """Those of a checkpoint, for a model as `config` has it: learned positions may be fewer there.
 
-    Raises CheckpointError where a tensor is missing or does not fit.
+    Raises CheckpointError where a tensor is missing or does not fit, and `read` does where one holds NaN or infinity.
     """
     stored.check()
 

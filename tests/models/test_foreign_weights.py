@@ -231,6 +231,14 @@ def test_tensors_that_do_not_fit_are_refused_by_name(change, named, llama):
     assert named in refused(llama)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_a_weight_that_is_no_number_is_refused_by_name(dtype, llama):
+    change_tensors(llama, lambda t: t.update({name: tensor.to(dtype) for name, tensor in t.items()}))
+    load_checkpoint(llama)
+    change_tensors(llama, lambda t: t["model.layers.1.self_attn.k_proj.weight"].view(-1)[5:6].fill_(torch.inf))
+    assert f"{llama} holds NaN or infinity in model.layers.1.self_attn.k_proj.weight" in refused(llama)
+
+
 def test_a_bias_beside_those_that_there_should_be_is_refused(tmp_path):
     their_model("llama mlp biases").save_pretrained(tmp_path / "llama")
     name = "model.layers.0.self_attn.q_proj.bias"

@@ -228,6 +228,17 @@ def test_missing_pieces_are_named(tmp_path):
     assert "model.safetensors is missing" in refused(folder)
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["model.layers.1.mlp.down_proj.weight", "model.norm.weight"])
+def test_weights_that_are_no_numbers_are_named(name, value, tmp_path):
+    folder = save(random_model(BASE), tmp_path / "checkpoint")
+    tensors, metadata = load_tensors(folder / "model.safetensors")
+    changed = {name: tensor.clone() for name, tensor in tensors.items()}
+    changed[name].view(-1)[17] = value
+    save_tensors(folder / "model.safetensors", changed, metadata)
+    assert f"model.safetensors holds NaN or infinity in {name}: its training diverged" in refused(folder)
+
+
 def test_tensors_are_found_by_the_names_they_were_stored_under(tmp_path):
     folder = save(random_model(CASES["minigpt-llama-indivisible"]), tmp_path / "checkpoint")
     description = json.loads((folder / "minigpt.json").read_text())

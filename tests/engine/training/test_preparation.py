@@ -31,6 +31,7 @@ from minigpt_tui.engine.training.trainer import Trainer, TrainingError
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import Budget, Recipe, TrainingConfig
+from minigpt_tui.models.tensor_file import load_tensors, save_tensors
 
 MODEL = ModelConfig(context_length=16, n_layer=1, n_head=2, d_model=16)
 LEARNED = replace(MODEL, position="learned", norm="layer", mlp="gelu", qk_norm=False)
@@ -181,6 +182,29 @@ def test_a_model_that_is_gone_or_another_one_is_one_sentence(text: Path) -> None
     prepare(larger).train()
     with pytest.raises(TrainingError, match=r"another model lies at .*d_model 16 \(it has 32\).*start a new run"):
         prepare(run)
+
+
+def test_weights_that_are_no_numbers_are_refused_before_anything_is_learned(
+    text: Path, events_of: Events, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = make(text, "base")
+    prepare(base).train()
+    weights = base.checkpoints / "best" / "model.safetensors"
+    tensors, metadata = load_tensors(weights)
+    changed = {name: tensor.clone() for name, tensor in tensors.items()}
+    changed["model.layers.0.self_attn.k_proj.weight"][3, 4] = torch.nan
+    save_tensors(weights, changed, metadata)
+    run = make(text, "tuned", "base")
+    assert process.main([str(run.path)]) == process.FAILED
+    sentence = (
+        f"{weights} holds NaN or infinity in model.layers.0.self_attn.k_proj.weight: its training diverged, or it is "
+        "damaged; use an earlier checkpoint, or another model"
+    )
+    assert capsys.readouterr().err.strip() == sentence
+    assert [(event.state, event.reason) for event in events_of(run) if isinstance(event, StateChanged)] == [
+        ("starting", ""), ("failed", sentence)
+    ]  # fmt: skip
+    assert not any(isinstance(event, Started) for event in events_of(run))
 
 
 def test_a_model_larger_than_the_memory_is_refused_before_it_is_built(text: Path) -> None:

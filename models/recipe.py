@@ -102,7 +102,9 @@ class TrainingConfig:
     device: str = described("auto", "auto, cpu, cuda, cuda:1, mps or xpu.")
     dtype: DTypeChoice = described("auto", "The type that activations and matrix products use; weights stay float32.")
     cuda_graph: Recording = described(
-        "auto", "Whether an NVIDIA GPU replays each update as one CUDA graph: auto (where it can), or off."
+        "auto",
+        "Whether a cuda device (NVIDIA, or AMD with torch's ROCm build) replays each update as one CUDA graph: auto "
+        "(where it can), or off.",
     )
     compile: Switch = described(
         "off", "Whether torch.compile makes the loss faster; half a minute at first. on or off."

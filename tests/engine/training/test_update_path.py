@@ -206,7 +206,7 @@ def test_memory_that_ran_out_is_known_behind_the_error_that_followed_it():
     assert is_out_of_memory(error)
 
 
-def test_one_process_alone_records_on_an_nvidia_gpu_unless_told_not_to():
+def test_one_process_alone_records_on_what_torch_calls_cuda_unless_told_not_to():
     gpu, off = torch.device("cuda"), dataclasses.replace(EVERYTHING, cuda_graph="off")
     assert can_record(gpu, EVERYTHING, None)
     assert not can_record(gpu, off, None)

@@ -1,17 +1,19 @@
 """The command `minigpt-tui`: the app without a verb, the same engine without a screen with one.
 
 Data goes to standard output, everything else to standard error. Exit codes: 0 done, 1 the run or the engine failed,
-2 the request cannot be carried out as it was given, 130 interrupted.
+2 the request cannot be carried out as it was given, 130 interrupted, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
-import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+
+from .standard_streams import READER_GONE, take_any_text, written_out
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -26,8 +28,19 @@ and with open it begins with a model:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    _take_any_text()
-    words = list(sys.argv[1:] if argv is None else argv)
+    take_any_text()
+    try:
+        with written_out():
+            return _carry_out(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return READER_GONE
+    except _expected_errors() as error:
+        return complain(_sentence(error))
+
+
+def _carry_out(words: list[str]) -> int:
     parser = build_parser()
     corpus: str | None = None
     if words and not words[0].startswith("-") and words[0] not in VERBS:
@@ -35,25 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"'{words[0]}' is not a verb; verbs are: {', '.join(VERBS)}")
         corpus, words = words[0], []
     arguments = parser.parse_args(words)
-    try:
-        if arguments.verb is None:
-            return _open_app(corpus)
-        return VERBS[arguments.verb](arguments)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # whoever read our output has gone; keep the interpreter from complaining about it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except _expected_errors() as error:
-        return complain(_sentence(error))
-
-
-def _take_any_text() -> None:
-    """Read bytes that are no text as unknown characters, and write what the terminal's encoding lacks as `?`."""
-    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace")):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors=errors)
+    return _open_app(corpus) if arguments.verb is None else VERBS[arguments.verb](arguments)
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:
@@ -76,7 +71,8 @@ def _sentence(error: Exception) -> str:
 def complain(sentence: str, code: int = USAGE) -> int:
     """Say what is wrong on standard error, in one line that no terminal obeys, and return the exit code."""
     shown = "".join(character if character.isprintable() else "?" for character in sentence)
-    print(f"minigpt-tui: {shown}", file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError), written_out():  # that nobody reads it makes it no other failure
+        print(f"minigpt-tui: {shown}", file=sys.stderr)
     return code
 
 

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
@@ -36,6 +35,7 @@ from ..models.config import ConfigError
 from ..models.presets import DEFAULT_PRESET, FINE_TUNING, fine_tuning, preset
 from ..models.typed_json import SchemaError
 from .cli import DONE, FAILED, INTERRUPTED, complain
+from .console import Console
 from .options import override, refuse_shapes
 from .run_states import stage
 
@@ -99,7 +99,8 @@ def stop(arguments: argparse.Namespace) -> int:
 def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
     """Show the events of `run` until it ends and return the exit code.
 
-    The first Ctrl-C asks the run to stop and save, the second leaves it running.
+    The first Ctrl-C asks the run to stop and save, the second leaves it running. So does whoever reads the events, and
+    goes: raises BrokenPipeError then.
     """
     console = Console(stderr=True)
     view = _ProgressLine(run, console)
@@ -122,6 +123,9 @@ def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
                 run.send(Command("stop", time=time.time()))
                 view.say("stopping and saving; press Ctrl-C again to leave it running")
                 events = _events(run, follower)
+            except BrokenPipeError:
+                _leave_running(run)
+                raise
 
 
 def _events(run: Run, follower: LineFollower) -> Iterator[tuple[str, TrainingEvent]]:

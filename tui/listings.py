@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +17,7 @@ from ..engine.runs import Run, RunError
 from ..models.presets import PRESETS
 from . import formatting
 from .cli import DONE
+from .console import Console
 
 _UNBOUNDED = 1 << 12  # columns
 _WHOLE = ("run", "state", "train", "val")  # columns that are never broken: names to copy, figures to compare

@@ -76,6 +76,12 @@ def until() -> Callable[..., None]:
     return wait_for
 
 
+@pytest.fixture
+def polite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test trains in the process that runs the tests leaves that process as it is."""
+    monkeypatch.setattr("minigpt_tui.engine.training.preparation.set_up_processor", lambda choice, threads: None)
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     """The models of these tests are too small for more, and a second thread waits by spinning."""

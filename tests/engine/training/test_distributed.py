@@ -13,35 +13,29 @@ from pathlib import Path
 
 import pytest
 import torch
-from minigpt_tui.data.atomic import write_atomic
 from minigpt_tui.engine.client import child_environment, start_training
-from minigpt_tui.engine.events import CheckpointSaved, Command, Evaluation, Started, StateChanged, Step
+from minigpt_tui.engine.events import Command, Started
 from minigpt_tui.engine.runs import Run
-from minigpt_tui.engine.training import preparation
-from minigpt_tui.engine.training.journal import Journal
-from minigpt_tui.engine.training.orders import CommandReader
 from minigpt_tui.engine.training.processor import device_of, threads_of
-from minigpt_tui.engine.training.stopping import StopRequest
 from minigpt_tui.models.config import ConfigError
 from minigpt_tui.models.devices import DeviceError
 from minigpt_tui.models.recipe import Budget, TrainingConfig
 from minigpt_tui.models.tensor_file import load_tensors
-from minigpt_tui.models.typed_json import dumps
 
-# three rows for each of two processes, two at a time; every evaluation and checkpoint at a fixed step
-TRAINING = {
-    "batch_size": 6, "micro_batch_size": 2, "gradient_clip": 0.5, "weight_decay": 0.1, "schedule": "constant",
-    "learning_rate": 2e-3, "embedding_learning_rate": 2e-3, "head_learning_rate": 2e-3,
-    "checkpoint_interval": 4, "evaluation_interval": 4, "budget": Budget(4),
-}  # fmt: skip
+from .alone_and_together import (
+    TRAINING,
+    assert_lost_and_resumable,
+    assert_same_figures,
+    lengthen,
+    rewrite,
+    steps_saved,
+    train_alone,
+)
+
+ROWS = {"batch_size": 6, "micro_batch_size": 2}  # three for each of two processes, two at a time
 PROCESS = "-m", "minigpt_tui.engine.training.process"
 PATIENCE = 120  # seconds that a slow machine may take for what takes one
-
-
-@pytest.fixture(autouse=True)
-def polite(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processes that a test trains in itself leave its own process as it is."""
-    monkeypatch.setattr(preparation, "set_up_processor", lambda choice, threads: None)
+pytestmark = pytest.mark.usefixtures("polite")
 
 
 @pytest.fixture
@@ -49,28 +43,12 @@ def make(make_run):
     """Makes a run without dropout, whose numbers depend on how many processes draw them."""
 
     def make(name: str, dropout: float = 0.0, **changes: object) -> Run:
-        run = make_run(name, **{**TRAINING, **changes})
+        run = make_run(name, **{**TRAINING, **ROWS, **changes})
         manifest = run.manifest()
         rewrite(run, model=dataclasses.replace(manifest.model, residual_dropout=dropout, n_layer=3))
         return run
 
     return make
-
-
-def rewrite(run: Run, **changes: object) -> None:
-    manifest = dataclasses.replace(run.manifest(), **changes)  # type: ignore[arg-type]
-    write_atomic(run.path / "run.json", dumps(manifest))
-
-
-def lengthen(run: Run, steps: int) -> None:
-    rewrite(run, training=dataclasses.replace(run.manifest().training, budget=Budget(steps)))
-
-
-def train_alone(run: Run, resume: bool = False) -> None:
-    """As the one process does it."""
-    preparation.prepare(
-        run, resume=resume, leave_core=False, journal=Journal(run), commands=CommandReader(run), stop=StopRequest()
-    ).train()
 
 
 def torchrun(run: Run, *options: str, program: tuple[str, ...] = PROCESS) -> subprocess.Popen[str]:
@@ -102,25 +80,12 @@ def assert_equal(one: Run, other: Run, tolerance: float) -> None:
         torch.testing.assert_close(second[name], first[name], rtol=tolerance, atol=tolerance)
 
 
-def figures(events: list) -> list[tuple]:
-    """What was computed at fixed steps: norms and evaluations. A loss is the mean of as many steps as time allowed."""
-    return [
-        (event.step, event.gradient_norm)
-        if isinstance(event, Step)
-        else (event.step, event.validation_loss, event.bits_per_byte)
-        for event in events
-        if isinstance(event, Step | Evaluation) and event.step % 4 == 0
-    ]
-
-
 def test_two_processes_with_muon_train_what_one_does_and_one_goes_on_with_it(make, events_of):
     alone, together = make("alone"), make("together")
     train_alone(alone)
     train_together(together)
     assert_equal(alone, together, 1e-6)
-    one, two = figures(events_of(alone)), figures(events_of(together))
-    assert len(one) >= 2
-    assert two == [pytest.approx(numbers, rel=1e-5) for numbers in one]
+    assert_same_figures(alone, together, at_least=2)
     started = next(event for event in events_of(together) if isinstance(event, Started))
     assert "2 processes train together" in started.reason
     for run in (alone, together):
@@ -158,10 +123,6 @@ def test_stopped_and_resumed_by_as_many_processes_it_is_the_same_run_bit_for_bit
     assert_equal(whole, parts, 0.0)
 
 
-def steps_saved(events: list) -> list[int]:
-    return [event.step for event in events if isinstance(event, CheckpointSaved) and event.kind == "last"]
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system does not tell whose child a process is")
 def test_a_process_that_dies_ends_the_run_which_can_be_resumed(make, events_of, until):
     run = make("killed", budget=Budget(1_000_000), evaluation_interval=1_000_000)
@@ -180,15 +141,7 @@ def test_a_process_that_dies_ends_the_run_which_can_be_resumed(make, events_of, 
             child.kill()
     assert child.returncode != 0
     assert not run.is_alive()
-    final = [event for event in events_of(run) if isinstance(event, StateChanged)][-1]
-    assert final.state == "failed", output
-    assert "one of the 2 processes that train together was lost; resume the run" in final.reason
-
-    step = steps_saved(events_of(run))[-1]
-    lengthen(run, step + 4)
-    train_alone(run, resume=True)
-    assert run.state() == "finished"
-    assert steps_saved(events_of(run))[-1] == step + 4
+    assert_lost_and_resumable(run, output)
 
 
 def test_the_first_process_tells_what_another_one_failed_of(make, tmp_path):

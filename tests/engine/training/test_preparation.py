@@ -43,12 +43,12 @@ RECIPE = Recipe("tiny", "for tests", "tests", MODEL, TRAINING)
 
 Events = Callable[[Run], list[TrainingEvent]]
 
+pytestmark = pytest.mark.usefixtures("polite")
+
 
 @pytest.fixture(autouse=True)
-def _own_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home of its own; and the process that runs the tests stays as polite as it is."""
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINIGPT_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(preparation, "set_up_processor", lambda choice, threads: None)
 
 
 class WatchedJournal(Journal):

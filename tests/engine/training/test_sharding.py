@@ -15,39 +15,37 @@ from typing import Literal
 
 import pytest
 import torch
-from minigpt_tui.data.atomic import write_atomic
-from minigpt_tui.engine.events import CheckpointSaved, Evaluation, Note, Sample, Started, StateChanged, Step
+from minigpt_tui.engine.events import Note, Sample, Started
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import preparation, process, shard_learner
-from minigpt_tui.engine.training.journal import Journal
-from minigpt_tui.engine.training.orders import CommandReader
 from minigpt_tui.engine.training.parameters import FlatParameters
 from minigpt_tui.engine.training.recovery import TrainingError
 from minigpt_tui.engine.training.shard_learner import ShardedLearner
 from minigpt_tui.engine.training.shard_state import parted_state
 from minigpt_tui.engine.training.starting_model import fresh_weights, stored_weights
-from minigpt_tui.engine.training.stopping import StopRequest
 from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.huggingface import open_checkpoint
 from minigpt_tui.models.recipe import Budget, TrainingConfig
 from minigpt_tui.models.tensor_file import load_tensors
-from minigpt_tui.models.typed_json import dumps
+
+from .alone_and_together import (
+    TRAINING,
+    assert_lost_and_resumable,
+    assert_same_figures,
+    figures,
+    lengthen,
+    rewrite,
+    steps_saved,
+    train_alone,
+)
 
 # rows that do not divide evenly, two at a time; the vocabulary, and with it a table, does not divide evenly either
-TRAINING = {
-    "batch_size": 5, "micro_batch_size": 1, "gradient_clip": 0.5, "weight_decay": 0.1, "schedule": "constant",
-    "learning_rate": 2e-3, "embedding_learning_rate": 2e-3, "head_learning_rate": 2e-3,
-    "checkpoint_interval": 4, "evaluation_interval": 4, "budget": Budget(4), "devices": 2, "sharded": True,
-}  # fmt: skip
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="processes cannot be forked there")
+SHARED = {"batch_size": 5, "micro_batch_size": 1, "devices": 2, "sharded": True}
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="processes cannot be forked there"), pytest.mark.usefixtures("polite")
+]  # fmt: skip
 PATIENCE = 240  # seconds that a slow machine may take for what takes ten
-
-
-@pytest.fixture(autouse=True)
-def polite(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processes that a test trains in itself leave its own process as it is."""
-    monkeypatch.setattr(preparation, "set_up_processor", lambda choice, threads: None)
 
 
 @pytest.fixture
@@ -55,28 +53,12 @@ def make(make_run):
     """Makes a run; without dropout, whose numbers depend on how many processes draw them, unless it is asked for."""
 
     def make(name: str, model: dict[str, object] | None = None, **changes: object) -> Run:
-        run = make_run(name, **{**TRAINING, **changes})
+        run = make_run(name, **{**TRAINING, **SHARED, **changes})
         shape = {"residual_dropout": 0.0, "n_layer": 3, **(model or {})}
         rewrite(run, model=dataclasses.replace(run.manifest().model, **shape))
         return run
 
     return make
-
-
-def rewrite(run: Run, **changes: object) -> None:
-    manifest = dataclasses.replace(run.manifest(), **changes)  # type: ignore[arg-type]
-    write_atomic(run.path / "run.json", dumps(manifest))
-
-
-def lengthen(run: Run, steps: int) -> None:
-    rewrite(run, training=dataclasses.replace(run.manifest().training, budget=Budget(steps)))
-
-
-def train_alone(run: Run, resume: bool = False) -> None:
-    """As one process does it, which holds everything."""
-    preparation.prepare(
-        run, resume=resume, leave_core=False, journal=Journal(run), commands=CommandReader(run), stop=StopRequest()
-    ).train()
 
 
 def train_here(
@@ -138,10 +120,6 @@ def run_folder(run: Run, kind: Literal["last", "best"] = "last") -> Path:
     return folder
 
 
-def saved(events: list) -> list[int]:
-    return [event.step for event in events if isinstance(event, CheckpointSaved) and event.kind == "last"]
-
-
 def assert_equal(one: Run, other: Run, tolerance: float) -> None:
     for kind in ("last", "best"):
         first, second = (load_tensors(run_folder(run, kind) / "model.safetensors")[0] for run in (one, other))
@@ -150,25 +128,12 @@ def assert_equal(one: Run, other: Run, tolerance: float) -> None:
             torch.testing.assert_close(second[tensor], first[tensor], rtol=tolerance, atol=tolerance)
 
 
-def figures(events: list) -> list[tuple]:
-    """What was computed at fixed steps: norms and evaluations. A loss is the mean of as many steps as time allowed."""
-    return [
-        (event.step, event.gradient_norm)
-        if isinstance(event, Step)
-        else (event.step, event.validation_loss, event.bits_per_byte)
-        for event in events
-        if isinstance(event, Step | Evaluation) and event.step % 4 == 0
-    ]
-
-
 def test_with_muon_processes_that_share_a_model_train_what_one_does_and_each_goes_on_with_the_others(make, events_of):
     alone, together = make("alone"), make("together")
     train_alone(alone)
     train_together(together)
     assert_equal(alone, together, 1e-6)
-    one, two = figures(events_of(alone)), figures(events_of(together))
-    assert len(one) >= 2
-    assert two == [pytest.approx(numbers, rel=1e-5) for numbers in one]
+    assert_same_figures(alone, together, at_least=2)
     started = next(event for event in events_of(together) if isinstance(event, Started))
     assert "2 processes train together and share the model" in started.reason
     texts = [[event.text for event in events_of(run) if isinstance(event, Sample)] for run in (alone, together)]
@@ -184,7 +149,7 @@ def test_with_muon_processes_that_share_a_model_train_what_one_does_and_each_goe
     assert_equal(alone, together, 3e-6)
 
 
-def test_with_adamw_another_number_of_processes_goes_on(make, events_of):
+def test_with_adamw_another_number_of_processes_goes_on(make):
     # a table for input and output; of four numbers in the norm of a head the third process of three has none
     model = {"tied": True, "n_head": 4, "n_layer": 1}
     changes = {"optimizer": "adamw", "average": 0.0, "evaluation": "sliding", "micro_batch_size": 5}
@@ -197,9 +162,7 @@ def test_with_adamw_another_number_of_processes_goes_on(make, events_of):
     train_alone(alone, resume=True)
     train_together(together, "--resume")
     assert_equal(alone, together, 3e-6)
-    one, two = figures(events_of(alone)), figures(events_of(together))
-    assert len(one) >= 3
-    assert two == [pytest.approx(numbers, rel=1e-5) for numbers in one]
+    assert_same_figures(alone, together, at_least=3)
 
 
 def test_resumed_by_as_many_processes_it_is_the_same_run_bit_for_bit(make, events_of):
@@ -255,7 +218,7 @@ def test_without_the_file_of_a_process_the_others_go_on_from_the_best_weights(ma
     (run_folder(run) / "rows" / "rows-00002.safetensors").unlink()
     lengthen(run, 6)
     train_together(run, "--resume")
-    assert saved(events_of(run))[-1] == 6
+    assert steps_saved(events_of(run))[-1] == 6
     (note,) = [event.text for event in events_of(run) if isinstance(event, Note)]
     assert "rows lacks the file of a process" in note
     assert "going on from best at step 4 instead, with a new optimizer" in note
@@ -265,20 +228,12 @@ def test_a_process_that_is_killed_ends_the_run_and_it_goes_on(make, events_of, u
     run = make("killed", {"n_layer": 1}, budget=Budget(1_000_000), evaluation_interval=1_000_000)
     children = launched(run)
     try:
-        until(lambda: saved(events_of(run)), "a checkpoint", PATIENCE)
+        until(lambda: steps_saved(events_of(run)), "a checkpoint", PATIENCE)
         children[1].kill()
     finally:
         codes, output = outcome(run, children)
     assert codes == [1, -signal.SIGKILL]
-    final = [event for event in events_of(run) if isinstance(event, StateChanged)][-1]
-    assert final.state == "failed", output
-    assert "one of the 2 processes that train together was lost; resume the run" in final.reason
-
-    step = saved(events_of(run))[-1]
-    lengthen(run, step + 4)
-    train_alone(run, resume=True)
-    assert run.state() == "finished"
-    assert saved(events_of(run))[-1] == step + 4
+    assert_lost_and_resumable(run, output)
 
 
 def exhaust() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,13 @@ from minigpt_tui.tui.screens.chat import ChatScreen
 from minigpt_tui.tui.screens.explained import ExplainedScreen
 from minigpt_tui.tui.screens.help import HelpScreen
 from minigpt_tui.tui.screens.new_run import NewRunScreen
-from minigpt_tui.tui.screens.questions import Question
 from minigpt_tui.tui.screens.runs import RunsScreen
 from minigpt_tui.tui.screens.too_small import TooSmallScreen
 from minigpt_tui.tui.settings import load_settings
 from minigpt_tui.tui.widgets.sampling_panel import SettingInput
 from textual.pilot import Pilot
 
-from .runs_on_disk import append, make_run, progress, save_checkpoint, saved, set_status
+from .runs_on_disk import append, make_run, progress, save_checkpoint, saved
 from .scripted_engine import EXPLAINED, ScriptedEngine
 from .test_panels import screen_text
 from .waiting import wait_until
@@ -410,80 +408,6 @@ def test_ids_and_keys_are_unique_where_they_apply():
     for place in ("chat", "runs", "new-run"):
         keys = [key for command in TABLE if command.place in (place, "app") for key in command.key.split(",")]
         assert len(set(keys)) == len(keys)
-
-
-# --- leaving --------------------------------------------------------------------------------------
-
-
-async def test_quitting_asks_nothing_when_nothing_trains(engine: Engine):
-    make_run("a-01")
-    app = MinigptApp()
-    async with app.run_test(size=WIDE) as pilot:
-        await pilot.press("ctrl+q")
-        await wait_until(pilot, lambda: not app.is_running or app._exit)
-    assert app.return_value == 0
-    assert engine.processes[0].closed
-
-
-async def test_quitting_leaves_a_training_alone_or_not_at_all(engine: Engine):
-    run = make_run("a-01", "running", steps=50, checkpoint=False)
-    with acquire(run.lock_path) or pytest.fail("locked"):
-        app = MinigptApp()
-        async with app.run_test(size=WIDE) as pilot:
-            await pilot.press("ctrl+q")
-            await wait_until(pilot, lambda: isinstance(app.screen, Question))
-            await pilot.press("escape")
-            await wait_until(pilot, lambda: isinstance(app.screen, ChatScreen))
-            assert not app._exit
-            await pilot.press("ctrl+q")
-            await wait_until(pilot, lambda: isinstance(app.screen, Question))
-            await pilot.press("l")
-            await wait_until(pilot, lambda: app._exit)
-        assert app.return_value == 0
-        assert not run.commands_path.exists()
-
-
-async def test_quitting_with_stop_waits_until_the_run_has_stopped(engine: Engine):
-    run = make_run("a-01", "running", steps=50, checkpoint=False)
-    with acquire(run.lock_path) or pytest.fail("locked"):
-        app = MinigptApp()
-        async with app.run_test(size=WIDE) as pilot:
-            await pilot.press("ctrl+q")
-            await wait_until(pilot, lambda: isinstance(app.screen, Question))
-            await pilot.press("s")
-            await wait_until(pilot, lambda: run.commands_path.exists())
-            await pilot.pause(0.2)
-            assert not app._exit
-            assert "saving: 'a-01'" in shown(pilot)
-            set_status(run, "stopped", 51)
-            await wait_until(pilot, lambda: app._exit)
-    assert COMMANDS.decode(run.commands_path.read_text()).name == "stop"
-
-
-async def test_a_training_that_is_not_on_screen_is_asked_about_as_well(engine: Engine):
-    shown_run = make_run("a-01")
-    runs = [make_run(name, "running", steps=50, checkpoint=False) for name in ("a-02", "a-03")]
-    with acquire(runs[0].lock_path) or pytest.fail("locked"), acquire(runs[1].lock_path) or pytest.fail("locked"):
-        app = MinigptApp()
-        async with app.run_test(size=WIDE) as pilot:
-            app.bridge.attach(shown_run)
-            await pilot.press("ctrl+q")
-            await wait_until(pilot, lambda: isinstance(app.screen, Question))
-            await pilot.pause()
-            assert "'a-03' and 1 more" in shown(pilot)
-            await pilot.press("s")
-            await wait_until(pilot, lambda: all(run.commands_path.exists() for run in runs))
-            for run in runs:
-                set_status(run, "stopped", 51)
-            await wait_until(pilot, lambda: app._exit)
-    assert not shown_run.commands_path.exists()
-
-
-async def test_ctrl_c_never_quits(engine: Engine):
-    async with MinigptApp().run_test(size=WIDE) as pilot:
-        await pilot.press("ctrl+c", "ctrl+c")
-        await asyncio.sleep(0.05)
-        assert not app_of(pilot)._exit
 
 
 def test_without_a_terminal_there_is_a_sentence_and_exit_code_2(home: Path, monkeypatch, capsys):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data.dataset import TokenDataset
-from minigpt_tui.data.tokenizers import CharTokenizer, build_tokenizer
+from minigpt_tui.data.tokenizers import build_tokenizer
 from minigpt_tui.engine.events import CheckpointSaved, Command, Evaluation, Note, Sample, StateChanged, Step
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import checkpoints, trainer
@@ -17,7 +17,6 @@ from minigpt_tui.engine.training.checkpoints import Counters
 from minigpt_tui.engine.training.journal import Journal
 from minigpt_tui.engine.training.learner import Learner
 from minigpt_tui.engine.training.orders import CommandReader
-from minigpt_tui.engine.training.preview import Preview, PromptError
 from minigpt_tui.engine.training.stopping import StopRequest
 from minigpt_tui.engine.training.trainer import Trainer, TrainingError
 from minigpt_tui.models.config import flops_per_token
@@ -336,84 +335,6 @@ def test_watching_does_not_change_what_is_learned(make_run, text):
     assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
 
 
-EPOCHS = {"evaluate_every_epoch": True, "evaluation_interval": 0, "checkpoint_interval": 0, "batch_size": 32}
-
-
-def epochs_of(run: Run, text: Path, number: int) -> list[list[float]]:
-    """The losses of each update, epoch by epoch, from updates alone."""
-    _, learner, _ = build(run, text)
-    losses: list[list[float]] = []
-    for epoch in range(1, number + 1):
-        losses.append([])
-        while learner.steps_until(epoch):
-            learner.update(1.0)
-            losses[-1].append(learner.take_loss())
-    return losses
-
-
-def test_each_epoch_is_saved_and_evaluated_at_its_end_and_the_last_one_ends_the_budget(make_run, text, events_of):
-    changes = EPOCHS | {"budget": Budget(3, "epochs"), "schedule": "constant"}
-    run = make_run(**changes)
-    it, _, _ = build(run, text)
-    assert it.total_steps == 3 * 1125 // 32 + 1  # 18,000 characters are 1125 windows of 16, but for some last ones
-    it.train()
-    epochs, events = epochs_of(make_run("alone", **changes), text, 3), events_of(run)
-    ends = [sum(map(len, epochs[: i + 1])) for i in range(3)]
-    evaluations = kinds(events, Evaluation)
-    assert [event.step for event in evaluations] == ends
-    for event, losses in zip(evaluations, epochs, strict=True):
-        assert event.train_loss == pytest.approx(sum(losses) / len(losses))
-    steps, final = kinds(events, Step), kinds(events, StateChanged)[-1]
-    assert (final.state, final.step) == ("finished", ends[-1])
-    assert (steps[-1].step, steps[-1].total_steps, steps[-1].remaining) == (ends[-1], ends[-1], 0)
-    for evaluation in evaluations:
-        saved = [event for event in kinds(events, CheckpointSaved) if event.step == evaluation.step]
-        assert events.index(saved[0]) < events.index(evaluation)
-
-
-def judged(events) -> list[tuple[int, float, float | None, bool]]:
-    found = kinds(events, Evaluation)
-    return [(event.step, event.validation_loss, event.train_loss, event.best) for event in found]
-
-
-@pytest.mark.parametrize("at", ["within an epoch", "before the evaluation", "after the evaluation"])
-def test_epochs_stay_whole_where_a_run_goes_on(make_run, text, events_of, monkeypatch, at):
-    changes = EPOCHS | {"budget": Budget(2, "epochs")}
-    whole = make_run("whole", **changes)
-    build(whole, text)[0].train()
-    run = make_run("parts", **changes)
-    it, learner, stop = build(run, text)
-    end = next(event.step for event in kinds(events_of(whole), Evaluation))
-    update, evaluate = learner.update, trainer.evaluate
-
-    def stopping(factor: float) -> None:
-        update(factor)
-        stop.requested = learner.step == (end if at == "after the evaluation" else end + 5)
-
-    def killed(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(learner, "update", stopping)
-    if at == "before the evaluation":
-        monkeypatch.setattr(trainer, "evaluate", killed)
-        with pytest.raises(KeyboardInterrupt):
-            it.train()
-        monkeypatch.setattr(trainer, "evaluate", evaluate)
-    else:
-        it.train()
-    build(run, text, resume=True)[0].train()
-    assert judged(events_of(run)) == judged(events_of(whole))
-
-
-def test_patience_counts_epochs(make_run, text, events_of, monkeypatch):
-    run = make_run(**EPOCHS, budget=Budget(50, "epochs"), patience=2)
-    it, _, _ = build(run, text)
-    pretend_losses(monkeypatch, [3.0, 3.5, 3.5])
-    it.train()
-    assert len(kinds(events_of(run), Evaluation)) == 3
-    assert "no better validation loss in 2 evaluations" in kinds(events_of(run), StateChanged)[-1].reason
-
-
 def test_a_random_evaluation_draws_as_many_batches_as_the_recipe_says(make_run, text, monkeypatch):
     run = make_run(evaluation="random", evaluation_batches=3, budget=Budget(10))
     it, _, _ = build(run, text)
@@ -435,79 +356,3 @@ def test_samples_go_on_from_the_prompt_as_far_as_the_text_knows_its_characters(m
         for _ in range(12):  # greedily, without a cache
             ids.append(int(model.eval()(torch.tensor([ids]))[0, -1].argmax()))
     assert sample.text[:12] == tokenizer.decode(ids[4:])
-
-
-def test_a_preview_is_long_seeded_and_leaves_the_model_as_it_was(make_run, text):
-    run = make_run()
-    _, learner, _ = build(run, text)
-    preview = Preview(build_tokenizer("char", alphabet=text.read_text(), pieces=list))
-    first, again, other = (preview.write(learner.model, seed) for seed in (1, 1, 2))
-    assert len(first) == 200  # far beyond the context of 16
-    assert first == again != other
-    assert learner.model.training
-    learner.update(1.0)
-    long = Preview(build_tokenizer("char", alphabet=text.read_text(), pieces=list), text.read_text()[:100], 1.0)
-    assert len(long.write(learner.model, 1)) == 200
-
-
-def test_a_preview_begins_with_what_the_model_expects_before_every_text(make_run, text):
-    _, learner, _ = build(make_run(), text)
-    tokenizer = CharTokenizer("".join(sorted(set(text.read_text()))))
-    prompted = Preview(tokenizer, "#def").write(learner.model, 1)
-    tokenizer.begin = tuple(tokenizer.encode("#"))
-    assert Preview(tokenizer, "def").write(learner.model, 1) == prompted
-
-
-def test_a_preview_ends_where_the_tokenizer_says_that_a_text_ends(make_run, text):
-    _, learner, _ = build(make_run(), text)
-    tokenizer = CharTokenizer("".join(sorted(set(text.read_text()))))
-    whole = Preview(tokenizer).write(learner.model, 1)
-    tokenizer.end_tokens = frozenset(tokenizer.encode(whole[50]))
-    assert Preview(tokenizer).write(learner.model, 1) == whole[: whole.index(whole[50])]
-
-
-def test_a_prompt_that_the_tokenizer_refuses_is_said_before_the_training_begins():
-    with pytest.raises(PromptError, match=r"the sample prompt cannot be used: .* no token for 'x'"):
-        Preview(CharTokenizer("abc", "refuse"), "abx")
-
-
-def test_a_journal_survives_a_place_that_cannot_be_written(make_run, events_of):
-    run = make_run()
-    run.metrics_path.mkdir()
-    journal = Journal(run)
-    journal.note("lost")
-    run.metrics_path.rmdir()
-    journal.note("kept")
-    assert [event.text for event in kinds(events_of(run), Note)] == ["kept"]
-
-
-def test_an_exchange_that_was_cut_short_is_mended(tmp_path):
-    def fill(text: str):
-        return lambda folder: (folder / "minigpt.json").write_text(text)
-
-    run = Run(tmp_path)
-    folder = run.checkpoints
-    checkpoints.exchange(folder, "last", fill("1"))
-    (folder / "last").rename(folder / ".last.old")  # killed between the two renames
-    assert run.checkpoint("last") == folder / ".last.old"
-    checkpoints.exchange(folder, "last", fill("2"))
-    assert (folder / "last" / "minigpt.json").read_text() == "2"
-    assert [path.name for path in folder.iterdir()] == ["last"]
-
-    def fails(new: Path) -> None:
-        (new / "minigpt.json").write_text("3")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(OSError, match="No space"):
-        checkpoints.exchange(folder, "last", fails)
-    assert (folder / "last" / "minigpt.json").read_text() == "2"
-    assert [path.name for path in folder.iterdir()] == ["last"]
-
-
-def test_who_reads_of_a_change_of_state_finds_it_in_the_status(make_run, monkeypatch):
-    run, seen, append = make_run(), [], Journal._append
-    monkeypatch.setattr(Journal, "_append", lambda journal, line: (seen.append(run.status()), append(journal, line)))
-    journal = Journal(run)
-    journal.emit(Evaluation(3, 0.1, 1.5, 4.5, 2.2, "full", True))
-    journal.state("finished")
-    assert (seen[-1].state, seen[-1].validation_loss) == ("finished", 1.5)

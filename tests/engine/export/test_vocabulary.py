@@ -1,0 +1,65 @@
+"""A tokenizer as llama.cpp has it: tokens, merges, and what it cannot have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from minigpt_tui.data.tokenizers import CharTokenizer, TokenizerError
+from minigpt_tui.engine.export.vocabulary import describe
+
+from .runs_to_export import foreign_tokenizer, tokenizer_of
+
+BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+
+
+def test_characters_are_put_together_from_their_bytes() -> None:
+    vocabulary = describe(CharTokenizer("\n aé漢字"), 6).vocabulary
+    assert vocabulary.tokens == ["Ċ", "Ġ", "a", "Ã©", "æ¼¢", "åŃĹ", "<|end|>"]
+    assert vocabulary.types == [1, 1, 1, 1, 1, 1, 3]
+    assert vocabulary.merges == ["Ã ©", "å Ń", "æ ¼", "åŃ Ĺ", "æ¼ ¢"]
+    assert (vocabulary.begin, vocabulary.end, vocabulary.suppressed) == (0, 6, [6])
+
+
+def test_the_token_for_unknown_characters_is_marked_and_its_loss_told() -> None:
+    described = describe(CharTokenizer("ab", "token"), 3)
+    assert described.vocabulary.tokens == ["a", "b", "<unk>", "<|end|>"]
+    assert (described.vocabulary.types, described.vocabulary.unknown) == ([1, 1, 2, 3], 2)
+    assert any("not in the alphabet" in notice for notice in described.notices)
+
+
+def test_bytes_end_at_one_that_is_in_no_text_and_need_no_other() -> None:
+    vocabulary = describe(tokenizer_of("byte"), 256).vocabulary
+    assert len(vocabulary.tokens) == len(set(vocabulary.tokens)) == 256
+    assert (vocabulary.begin, vocabulary.end, vocabulary.suppressed) == (10, 255, [255])
+
+
+def test_byte_pairs_keep_their_merges_and_their_own_end() -> None:
+    tokenizer = tokenizer_of("bpe")
+    vocabulary = describe(tokenizer, tokenizer.vocab_size + 5).vocabulary
+    end = tokenizer.special_tokens["<|endoftext|>"]
+    assert (vocabulary.pattern, vocabulary.end, vocabulary.types[end]) == ("gpt-2", end, 3)
+    assert len(vocabulary.merges) == tokenizer.vocab_size - 256 - 1
+    assert set("".join(vocabulary.merges[0].split(" "))) <= set("".join(vocabulary.tokens[:-5]))
+    assert vocabulary.types[-5:] == [5] * 5
+    assert vocabulary.suppressed == [*range(tokenizer.vocab_size, tokenizer.vocab_size + 5)]
+    assert len(set(vocabulary.tokens)) == len(vocabulary.tokens)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"normalizer": {"type": "Lowercase"}}, "rewrites a text"),
+        ({"pre_tokenizer": BYTES | {"add_prefix_space": True}}, "the pattern"),
+        ({"pre_tokenizer": BYTES | {"use_regex": False}}, "the pattern"),
+        ({"pre_tokenizer": {"type": "Whitespace"}}, "only byte-level BPE"),
+        ({"pre_tokenizer": None}, "only byte-level BPE"),
+        ({"model": {"type": "WordLevel", "vocab": {"a": 0},
+                    "unk_token": "a"}, "added_tokens": []}, "only byte-level BPE"),
+    ],
+)  # fmt: skip
+def test_a_tokenizer_that_llama_cpp_does_not_have_is_refused(changes: dict[str, Any], words: str, home: Path) -> None:
+    tokenizer = foreign_tokenizer(home, "qwen2", **changes)
+    with pytest.raises(TokenizerError, match=words):
+        describe(tokenizer, tokenizer.vocab_size)

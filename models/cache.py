@@ -26,11 +26,13 @@ class KVCache:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.batch_size, self.max_length, self.length = batch_size, max_length, 0
-        shape = (config.n_layer, batch_size, config.kv_heads, max_length, config.size_per_head)
-        self._keys = torch.zeros(shape, device=device, dtype=dtype)
-        self._values = torch.zeros(shape, device=device, dtype=dtype)
-        self.keys = list(self._keys)  # one view a layer, [batch, kv_heads, max_length, head_dim]
-        self.values = list(self._values)
+        shape = (config.n_layer, 2, batch_size, config.kv_heads, max_length, config.size_per_head)
+        self._hold(torch.zeros(shape, device=device, dtype=dtype))
+
+    def _hold(self, both: Tensor) -> None:
+        """Keys and values of all layers, as one tensor."""
+        self._both = both
+        self.keys, self.values = list(both[:, 0]), list(both[:, 1])  # views [batch, kv_heads, max_length, head_dim]
 
     def reset(self) -> None:
         """Forget everything; the memory stays."""
@@ -43,30 +45,25 @@ class KVCache:
         self.length = length
 
     def grow(self, max_length: int) -> None:
-        """Move to tensors of `max_length` positions, one after the other; what was filled stays."""
-        self._keys = self._longer(self._keys, max_length)
-        self.keys = list(self._keys)
-        self._values = self._longer(self._values, max_length)
-        self.values = list(self._values)
+        """Move to memory for `max_length` positions; what was filled stays."""
+        longer = self._both.new_zeros((*self._both.shape[:4], max_length, self._both.shape[5]))
+        longer[..., : self.length, :] = self._both[..., : self.length, :]
+        self._hold(longer)
         self.max_length = max_length
 
     def rows(self, indices: Sequence[int]) -> KVCache:
         """A cache of its own with these rows of the batch, in this order; one may stand there several times."""
         copy = object.__new__(KVCache)
         copy.batch_size, copy.max_length, copy.length = len(indices), self.max_length, self.length
-        chosen = torch.tensor(indices, device=self._keys.device)
-        copy._keys, copy._values = self._keys.index_select(1, chosen), self._values.index_select(1, chosen)
-        copy.keys, copy.values = list(copy._keys), list(copy._values)
+        copy._hold(self._both.index_select(2, torch.tensor(indices, device=self._both.device)))
         return copy
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows alone, in this order; each stays, or moves to a place before it that has no row."""
         for place, row in enumerate(rows):
             if place != row:
-                for tensor in (self._keys, self._values):
-                    tensor[:, place, :, : self.length] = tensor[:, row, :, : self.length]
-        self._keys, self._values = self._keys[:, : len(rows)], self._values[:, : len(rows)]
-        self.keys, self.values = list(self._keys), list(self._values)
+                self._both[:, :, place, :, : self.length] = self._both[:, :, row, :, : self.length]
+        self._hold(self._both[:, :, : len(rows)])
         self.batch_size = len(rows)
 
     def extend(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,22 +73,17 @@ class KVCache:
         self.values[layer].narrow(2, start, new).copy_(values)
         return self.keys[layer].narrow(2, 0, start + new), self.values[layer].narrow(2, 0, start + new)
 
-    def places(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """For one new position, layer by layer: where its key and its value belong, [batch, kv_heads, head_dim].
+    def places(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """For one new position, layer by layer: where its key and its value belong, [2, batch, kv_heads, head_dim].
 
         Then all keys including that place, as columns, [batch * kv_heads, head_dim, length + 1], and all values,
         [batch * kv_heads, length + 1, head_dim].
         """
-        keys, values = (x.narrow(3, 0, self.length + 1).flatten(1, 2) for x in (self._keys, self._values))
-        new_keys, new_values = (x.select(3, self.length).unbind(0) for x in (self._keys, self._values))
-        return zip(new_keys, new_values, keys.mT.unbind(0), values.unbind(0), strict=True)
+        new = self._both.select(4, self.length).unbind(0)
+        keys, values = self._both.narrow(4, 0, self.length + 1).flatten(2, 3).unbind(1)
+        return zip(new, keys.mT.unbind(0), values.unbind(0), strict=True)
 
     @property
     def memory(self) -> int:
         """Bytes that the tensors take."""
-        return 2 * self._keys.numel() * self._keys.element_size()
-
-    def _longer(self, old: torch.Tensor, max_length: int) -> torch.Tensor:
-        new = old.new_zeros((*old.shape[:3], max_length, old.shape[4]))
-        new.narrow(3, 0, self.length).copy_(old.narrow(3, 0, self.length))
-        return new
+        return self._both.numel() * self._both.element_size()

@@ -11,21 +11,20 @@ a head, S positions so far, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import onednn
 from .cache import KVCache
 from .gpt import GPT, Block, Linear
 from .norms import LayerNorm, RMSNorm
 from .quantization import Int8Linear
+from .weighted_sums import Operation, partial_sums
 
-SLICES = 4  # MKL multiplies a single row on one thread, and a batch of slices of the matrix on all of them
-
-Operation = Callable[[Tensor], Tensor]
+_LARGE_HEAD = 1 << 20  # numbers from which on the vocabulary is worth what a call of oneDNN costs
 
 
 def prepare_decoding(model: GPT) -> None:
@@ -36,13 +35,26 @@ def prepare_decoding(model: GPT) -> None:
     model.eval().requires_grad_(False)
     exact = model.compute_dtype == model.embedding.dtype == torch.float32
     model.step = DecodingStep(model) if exact and model.embedding.device.type == "cpu" else None
+    quick = onednn.linear if model.step and onednn.is_available() else F.linear
+    model.multiply = quick if model.embedding.numel() > _LARGE_HEAD else F.linear
+    for module in model.modules():
+        if isinstance(module, Linear):
+            module.multiply = quick
 
 
 def lay_out(model: GPT, by_columns: bool) -> None:
-    """Choose how the matrices of a prepared model lie in memory; their shapes and values stay, and so do int8 ones."""
+    """Choose how the matrices of a prepared model lie in memory; their shapes and values stay, and so do int8 ones.
+
+    By columns a single row is multiplied in another way, too: by weighted sums.
+    """
     for matrix in model.hidden_matrices():
         matrix.data = matrix.data.t().contiguous().t() if by_columns else matrix.data.contiguous()
     prepare_decoding(model)
+
+
+def lies_by_columns(linear: Linear) -> bool:
+    """Whether its matrix was laid out so."""
+    return linear.weight.t().is_contiguous()
 
 
 class DecodingStep:
@@ -53,15 +65,16 @@ class DecodingStep:
 
     def __init__(self, model: GPT) -> None:
         """Serve the weights of `model` where they lie now."""
-        self._model, self._made = model, (0, 0)
+        self._model, self._rows = model, 0
         self._layers: list[_Layer] = []
+        self._head: Operation = model.head_logits
         self._norm = None if model.norm is None else normalization(model.norm)
 
     def __call__(self, tokens: Tensor, cache: KVCache) -> Tensor:
         """The caller has seen to it that the position fits the context and the cache."""
         model, start = self._model, cache.length
-        if self._made != (made := (tokens.shape[0], torch.get_num_threads())):
-            self._make(*made)
+        if self._rows != tokens.shape[0]:
+            self._make(tokens.shape[0])
         x = torch.index_select(model.embedding, 0, tokens.view(-1), out=self._x)
         if model.positions is not None:
             x.add_(model.positions[start])
@@ -70,35 +83,37 @@ class DecodingStep:
         for layer, place in zip(self._layers, cache.places(), strict=True):
             layer(place, rotary, scores, weights)
         cache.length = start + 1
-        return model.head_logits(x if self._norm is None else self._norm(x))
+        return self._head(x if self._norm is None else self._norm(x))
 
-    def _make(self, rows: int, threads: int) -> None:
-        """Memory and views for so many rows, and products that can be shared between so many threads."""
+    def _make(self, rows: int) -> None:
+        """Memory, views and products for so many rows."""
         model, config = self._model, self._model.config
-        self._made, self._x = (rows, threads), torch.empty(rows, config.d_model)
+        self._rows, self._x = rows, torch.empty(rows, config.d_model)
         self._groups = rows * config.kv_heads, config.n_head // config.kv_heads
-        self._layers = [_Layer(cast(Block, block), self._x, threads > 1) for block in model.blocks]
+        self._layers = [_Layer(cast(Block, block), self._x) for block in model.blocks]
+        head = model.rounded_head
+        self._head = head.operation(rows) if isinstance(head, Int8Linear) else model.head_logits
 
 
 class _Layer:
     """A block whose residual stream is x [B, C]: each call adds to it."""
 
-    def __init__(self, block: Block, x: Tensor, sliced: bool) -> None:
+    def __init__(self, block: Block, x: Tensor) -> None:
         attention, mlp, rows = block.attention, block.mlp, x.shape[0]
         heads, kv_heads, width = attention.heads, attention.kv_heads, attention.width
         projected = x.new_empty(rows, heads + 2 * kv_heads, width)
         self._x, self._post, self._half, self._scale = x, block.post, width // 2, width**-0.5
         # Queries and keys, which norms and rotary positions treat alike.
         self._turned = projected[:, : heads + kv_heads]
-        self._keys, self._values = projected[:, heads : heads + kv_heads], projected[:, heads + kv_heads :]
+        self._new = projected[:, heads:].unflatten(1, (2, kv_heads)).transpose(0, 1)  # keys and values, [2, B, K, D]
         self._asked = projected[:, :heads].unflatten(1, (kv_heads, -1))
-        self._queries = x.new_empty(rows * kv_heads, heads // kv_heads, width)  # [B K, G, D]
+        self._queries = self._asked.flatten(0, 1)  # [B K, G, D]: of a single row what was projected, else a copy
+        self._copied = self._queries.view_as(self._asked) if rows > 1 else None
         self._mixed = torch.empty_like(self._queries)
         self._attended = self._mixed.view(rows, heads * width)
-        self._scaled = self._queries.view_as(self._asked)
 
-        self._qkv = product(attention.qkv, projected.view(rows, -1), sliced)
-        self._out = product(attention.out, x, sliced, add=True)
+        self._qkv = product(attention.qkv, projected.view(rows, -1))
+        self._out = product(attention.out, x, add=True)
         self._norm = normalization(block.attention_norm)
         self._head_norm = None
         if attention.q_norm is not None and attention.k_norm is not None:
@@ -107,31 +122,29 @@ class _Layer:
             self._head_norm = rms_normalization(gain, q.eps, in_place=True)
         self._up = None
         if mlp is not None and block.mlp_norm is not None:
-            rounded = isinstance(mlp.up, Int8Linear)
-            inner = x.new_empty(rows, mlp.up.weight.shape[0], dtype=torch.bfloat16 if rounded else x.dtype)
-            self._up = product(mlp.up, inner, sliced)
+            self._up = product(mlp.up, x.new_empty(rows, mlp.up.out_features), fresh=True)
             self._activation, self._mlp_norm = mlp.activation, normalization(block.mlp_norm)
-            self._down = product(mlp.down, x, sliced, add=True)
+            self._down = product(mlp.down, x, add=True)
 
     def __call__(
         self,
-        place: tuple[Tensor, Tensor, Tensor, Tensor],
+        place: tuple[Tensor, Tensor, Tensor],
         rotary: tuple[Tensor, Tensor] | None,
         scores: Tensor,
         weights: Tensor,
     ) -> None:
         """`place` is of this layer in the cache; cos and sin [D]; scores and weights [B K, G, S], to be overwritten."""
-        x, new_key, new_value, keys, values = self._x, *place
+        x, new, keys, values = self._x, *place
         self._qkv(x if self._post else self._norm(x))
         if self._head_norm is not None:
             self._head_norm(self._turned)
         if rotary is not None:
             other = self._turned.roll(self._half, -1)
             self._turned.mul_(rotary[0]).addcmul_(other, rotary[1])
-        new_key.copy_(self._keys)
-        new_value.copy_(self._values)
-        torch.mul(self._asked, self._scale, out=self._scaled)
-        torch.bmm(self._queries, keys, out=scores)
+        new.copy_(self._new)
+        if self._copied is not None:
+            self._copied.copy_(self._asked)
+        torch.baddbmm(scores, self._queries, keys, beta=0, alpha=self._scale, out=scores)
         torch.softmax(scores, -1, out=weights)
         torch.bmm(weights, values, out=self._mixed)
         self._out(self._attended)
@@ -146,17 +159,36 @@ class _Layer:
 # --------------------------------------------------------------------------------------------------------- operations
 
 
-def product(linear: nn.Module, out: Tensor, sliced: bool, add: bool = False) -> Operation:
-    """A linear layer as a function of x [B, in]: it fills `out` [B, out], or with `add` is added to it.
+def product(linear: nn.Module, out: Tensor, add: bool = False, fresh: bool = False) -> Operation:
+    """A linear layer as a function of x [B, in] that returns `out` [B, out], filled, or with `add` added to.
 
-    What it returns is `out`, or for int8 weights into bfloat16 a tensor of its own, which saves a copy.
+    With `fresh` it may return a tensor of its own instead, where that saves a copy.
     """
     if isinstance(linear, Int8Linear):
-        return rounded_product(linear, out, add)
+        multiply = linear.operation(len(out))
+        return multiply if fresh and linear.bias is None else filling(multiply, linear.bias, out, add)
     assert isinstance(linear, Linear)
-    weight, bias = linear.weight.t(), linear.bias
-    if sliced and out.shape[1] % SLICES == 0:
-        return sliced_product(weight, bias, out, add)
+    multiply, weight, bias = linear.multiply, linear.weight, linear.bias
+    if len(out) == 1 and lies_by_columns(linear):
+        return summed_product(weight.t(), bias, out, add)
+    if multiply is not F.linear:
+        if fresh:
+            return lambda x: multiply(x, weight, bias)
+        return filling(lambda x: multiply(x, weight, None), bias, out, add)
+    return matrix_product(weight.t(), bias, out, add)
+
+
+def filling(multiply: Operation, bias: Tensor | None, out: Tensor, add: bool) -> Operation:
+    """The same from a product that knows neither the bias nor `out`."""
+    if add:
+        return lambda x: (out if bias is None else out.add_(bias)).add_(multiply(x))
+    if bias is None:
+        return lambda x: out.copy_(multiply(x))
+    return lambda x: torch.add(multiply(x), bias, out=out)
+
+
+def matrix_product(weight: Tensor, bias: Tensor | None, out: Tensor, add: bool) -> Operation:
+    """The same by torch's own product; weight [in, out]."""
     if bias is None:
         return lambda x: torch.addmm(out, x, weight, beta=float(add), out=out)
     if add:
@@ -164,33 +196,22 @@ def product(linear: nn.Module, out: Tensor, sliced: bool, add: bool = False) -> 
     return lambda x: torch.addmm(bias, x, weight, out=out)
 
 
-def sliced_product(weight: Tensor, bias: Tensor | None, out: Tensor, add: bool) -> Operation:
-    """The same from a batch of slices: x times weight[:, s] for each slice s of the columns of weight [in, out]."""
-    parts = weight.unflatten(1, (SLICES, -1)).transpose(0, 1)  # [SLICES, in, out / SLICES], where it lies
-    target = out.unflatten(1, (SLICES, -1)).transpose(0, 1)  # [SLICES, B, out / SLICES]
+def summed_product(weight: Tensor, bias: Tensor | None, out: Tensor, add: bool) -> Operation:
+    """The same for one row and a weight [in, out] that lies by rows; `out` is [1, out]."""
+    sums, target = partial_sums(weight), out[0]
+    ones = torch.ones(len(sums(weight.new_zeros(len(weight)))))
 
     def multiply(x: Tensor) -> Tensor:
-        if bias is not None:
-            out.add_(bias) if add else out.copy_(bias.expand_as(out))
-        beta = float(add or bias is not None)
-        torch.baddbmm(target, x.expand(SLICES, -1, -1), parts, beta=beta, out=target)
+        parts = sums(x.view(-1)).t()
+        if add:
+            (target if bias is None else target.add_(bias)).addmv_(parts, ones)
+        elif bias is None:
+            torch.mv(parts, ones, out=target)
+        else:
+            torch.addmv(bias, parts, ones, out=target)
         return out
 
     return multiply
-
-
-def rounded_product(linear: Int8Linear, out: Tensor, add: bool) -> Operation:
-    """The same from int8 weights; products in bfloat16, sums in float32."""
-    weight, scale, bias, padding = linear.weight, linear.scale, linear.bias, (0, linear.padding)
-    multiply = torch.ops.aten._weight_int8pack_mm.default
-
-    def rounded(x: Tensor) -> Tensor:
-        x = x.bfloat16()
-        y = multiply(F.pad(x, padding) if padding[1] else x, weight, scale)
-        y = out.add_(y) if add else y if y.dtype == out.dtype else out.copy_(y)
-        return y if bias is None else y.add_(bias)
-
-    return rounded
 
 
 def normalization(norm: nn.Module) -> Operation:

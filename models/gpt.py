@@ -21,8 +21,8 @@ from .norms import RMSNorm, build_norm
 TABLE_SIZE = 1 << 19  # numbers that a table of fixed positions holds at first; a longer text lengthens it
 EXPLICIT_LENGTH = 256  # on a CPU, up to here, bmm/softmax/bmm trains faster than the fused kernel
 
-
 Step = Callable[[Tensor, KVCache], Tensor]
+Multiply = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # x [..., in], weight [out, in] and a bias -> [..., out]
 
 
 class Linear(nn.Module):
@@ -30,12 +30,14 @@ class Linear(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, bias: bool) -> None:
         super().__init__()
+        self.out_features = n_out
+        self.multiply: Multiply = F.linear  # generation may know a faster way
         self.weight = nn.Parameter(torch.empty(n_out, n_in))
         self.bias = nn.Parameter(torch.empty(n_out)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., in] -> [..., out], in the dtype of x."""
-        return F.linear(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
+        return self.multiply(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
 
 
 def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
@@ -129,8 +131,13 @@ class Attention(nn.Module):
         self.q_norm = RMSNorm(self.width, config.norm_eps) if config.qk_norm else None
         self.k_norm = RMSNorm(self.width, config.norm_eps) if config.qk_norm else None
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
-        """[B, T, C] -> [B, T, C]; keys and values go through the cache where there is one."""
+    def forward(
+        self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None, last_only: bool = False
+    ) -> Tensor:
+        """[B, T, C] -> [B, T, C]; keys and values go through the cache where there is one.
+
+        With `last_only` all T positions are there to look at, but only the last one looks: [B, 1, C].
+        """
         batch, length, _ = x.shape
         heads = self.qkv(x).view(batch, length, -1, self.width)  # [B, T, H + 2K, D]
         q, k, v = heads.split((self.heads, self.kv_heads, self.kv_heads), dim=2)
@@ -139,13 +146,15 @@ class Attention(nn.Module):
         if rotary is not None:
             cos, sin = rotary
             q, k = rotate(q, cos, sin), rotate(k, cos[:, : self.kv_heads], sin[:, : self.kv_heads])
+        if last_only:
+            q = q[:, -1:]
         drop = self.dropout if self.training else 0.0
         if cache is None and x.device.type == "cpu" and torch.is_grad_enabled() and length <= EXPLICIT_LENGTH:
             y = explicit_attention(q, k, v, drop)
         else:
             k, v = k.transpose(1, 2), v.transpose(1, 2)
             y = fused_attention(q, *((k, v) if cache is None else cache.extend(self.layer, k, v)), drop)
-        return self.out(y.reshape(batch, length, -1))
+        return self.out(y.flatten(2))
 
 
 # ---------------------------------------------------------------------------------------------------------------- MLP
@@ -201,14 +210,19 @@ class Block(nn.Module):
         self.mlp_norm = build_norm(config) if config.mlp != "none" else None
         self.mlp = MLP(config) if config.mlp != "none" else None
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
-        """[B, T, C] -> [B, T, C]."""
+    def forward(
+        self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None, last_only: bool = False
+    ) -> Tensor:
+        """[B, T, C] -> [B, T, C], or with `last_only` what comes out at the last position: [B, 1, C]."""
+        stream = x[:, -1:] if last_only else x
         if self.post:
-            x = self.attention_norm(x + dropout(self.attention(x, rotary, cache), self.dropout, self.training))
+            attended = self.attention(x, rotary, cache, last_only)
+            x = self.attention_norm(stream + dropout(attended, self.dropout, self.training))
             if self.mlp is not None and self.mlp_norm is not None:
                 x = self.mlp_norm(x + dropout(self.mlp(x), self.dropout, self.training))
             return x
-        x = x + dropout(self.attention(self.attention_norm(x), rotary, cache), self.dropout, self.training)
+        attended = self.attention(self.attention_norm(x), rotary, cache, last_only)
+        x = stream + dropout(attended, self.dropout, self.training)
         if self.mlp is not None and self.mlp_norm is not None:
             x = x + dropout(self.mlp(self.mlp_norm(x)), self.dropout, self.training)
         return x
@@ -241,6 +255,7 @@ class GPT(nn.Module):
             self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
             self.norm = build_norm(config) if config.norm_position == "pre" else None
             self.head = None if config.tied else nn.Parameter(torch.empty(config.vocab_size, config.d_model))
+            self.multiply: Multiply = F.linear  # by the head
             self.rounded_head: nn.Module | None = None  # takes the head's place in a model with int8 weights
             self.step: Step | None = None  # computes single positions in a model that only generates: decoding.py
         self._tabulate(-(-TABLE_SIZE // (config.d_model if config.position == "sinusoidal" else config.size_per_head)))
@@ -297,7 +312,7 @@ class GPT(nn.Module):
         if self.step is not None and tokens.shape[1] == 1 and torch.is_inference_mode_enabled():
             self._make_room(cache, 1)
             return self.step(tokens, cache)
-        return self.head_logits(self._trunk(tokens, cache)[:, -1])
+        return self.head_logits(self._trunk(tokens, cache, last_only=True)[:, -1])
 
     def loss(self, tokens: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
         """Cross entropy in nats, float32, of targets [B, T] given tokens; the "mean", the "sum", or "none": [B * T]."""
@@ -308,10 +323,12 @@ class GPT(nn.Module):
         if self.rounded_head is not None:
             return self.rounded_head(x).float()
         head = self.embedding if self.head is None else self.head
-        return F.linear(x, head.to(x.dtype)).float()
+        return self.multiply(x, head.to(x.dtype), None).float()
 
-    def _trunk(self, tokens: Tensor, cache: KVCache | None) -> Tensor:
-        """Everything but the head: [B, T] -> [B, T, C]."""
+    def _trunk(self, tokens: Tensor, cache: KVCache | None, last_only: bool = False) -> Tensor:
+        """Everything but the head: [B, T] -> [B, T, C], or with `last_only` [B, 1, C]: what the last block makes of
+        the other positions nobody reads.
+        """
         start, length, config = self._make_room(cache, tokens.shape[1]), tokens.shape[1], self.config
         x = F.embedding(tokens, self.embedding)
         if self.positions is not None:
@@ -321,8 +338,10 @@ class GPT(nn.Module):
         if config.position == "rope":
             cos, sin = (table[start : start + length, None].to(x.dtype) for table in (self.cos, self.sin))
             rotary = cos.repeat(1, config.n_head, 1), sin.repeat(1, config.n_head, 1)  # long rows are quick on a CPU
-        for block in self.blocks:
+        *lower, last = self.blocks
+        for block in lower:
             x = block(x, rotary, cache)
+        x = last(x, rotary, cache, last_only)
         if cache is not None:
             cache.length += length
         return x if self.norm is None else self.norm(x)

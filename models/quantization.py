@@ -1,19 +1,18 @@
 """Weights in eight bits, for generation on a CPU: a decode step reads every weight once, and reads a quarter.
 
-Each row of a matrix is rounded to whole numbers from -127 to 127 with a scale of its own (LLM.int8(), Dettmers et al.,
-2022, without its outliers: activations stay in bfloat16). Norms, biases and position tables stay as they are.
+Only the weights are rounded, as whole numbers with a scale and an offset for each group of them; activations stay in
+float32. Norms, biases, the embedding and position tables stay as they are.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .gpt import GPT, Linear
+from .weighted_sums import Operation, RoundedTable
 
-LARGEST = 127
-BLOCK = 16  # torch's kernel reads so many columns at a time, and past the end of a row that is no multiple of them
+_MANY = 16  # rows from which on it is quicker to write the matrix out in float32
 
 
 class QuantizationError(Exception):
@@ -21,30 +20,29 @@ class QuantizationError(Exception):
 
 
 class Int8Linear(nn.Module):
-    """A linear layer from int8 rows [out, in + padding] and scales [out]; products in bfloat16, sums in float32."""
+    """A linear layer whose matrix is a RoundedTable."""
 
-    weight: Tensor
-    scale: Tensor
+    table: Tensor
     bias: Tensor | None
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
-        weight = weight.detach().float()
-        self.padding = -weight.shape[1] % BLOCK
-        scale = weight.abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / LARGEST
-        scale = scale.bfloat16()  # the rows are rounded to multiples of what is really multiplied with
-        rounded = (weight / scale[:, None]).round_().clamp_(-LARGEST, LARGEST).to(torch.int8)
-        self.register_buffer("weight", F.pad(rounded, (0, self.padding)))
-        self.register_buffer("scale", scale)
+        self.out_features, self.in_features = weight.shape
+        self._rounding = RoundedTable(*weight.shape)
+        self.register_buffer("table", self._rounding.rounded(weight.detach()))
         self.register_buffer("bias", None if bias is None else bias.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., in] -> [..., out], in the dtype of x."""
-        rows = x.reshape(-1, x.shape[-1]).bfloat16()
-        if self.padding:
-            rows = F.pad(rows, (0, self.padding))
-        y = torch.ops.aten._weight_int8pack_mm(rows, self.weight, self.scale).view(*x.shape[:-1], -1).to(x.dtype)
+        rows = x.reshape(-1, self.in_features).float()
+        y = self.operation(len(rows))(rows).view(*x.shape[:-1], -1).to(x.dtype)
         return y if self.bias is None else y + self.bias.to(x.dtype)
+
+    def operation(self, rows: int) -> Operation:
+        """The product without the bias for so many rows: float32 [rows, in] -> [rows, out]."""
+        if rows < _MANY:
+            return self._rounding.sums(self.table, rows)
+        return lambda x: self._rounding.product(x, self.table)
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ import torch
 from ...data.corpus import Corpus, CorpusError, open_corpus
 from ...data.encoding import encode_corpus
 from ...data.tokenizers import Tokenizer, TokenizerError
+from ...models.decoding import prepare_decoding
 from ...models.devices import DeviceError, choose_device, choose_threads
 from ...models.huggingface import CheckpointError, load_checkpoint
 from ...models.quantization import QuantizationError, quantize_int8
@@ -65,6 +66,7 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
     loaded, tokenizer = load_checkpoint(file.path, choice.device, choice.dtype), read_tokenizer(file)
     if options.quantize == "int8":
         quantize_int8(loaded.model)
+    prepare_decoding(loaded.model)
     context_length = _context_length(file, loaded.config.context_length, options.context_length)
     text = _text(file, options.on, tokenizer, choice.device)
     if len(text.tokens) < 2:

@@ -122,6 +122,17 @@ def test_a_cache_changes_nothing(config):
         torch.testing.assert_close(model(tokens[:, :3], cache), expected[:, :3], atol=2e-5, rtol=1e-4)
 
 
+@cases
+@torch.no_grad()
+def test_what_follows_a_text_is_what_the_whole_model_says_at_its_end(config):
+    model, tokens = random_model(config), random_tokens(2, 24)
+    logits, cache = model(tokens), KVCache(config, 2, 24)
+    for start, end in ((0, 9), (9, 10), (10, 23), (23, 24)):
+        following = model.next_logits(tokens[:, start:end], cache)
+        torch.testing.assert_close(following, logits[:, end - 1], atol=1e-5, rtol=1e-4)
+        assert cache.length == end
+
+
 def test_what_does_not_fit_is_refused():
     model = GPT(MODERN)
     with pytest.raises(ValueError, match="25 positions do not fit a context length of 24"):

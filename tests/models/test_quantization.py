@@ -8,6 +8,7 @@ from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.quantization import Int8Linear, QuantizationError, quantize_int8
+from minigpt_tui.models.weighted_sums import RoundedTable
 
 MODERN = ModelConfig(vocab_size=61, context_length=24, n_layer=2, n_head=4, n_kv_head=2, d_model=64)
 CLASSIC = replace(
@@ -24,21 +25,33 @@ def model(config: ModelConfig) -> GPT:
     return made.eval()
 
 
-def test_each_row_is_rounded_by_at_most_half_a_step() -> None:
-    weight = torch.randn(40, 64, generator=torch.Generator().manual_seed(0)) * torch.logspace(-4, 2, 40)[:, None]
-    layer = Int8Linear(weight)
-    step = layer.scale.float()[:, None]
-    # the scale itself is rounded to bfloat16, which may leave the largest weights half a percent short
-    assert ((layer.weight * step - weight).abs() <= step / 2 + weight.abs() * 2**-8).all()
-    assert layer.weight.abs().amax(1).ge(126).all()
+@pytest.mark.parametrize(("out", "inner"), [(40, 64), (1152, 8), (391, 5), (3, 2)])
+def test_each_group_is_rounded_by_at_most_half_a_step(out: int, inner: int) -> None:
+    weight = torch.randn(out, inner, generator=torch.Generator().manual_seed(0)) * torch.logspace(-4, 2, inner)
+    rounding = RoundedTable(out, inner)
+    exact = rounding.product(torch.eye(inner), rounding.rounded(weight))
+    steps = (weight.amax(0) - weight.amin(0)).clamp_min(
+        weight.abs().amax(0)
+    ) / 255  # a group's is smaller, or pads with 0
+    assert exact.shape == (inner, out)
+    assert ((exact.t() - weight).abs() <= 0.51 * steps).all()
 
 
-def test_a_row_of_zeros_stays_one() -> None:
+def test_a_matrix_of_zeros_stays_one() -> None:
     layer = Int8Linear(torch.zeros(32, 32))
-    assert torch.equal(layer(torch.ones(1, 32)), torch.zeros(1, 32))
+    for rows in (1, 20):
+        assert torch.equal(layer(torch.ones(rows, 32)), torch.zeros(rows, 32))
 
 
-@pytest.mark.parametrize("shape", [(1, 64), (7, 64), (2, 5, 64)])
+@pytest.mark.parametrize("rows", [1, 3, 15, 16, 40])
+def test_any_number_of_rows_is_multiplied_by_the_same_matrix(rows: int) -> None:
+    generator = torch.Generator().manual_seed(5)
+    layer, x = Int8Linear(torch.randn(400, 70, generator=generator)), torch.randn(rows, 70, generator=generator)
+    matrix = RoundedTable(400, 70).product(torch.eye(70), layer.table)
+    torch.testing.assert_close(layer(x), x @ matrix, atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 64), (7, 64), (2, 5, 64), (3, 9, 64)])
 def test_a_product_is_near_the_exact_one(shape: tuple[int, ...]) -> None:
     generator = torch.Generator().manual_seed(2)
     weight, bias = torch.randn(48, 64, generator=generator), torch.randn(48, generator=generator)
@@ -47,7 +60,7 @@ def test_a_product_is_near_the_exact_one(shape: tuple[int, ...]) -> None:
     rounded = Int8Linear(weight, bias)(x)
     assert rounded.shape == exact.shape
     assert rounded.dtype == torch.float32
-    assert (rounded - exact).norm() / exact.norm() < 0.02
+    assert (rounded - exact).norm() / exact.norm() < 0.01
 
 
 @pytest.mark.parametrize("width", [1, 8, 33, 88, 344])
@@ -55,7 +68,7 @@ def test_rows_of_any_width_are_multiplied(width: int) -> None:
     generator = torch.Generator().manual_seed(4)
     weight, x = torch.randn(40, width, generator=generator), torch.randn(3, width, generator=generator)
     exact, rounded = torch.nn.functional.linear(x, weight), Int8Linear(weight)(x)
-    assert (rounded - exact).norm() / exact.norm() < 0.02
+    assert (rounded - exact).norm() / exact.norm() < 0.01
 
 
 @pytest.mark.parametrize("config", [MODERN, CLASSIC, replace(MODERN, mlp="none"), replace(CLASSIC, tied=False)])
@@ -69,7 +82,7 @@ def test_a_model_says_nearly_the_same(config: ModelConfig) -> None:
         parts = torch.cat([rounded(tokens[:, :9], cache), rounded(tokens[:, 9:], cache)], 1).softmax(-1)
     assert (before - after).abs().max() < 0.1
     assert not torch.equal(before, after)
-    torch.testing.assert_close(after, parts, atol=0.02, rtol=0)
+    torch.testing.assert_close(after, parts, atol=1e-5, rtol=0)
     assert all(parameter.ndim == 1 or name in ("embedding", "positions") for name, parameter in
                rounded.named_parameters())  # fmt: skip
 

@@ -1,8 +1,8 @@
-"""How a CPU decodes fastest: decided by trying it on the model itself, within a tenth of a second.
+"""How a CPU decodes fastest: decided by trying it on the model itself, within a fifth of a second.
 
 A decode step is a chain of matrix-vector products, so it runs at the speed at which the weights are read. Which memory
-layout a math library reads faster, and whether a second thread helps or only waits, differs between machines and with
-what else they do.
+layout is read faster, and whether a second thread helps or only waits, differs between machines and with what else
+they do.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from .decoder import Decoder
 from .sampling import Sampler
 
 _ONE_THREAD = 3_000_000  # parameters up to which a step is over before a second thread has woken
-_CLEARLY = 1.2  # more threads must be this much faster: they suffer most when another process wants a core
+_CLEARLY = 1.1  # more threads must be this much faster: they suffer most when another process wants a core
+_HELD_UP = 1.5  # and are suspected where a token takes so much longer than one thread took for a short text
 _TRIAL = 0.02  # seconds
+_ROUNDS = 3  # trials of each number of threads, in turns: a machine's speed changes from moment to moment
 
 
 class Pace:
@@ -35,19 +37,32 @@ class Pace:
 
     def __init__(self, threads: int = 1, alone: float = math.inf, crowd: Crowd | None = None) -> None:
         """`alone` is what a token takes on one thread, in seconds; `crowd` is for passes over many tokens."""
-        self._threads, self._alone, self._crowd, self._slow = threads, alone, crowd or Crowd(), 0
+        self._threads, self._alone, self._crowd = threads, alone, crowd or Crowd()
+        self._slow, self._together, self._given_up = 0, math.inf, False
 
     def begin(self, decoder: Decoder, crowded: bool) -> None:
         """A reply of `decoder` begins; `crowded` says that a trainer wants the cores as well."""
-        self._slow = 0
+        self._slow, self._together, self._given_up = 0, math.inf, False
         decoder.crowd = Crowd() if crowded else self._crowd
         if self._threads > 1:
             torch.set_num_threads(1 if crowded else self._threads)
 
     def observe(self, tokens: int, seconds: float) -> None:
-        """`tokens` took `seconds`. Slower than alone twice running (once may be a re-read window): go on alone."""
-        self._slow = self._slow + 1 if seconds > tokens * self._alone * _CLEARLY else 0
+        """`tokens` took `seconds`. Much slower than alone twice running (once may be a re-read window): go on alone.
+
+        If that turns out to be slower still, the machine has become slower, and the threads are not to blame.
+        """
+        pace = seconds / tokens
+        if self._given_up:
+            return
+        if self._together < math.inf:
+            self._given_up = self._together * _CLEARLY > pace
+            torch.set_num_threads(1 if self._given_up else self._threads)
+            self._alone, self._slow, self._together = pace, 0, math.inf
+            return
+        self._slow = self._slow + 1 if pace > self._alone * _HELD_UP else 0
         if self._slow == 2:
+            self._together = pace
             torch.set_num_threads(1)
 
 
@@ -74,17 +89,16 @@ def _choose_layout(decoder: Decoder) -> None:
 
 
 def _choose_threads(decoder: Decoder) -> Pace:
-    """One thread, unless all cores are clearly faster, both times that they are tried; for many tokens all of them."""
+    """One thread, unless all cores are clearly faster; for many tokens all of them."""
     cores = choose_threads(0, leave_core=False)
-    crowd, alone = Crowd(cores, _seconds_for_each_of_many(decoder)), math.inf
-    for _ in range(2):
-        torch.set_num_threads(cores)
-        together = _seconds_per_token(decoder)
-        torch.set_num_threads(1)
-        alone = min(alone, _seconds_per_token(decoder))
-        if together * _CLEARLY > alone:
-            return Pace(crowd=crowd)
-    return Pace(cores, alone, crowd)
+    crowd = Crowd(cores, _seconds_for_each_of_many(decoder))
+    together, alone = [], []
+    for _ in range(_ROUNDS):
+        for threads, seconds in ((cores, together), (1, alone)):
+            torch.set_num_threads(threads)
+            seconds.append(_seconds_per_token(decoder))
+    gain = statistics.median(one / all_ for one, all_ in zip(alone, together, strict=True))
+    return Pace(cores, statistics.median(alone), crowd) if gain > _CLEARLY else Pace(crowd=crowd)
 
 
 def _seconds_per_token(decoder: Decoder) -> float:

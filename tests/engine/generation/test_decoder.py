@@ -213,7 +213,10 @@ def test_threads_that_only_wait_for_each_other_are_given_up_for_the_rest_of_the_
 
     assert threads() == 2
     assert threads(0.05, 0.5, 0.05, 0.5, 0.05) == 2  # now and then a window is read again
-    assert threads(0.05, 0.5, 0.5, 0.05) == 1
+    assert threads(0.05, 0.5, 0.5) == 1
+    assert threads(0.05, 0.5, 0.5, 1.0) == 2  # the machine has become slower, and alone it is slower still
+    assert threads(1.0, 1.0, 1.0) == 2
+    assert threads(5.0, 5.0, 0.1, 9.0, 9.0, 9.0) == 1
     assert threads(0.05) == 2
     pace.begin(decoder, crowded=True)
     assert torch.get_num_threads() == 1

@@ -103,8 +103,7 @@ class TrainingConfig:
     dtype: DTypeChoice = described("auto", "The type that activations and matrix products use; weights stay float32.")
     cuda_graph: Recording = described(
         "auto",
-        "Whether a cuda device (NVIDIA, or AMD with torch's ROCm build) replays each update as one CUDA graph: auto "
-        "(where it can), or off.",
+        "Whether a cuda device, which with ROCm is an AMD GPU, replays updates as one graph: auto (where it can), off.",
     )
     compile: Switch = described(
         "off", "Whether torch.compile makes the loss faster; half a minute at first. on or off."

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from ...models.config import ModelConfig, matrix_parameters
 
-BYTES = {"float32": 4.0, "f32": 4.0, "bfloat16": 2.0, "bf16": 2.0, "int8": 1.0, "q8_0": 34 / 32}  # of a weight
+# Of a weight; the scales of our own eight bits are left out.
+BYTES = {"float32": 4.0, "f32": 4.0, "bfloat16": 2.0, "bf16": 2.0, "int8": 1.0, "q8_0": 34 / 32}
 
 
 @dataclass(frozen=True)

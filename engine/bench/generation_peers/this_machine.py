@@ -9,12 +9,14 @@ what counts: whatever disturbs can only make it slower.
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 
+from ....models import onednn
 from ....models.devices import DTYPES
 from .answering import Answers
 
@@ -37,10 +39,13 @@ def read_bandwidth(n_bytes: int, device: torch.device) -> float:
 
 def product_speed(dtype: torch.dtype, device: torch.device) -> float:
     """Floating-point operations per second of a large matrix product."""
+    multiplies = [F.linear, onednn.linear] if device.type == "cpu" and onednn.is_available() else [F.linear]
     speeds = []
     for rows, inner, columns in _PRODUCTS if device.type != "cpu" else _PRODUCTS[:2]:
         x, weight = (torch.ones(n, inner, dtype=dtype, device=device) for n in (rows, columns))
-        speeds.append(2 * rows * inner * columns / _best(lambda x=x, weight=weight: F.linear(x, weight), device))
+        for multiply in multiplies:
+            seconds = _best(functools.partial(multiply, x, weight), device)
+            speeds.append(2 * rows * inner * columns / seconds)
     return max(speeds)
 
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .activations import ACTIVATIONS
 from .cache import KVCache
 from .config import ModelConfig
 from .norms import RMSNorm, build_norm
@@ -158,27 +159,6 @@ class Attention(nn.Module):
 
 
 # ---------------------------------------------------------------------------------------------------------------- MLP
-
-
-def swiglu(x: Tensor) -> Tensor:
-    """[..., 2F] -> [..., F]: the first half gates the second."""
-    gate, up = x.chunk(2, dim=-1)
-    return F.silu(gate) * up
-
-
-def squared_relu(x: Tensor) -> Tensor:
-    """ReLU(x)^2, of "Primer" (So et al., 2021)."""
-    return F.relu(x).square()
-
-
-def gelu_tanh(x: Tensor) -> Tensor:
-    """GELU by its tanh approximation, as GPT-2 has it."""
-    return F.gelu(x, approximate="tanh")
-
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu": F.gelu, "gelu_tanh": gelu_tanh, "relu": F.relu, "relu2": squared_relu, "swiglu": swiglu,
-}  # fmt: skip
 
 
 class MLP(nn.Module):

@@ -116,14 +116,14 @@ class _Outgoing:
         self._text, self._sent, self._last = "", 0, 0.0
 
     def add(self, piece: str, now: float) -> tuple[int, float] | None:
-        """One more piece. Where it was time to send: the tokens since the last time, and the seconds they took."""
+        """One more piece. Where it was time to send tokens: how many since the last time, and the seconds they took."""
         self._text += piece
         tokens, seconds, first = self._reply.tokens - self._sent, now - self._last, self._last == 0
         if seconds < _BETWEEN or (not self._text and tokens < _DETAILS_PER_LINE):
             return None
         self._flush()
         self._last = now
-        return None if first else (tokens, seconds)
+        return (tokens, seconds) if tokens and not first else None
 
     def end(self, seconds: float, step: int, notices: tuple[str, ...]) -> None:
         """Send what is left, and that the reply is complete."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.events import Ended, Failed, Generate, GenerationMessage, Load, Loaded, SamplingSettings, Tokens
+from minigpt_tui.engine.generation import responder as responder_module
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.responder import Responder
 
@@ -67,6 +68,17 @@ def test_an_unforeseen_error_is_one_sentence_its_traceback_is_logged_and_the_nex
     sent.clear()
     responder.answer(request, lambda: False)
     assert "".join(m.text for m in sent if isinstance(m, Tokens)) == "cde"
+    assert isinstance(sent[-1], Ended)
+
+
+def test_text_that_waited_for_no_further_token_is_sent_as_any_other(
+    responder: Responder, sent: list[GenerationMessage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responder_module, "_BETWEEN", 0.0)  # each piece on its own, as of a slow model
+    # d sets c free and waits itself, as it may begin a stop string; the end of the reply sets it free
+    settings = SamplingSettings(temperature=0, max_tokens=3, stop=("cx", "dx"))
+    responder.answer(Generate(2, "a", settings), lambda: False)
+    assert [(m.text, m.count) for m in sent if isinstance(m, Tokens)] == [("b", 1), ("c", 2), ("d", 0)]
     assert isinstance(sent[-1], Ended)
 
 

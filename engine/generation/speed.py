@@ -41,8 +41,8 @@ class Pace:
         self._slow, self._together, self._given_up = 0, math.inf, False
 
     def begin(self, decoder: Decoder, crowded: bool) -> None:
-        """A reply of `decoder` begins; `crowded` says that a trainer wants the cores as well."""
-        self._slow, self._together, self._given_up = 0, math.inf, False
+        """A reply of `decoder` begins; `crowded` says that a trainer wants the cores as well: it gets one thread."""
+        self._slow, self._together, self._given_up = 0, math.inf, crowded
         decoder.crowd = Crowd() if crowded else self._crowd
         if self._threads > 1:
             torch.set_num_threads(1 if crowded else self._threads)

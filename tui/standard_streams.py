@@ -13,7 +13,11 @@ READER_GONE = 141
 
 
 def take_any_text() -> None:
-    """Read bytes that are no text as unknown characters, and write what the terminal's encoding lacks as `?`."""
+    """Read bytes that are no text as unknown characters, and write what the terminal's encoding lacks as `?`.
+
+    Where standard error was closed before the program began (`2>&-`) Python has None for it; what is said goes nowhere.
+    """
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace")):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors=errors)

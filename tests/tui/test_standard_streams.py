@@ -1,6 +1,7 @@
 """Verbs whose output nobody reads any more, or no disk takes: real processes that write into real pipes."""
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -65,6 +66,16 @@ def test_a_reader_that_has_gone_ends_a_verb_without_a_word(trained: Path, words:
 @pytest.mark.parametrize(("words", "code"), [(("runs",), 141), (("evaluate", "nobody"), 2)])
 def test_errors_that_nobody_reads_are_the_same_failures(trained: Path, words: tuple[str, ...], code: int) -> None:
     assert without_reader(trained, *words, errors_too=True) == (code, "")
+
+
+@pytest.mark.parametrize("words", ["generate --prompt the --max-tokens 9", "score --text the", "evaluate"])
+def test_a_verb_does_its_work_where_standard_error_was_closed_before(trained: Path, words: str) -> None:
+    command = f"exec {shlex.join(COMMAND)} {words} 2>&-"
+    done = subprocess.run(
+        command, shell=True, check=False, stdout=subprocess.PIPE, cwd=trained, env=environment(trained), timeout=120
+    )
+    assert done.returncode == 0
+    assert done.stdout
 
 
 def until(run: Run, state: str) -> None:

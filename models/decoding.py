@@ -16,13 +16,14 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.backends import mkldnn
 
 from . import onednn
 from .cache import KVCache
 from .gpt import GPT, Block, Linear
 from .norms import LayerNorm, RMSNorm
 from .quantization import Int8Linear
-from .weighted_sums import Operation, partial_sums
+from .weighted_sums import PARTS, Operation, partial_sums
 
 _LARGE_HEAD = 1 << 20  # numbers from which on the vocabulary is worth what a call of oneDNN costs
 
@@ -72,6 +73,14 @@ class DecodingStep:
 
     def __call__(self, tokens: Tensor, cache: KVCache) -> Tensor:
         """The caller has seen to it that the position fits the context and the cache."""
+        enabled = mkldnn.enabled
+        mkldnn.enabled = False  # torch gives GELU to oneDNN, which takes five times as long to begin as a row needs
+        try:
+            return self._logits(tokens, cache)
+        finally:
+            mkldnn.enabled = enabled
+
+    def _logits(self, tokens: Tensor, cache: KVCache) -> Tensor:
         model, start = self._model, cache.length
         if self._rows != tokens.shape[0]:
             self._make(tokens.shape[0])
@@ -107,8 +116,8 @@ class _Layer:
         self._turned = projected[:, : heads + kv_heads]
         self._new = projected[:, heads:].unflatten(1, (2, kv_heads)).transpose(0, 1)  # keys and values, [2, B, K, D]
         self._asked = projected[:, :heads].unflatten(1, (kv_heads, -1))
-        self._queries = self._asked.flatten(0, 1)  # [B K, G, D]: of a single row what was projected, else a copy
-        self._copied = self._queries.view_as(self._asked) if rows > 1 else None
+        self._queries = self._asked.flatten(0, 1)  # [B K, G, D]: of a single row in the place of what was projected
+        self._scaled = self._queries.view_as(self._asked)
         self._mixed = torch.empty_like(self._queries)
         self._attended = self._mixed.view(rows, heads * width)
 
@@ -142,9 +151,8 @@ class _Layer:
             other = self._turned.roll(self._half, -1)
             self._turned.mul_(rotary[0]).addcmul_(other, rotary[1])
         new.copy_(self._new)
-        if self._copied is not None:
-            self._copied.copy_(self._asked)
-        torch.baddbmm(scores, self._queries, keys, beta=0, alpha=self._scale, out=scores)
+        torch.mul(self._asked, self._scale, out=self._scaled)
+        torch.bmm(self._queries, keys, out=scores)
         torch.softmax(scores, -1, out=weights)
         torch.bmm(weights, values, out=self._mixed)
         self._out(self._attended)
@@ -165,12 +173,14 @@ def product(linear: nn.Module, out: Tensor, add: bool = False, fresh: bool = Fal
     With `fresh` it may return a tensor of its own instead, where that saves a copy.
     """
     if isinstance(linear, Int8Linear):
+        if len(out) == 1 and (sums := linear.partial_sums()):
+            return summed_product(sums, linear.bias, out, add)
         multiply = linear.operation(len(out))
         return multiply if fresh and linear.bias is None else filling(multiply, linear.bias, out, add)
     assert isinstance(linear, Linear)
     multiply, weight, bias = linear.multiply, linear.weight, linear.bias
     if len(out) == 1 and lies_by_columns(linear):
-        return summed_product(weight.t(), bias, out, add)
+        return summed_product(partial_sums(weight.t()), bias, out, add)
     if multiply is not F.linear:
         if fresh:
             return lambda x: multiply(x, weight, bias)
@@ -196,19 +206,17 @@ def matrix_product(weight: Tensor, bias: Tensor | None, out: Tensor, add: bool) 
     return lambda x: torch.addmm(bias, x, weight, out=out)
 
 
-def summed_product(weight: Tensor, bias: Tensor | None, out: Tensor, add: bool) -> Operation:
-    """The same for one row and a weight [in, out] that lies by rows; `out` is [1, out]."""
-    sums, target = partial_sums(weight), out[0]
-    ones = torch.ones(len(sums(weight.new_zeros(len(weight)))))
+def summed_product(sums: Operation, bias: Tensor | None, out: Tensor, add: bool) -> Operation:
+    """The same for one row, from its product in parts: `sums` makes x [1, in] to [out, PARTS]; `out` is [1, out]."""
+    target, ones = out[0], torch.ones(PARTS)
+    if add:
+        if bias is None:
+            return lambda x: target.addmv_(sums(x), ones)
+        return lambda x: target.add_(bias).addmv_(sums(x), ones)
+    start = torch.zeros_like(target) if bias is None else bias
 
     def multiply(x: Tensor) -> Tensor:
-        parts = sums(x.view(-1)).t()
-        if add:
-            (target if bias is None else target.add_(bias)).addmv_(parts, ones)
-        elif bias is None:
-            torch.mv(parts, ones, out=target)
-        else:
-            torch.addmv(bias, parts, ones, out=target)
+        torch.addmv(start, sums(x), ones, out=target)
         return out
 
     return multiply

@@ -38,6 +38,10 @@ class Int8Linear(nn.Module):
         y = self.operation(len(rows))(rows).view(*x.shape[:-1], -1).to(x.dtype)
         return y if self.bias is None else y + self.bias.to(x.dtype)
 
+    def partial_sums(self) -> Operation | None:
+        """The product of one row in parts, [1, in] -> [out, parts], where that is quicker: then without the bias."""
+        return self._rounding.partial_sums(self.table)
+
     def operation(self, rows: int) -> Operation:
         """The product without the bias for so many rows: float32 [rows, in] -> [rows, out]."""
         if rows < _MANY:

@@ -16,33 +16,30 @@ from torch import Tensor
 
 from . import onednn
 
-PARTS = 4  # sums that threads share
+PARTS = 4  # sums that threads share: of so many parts of the rows, or of so many blocks of columns
 LARGEST_GROUP = 384  # sums that the kernel for eight bits keeps in registers
 
 Operation = Callable[[Tensor], Tensor]
 
 
 def partial_sums(table: Tensor) -> Operation:
-    """For a float32 table [in, out], row after row: x [in] -> [parts, out], which add up to x times the table."""
-    rows = torch.arange(len(table))
-    begins = torch.arange(0, len(table), -(-len(table) // PARTS))
-    sum_up = torch.ops.aten._embedding_bag_forward_only.default
-    return lambda x: sum_up(table, rows, begins, False, 0, False, x)[0]
+    """For a float32 table [in, out], row after row: x [1, in] -> [out, PARTS], which add up to x times the table."""
+    rows, begins = torch.arange(len(table)), torch.arange(PARTS) * len(table) // PARTS
+    return lambda x: torch.embedding_bag(table, rows, begins, False, 0, False, x.view(-1))[0].t()
 
 
 class RoundedTable:
     """A matrix [out, in] in eight bits: whole numbers, with a scale and an offset for each group of weights.
 
-    A group is what one input gives to at most `LARGEST_GROUP` neighbouring outputs. It is one row of the table
-    [blocks * in, width + 8], uint8, the scale and the offset of which stand at its end as two float32.
+    A group is what one input gives to at most `LARGEST_GROUP` neighbouring outputs, a block of them. It is one row of
+    the table [blocks * in, width + 8], uint8, the scale and the offset of which stand at its end as two float32.
     """
 
     def __init__(self, out: int, inner: int) -> None:
+        blocks = -(-out // LARGEST_GROUP)
         self._out, self._inner = out, inner
-        self._blocks = max(PARTS, -(-out // LARGEST_GROUP))
+        self._blocks = blocks if blocks == 1 else max(PARTS, blocks)
         self._width = -(-out // self._blocks)
-        self._rows = torch.arange(self._blocks * inner, dtype=torch.int32)
-        self._begins = torch.arange(0, self._blocks * inner, inner, dtype=torch.int32)
 
     def rounded(self, matrix: Tensor) -> Tensor:
         """The table of a matrix [out, in]."""
@@ -59,11 +56,17 @@ class RoundedTable:
         multiply = onednn.linear if onednn.is_available() else F.linear
         return torch.cat([multiply(x, block.t()) for block in columns], 1)[:, : self._out]
 
+    def partial_sums(self, table: Tensor) -> Operation | None:
+        """As the function of that name, where one block has all outputs."""
+        if self._blocks > 1:
+            return None
+        sum_up, indices, begins = self._bags(1, PARTS)
+        return lambda x: sum_up(table, indices, begins, False, 0, False, x.view(-1)).t()
+
     def sums(self, table: Tensor, rows: int) -> Operation:
-        """The same for few rows: a pass over the table for each."""
-        sum_up = torch.ops.quantized.embedding_bag_byte_rowwise_offsets.default
-        indices, blocks, out = self._rows.repeat(rows), self._blocks, self._out
-        begins = torch.arange(0, len(indices), self._inner, dtype=torch.int32)
+        """The product for few rows: a pass over the table for each."""
+        sum_up, indices, begins = self._bags(rows)
+        blocks, out = self._blocks, self._out
 
         def multiply(x: Tensor) -> Tensor:
             numbers = torch.cat((x,) * blocks, 1).view(-1)
@@ -71,3 +74,11 @@ class RoundedTable:
             return y if y.shape[1] == out else y[:, :out]
 
         return multiply
+
+    def _bags(self, rows: int, parts: int = 1) -> tuple[Callable[..., Tensor], Tensor, Tensor]:
+        """Torch's operator, the table's rows that each bag sums up, and where the bags begin: for each of `rows` and
+        each block so many.
+        """
+        indices = torch.arange(self._blocks * self._inner, dtype=torch.int32).repeat(rows)
+        begins = torch.arange(rows * self._blocks * parts, dtype=torch.int32) * self._inner // parts
+        return torch.ops.quantized.embedding_bag_byte_rowwise_offsets.default, indices, begins

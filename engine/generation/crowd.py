@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
 MANY = 16  # tokens in one pass, from which on computing takes the time and not the reading of the weights
 _CLEARLY = 1.2  # slower than on one thread by this: somebody else wants a core
+_AS_THEY_ARE = nullcontext()
 _BACKED_OFF = 30.0  # seconds until all cores are tried again
 
 
@@ -26,11 +27,14 @@ class Crowd:
     def __init__(self, cores: int = 0, alone: float = math.inf) -> None:
         self._cores, self._alone, self._again = cores, alone, 0.0
 
-    @contextmanager
-    def threads_for(self, count: int) -> Iterator[None]:
+    def threads_for(self, count: int) -> AbstractContextManager[None]:
         """Within it torch has the threads for a pass over `count` tokens."""
+        return _AS_THEY_ARE if count < MANY else self._threads_for_many(count)
+
+    @contextmanager
+    def _threads_for_many(self, count: int) -> Iterator[None]:
         before, start = torch.get_num_threads(), time.monotonic()
-        if count < MANY or self._cores in (0, before) or start < self._again:
+        if self._cores in (0, before) or start < self._again:
             yield
             return
         torch.set_num_threads(self._cores)

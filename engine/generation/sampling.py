@@ -33,6 +33,7 @@ class Filters:
     def __init__(self, settings: SamplingSettings, vocab_size: int, device: torch.device) -> None:
         numbers = (settings.temperature, 1 - settings.top_p, settings.min_p, settings.typical_p)
         self._numbers = torch.tensor(numbers, device=device)
+        self._each = self._numbers.unbind()
         self._last = torch.tensor([max(0, settings.top_k - 1)], device=device)  # of the kept ones, by likelihood
         has_top_k = 0 < settings.top_k < vocab_size
         # Settings of one kind differ in numbers alone, so top-k sorts out a power of two of the likeliest.
@@ -50,7 +51,7 @@ class Filters:
 
     def applied(self, logits: Tensor) -> Tensor:
         """As `filtered`."""
-        temperature, top_p_rest, min_p, typical_p = self._numbers.unbind()
+        temperature, top_p_rest, min_p, typical_p = self._each
         has_top_p, has_min_p, has_typical_p = self._on
         logits = logits / temperature
         if self._likeliest:

@@ -40,13 +40,16 @@ def ways(matrices: list[Tensor], n: int) -> dict[str, Way]:
     def eight_bits() -> Way:
         roundings = [RoundedTable(*matrix.shape) for matrix in matrices]
         tables = [rounding.rounded(matrix) for rounding, matrix in zip(roundings, matrices, strict=True)]
-        sums = [rounding.sums(table, n) for rounding, table in zip(roundings, tables, strict=True)]
+        sums = [
+            (rounding.partial_sums(table) if n == 1 else None) or rounding.sums(table, n)
+            for rounding, table in zip(roundings, tables, strict=True)
+        ]
         return lambda: [multiply(rows[matrix.shape[1]]) for multiply, matrix in zip(sums, matrices, strict=True)]
 
     def weighted() -> Way:
         sums = [partial_sums(matrix.t()) for matrix in by_columns]
         return lambda: [
-            multiply(rows[matrix.shape[1]][0]).sum(0) for multiply, matrix in zip(sums, by_columns, strict=True)
+            multiply(rows[matrix.shape[1]]).sum(1) for multiply, matrix in zip(sums, by_columns, strict=True)
         ]
 
     return {

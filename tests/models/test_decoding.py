@@ -11,6 +11,7 @@ from minigpt_tui.models.config import parameter_count
 from minigpt_tui.models.decoding import lay_out, prepare_decoding
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.quantization import quantize_int8
+from torch.backends import mkldnn
 
 from .test_gpt import MODERN, cases, random_model, random_tokens
 
@@ -127,3 +128,16 @@ def test_other_types_keep_to_the_whole_model():
     assert model.step is None
     twin = copy.deepcopy(model)
     assert twin.step is None
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_step_leaves_onednn_as_it_was_even_where_it_fails(enabled, monkeypatch):
+    monkeypatch.setattr(mkldnn, "enabled", enabled)
+    model = random_model(MODERN)
+    prepare_decoding(model)
+    with torch.inference_mode():
+        model.next_logits(random_tokens(1, 1), KVCache(MODERN, 1, 2))
+        assert mkldnn.enabled is enabled
+        with pytest.raises(IndexError):
+            model.next_logits(torch.tensor([[MODERN.vocab_size]]), KVCache(MODERN, 1, 2))
+        assert mkldnn.enabled is enabled

@@ -121,6 +121,7 @@ def _id_of(line: bytes) -> int | None:
     return number if type(number) is int else None
 
 
+_KEPT = 1 << 28  # bytes between one reply and the next
 POLITENESS = 5  # niceness: behind the process that draws, before the one that trains
 
 
@@ -137,8 +138,10 @@ def main() -> None:
     import torch
 
     from ...models.devices import available_devices
+    from ..freed_memory import keep_freed_memory
     from .responder import Responder
 
+    keep_freed_memory(_KEPT)
     responder = Responder(outbox.send)
     outbox.send(Ready(torch.__version__, available_devices()[0]))
     while True:

@@ -23,6 +23,7 @@ from ...models.quantization import QuantizationError, quantize_int8
 from ...models.recipe import Protocol
 from ...models.typed_json import dumps
 from ..events import EvaluationResult, Quantization
+from ..freed_memory import keep_freed_memory
 from ..model_files import ModelFile, ModelFileError, find_model, read_tokenizer
 from ..progress import ProgressLines
 from ..runs import CorpusRecord, RunError
@@ -33,6 +34,7 @@ LONGEST_FOREIGN_WINDOW = 1024  # GPT-2's context: a longer one takes memory by t
 USERS_ERRORS = (
     RunError, CorpusError, CheckpointError, DeviceError, ModelFileError, TokenizerError, QuantizationError,
 )  # fmt: skip
+_KEPT = 1 << 28  # bytes between one pass and the next
 _CHUNK = 1 << 22  # tokens that are widened at once
 
 
@@ -49,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dtype", default="float32", help="the type of activations and matrix products")
     parser.add_argument("--quantize", choices=typing.get_args(Quantization), default="none", help="round the weights")
     options = parser.parse_args(arguments)
+    keep_freed_memory(_KEPT)
     try:
         result = _evaluate(find_model(options.subject), options)
     except KeyboardInterrupt:

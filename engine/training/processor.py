@@ -8,8 +8,10 @@ import torch
 import torch.utils.deterministic
 
 from ...models.devices import DeviceChoice, DeviceError, choose_threads
+from ..freed_memory import keep_freed_memory
 from .distributed import Group
 
+_KEPT = 1 << 30  # bytes between one update and the next
 POLITENESS = 10  # added to the process's niceness on a CPU, behind the screen and the replies
 
 
@@ -47,6 +49,8 @@ def repeat_exactly() -> None:
 def set_up_processor(choice: DeviceChoice, threads: int) -> None:
     """Give torch its threads, and the screen the right of way."""
     torch.set_num_threads(threads)
+    if choice.device.type == "cpu":
+        keep_freed_memory(_KEPT)
     if choice.device.type == "cpu" and hasattr(os, "nice"):
         os.nice(max(0, POLITENESS - os.nice(0)))
     if choice.device.type == "cuda":

@@ -20,7 +20,7 @@ from .config import ModelConfig
 from .norms import RMSNorm, build_norm
 
 TABLE_SIZE = 1 << 19  # numbers that a table of fixed positions holds at first; a longer text lengthens it
-EXPLICIT_LENGTH = 256  # on a CPU, up to here, bmm/softmax/bmm trains faster than the fused kernel
+EXPLICIT_LENGTH = 256  # up to here bmm/softmax/bmm may be faster than the fused kernel
 
 Step = Callable[[Tensor, KVCache], Tensor]
 Multiply = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # x [..., in], weight [out, in] and a bias -> [..., out]
@@ -107,6 +107,11 @@ def explicit_attention(q: Tensor, k: Tensor, v: Tensor, dropout_probability: flo
     return y.view(batch, kv_heads, length, group, width).transpose(1, 2).reshape(batch, length, heads, width)
 
 
+def explicit_is_faster(x: Tensor) -> bool:
+    """On CPUs the fused kernel's gradient is slow, and in bfloat16 the kernel is."""
+    return x.device.type == "cpu" and (torch.is_grad_enabled() or x.dtype == torch.bfloat16)
+
+
 def fused_attention(q: Tensor, k: Tensor, v: Tensor, dropout_probability: float) -> Tensor:
     """Attention of the T newest positions over all S >= T by torch's kernel. q [B, T, H, D]; k, v [B, K, S, D]."""
     new, total = q.shape[1], k.shape[2]
@@ -150,7 +155,7 @@ class Attention(nn.Module):
         if last_only:
             q = q[:, -1:]
         drop = self.dropout if self.training else 0.0
-        if cache is None and x.device.type == "cpu" and torch.is_grad_enabled() and length <= EXPLICIT_LENGTH:
+        if cache is None and length <= EXPLICIT_LENGTH and explicit_is_faster(x):
             y = explicit_attention(q, k, v, drop)
         else:
             k, v = k.transpose(1, 2), v.transpose(1, 2)

@@ -9,19 +9,34 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of mallopt's parameters, in malloc.h
 
 
 def keep_freed_memory(most: int) -> bool:
     """Let this process keep up to `most` bytes that it freed. False where that is not for glibc to say."""
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        set_option = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
+    set_option = _glibc("mallopt")
+    if set_option is None:
         return False
     largest = min(most, 2**31 - 1)  # a C int
     # Before glibc 2.35 a block of its own begins at 32 MB at the latest.
     apart = set_option(_MMAP_THRESHOLD, largest) or set_option(_MMAP_THRESHOLD, min(largest, 1 << 25))
     return bool(apart and set_option(_TRIM_THRESHOLD, largest))
+
+
+def give_back() -> None:
+    """Give the kernel what was kept so far, as after a model that will not be needed again."""
+    trim = _glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
+def _glibc(name: str) -> Callable[..., int] | None:
+    """That function of the C library, where there is one."""
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        return getattr(ctypes.CDLL(None), name)
+    except (OSError, AttributeError):
+        return None

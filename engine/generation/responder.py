@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 import time
 import traceback
@@ -15,6 +16,7 @@ from ...models.devices import DeviceError
 from ...models.huggingface import CheckpointError
 from .. import paths
 from ..events import Ended, Failed, Generate, GenerationMessage, Load, Score, Scored, Scoring, Tokens
+from ..freed_memory import give_back
 from .checkpoint_source import UNREADABLE
 from .decoder import DecodeError, Decoder
 from .loaded_model import LoadedModel
@@ -38,7 +40,7 @@ class Responder:
         """Carry out one request; whatever goes wrong becomes a Failed."""
         try:
             if isinstance(request, Load):
-                self._model = None  # the old model leaves first: two may not fit into memory
+                self._leave_model()
                 self._model = LoadedModel(request, self._send)
                 self._model.decoder()
             elif isinstance(request, Score):
@@ -101,6 +103,13 @@ class Responder:
                 notices=model.notices + score.notices,
             )
         )
+
+    def _leave_model(self) -> None:
+        """Free the memory of the old model, if there is one, before the next: two may not fit."""
+        if self._model is not None:
+            self._model = None
+            gc.collect()  # a model and the step made for it refer to each other
+            give_back()
 
     def _loaded(self) -> LoadedModel:
         if self._model is None:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
-from minigpt_tui.engine.events import Ended, Failed, Generate, GenerationMessage, Load, Loaded, SamplingSettings, Tokens
+from minigpt_tui.engine.events import (
+    Ended,
+    Failed,
+    Generate,
+    GenerationMessage,
+    Load,
+    Loaded,
+    Quantization,
+    SamplingSettings,
+    Tokens,
+)
 from minigpt_tui.engine.generation import responder as responder_module
+from minigpt_tui.engine.generation.checkpoint_source import CheckpointSource, Opened
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.responder import Responder
+from minigpt_tui.models.devices import DeviceChoice
+from minigpt_tui.models.gpt import GPT
 
 
 @pytest.fixture
@@ -69,6 +83,35 @@ def test_an_unforeseen_error_is_one_sentence_its_traceback_is_logged_and_the_nex
     responder.answer(request, lambda: False)
     assert "".join(m.text for m in sent if isinstance(m, Tokens)) == "cde"
     assert isinstance(sent[-1], Ended)
+
+
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_the_old_model_has_left_when_the_next_one_is_read(
+    responder: Responder,
+    sent: list[GenerationMessage],
+    chain,
+    save,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quantize: Quantization,
+) -> None:
+    models: list[weakref.ref[GPT]] = []
+    alive: list[int] = []
+    open_source = CheckpointSource.open
+
+    def opened(self: CheckpointSource, choice: DeviceChoice) -> Opened:
+        alive.append(sum(model() is not None for model in models))
+        result = open_source(self, choice)
+        models.append(weakref.ref(result.checkpoint.model))
+        return result
+
+    monkeypatch.setattr(CheckpointSource, "open", opened)
+    other = str(save(tmp_path / "other", chain("abcdefgh")))
+    for request in range(2, 8, 2):
+        responder.answer(Load(request, other, device="cpu", quantize=quantize), lambda: False)
+        responder.answer(Generate(request + 1, "ab", SamplingSettings(max_tokens=3)), lambda: False)
+        assert isinstance(sent[-1], Ended)
+    assert alive == [0, 0, 0]
 
 
 def test_text_that_waited_for_no_further_token_is_sent_as_any_other(

@@ -22,10 +22,14 @@ _BACKED_OFF = 30.0  # seconds until all cores are tried again
 class Crowd:
     """Gives passes over many tokens all `cores`, as long as that is not slower than `alone`: one thread's seconds for
     a token in such a pass. With 0 cores torch's threads stay as they are.
+
+    After a pass that was slower the next one is for one thread, which finds out whether the machine has become slower
+    or the threads are to blame.
     """
 
     def __init__(self, cores: int = 0, alone: float = math.inf) -> None:
-        self._cores, self._alone, self._again = cores, alone, 0.0
+        self._cores, self._alone = cores, alone
+        self._doubted, self._again = math.inf, 0.0  # what a token took together, when alone would have been quicker
 
     def threads_for(self, count: int) -> AbstractContextManager[None]:
         """Within it torch has the threads for a pass over `count` tokens."""
@@ -34,13 +38,29 @@ class Crowd:
     @contextmanager
     def _threads_for_many(self, count: int) -> Iterator[None]:
         before, start = torch.get_num_threads(), time.monotonic()
-        if self._cores in (0, before) or start < self._again:
+        if self._cores in (0, before):
             yield
             return
-        torch.set_num_threads(self._cores)
+        together = self.has_confidence(start)
+        if together:
+            torch.set_num_threads(self._cores)
         try:
             yield
         finally:
             torch.set_num_threads(before)
-        if time.monotonic() - start > count * self._alone * _CLEARLY:
-            self._again = time.monotonic() + _BACKED_OFF
+        now = time.monotonic()
+        self.observe(together, (now - start) / count, now)
+
+    def has_confidence(self, now: float) -> bool:
+        """Whether the next pass gets all cores."""
+        return self._doubted == math.inf and now >= self._again
+
+    def observe(self, together: bool, pace: float, now: float) -> None:
+        """A token took `pace` seconds in a pass on all cores, or on one thread."""
+        if together:
+            if pace > self._alone * _CLEARLY:
+                self._doubted = pace
+        elif self._doubted < math.inf:
+            if pace * _CLEARLY < self._doubted:
+                self._again = now + _BACKED_OFF
+            self._alone, self._doubted = pace, math.inf

@@ -24,8 +24,8 @@ from .sampling import Sampler
 _ONE_THREAD = 3_000_000  # parameters up to which a step is over before a second thread has woken
 _CLEARLY = 1.1  # more threads must be this much faster: they suffer most when another process wants a core
 _HELD_UP = 1.5  # and are suspected where a token takes so much longer than one thread took for a short text
-_TRIAL = 0.02  # seconds
-_ROUNDS = 3  # trials of each number of threads, in turns: a machine's speed changes from moment to moment
+_TRIAL = 0.01  # seconds
+_ROUNDS = 7  # trials of each number of threads, in turns: a machine's speed changes from moment to moment
 
 
 class Pace:

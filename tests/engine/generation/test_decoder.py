@@ -224,7 +224,7 @@ def test_threads_that_only_wait_for_each_other_are_given_up_for_the_rest_of_the_
         assert torch.get_num_threads() == 1
 
 
-def test_many_tokens_are_read_on_all_cores_while_that_is_not_slower_and_no_trainer_wants_them(random_model) -> None:
+def test_many_tokens_are_read_on_all_cores_unless_a_trainer_wants_them(random_model) -> None:
     decoder = Decoder(*random_model(context_length=2 * MANY))
     torch.set_num_threads(1)
     used = []
@@ -235,11 +235,29 @@ def test_many_tokens_are_read_on_all_cores_while_that_is_not_slower_and_no_train
         return compute(tokens, cache)
 
     decoder.model.next_logits = watch
-    for crowd, crowded in ((Crowd(2), False), (Crowd(2), True), (Crowd(2, alone=0.0), False)):
-        Pace(crowd=crowd).begin(decoder, crowded=crowded)
+    for crowded in (False, True):
+        Pace(crowd=Crowd(2)).begin(decoder, crowded=crowded)
         for _ in range(2):
             decoder.forget()
             take(decoder, [1] * MANY, 2)
             assert torch.get_num_threads() == 1
     alone, together = [(MANY, 1), (1, 1)], [(MANY, 2), (1, 1)]
-    assert used == 2 * together + 2 * alone + together + alone  # the last were slower than one thread alone
+    assert used == 2 * together + 2 * alone
+
+
+def test_a_slow_pass_on_all_cores_is_followed_by_one_on_one_thread_which_finds_out_why() -> None:
+    crowd, now = Crowd(2, alone=1.0), 100.0
+
+    def passes(*paces: float) -> list[bool]:
+        """Whether each had all cores."""
+        given = []
+        for pace in paces:
+            given.append(crowd.has_confidence(now))
+            crowd.observe(given[-1], pace, now)
+        return given
+
+    assert passes(0.6, 1.1) == [True, True]
+    assert passes(2.0, 1.9, 1.2) == [True, False, True]  # the machine has become slower
+    assert passes(2.5, 1.0, 1.0, 1.0) == [True, False, False, False]  # somebody wants a core
+    now += 60
+    assert passes(0.6, 0.6) == [True, True]

@@ -55,7 +55,10 @@ class KVCache:
         """A cache of its own with these rows of the batch, in this order; one may stand there several times."""
         copy = object.__new__(KVCache)
         copy.batch_size, copy.max_length, copy.length = len(indices), self.max_length, self.length
-        copy._hold(self._both.index_select(2, torch.tensor(indices, device=self._both.device)))
+        filled, shape = self._both[..., : self.length, :], list(self._both.shape)
+        shape[2] = len(indices)
+        copy._hold(self._both.new_empty(shape))
+        copy._both[..., : self.length, :] = filled.index_select(2, torch.tensor(indices, device=filled.device))
         return copy
 
     def keep(self, rows: Sequence[int]) -> None:

@@ -40,7 +40,9 @@ class Learner(Learning):
         note: Callable[[str], None],
         group: Group | None = None,
         tell: Callable[[str], None] = lambda sentence: None,
+        most: int = 0,
     ) -> None:
+        """`most` is how many sequences the memory has room for at once, where that is known."""
         super().__init__(model, train_tokens, config, group)
         self._note, self._tell = note, tell
         self._to_compile = config.compile == "on"
@@ -51,6 +53,9 @@ class Learner(Learning):
         self._optimizer = build_optimizer(model, self._flat, config, group)
         self._average = WeightAverage(self._flat.values, config.average) if config.average else None
         self._micro_batch = config.micro_batch_size or config.batch_size
+        if 0 < most < self._micro_batch:
+            self._micro_batch = most
+            note(f"the memory has room for {most} sequences at a time; the batch stays whole")
         self._clipped_norm = torch.zeros((), device=self.device)  # the gradient's, before it was clipped
         self._given: Given | None = None
         rows, length = config.batch_size, model.config.context_length

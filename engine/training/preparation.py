@@ -14,7 +14,6 @@ from ...data.corpus import Corpus, open_corpus, split_position
 from ...data.corpus_tokenizer import corpus_tokenizer
 from ...data.encoding import encode_corpus
 from ...data.tokenizers import Tokenizer
-from ...models.config import parameter_count
 from ...models.devices import DeviceChoice, choose_device
 from ...models.gpt import GPT
 from ...models.recipe import TrainingConfig
@@ -27,8 +26,9 @@ from .follower import begin
 from .journal import Journal
 from .learner import Learner
 from .learning import Learning
+from .memory_needs import check_memory, micro_batch_within_memory
 from .orders import CommandReader
-from .processor import device_of, memory_of, repeat_exactly, set_up_processor, threads_of
+from .processor import device_of, repeat_exactly, set_up_processor, threads_of
 from .recovery import TrainingError
 from .stages import Stages
 from .starting_model import WholeWeights, fresh_weights, starting_file, starting_model, stored_start, stored_weights
@@ -37,7 +37,6 @@ from .threads import Threads, ThreadTrial
 from .trainer import Trainer
 from .update_path import can_record
 
-_BYTES_OF_A_PARAMETER = 12  # a weight, its gradient and one moment, each a float32
 _NAMED = 8  # characters without a token that a note names one by one
 
 
@@ -93,7 +92,7 @@ def prepare(
     )
     _tell_left_out(dataset.left_out, journal)
     stages.enter("loading")
-    _check_memory(manifest, choice.device, group)
+    check_memory(manifest, choice.device, group)
 
     def learn_from(resumed: Resumed | None) -> tuple[Learning, Counters]:
         if group and manifest.training.sharded:
@@ -111,7 +110,8 @@ def prepare(
             model = _new_model(manifest, tokenizer, choice)
         if group:
             begin(group, choice, model.config, dataset, manifest.training)
-        learner = Learner(model, dataset.train, manifest.training, warn, group, journal.note)
+        most = micro_batch_within_memory(manifest.training.batch_size, model.config, choice.dtype, choice.device, group)
+        learner = Learner(model, dataset.train, manifest.training, warn, group, journal.note, most)
         return learner, _go_on(learner, resumed) if resumed else Counters()
 
     def begin_again() -> tuple[Learning, Counters]:
@@ -217,21 +217,6 @@ def _tell_left_out(left_out: Mapping[str, int], journal: Journal) -> None:
         f"{named}{more}",
         "warning",
     )
-
-
-def _check_memory(manifest: RunManifest, device: torch.device, group: Group | None) -> None:
-    """Raise TrainingError for a model whose training could only end with the whole machine out of memory."""
-    parameters, there = parameter_count(manifest.model), memory_of(device, group)
-    shared = group is not None and manifest.training.sharded
-    least = parameters * _BYTES_OF_A_PARAMETER // (group.size if group and shared else 1)
-    if there is None or least <= there:
-        return
-    what = f"training {parameters:,} parameters takes at least {least / 1e9:,.0f} GB of memory"
-    advice = "choose a smaller model"
-    if group:
-        what += " in each process"
-        advice += ", or more --devices" if shared else ", or share it between the processes with --sharded"
-    raise TrainingError(f"{what}, and {device} has {there / 1e9:,.0f} GB for it; {advice}")
 
 
 def _new_model(manifest: RunManifest, tokenizer: Tokenizer, choice: DeviceChoice) -> GPT:

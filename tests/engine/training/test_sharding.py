@@ -17,7 +17,8 @@ import pytest
 import torch
 from minigpt_tui.engine.events import Note, Sample, Started
 from minigpt_tui.engine.runs import Run
-from minigpt_tui.engine.training import preparation, process, shard_learner
+from minigpt_tui.engine.training import memory_needs, process, shard_learner
+from minigpt_tui.engine.training.memory_needs import check_memory
 from minigpt_tui.engine.training.parameters import FlatParameters
 from minigpt_tui.engine.training.recovery import TrainingError
 from minigpt_tui.engine.training.shard_learner import ShardedLearner
@@ -308,10 +309,10 @@ class _Pair:
 def test_of_the_memory_that_a_model_takes_each_process_needs_its_share(make, monkeypatch):
     manifest = make("large").manifest()
     bytes_there = 8 * parameter_count(manifest.model)  # two thirds of weights, gradients and one moment
-    monkeypatch.setattr(preparation, "memory_of", lambda device, group: bytes_there)
-    preparation._check_memory(manifest, torch.device("cpu"), _Pair())  # type: ignore[arg-type]
+    monkeypatch.setattr(memory_needs, "memory_of", lambda device, group: bytes_there)
+    check_memory(manifest, torch.device("cpu"), _Pair())  # type: ignore[arg-type]
     whole = dataclasses.replace(manifest, training=dataclasses.replace(manifest.training, sharded=False))
     with pytest.raises(TrainingError, match="share it between the processes with --sharded"):
-        preparation._check_memory(whole, torch.device("cpu"), _Pair())  # type: ignore[arg-type]
+        check_memory(whole, torch.device("cpu"), _Pair())  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match="choose a smaller model"):
-        preparation._check_memory(manifest, torch.device("cpu"), None)
+        check_memory(manifest, torch.device("cpu"), None)

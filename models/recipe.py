@@ -121,6 +121,8 @@ class TrainingConfig:
                      "weight_decay", "gradient_clip"):  # fmt: skip
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it cannot be negative")
+            if not getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} is {getattr(self, name)}; give a finite number, or 0 for none")
         for name in ("learning_rate", "embedding_learning_rate", "head_learning_rate"):
             if not 0 < getattr(self, name) < 100:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0 and below 100")

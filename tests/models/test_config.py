@@ -119,7 +119,8 @@ def test_a_budget_that_cannot_be_is_refused(text):
     "options",
     [
         {"batch_size": 0}, {"micro_batch_size": 5}, {"learning_rate": 0.0}, {"beta1": 1.0}, {"decay_fraction": 1.5},
-        {"gradient_clip": -1.0}, {"learning_rate": float("nan")}, {"patience": -1},
+        {"gradient_clip": -1.0}, {"gradient_clip": float("nan")}, {"learning_rate": float("nan")}, {"patience": -1},
+        {"weight_decay": float("inf")},
     ],
 )  # fmt: skip
 def test_training_options_that_cannot_work_are_refused(options):

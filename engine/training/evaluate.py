@@ -84,8 +84,8 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
         )
     window = min(context_length, len(text.tokens) - 1)
     score = evaluate(
-        loaded.model, text.tokens, text.n_bytes, options.protocol, batch_size=text.batch_size, context_length=window,
-        progress=ProgressLines("evaluating"),
+        loaded.model, text.tokens, text.n_bytes, options.protocol, batch_size=text.batch_size, batches=text.batches,
+        context_length=window, progress=ProgressLines("evaluating"),
     )  # fmt: skip
     name = file.run.name if file.run else file.name
     return EvaluationResult(
@@ -108,13 +108,15 @@ class _Text:
 
     tokens: torch.Tensor
     n_bytes: int
-    batch_size: int  # of the protocol `random`
+    batch_size: int  # of the protocol `random`, as the next one
+    batches: int
 
 
 def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, device: torch.device) -> _Text:
     """The validation text of the run, or all of another text as far as the model knows its characters."""
     manifest = file.run.manifest() if file.run else None
     batch_size = manifest.training.batch_size if manifest else 64
+    batches = manifest.training.evaluation_batches if manifest else 200
     if spec is not None:
         corpus, fraction = open_corpus(spec, progress=ProgressLines("reading")), 1.0
     elif manifest is not None:
@@ -128,7 +130,7 @@ def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, device: torch
     if dataset.left_out and spec is not None:
         count = sum(dataset.left_out.values())
         print(f"minigpt-tui: {count:,} characters that the model has never seen are left out", file=sys.stderr)
-    return _Text(dataset.validation, dataset.validation_bytes, batch_size)
+    return _Text(dataset.validation, dataset.validation_bytes, batch_size, batches)
 
 
 def _unchanged(record: CorpusRecord) -> Corpus:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ...models.config import flops_per_token, parameter_count
 from ...models.devices import choose_device, memory_in_use
 from ..events import Load, Loaded
+from ..freed_memory import give_back
 from .checkpoint_source import UNREADABLE, CheckpointSource, Opened
 from .decoder import Decoder
 from .speed import Pace, settle_speed
@@ -64,6 +65,7 @@ class LoadedModel:
             self._decoder = Decoder(checkpoint.model, opened.tokenizer, ends_begin=opened.file.kind != "minigpt")
             self.pace = settle_speed(self._decoder, self._load.threads)
         self._opened = opened
+        give_back()  # weights as they were read, before they were rounded or laid out anew
         self._announce(
             Loaded(
                 id=self._load.id,

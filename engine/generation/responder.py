@@ -16,7 +16,6 @@ from ...models.devices import DeviceError
 from ...models.huggingface import CheckpointError
 from .. import paths
 from ..events import Ended, Failed, Generate, GenerationMessage, Load, Score, Scored, Scoring, Tokens
-from ..freed_memory import give_back
 from .checkpoint_source import UNREADABLE
 from .decoder import DecodeError, Decoder
 from .loaded_model import LoadedModel
@@ -109,7 +108,6 @@ class Responder:
         if self._model is not None:
             self._model = None
             gc.collect()  # a model and the step made for it refer to each other
-            give_back()
 
     def _loaded(self) -> LoadedModel:
         if self._model is None:

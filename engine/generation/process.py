@@ -8,6 +8,7 @@ Ping is answered and Cancel noticed while the main thread generates.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -142,6 +143,7 @@ def main() -> None:
     from .responder import Responder
 
     keep_freed_memory(_KEPT)
+    gc.freeze()  # what was imported stays: to look through it again took a tenth of a second, in the middle of a reply
     responder = Responder(outbox.send)
     outbox.send(Ready(torch.__version__, available_devices()[0]))
     while True:

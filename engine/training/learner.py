@@ -15,6 +15,7 @@ from .averaging import WeightAverage
 from .compiling import Loss, compiled
 from .distributed import Group, Order
 from .learning import Learning
+from .memory_needs import micro_batch_within_memory
 from .optimizers import build_optimizer
 from .parameters import FlatParameters
 from .update_path import Given, Lead, OutOfMemory, UpdatePath, is_out_of_memory, recorder_for
@@ -40,9 +41,7 @@ class Learner(Learning):
         note: Callable[[str], None],
         group: Group | None = None,
         tell: Callable[[str], None] = lambda sentence: None,
-        most: int = 0,
     ) -> None:
-        """`most` is how many sequences the memory has room for at once, where that is known."""
         super().__init__(model, train_tokens, config, group)
         self._note, self._tell = note, tell
         self._to_compile = config.compile == "on"
@@ -52,10 +51,10 @@ class Learner(Learning):
         self._flat = FlatParameters(model)
         self._optimizer = build_optimizer(model, self._flat, config, group)
         self._average = WeightAverage(self._flat.values, config.average) if config.average else None
-        self._micro_batch = config.micro_batch_size or config.batch_size
-        if 0 < most < self._micro_batch:
-            self._micro_batch = most
-            note(f"the memory has room for {most} sequences at a time; the batch stays whole")
+        wanted = config.micro_batch_size or config.batch_size
+        self._micro_batch = micro_batch_within_memory(wanted, model.config, model.compute_dtype, self.device, group)
+        if self._micro_batch < wanted:
+            note(f"the memory has room for {self._micro_batch} sequences at a time; the batch stays whole")
         self._clipped_norm = torch.zeros((), device=self.device)  # the gradient's, before it was clipped
         self._given: Given | None = None
         rows, length = config.batch_size, model.config.context_length

@@ -26,7 +26,7 @@ from .follower import begin
 from .journal import Journal
 from .learner import Learner
 from .learning import Learning
-from .memory_needs import check_memory, micro_batch_within_memory
+from .memory_needs import check_memory
 from .orders import CommandReader
 from .processor import device_of, repeat_exactly, set_up_processor, threads_of
 from .recovery import TrainingError
@@ -110,8 +110,7 @@ def prepare(
             model = _new_model(manifest, tokenizer, choice)
         if group:
             begin(group, choice, model.config, dataset, manifest.training)
-        most = micro_batch_within_memory(manifest.training.batch_size, model.config, choice.dtype, choice.device, group)
-        learner = Learner(model, dataset.train, manifest.training, warn, group, journal.note, most)
+        learner = Learner(model, dataset.train, manifest.training, warn, group, journal.note)
         return learner, _go_on(learner, resumed) if resumed else Counters()
 
     def begin_again() -> tuple[Learning, Counters]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .atomic import write_atomic
-from .locations import folder
+from .storage.atomic import write_atomic
+from .storage.locations import folder
 
 _CHUNK = 1 << 16  # bytes between two reports of progress
 _PATIENCE = 10.0  # seconds of silence after which a server is given up

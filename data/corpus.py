@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .atomic import write_atomic
 from .catalog import CATALOG, CorpusError, cache_folder, download
-from .memo import recall, remember
+from .storage.atomic import write_atomic
+from .storage.memo import recall, remember
 from .text_files import Listing, Progress, TextFile, TextFiles, list_files
 
 if TYPE_CHECKING:
-    from .tales import Information
+    from .tales.text import Information
 
 __all__ = [
     "Corpus",
@@ -238,7 +238,7 @@ def _tales_path(n_characters: int, seed: int) -> Path:
 
 def _make_tales(n_characters: int, seed: int, path: Path, progress: Progress | None) -> str | None:
     """Write a text, or return it where it cannot be written: that costs only memory, and time at each start."""
-    from .tales import generate  # only here and below: most processes find the text in the cache
+    from .tales.text import generate  # only here and below: most processes find the text in the cache
 
     tales = generate(n_characters, seed, progress)
     try:
@@ -251,7 +251,7 @@ def _make_tales(n_characters: int, seed: int, path: Path, progress: Progress | N
 
 def _tales_information(n_characters: int, seed: int, length: int) -> Information:
     """That of the text, which has `length` characters: from the cache, or else from writing it again."""
-    from .tales import Information, generate
+    from .tales.text import Information, generate
 
     with contextlib.suppress(OSError, ValueError):  # ValueError: the file is cut within a number
         table = array("d", _tales_path(n_characters, seed).with_suffix(".nats").read_bytes())

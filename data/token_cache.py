@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .atomic import replace
 from .catalog import cache_folder
-from .memo import recall, remember
+from .storage.atomic import replace
+from .storage.memo import recall, remember
 
 DTYPES = {"B": torch.uint8, "H": torch.uint16, "I": torch.int32}  # by the typecode of an array of ids
 _LARGEST = 4 * 10**9  # bytes of all files

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..data.storage.typed_json import SchemaError, from_plain
 from ..data.tokenizers import TOKENIZER_FILES, CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
 from ..models.config import ConfigError, ModelConfig
-from ..models.foreign_config import read_foreign_config
-from ..models.foreign_folder import file_within, read_json
-from ..models.inert_pickle import printable
-from ..models.nanogpt import NanoGptError, find_meta, read_alphabet, read_nanogpt
-from ..models.typed_json import SchemaError, from_plain
-from ..models.weight_files import INDEX, WHOLE, check_weight_files
+from ..models.interop.foreign_config import read_foreign_config
+from ..models.interop.foreign_folder import file_within, read_json
+from ..models.interop.inert_pickle import printable
+from ..models.interop.nanogpt import NanoGptError, find_meta, read_alphabet, read_nanogpt
+from ..models.interop.weight_files import INDEX, WHOLE, check_weight_files
 from .refusals import refusal
 from .runs import Run, RunError, list_runs
 

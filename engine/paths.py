@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..data.locations import folder
+from ..data.storage.locations import folder
 
 
 def data_dir() -> Path:

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..data.atomic import write_atomic
+from ..data.storage.atomic import write_atomic
+from ..data.storage.typed_json import SchemaError, dumps, loads
 from ..models.config import ModelConfig
 from ..models.recipe import TokenizerKind, TrainingConfig, UnknownCharacters
-from ..models.typed_json import SchemaError, dumps, loads
 from . import locks, paths
 from .events import COMMANDS, ENDED, Command, RunState
 

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from typing import Any, Generic, TypeVar
 
-from ..models.typed_json import SchemaError, from_plain, to_plain
+from ..data.storage.typed_json import SchemaError, from_plain, to_plain
 
 M = TypeVar("M")
 

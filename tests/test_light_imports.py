@@ -16,7 +16,7 @@ def loaded_by(*modules: str) -> set[str]:
 
 
 def test_the_app_never_loads_torch() -> None:
-    loaded = loaded_by("minigpt_tui.tui.cli", "minigpt_tui.tui.app", "minigpt_tui.tui.bridge")
+    loaded = loaded_by("minigpt_tui.tui.cli.main", "minigpt_tui.tui.app", "minigpt_tui.tui.bridge")
     assert "minigpt_tui.tui.app" in loaded
     assert not {"torch", "numpy", "safetensors", "transformers"} & loaded
 
@@ -27,7 +27,7 @@ def test_the_command_line_loads_neither_torch_nor_textual(module: str) -> None:
 
 
 def test_a_verb_loads_the_terminal_library_only_when_it_draws() -> None:
-    program = "from minigpt_tui.tui.cli import build_parser; build_parser(); import sys; print(*sys.modules)"
+    program = "from minigpt_tui.tui.cli.main import build_parser; build_parser(); import sys; print(*sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=dict(os.environ)
     )

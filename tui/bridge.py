@@ -14,6 +14,7 @@ from textual.message import Message
 
 from ..data.catalog import CorpusError
 from ..data.corpus import open_corpus
+from ..data.storage.typed_json import SchemaError
 from ..data.tokenizers import TokenizerError
 from ..engine.client import start_training
 from ..engine.events import (
@@ -29,7 +30,6 @@ from ..engine.model_files import ModelFile, ModelFileError
 from ..engine.runs import Run, RunError, RunManifest, ShownState, list_runs
 from ..models.config import ConfigError
 from ..models.recipe import Recipe
-from ..models.typed_json import SchemaError
 from .found_models import FoundModel
 from .generator import Generator
 from .messages import ModelOpened, ModelReady, Notice, RunAttached, TrainingChanged, TrainingNote, TrainingState

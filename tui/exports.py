@@ -21,7 +21,7 @@ class Exported:
 async def export_gguf(model: str) -> Exported:
     """Write the model of that name or path as a GGUF file into the current folder."""
     process = await asyncio.create_subprocess_exec(
-        *python_module("minigpt_tui.tui.cli", "export", model, "--to", "gguf"),
+        *python_module("minigpt_tui.tui", "export", model, "--to", "gguf"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..data.atomic import write_atomic
+from ..data.storage.atomic import write_atomic
+from ..data.storage.typed_json import SchemaError, from_plain
 from ..engine import paths
 from ..engine.events import MOST_SAMPLES, SamplingSettings
-from ..models.typed_json import SchemaError, from_plain
 
 HISTORY_LENGTH = 500
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..atomic import write_atomic
+from ..storage.atomic import write_atomic
 from .foreign_files import special_tokens
 from .spelling import spelled_bytes
 from .tokenizer import SURROGATES, Tokenizer, TokenizerError, check_range, left_out, refuse_surrogates, typecode

@@ -7,9 +7,9 @@ import hashlib
 import os
 from pathlib import Path
 
-from ..atomic import write_atomic
 from ..catalog import fetch
-from ..locations import folder
+from ..storage.atomic import write_atomic
+from ..storage.locations import folder
 from .bpe import END_OF_TEXT, BpeTokenizer
 from .layout import byte_characters, bytes_of
 from .tokenizer import TokenizerError

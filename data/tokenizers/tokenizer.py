@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from ..atomic import write_atomic
+from ..storage.atomic import write_atomic
 
 TokenizerKind = Literal["char", "byte", "gpt2", "bpe", "huggingface"]
 UnknownCharacters = Literal["drop", "refuse", "token"]

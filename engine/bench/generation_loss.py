@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...data.tales import generate
+from ...data.tales.text import generate
 from ...models.presets import preset
 from ...models.recipe import Budget
 from ..events import Load, Quantization

@@ -13,7 +13,7 @@ import torch
 
 from ...data.tokenizers import CharTokenizer
 from ...models.gpt import GPT
-from ...models.huggingface import save_checkpoint
+from ...models.interop.huggingface import save_checkpoint
 from ...models.presets import preset
 from .generation_rows import alphabet
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ...data.storage.typed_json import SchemaError, dumps, loads
 from ...models.recipe import Recipe
-from ...models.typed_json import SchemaError, dumps, loads
 from ..client import child_environment, python_module
 from ..events import (
     ENDED,
@@ -100,7 +100,7 @@ def evaluate(home: Path, model: Path, on: Path | None = None, context_length: in
     """The `full` loss of a model on its run's validation text, or on all of `on`. Raises TurnFailedError."""
     options = [] if on is None else ["--on", str(on)]
     options += [] if context_length is None else ["--context-length", str(context_length)]
-    command = python_module("minigpt_tui.engine.training.evaluate", str(model), *options)
+    command = python_module("minigpt_tui.engine.training.evaluate_process", str(model), *options)
     answer = _answer(command, home)
     try:
         return loads(EvaluationResult, answer.splitlines()[-1]).loss

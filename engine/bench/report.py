@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from ...models.typed_json import to_plain
+from ...data.storage.typed_json import to_plain
 from .machine import Machine
 from .measurements import Comparison, Measurements, Work
 from .turns import Average, Ratio, Summary, compare, figures, summarise

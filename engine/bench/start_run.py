@@ -10,9 +10,9 @@ import sys
 from dataclasses import dataclass
 
 from ...data.corpus import CorpusError, open_corpus
+from ...data.storage.typed_json import SchemaError, loads
 from ...models.config import ConfigError
 from ...models.recipe import Recipe
-from ...models.typed_json import SchemaError, loads
 from ..client import start_training
 from ..launch import new_run
 from ..runs import RunError

@@ -16,15 +16,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ...data.atomic import complete_file
+from ...data.storage.atomic import complete_file
+from ...data.storage.typed_json import dumps
 from ...data.tokenizers import TokenizerError
 from ...models.config import ConfigError, ModelConfig, parameter_count
-from ...models.foreign_folder import file_within
-from ...models.ggml_layouts import NoCounterpart, architecture
-from ...models.gguf import GGUF_TYPES, GgufError, require_gguf, write_gguf
-from ...models.huggingface import CheckpointError, load_checkpoint, save_checkpoint
-from ...models.layouts import model_type
-from ...models.typed_json import dumps
+from ...models.interop.foreign_folder import file_within
+from ...models.interop.gguf import GGUF_TYPES, GgufError, require_gguf, write_gguf
+from ...models.interop.gguf_layouts import NoCounterpart, architecture
+from ...models.interop.huggingface import CheckpointError, load_checkpoint, save_checkpoint
+from ...models.interop.huggingface_layouts import model_type
 from ..events import ExportResult
 from ..model_files import ModelFile, ModelFileError, find_model, read_config, read_tokenizer
 from ..progress import ProgressLines

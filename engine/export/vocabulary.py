@@ -23,7 +23,7 @@ from typing import Any
 
 from ...data.tokenizers import Tokenizer, TokenizerError
 from ...data.tokenizers.layout import byte_characters
-from ...models.gguf import Vocabulary
+from ...models.interop.gguf import Vocabulary
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED = 1, 2, 3, 4, 5  # llama.cpp's token types
 NO_MERGES = ["ÿ ÿ"]  # the byte 0xFF twice

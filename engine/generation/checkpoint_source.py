@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ...data.tokenizers import Tokenizer, TokenizerError
 from ...models.devices import DeviceChoice
-from ...models.huggingface import CheckpointError, LoadedCheckpoint, load_checkpoint
-from ...models.quantization import QuantizationError, quantize_int8
+from ...models.fast.quantization import QuantizationError, quantize_int8
+from ...models.interop.huggingface import CheckpointError, LoadedCheckpoint, load_checkpoint
 from ..events import Quantization
 from ..model_files import ModelFile, ModelFileError, model_at, read_tokenizer
 from ..runs import Run, RunError

@@ -11,10 +11,10 @@ from torch import Tensor
 from ...data.tokenizers import Tokenizer
 from ...models.cache import KVCache
 from ...models.config import ModelConfig
-from ...models.decoding import prepare_decoding
+from ...models.fast.decoding import prepare_decoding
 from ...models.gpt import GPT
-from .crowd import Crowd
-from .recording import Recorder
+from .graph_recording import Recorder
+from .prefill_threads import Crowd
 from .sampling import Sampler
 
 LONGEST_WINDOW = 16_384  # positions: attention over more takes a CPU longer than a person waits for a token

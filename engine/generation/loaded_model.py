@@ -10,8 +10,8 @@ from ...models.devices import choose_device, memory_in_use
 from ..events import Load, Loaded
 from ..freed_memory import give_back
 from .checkpoint_source import UNREADABLE, CheckpointSource, Opened
+from .cpu_tuning import Pace, settle_speed
 from .decoder import Decoder
-from .speed import Pace, settle_speed
 
 
 class LoadedModel:

@@ -19,7 +19,7 @@ import traceback
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ...models.typed_json import SchemaError
+from ...data.storage.typed_json import SchemaError
 from ..events import (
     GENERATION_MESSAGES,
     REQUESTS,

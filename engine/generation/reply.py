@@ -8,14 +8,14 @@ from typing import Literal
 import torch
 
 from ..events import SamplingSettings, TokenDetail
-from .ahead import Ahead
-from .branches import Alone, Branches
+from .batch_decoding import Alone, Branches
 from .decoder import Decoder
-from .explanation import explain_tokens
-from .noise import any_token, chosen_seed
+from .detokenizer import TextStream
+from .graph_decoding import Ahead
+from .gumbel import any_token, chosen_seed
 from .penalties import ForbiddenError
 from .sampling import Sampler
-from .text_stream import TextStream
+from .token_details import explain_tokens
 
 _NAMED = 8  # characters that a notice names one by one
 

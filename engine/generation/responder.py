@@ -13,13 +13,13 @@ import torch
 
 from ...data.tokenizers import UnknownCharacterError
 from ...models.devices import DeviceError
-from ...models.huggingface import CheckpointError
+from ...models.interop.huggingface import CheckpointError
 from .. import paths
 from ..events import Ended, Failed, Generate, GenerationMessage, Load, Score, Scored, Scoring, Tokens
 from .checkpoint_source import UNREADABLE
 from .decoder import DecodeError, Decoder
+from .gumbel import sample_seed
 from .loaded_model import LoadedModel
-from .noise import sample_seed
 from .penalties import ForbiddenError
 from .reply import Reply, together
 from .scoring import TextScore, TooShortError

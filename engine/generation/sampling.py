@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..events import SamplingSettings
-from .noise import Noise, chosen_seed
+from .gumbel import Noise, chosen_seed
 from .penalties import Forbidden, Penalties, Texts
 
 _COLDEST = 1e-5  # below it the division overflows float32, and the result is greedy anyway

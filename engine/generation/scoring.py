@@ -15,8 +15,8 @@ import torch
 from ...models.cache import KVCache
 from ..events import TokenDetail
 from .decoder import Decoder
-from .explanation import explain_tokens
 from .reply import named
+from .token_details import explain_tokens
 
 _TOKENS_PER_PASS = 4096
 _LOGITS_PER_PASS = 2**25  # an eighth of a gigabyte

@@ -15,14 +15,14 @@ from typing import Literal
 
 from torch import Tensor
 
-from ...data.atomic import replace
+from ...data.storage.atomic import replace
+from ...data.storage.typed_json import SchemaError, loads, to_plain
 from ...data.tokenizers import Tokenizer, TokenizerError, load_tokenizer
 from ...models.gpt import GPT
-from ...models.huggingface import CheckpointError, open_checkpoint, save_checkpoint
+from ...models.interop.huggingface import CheckpointError, open_checkpoint, save_checkpoint
+from ...models.interop.stored_model import StoredModel
 from ...models.recipe import Budget
-from ...models.stored_model import StoredModel
 from ...models.tensor_file import load_tensors, save_tensors
-from ...models.typed_json import SchemaError, loads, to_plain
 
 Kind = Literal["last", "best", "history"]
 ROWS = "rows"  # the folder in a checkpoint of processes that share a model, with what each of them holds

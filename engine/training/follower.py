@@ -15,16 +15,16 @@ import torch
 from torch import Tensor
 
 from ...data.dataset import TokenDataset
+from ...data.storage.typed_json import dumps, loads
 from ...models.config import ModelConfig
 from ...models.devices import DeviceChoice, choose_device
 from ...models.gpt import GPT
 from ...models.recipe import TrainingConfig
-from ...models.typed_json import dumps, loads
-from .distributed import Group, LostProcessError, Order, joined
-from .evaluation import EvaluationGivenUpError, evaluate
-from .learner import Learner
-from .learning import Learning
-from .processor import device_of, repeat_exactly, set_up_processor, threads_of
+from .group import Group, LostProcessError, Order, joined
+from .loop.evaluation import EvaluationGivenUpError, evaluate
+from .machine import device_of, repeat_exactly, set_up_processor, threads_of
+from .update.learner import Learner
+from .update.learning import Learning
 
 FAILED = 1
 
@@ -120,7 +120,7 @@ class _Along:
 
     def _build(self, said: _Beginning, choice: DeviceChoice, train: Tensor) -> Learning:
         if said.training.sharded:
-            from .shard_learner import sharded_learner  # takes seconds to import
+            from .sharded.learner import sharded_learner  # takes seconds to import
 
             return sharded_learner(said.model, train, said.training, choice, self._group)
         model = GPT(said.model, choice.device, choice.dtype)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from .. import locks
 from ..runs import Run, RunError
-from .journal import Journal
-from .orders import CommandReader, size_of_commands
-from .stages import PreparationStopped
-from .stopping import StopRequest
+from .loop.commands import CommandReader, size_of_commands
+from .loop.event_log import Journal
+from .loop.preparation_stages import PreparationStopped
+from .loop.stop_request import StopRequest
 
 FAILED, NOT_A_RUN, ALREADY_TRAINING = 1, 2, 3
 
@@ -59,8 +59,8 @@ def _train(run: Run, resume: bool, leave_core: bool, budget: str) -> int:
     with Journal(run) as journal:
         try:
             # only now, with "starting" on the disk for those who wait: this imports torch
-            from .distributed import joined
-            from .preparation import prepare
+            from .group import joined
+            from .setup import prepare
 
             with joined() as group:
                 try:

@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable
 
 import torch
-from minigpt_tui.models import onednn
 from minigpt_tui.models.devices import physical_cores
+from minigpt_tui.models.fast import onednn
+from minigpt_tui.models.fast.weighted_sums import RoundedTable, partial_sums
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.presets import preset
-from minigpt_tui.models.weighted_sums import RoundedTable, partial_sums
 from torch import Tensor
 
 Way = Callable[[], object]

@@ -18,7 +18,7 @@ from minigpt_tui.data.corpus import (
     open_corpus,
     split_position,
 )
-from minigpt_tui.data.tales import generate
+from minigpt_tui.data.tales.text import generate
 
 PROSE = "Once there was a fox. She said: “Where is my hat?”\n" * 100
 TINYSHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt"
@@ -268,9 +268,9 @@ def test_tales_and_their_entropy_come_from_the_cache_the_second_time() -> None:
 import sys
 from minigpt_tui.data.corpus import open_corpus
 corpus = open_corpus("tales:20KB")
-assert "minigpt_tui.data.tales" not in sys.modules
-import minigpt_tui.data.tales
-minigpt_tui.data.tales.generate = None
+assert "minigpt_tui.data.tales.text" not in sys.modules
+import minigpt_tui.data.tales.text
+minigpt_tui.data.tales.text.generate = None
 print(corpus.fingerprint, corpus.entropy_floor(15_000, corpus.n_characters))
 """
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -14,7 +14,7 @@ from minigpt_tui.engine.launch import new_run, vocabulary_size
 from minigpt_tui.engine.model_files import ModelFile, ModelFileError, check_weights, find_model
 from minigpt_tui.models.config import ConfigError, ModelConfig
 from minigpt_tui.models.gpt import GPT
-from minigpt_tui.models.huggingface import save_checkpoint
+from minigpt_tui.models.interop.huggingface import save_checkpoint
 from minigpt_tui.models.presets import fine_tuning
 from minigpt_tui.models.recipe import Recipe, TokenizerKind, TrainingConfig, UnknownCharacters
 

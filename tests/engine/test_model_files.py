@@ -21,7 +21,7 @@ from minigpt_tui.engine.model_files import ModelFileError, find_model, read_conf
 from minigpt_tui.engine.runs import Run, RunError
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
-from minigpt_tui.models.huggingface import save_checkpoint
+from minigpt_tui.models.interop.huggingface import save_checkpoint
 
 CONFIG = ModelConfig(vocab_size=3, context_length=8, n_layer=1, n_head=1, d_model=8)
 GPT2 = {"model_type": "gpt2", "n_layer": 1, "n_head": 1, "n_embd": 8, "n_positions": 8, "vocab_size": 3}

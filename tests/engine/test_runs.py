@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from minigpt_tui.data.storage.typed_json import dumps, from_plain, to_plain
 from minigpt_tui.engine import locks, paths, runs
 from minigpt_tui.engine.events import COMMANDS, Command
 from minigpt_tui.engine.follow import LineFollower
 from minigpt_tui.engine.runs import CorpusRecord, Run, RunError, RunManifest, RunStatus
 from minigpt_tui.models.presets import preset
-from minigpt_tui.models.typed_json import dumps, from_plain, to_plain
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +109,7 @@ def test_the_newest_run_comes_first_and_runs_are_found_by_name_or_path(home: Pat
         ),
         (dumps(to_plain(manifest()) | {"created": "now"}), "float is needed, found str"),
     ],
+    ids=["not JSON", "nothing in it", "no such tokenizer", "a word for a time"],
 )
 def test_a_damaged_run_is_refused_by_the_field_that_is_wrong(content: str, says: str) -> None:
     run = runs.create_run(manifest())

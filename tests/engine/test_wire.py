@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from minigpt_tui.data.storage.typed_json import SchemaError
 from minigpt_tui.engine import events
 from minigpt_tui.engine.events import (
     COMMANDS,
@@ -22,7 +23,6 @@ from minigpt_tui.engine.events import (
     Tokens,
 )
 from minigpt_tui.engine.wire import Vocabulary
-from minigpt_tui.models.typed_json import SchemaError
 
 DETAIL = events.TokenDetail(7, "<E2>", 0.5, 1.0, 1, 0.75, (events.Alternative(7, "<E2>", 0.5, 1.0),))
 VOCABULARIES: list[tuple[Vocabulary[Any], list[Any]]] = [

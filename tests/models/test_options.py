@@ -11,8 +11,8 @@ import torch
 from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
 from minigpt_tui.models.gpt import GPT
-from minigpt_tui.models.huggingface import load_checkpoint, save_checkpoint
-from minigpt_tui.models.layouts import model_type
+from minigpt_tui.models.interop.huggingface import load_checkpoint, save_checkpoint
+from minigpt_tui.models.interop.huggingface_layouts import model_type
 
 OPTIONS: dict[str, tuple[Any, ...]] = {
     "position": ("learned", "sinusoidal", "rope", "none"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from minigpt_tui.models.config import ConfigError, ModelConfig
 from minigpt_tui.models.gpt import GPT
-from minigpt_tui.models.layouts import model_type
+from minigpt_tui.models.interop.huggingface_layouts import model_type
 from minigpt_tui.models.presets import DEFAULT_PRESET, PRESETS, fine_tuning, preset
 from minigpt_tui.models.recipe import Budget
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from string import ascii_letters
 
+from minigpt_tui.data.storage.typed_json import to_plain
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.events import (
     ENDED,
@@ -23,7 +24,6 @@ from minigpt_tui.engine.events import (
 from minigpt_tui.engine.runs import CorpusRecord, Run, RunManifest, RunStatus, create_run
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.presets import preset
-from minigpt_tui.models.typed_json import to_plain
 
 CREATED = 1_750_000_000.0
 TOTAL = 400

@@ -6,7 +6,7 @@ import pytest
 from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
 from minigpt_tui.models.presets import PRESETS, fine_tuning, preset
 from minigpt_tui.models.recipe import Budget, TrainingConfig
-from minigpt_tui.tui.options import add_recipe_options, override
+from minigpt_tui.tui.cli.options import add_recipe_options, override
 from minigpt_tui.tui.run_form import (
     FieldError,
     read_recipe,

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from ....models import onednn
+from ....models.fast import onednn
 from ....models.devices import DTYPES
 from .answering import Answers
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from ....models.huggingface import load_checkpoint
-from ....models.layouts import places
+from ....models.interop.huggingface import load_checkpoint
+from ....models.interop.huggingface_layouts import places
 from .answering import TEMPERATURE, TOP_K, Answers, Job, read_job
 
 

@@ -13,7 +13,7 @@ from minigpt_tui.engine.bench.measurements import Measurements, Work
 from minigpt_tui.engine.bench.nanogpt import CPU_RECIPE, NAME, CheckoutError, NanoGpt, Output
 from minigpt_tui.engine.bench.setting import Setting
 from minigpt_tui.engine.bench.turns import TurnFailedError
-from minigpt_tui.models.nanogpt import read_alphabet
+from minigpt_tui.models.interop.nanogpt import read_alphabet
 
 # What its train.py printed on a CPU, with `eval_interval=2`, `max_iters=4`.
 RECORDED = """\

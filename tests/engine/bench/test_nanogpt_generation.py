@@ -15,7 +15,7 @@ from minigpt_tui.engine.bench.generation_peers.answering import Job
 from minigpt_tui.engine.bench.generation_peers.with_nanogpt import with_our_weights
 from minigpt_tui.engine.bench.generation_rows import alphabet
 from minigpt_tui.engine.client import child_environment, python_module
-from minigpt_tui.models.huggingface import save_checkpoint
+from minigpt_tui.models.interop.huggingface import save_checkpoint
 
 # The names of nanoGPT's modules; it computes nothing.
 STAND_IN = """

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from minigpt_tui.data.storage.typed_json import loads
 from minigpt_tui.data.tokenizers import Tokenizer, build_tokenizer, load_tokenizer
 from minigpt_tui.engine.events import ExportResult
 from minigpt_tui.engine.export.process import main
@@ -19,7 +20,6 @@ from minigpt_tui.engine.training.checkpoints import Counters
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.recipe import TokenizerKind, TrainingConfig
-from minigpt_tui.models.typed_json import loads
 
 TEXT = "The cat's dog said: \"it'll  rain!\"\n\n\tÀ l'été, ça va? 12 ½ 𝛼βγ, 漢字かな 😀🏳️‍🌈 e\u0301 n\u0303\n" * 3
 BASE = ModelConfig(context_length=64, n_layer=2, n_head=4, d_model=64)

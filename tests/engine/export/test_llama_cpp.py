@@ -12,9 +12,9 @@ import pytest
 import torch
 from minigpt_tui.data.tokenizers import load_tokenizer
 from minigpt_tui.engine.export.vocabulary import describe
-from minigpt_tui.models.gguf import write_gguf
 from minigpt_tui.models.gpt import GPT
-from minigpt_tui.models.huggingface import load_checkpoint
+from minigpt_tui.models.interop.gguf import write_gguf
+from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import TokenizerKind
 
 from .runs_to_export import BASE, GPT2, TEXT, export, foreign_tokenizer, make_run, tokenizer_of

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from minigpt_tui.data.storage.typed_json import loads
 from minigpt_tui.data.tokenizers import load_tokenizer
 from minigpt_tui.engine.events import ExportResult
 from minigpt_tui.engine.export.nearest import nearest_preset
 from minigpt_tui.engine.export.process import USER_ERROR, main
 from minigpt_tui.models.gpt import GPT
-from minigpt_tui.models.huggingface import load_checkpoint
-from minigpt_tui.models.layouts import places
+from minigpt_tui.models.interop.huggingface import load_checkpoint
+from minigpt_tui.models.interop.huggingface_layouts import places
 from minigpt_tui.models.presets import PRESETS
-from minigpt_tui.models.typed_json import loads
 
 from .runs_to_export import BASE, GPT2, TEXT, export, make_run, tokenizer_of
 

@@ -11,7 +11,7 @@ import torch
 from minigpt_tui.data.tokenizers import Tokenizer, build_tokenizer
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
-from minigpt_tui.models.huggingface import save_checkpoint
+from minigpt_tui.models.interop.huggingface import save_checkpoint
 
 MakeModel = Callable[..., tuple[GPT, Tokenizer]]
 MakeCheckpoint = Callable[..., Path]

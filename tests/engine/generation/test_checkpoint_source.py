@@ -14,7 +14,7 @@ from minigpt_tui.engine.generation.checkpoint_source import CheckpointSource
 from minigpt_tui.engine.model_files import ModelFileError
 from minigpt_tui.engine.training.checkpoints import exchange
 from minigpt_tui.models.devices import choose_device
-from minigpt_tui.models.huggingface import CheckpointError, LoadedCheckpoint, load_checkpoint
+from minigpt_tui.models.interop.huggingface import CheckpointError, LoadedCheckpoint, load_checkpoint
 
 MakeNanoGpt = Callable[..., Path]
 MakeHuggingFace = Callable[..., Path]

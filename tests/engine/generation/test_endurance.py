@@ -23,7 +23,7 @@ from minigpt_tui.engine.events import (
     Tokens,
 )
 from minigpt_tui.engine.generation.decoder import Decoder
-from minigpt_tui.engine.generation.noise import sample_seed
+from minigpt_tui.engine.generation.gumbel import sample_seed
 from minigpt_tui.engine.generation.reply import Reply, together
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.generation.sampling import filtered

@@ -21,7 +21,7 @@ from minigpt_tui.engine.events import (
     Tokens,
 )
 from minigpt_tui.engine.generation.decoder import Decoder
-from minigpt_tui.engine.generation.noise import Noise, sample_seed
+from minigpt_tui.engine.generation.gumbel import Noise, sample_seed
 from minigpt_tui.engine.generation.reply import Reply, together
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.generation.sampling import filtered
@@ -250,7 +250,7 @@ def test_greedy_text_is_drawn_from_one_token(random_model) -> None:
 
 
 def test_tokens_that_are_no_text_are_named() -> None:
-    from minigpt_tui.engine.generation.explanation import token_text
+    from minigpt_tui.engine.generation.token_details import token_text
 
     tokenizer = build_tokenizer("bpe", alphabet="", pieces=lambda: ["the cat "] * 50, bpe_vocab_size=260)
     (end,) = tokenizer.end_tokens

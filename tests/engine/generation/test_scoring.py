@@ -11,7 +11,7 @@ from minigpt_tui.engine.generation import scoring
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.generation.scoring import TextScore, TooShortError
-from minigpt_tui.engine.training.evaluation import evaluate
+from minigpt_tui.engine.training.loop.evaluation import evaluate
 
 TEXT = "abcdefgh\nhgfedcba\n" * 9
 

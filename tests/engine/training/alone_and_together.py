@@ -6,15 +6,15 @@ import dataclasses
 from collections.abc import Sequence
 
 import pytest
-from minigpt_tui.data.atomic import write_atomic
+from minigpt_tui.data.storage.atomic import write_atomic
+from minigpt_tui.data.storage.typed_json import dumps
 from minigpt_tui.engine.events import CheckpointSaved, Evaluation, StateChanged, Step, TrainingEvent
 from minigpt_tui.engine.runs import Run
-from minigpt_tui.engine.training import preparation
-from minigpt_tui.engine.training.journal import Journal
-from minigpt_tui.engine.training.orders import CommandReader
-from minigpt_tui.engine.training.stopping import StopRequest
+from minigpt_tui.engine.training import setup as preparation
+from minigpt_tui.engine.training.loop.commands import CommandReader
+from minigpt_tui.engine.training.loop.event_log import Journal
+from minigpt_tui.engine.training.loop.stop_request import StopRequest
 from minigpt_tui.models.recipe import Budget
-from minigpt_tui.models.typed_json import dumps
 
 from .conftest import read_events
 

@@ -14,12 +14,12 @@ from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.engine.events import Command, Evaluation, Note, Sample, Step
 from minigpt_tui.engine.launch import new_run
 from minigpt_tui.engine.runs import Run
-from minigpt_tui.engine.training import trainer
-from minigpt_tui.engine.training.journal import Journal
-from minigpt_tui.engine.training.orders import CommandReader, size_of_commands
-from minigpt_tui.engine.training.preparation import prepare
-from minigpt_tui.engine.training.stopping import StopRequest
-from minigpt_tui.engine.training.trainer import Trainer
+from minigpt_tui.engine.training.loop import trainer
+from minigpt_tui.engine.training.loop.commands import CommandReader, size_of_commands
+from minigpt_tui.engine.training.loop.event_log import Journal
+from minigpt_tui.engine.training.loop.stop_request import StopRequest
+from minigpt_tui.engine.training.loop.trainer import Trainer
+from minigpt_tui.engine.training.setup import prepare
 from minigpt_tui.models import devices
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.recipe import Budget, Recipe, TrainingConfig

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import Tokenizer, TokenizerError, TokenizerKind, build_tokenizer
-from minigpt_tui.engine.training import preview
-from minigpt_tui.engine.training.learner import Learner
-from minigpt_tui.engine.training.preview import Preview
+from minigpt_tui.engine.training.loop import sample as preview
+from minigpt_tui.engine.training.loop.sample import Preview
+from minigpt_tui.engine.training.update.learner import Learner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.presets import PRESETS, fine_tuning, preset

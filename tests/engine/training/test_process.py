@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from minigpt_tui.data.storage.typed_json import SchemaError, loads
 from minigpt_tui.engine.events import (
     TRAINING_EVENTS,
     CheckpointSaved,
@@ -24,9 +25,8 @@ from minigpt_tui.engine.events import (
 )
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import process
-from minigpt_tui.models.huggingface import load_checkpoint
+from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import Budget
-from minigpt_tui.models.typed_json import SchemaError, loads
 
 MODULE = "minigpt_tui.engine.training.process"
 
@@ -116,7 +116,7 @@ def test_a_run_from_beginning_to_end(make_run, events_of):
     assert [path.name for path in run.checkpoints.iterdir() if path.name.startswith(".")] == []
 
     # the evaluate process finds the same loss
-    command = [sys.executable, "-m", "minigpt_tui.engine.training.evaluate", str(last)]
+    command = [sys.executable, "-m", "minigpt_tui.engine.training.evaluate_process", str(last)]
     lines = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout.splitlines()
     result = loads(EvaluationResult, lines[-1])
     assert result.loss == pytest.approx(evaluations[-1].validation_loss, rel=1e-5)

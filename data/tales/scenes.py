@@ -1,0 +1,381 @@
+"""The program that plays the scenes of the built-in corpus: who is there, what is where, who speaks next.
+
+A scene takes its choices from a `Source`, which writes them or reads them. All that a scene knows it knows from the
+text, so that a reader can follow: who is present, where the treasure is, how many candles are left, what was asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+
+from .grammar import Bound, Choice, Option, Rules, Source, bare, likely, with_article, without
+from .words import HE, IRREGULAR, NUMBERS, PHRASES, RHYMES, SHE, WORDS
+
+SLOTS = "treasure spot day season beast pet items count his other calling my_trade my_prop your_trade your_prop"
+RULES = Rules(WORDS, PHRASES, IRREGULAR, frozenset(SLOTS.split()))
+PRONOUNS = dict.fromkeys(SHE.split(), "She") | dict.fromkeys(HE.split(), "He")
+COUNTS = NUMBERS.split()
+STOP = bare("\n", tag="stop")
+
+# The opening
+AND_OR_COMMA = Choice([*bare(" and "), *bare(", ")])
+OPENING_COUNT = Choice(bare(*COUNTS[3:13]))
+
+# Spoken: a line, then more lines or the blank line that ends the speech
+FIRST_LINE = likely(RULES["line"], 0.12, RULES["performance"].options)
+NEXT_LINE = likely(RULES["line"], 0.38, STOP)
+ADDRESS = likely(RULES["address"], 0.4, RULES["question"].options)
+ANSWERS = {question.tag: RULES[f"{question.tag}_answer"] for question in RULES["question"].options}
+
+# Sung and counted
+RHYMES_WITH = {
+    ending: Choice(bare(*(other for other in family if other != ending)))
+    for family in ([ending.strip() for ending in line.split("/")] for line in RHYMES.strip().splitlines())
+    for ending in family
+}
+RHYME = Choice(bare(*RHYMES_WITH))
+FIRST_VERSE = RULES["verse"]
+NEXT_VERSE = likely(FIRST_VERSE, 0.3, STOP)
+COUNT_ON = Choice([*bare(",\n", weight=4), *bare(".\n\n", tag="stop")])
+
+# Narrated; who may leave and what may be found depends on how many there are
+GAIN = Option("found ", (), "gain")
+LEAVE = Option("said goodbye and went ", (RULES["whither"],), "leave")
+DEEDS = {
+    (may_gain, may_leave): RULES["deed"].plus(*[GAIN] * may_gain, *[LEAVE] * may_leave)
+    for may_gain in (False, True)
+    for may_leave in (False, True)
+}
+LOST = {n: Choice(bare(*COUNTS[1 : min(n - 1, 5)])) for n in range(4, len(COUNTS))}
+GAINED = Choice(bare(*COUNTS[2:6]))
+QUOTED = Choice([*bare(',"', weight=3), *bare('!"')])
+SENTENCE_ON = Choice([*bare(" ", weight=3), *bare("\n\n", weight=2, tag="stop")])
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in a scene, and what the opening said of them."""
+
+    name: str
+    trade: str
+    prop: str
+
+    @property
+    def pronoun(self) -> str:
+        """She or He."""
+        return PRONOUNS[self.name]
+
+    @property
+    def bare_prop(self) -> str:
+        """The prop without its article."""
+        return self.prop.split(" ", 1)[1]
+
+
+class Scene:
+    """One scene; `play` tells it to the source from its title to the blank line after its end."""
+
+    def __init__(self, source: Source):
+        self.source = source
+        self.bound: Bound = {}
+        self.count = 0
+        self.present: list[Person] = []
+        self.absent: list[Person] = []
+        self.speaker: Person | None = None
+        self.pending: tuple[Person, str] | None = None  # who was asked, and what
+
+    def play(self) -> None:
+        """The opening, and paragraphs until the end is chosen."""
+        self.opening()
+        for n_paragraphs in count():
+            option = self.source.choose(self.paragraph(may_end=n_paragraphs > 5))
+            if option.tag == "end":
+                self.source.finish(option, self.bound)
+                self.source.say("\n\n")
+                self.source.end_sentence()
+                return
+            if option.tag == "speech":
+                self.speech(self.named[option.lead])
+            else:
+                self.narration(option)
+
+    def tell(self, rule: str) -> Option:
+        """Tell a rule by its name."""
+        return self.source.tell(RULES[rule], self.bound)
+
+    # The opening: title, time, people, place, what they carry, what they count, the animal, the treasure
+
+    def opening(self) -> None:
+        """All that the scene is about, in two paragraphs."""
+        say, tell, bound = self.source.say, self.tell, self.bound
+        say("THE ")
+        make = tell("MAKE").lead.lower()
+        say(" ")
+        bound["treasure"] = f"{make} {tell('OBJECT').lead.lower()}"
+        say("\n\n")
+        tell("occasion")
+        say(" ")
+        people = self.introduced()
+        say(" ")
+        tell("gathered")
+        say(" in the ")
+        tell("indoors")
+        say(". ")
+        self.source.end_sentence()
+        for n, (name, trade) in enumerate(people, start=1):
+            say(f"{name} had ")
+            prop = self.source.choose(without(RULES["a prop"], [person.prop for person in self.present])).lead
+            self.present.append(Person(name, trade, prop))
+            say(". " if n == len(people) else " and " if n == len(people) - 1 else ", ")
+        self.source.end_sentence()
+        tell("lay")
+        say(" ")
+        self.now_counted(COUNTS.index(self.source.choose(OPENING_COUNT).lead))
+        say(" ")
+        bound["items"] = tell("trinket s").lead
+        say(". ")
+        tell("pet_enters")
+        say(" ")
+        self.source.end_sentence()
+        tell("hidden")
+        say("\n\n")
+        self.source.end_sentence()
+        self.gather()
+
+    def introduced(self) -> list[tuple[str, str]]:
+        """Names and trades of two, three or four people."""
+        people: list[tuple[str, str]] = []
+        joint = ""
+        while True:
+            name = self.source.choose(without(RULES["name"], [name for name, _ in people])).lead
+            self.source.say(" the ")
+            trade = self.source.choose(without(RULES["trade"], [trade for _, trade in people])).lead
+            people.append((name, trade))
+            if joint == " and ":
+                return people
+            joint = " and "
+            if len(people) < 3:
+                joint = self.source.choose(AND_OR_COMMA).lead
+            else:
+                self.source.say(joint)
+
+    # What changes in a scene
+
+    def now_counted(self, n: int) -> None:
+        """There are `n` of the items now."""
+        self.count = n
+        self.bound["count"] = COUNTS[n]
+
+    def gather(self) -> None:
+        """Begin anew with the choices that depend on who is present."""
+        names = [person.name for person in self.present]
+        self.anyone = Choice(bare(*names))
+        self.others = {name: Choice(bare(*(other for other in names if other != name))) for name in names}
+        self.named = {
+            lead: person
+            for person in [*self.present, *self.absent]
+            for lead in (
+                person.name,
+                f"{person.name} ",
+                f"The {person.trade} ",
+                f"{person.name}, ",
+                f"{person.name.upper()}:\n",
+                f"Back came {person.name} ",
+            )
+        }
+        self.choices: dict[tuple[str | bool, ...], Choice] = {}
+
+    def focus(self, person: Person | None) -> None:
+        """Let the rules speak of this person, or of none."""
+        self.bound["other"] = self.others.get(person.name, self.anyone) if person else self.anyone
+        if person:
+            self.bound["his"] = "her" if person.pronoun == "She" else "his"
+            self.bound["calling"] = person.trade
+            self.bound["my_trade"] = with_article(person.trade)
+            self.bound["my_prop"] = person.bare_prop
+
+    # Narration: sentences about people, the animal, the treasure, the weather
+
+    def subjects(self, pronoun: str) -> Choice:
+        """What a sentence can begin with; `pronoun` is that of the person of whom the sentence before it was."""
+        key = ("subjects", pronoun, self.count > 3)
+        if key not in self.choices:
+            options = [
+                *bare(*(f"{person.name} " for person in self.present), weight=4, tag="person"),
+                *bare(*(f"The {person.trade} " for person in self.present), weight=1, tag="person"),
+                *bare(*(f"Back came {person.name} " for person in self.absent), weight=3, tag="back"),
+                *bare(f"{self.bound['pet']} ", weight=3, tag="pet"),
+                *bare(f"The {self.bound['beast']} ", tag="pet"),
+                *bare(f"The {self.bound['treasure']} ", weight=2, tag="treasure"),
+                *bare('"', weight=4, tag="quotation"),
+            ]
+            if self.count > 3:
+                options += bare("Then ", weight=2, tag="lose")
+            if pronoun:
+                options += bare(f"{pronoun} ", weight=5, tag="same")
+            self.choices[key] = RULES["aside"].plus(*options)
+        return self.choices[key]
+
+    def paragraph(self, may_end: bool) -> Choice:
+        """What a paragraph can begin with: the answer, or somebody who did not speak last, or narration, or the end."""
+        if self.pending:
+            return Choice(bare(f"{self.pending[0].name.upper()}:\n", tag="speech"))
+        speaker = self.speaker.name if self.speaker else ""
+        key = ("paragraph", speaker, may_end, self.count > 3)
+        if key not in self.choices:
+            speakers = [f"{person.name.upper()}:\n" for person in self.present if person.name != speaker]
+            choice = likely(self.subjects(""), 0.66, bare(*speakers, tag="speech"))
+            self.choices[key] = likely(choice, 0.13, RULES["ending"].options) if may_end else choice
+        return self.choices[key]
+
+    def narration(self, option: Option) -> None:
+        """A paragraph whose first sentence begins with this option."""
+        self.speaker = None
+        subject = None
+        while option.tag != "stop":
+            subject = subject if option.tag == "same" else self.named.get(option.lead)
+            self.focus(subject)
+            if option.tag == "quotation":
+                subject = self.quotation()
+            elif option.tag == "lose":
+                self.lose()
+            elif option.tag == "back" and subject:
+                self.back(subject)
+            elif subject:
+                self.deed(subject)
+            else:
+                if option.tag == "pet":
+                    self.tell("pet_deed")
+                elif option.tag == "treasure":
+                    self.tell("treasure_deed")
+                else:
+                    self.source.finish(option, self.bound)
+                self.tell("tail")
+            self.source.end_sentence()
+            option = self.source.choose(SENTENCE_ON)
+            if option.tag != "stop":
+                pronoun = subject.pronoun if subject and subject in self.present else ""
+                option = self.source.choose(self.subjects(pronoun))
+
+    def deed(self, person: Person) -> None:
+        """What a person did, to the full stop."""
+        deeds = DEEDS[self.count < len(COUNTS) - 5, len(self.present) > 2]
+        tag = self.source.tell(deeds, self.bound).tag
+        if tag == "count":
+            self.source.say(f" {', '.join(COUNTS[1 : self.count + 1])}.")
+        elif tag == "gain":
+            n = self.source.choose(GAINED).lead
+            self.now_counted(self.count + COUNTS.index(n))
+            self.source.say(f" more {self.bound['items']}, which made {self.bound['count']}.")
+        else:
+            self.tell("tail")
+        if tag == "leave":
+            self.present.remove(person)
+            self.absent.append(person)
+            self.gather()
+
+    def back(self, person: Person) -> None:
+        """Somebody who had left returns."""
+        self.source.say("with ")
+        self.tell("a thing")
+        self.source.say(".")
+        self.absent.remove(person)
+        self.present.append(person)
+        self.gather()
+
+    def lose(self) -> None:
+        """Some of what was counted is lost; two or more are left."""
+        n = COUNTS.index(self.source.choose(LOST[self.count]).lead)
+        self.source.say(f" of the {self.bound['items']} ")
+        self.tell("vanish")
+        self.now_counted(self.count - n)
+        self.source.say(f", which left {self.bound['count']}.")
+
+    def quotation(self) -> Person:
+        """Somebody speaks inside the narration."""
+        self.tell("saying")
+        self.source.choose(QUOTED)
+        self.source.say(" ")
+        self.tell("say ed")
+        self.source.say(" ")
+        person = self.named[self.source.choose(self.anyone).lead]
+        self.tell("unquote")
+        return person
+
+    # Speech: the name on a line of its own, then lines until a blank one
+
+    def lines(self, speaker: Person, first: bool) -> Choice:
+        """What a line of the speaker can begin with."""
+        key = ("lines", speaker.name, first)
+        if key not in self.choices:
+            names = [f"{person.name}, " for person in self.present if person != speaker]
+            self.choices[key] = likely(FIRST_LINE if first else NEXT_LINE, 0.2, bare(*names, tag="address"))
+        return self.choices[key]
+
+    def speech(self, speaker: Person) -> None:
+        """What a person says, after the name: the answer to a question, then lines until the stop or a new question."""
+        self.speaker = speaker
+        self.focus(speaker)
+        answers = self.pending is not None
+        if self.pending:
+            self.source.tell(ANSWERS[self.pending[1]], self.bound)
+            self.end_line()
+            self.pending = None
+        option = self.source.choose(self.lines(speaker, first=not answers))
+        while option.tag != "stop":
+            if option.tag == "address":
+                self.address(self.named[option.lead])
+            else:
+                self.source.finish(option, self.bound)
+            if self.pending:
+                self.source.say("\n\n")
+                return
+            if option.tag in ("song", "counting"):
+                self.source.say("\n")
+                self.song() if option.tag == "song" else self.counting()
+                return
+            self.end_line()
+            option = self.source.choose(self.lines(speaker, first=False))
+
+    def address(self, person: Person) -> None:
+        """What is said to this person, a question or not."""
+        self.bound["your_trade"] = with_article(person.trade)
+        self.bound["your_prop"] = person.bare_prop
+        question = self.source.tell(ADDRESS, self.bound).tag
+        if question:
+            self.pending = person, question
+
+    def end_line(self) -> None:
+        """The mark at the end of a spoken line."""
+        self.tell("mark")
+        self.source.say("\n")
+        self.source.end_sentence()
+
+    def song(self) -> None:
+        """Couplets; the second line of each rhymes with the first."""
+        option = self.source.choose(FIRST_VERSE)
+        while option.tag != "stop":
+            self.source.finish(option, self.bound)
+            self.source.say(" ")
+            ending = self.source.choose(RHYME).lead
+            self.source.say(",\n")
+            self.source.end_sentence()
+            self.source.tell(FIRST_VERSE, self.bound)
+            self.source.say(" ")
+            self.source.choose(RHYMES_WITH[ending])
+            self.source.say(".\n")
+            self.source.end_sentence()
+            option = self.source.choose(NEXT_VERSE)
+
+    def counting(self) -> None:
+        """One of something, two of something else, and so on."""
+        self.source.say("One ")
+        self.tell("creature")
+        self.source.say(",\n")
+        for number in COUNTS[2:-1]:
+            self.source.say(f"{number.capitalize()} ")
+            self.tell("creatures")
+            self.source.end_sentence()
+            if self.source.choose(COUNT_ON).tag == "stop":
+                return
+        self.source.say("And no more.\n\n")

@@ -1,0 +1,153 @@
+"""The evaluate process: `python -m minigpt_tui.engine.training.evaluate_process MODEL [--on SPEC] [--protocol P]`.
+
+Standard output: lines {"progress": 0.4, "doing": "evaluating"}, then one EvaluationResult. Exit code 2 with a sentence
+for a user's error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import typing
+from dataclasses import dataclass
+
+import torch
+
+from ...data.corpus import Corpus, CorpusError, open_corpus
+from ...data.encoding import encode_corpus
+from ...data.storage.typed_json import dumps
+from ...data.tokenizers import Tokenizer, TokenizerError
+from ...models.devices import DeviceError, choose_device, choose_threads
+from ...models.fast.decoding import prepare_decoding
+from ...models.fast.quantization import QuantizationError, quantize_int8
+from ...models.interop.huggingface import CheckpointError, load_checkpoint
+from ...models.recipe import Protocol
+from ..events import EvaluationResult, Quantization
+from ..freed_memory import keep_freed_memory
+from ..model_files import ModelFile, ModelFileError, find_model, read_tokenizer
+from ..progress import ProgressLines
+from ..runs import CorpusRecord, RunError
+from .loop.evaluation import evaluate
+
+USER_ERROR, INTERRUPTED = 2, 130
+LONGEST_FOREIGN_WINDOW = 1024  # GPT-2's context: a longer one takes memory by the gigabyte, and figures that compare
+USERS_ERRORS = (
+    RunError, CorpusError, CheckpointError, DeviceError, ModelFileError, TokenizerError, QuantizationError,
+)  # fmt: skip
+_KEPT = 1 << 28  # bytes between one pass and the next
+_CHUNK = 1 << 22  # tokens that are widened at once
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Evaluate what the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="minigpt_tui.engine.training.evaluate_process", description="Score a model.")
+    parser.add_argument("subject", metavar="MODEL", help="a run, a checkpoint, a Hugging Face folder or a ckpt.pt")
+    parser.add_argument("--on", metavar="SPEC", help="another text: all of it is read, not just its last part")
+    parser.add_argument("--protocol", choices=typing.get_args(Protocol), default="full", help="which loss")
+    parser.add_argument(
+        "--context-length", type=int, default=None, metavar="N", help="windows of N tokens instead of the model's own"
+    )
+    parser.add_argument("--device", default="auto", help="where to compute")
+    parser.add_argument("--dtype", default="float32", help="the type of activations and matrix products")
+    parser.add_argument("--quantize", choices=typing.get_args(Quantization), default="none", help="round the weights")
+    options = parser.parse_args(arguments)
+    keep_freed_memory(_KEPT)
+    try:
+        result = _evaluate(find_model(options.subject), options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except USERS_ERRORS as error:
+        print(f"minigpt-tui: {error}", file=sys.stderr)
+        return USER_ERROR
+    print(dumps(result), flush=True)
+    return 0
+
+
+def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
+    choice = choose_device(options.device, options.dtype)
+    torch.set_num_threads(choose_threads(0, leave_core=False))
+    loaded, tokenizer = load_checkpoint(file.path, choice.device, choice.dtype), read_tokenizer(file)
+    if options.quantize == "int8":
+        quantize_int8(loaded.model)
+    prepare_decoding(loaded.model)
+    context_length = _context_length(file, loaded.config.context_length, options.context_length)
+    text = _text(file, options.on, tokenizer, choice.device)
+    if len(text.tokens) < 2:
+        raise CorpusError(
+            "the text has fewer than two tokens for this model, and each is predicted from those before it; choose a "
+            "longer text"
+        )
+    if _highest(text.tokens) >= loaded.config.vocab_size:
+        raise ModelFileError(
+            f"the tokenizer beside {file.path} gives the text tokens that the model does not have; they do not belong "
+            "together, put the model's own tokenizer there"
+        )
+    window = min(context_length, len(text.tokens) - 1)
+    score = evaluate(
+        loaded.model, text.tokens, text.n_bytes, options.protocol, batch_size=text.batch_size, batches=text.batches,
+        context_length=window, progress=ProgressLines("evaluating"),
+    )  # fmt: skip
+    name = file.run.name if file.run else file.name
+    return EvaluationResult(
+        name, loaded.step, score.loss, score.perplexity, score.bits_per_byte, options.protocol, score.tokens
+    )
+
+
+def _context_length(file: ModelFile, own: int, wanted: int | None) -> int:
+    """How long the windows are at most: as long as was asked for, else as long as the model's context."""
+    if wanted is None:
+        return own if file.kind == "minigpt" else min(own, LONGEST_FOREIGN_WINDOW)
+    if not 1 <= wanted <= own:
+        raise ModelFileError(f"a context length of {wanted:,} is not possible; {file.name} allows 1 to {own:,}")
+    return wanted
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What is evaluated on."""
+
+    tokens: torch.Tensor
+    n_bytes: int
+    batch_size: int  # of the protocol `random`, as the next one
+    batches: int
+
+
+def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, device: torch.device) -> _Text:
+    """The validation text of the run, or all of another text as far as the model knows its characters."""
+    manifest = file.run.manifest() if file.run else None
+    batch_size = manifest.training.batch_size if manifest else 64
+    batches = manifest.training.evaluation_batches if manifest else 200
+    if spec is not None:
+        corpus, fraction = open_corpus(spec, progress=ProgressLines("reading")), 1.0
+    elif manifest is not None:
+        corpus, fraction = _unchanged(manifest.corpus), manifest.corpus.validation_fraction
+    else:
+        raise RunError(f"{file.path} lies in no run; name the text to evaluate on with --on")
+    dataset = encode_corpus(
+        corpus, tokenizer, validation_fraction=fraction, context_length=None, device=device,
+        progress=ProgressLines("encoding"),
+    )  # fmt: skip
+    if dataset.left_out and spec is not None:
+        count = sum(dataset.left_out.values())
+        print(f"minigpt-tui: {count:,} characters that the model has never seen are left out", file=sys.stderr)
+    return _Text(dataset.validation, dataset.validation_bytes, batch_size, batches)
+
+
+def _unchanged(record: CorpusRecord) -> Corpus:
+    """The run's text, as it was when the run was made."""
+    corpus = open_corpus(record.spec, progress=ProgressLines("reading"))
+    if corpus.fingerprint != record.fingerprint:
+        raise CorpusError(
+            f"the text of '{record.name}' ({record.spec}) has changed since the run was made; put the old text back, "
+            "or name a text with --on"
+        )
+    return corpus
+
+
+def _highest(tokens: torch.Tensor) -> int:
+    """The largest id, found a part at a time: of two-byte ids torch knows no maximum."""
+    return max((int(part.to(torch.int32).max()) for part in tokens.split(_CHUNK)), default=0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""What a run keeps of its model while it trains, and what it says where the disk does not take it."""
+
+from __future__ import annotations
+
+from ....data.tokenizers import Tokenizer
+from ...events import CheckpointSaved
+from ...runs import Run
+from .. import checkpoints
+from ..checkpoints import Counters, Kind
+from ..update.learning import Learning
+from .event_log import Journal
+
+
+class Keeper:
+    """Writes the checkpoints of `run`; at most `history_limit` of them are kept to look back to.
+
+    `step` is that of the latest whole `last`, None while there is none.
+    """
+
+    def __init__(self, run: Run, tokenizer: Tokenizer, journal: Journal, history_limit: int) -> None:
+        self._folder, self._tokenizer, self._journal, self._limit = run.checkpoints, tokenizer, journal, history_limit
+        self._room_for_history = True
+        self.step: int | None = None
+
+    @property
+    def kept(self) -> str:
+        """What is there to go on from, for the end of a sentence."""
+        return "none is kept yet" if self.step is None else f"the checkpoint of step {self.step} is kept"
+
+    def save(self, kind: Kind, learner: Learning, counters: Counters) -> None:
+        """Write a checkpoint. Raises OSError."""
+        state = learner.state_dict() if kind == "last" else None
+        with learner.averaged() as model:
+            checkpoints.save(
+                self._folder, kind, model, self._tokenizer, counters,
+                validation_loss=counters.validation_loss, state=state, whole=learner.whole,
+                write_rows=learner.write_rows,
+            )  # fmt: skip
+        if kind == "last":
+            self.step = counters.step
+        self._journal.emit(CheckpointSaved(counters.step, kind, counters.validation_loss))
+
+    def save_or_warn(self, kind: Kind, learner: Learning, counters: Counters) -> None:
+        """Write a checkpoint; where that is not possible the journal says so."""
+        try:
+            self.save(kind, learner, counters)
+        except OSError as error:
+            self._journal.note(
+                f"the checkpoint of step {counters.step} could not be saved ({error.strerror or error}); free some "
+                f"space: the training goes on, and {self.kept}",
+                "error",
+            )
+
+    def save_to_look_back(self, learner: Learning, counters: Counters) -> None:
+        """Keep the weights of this step, unless the disk becomes so full that the run itself might not go on."""
+        weights = 4 * sum(parameter.numel() for parameter in learner.model.parameters())
+        if checkpoints.has_room_for_history(self._folder, weights):
+            self._room_for_history = True
+            self.save_or_warn("history", learner, counters)
+            checkpoints.thin(self._folder, self._limit)
+        elif self._room_for_history:
+            self._room_for_history = False
+            self._journal.note(
+                f"the disk is too full to keep step {counters.step} to look back to; the last and the best checkpoint "
+                "are still saved",
+                "warning",
+            )

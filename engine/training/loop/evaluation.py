@@ -1,0 +1,162 @@
+"""Losses on held-out text, each under the name of its protocol; they are never mixed.
+
+full     windows side by side over all of the text; every token but the first is predicted once; deterministic
+random   nanoGPT's: 200 batches (or as many as are asked for) of windows at random places, from a fixed seed
+sliding  windows a quarter of the context apart; each token is predicted once, with at least 3/4 of the context
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ....data.dataset import validation_windows
+from ....models.gpt import GPT
+from ....models.recipe import Protocol
+from ..group import Group, Order
+
+_IGNORED = -100  # F.cross_entropy leaves such targets out
+_TOKENS_PER_PASS = {"cpu": 4096}  # what stays in a CPU's cache; an accelerator wants more
+_LOGITS_PER_PASS = 2**27  # half a gigabyte
+
+
+class EvaluationGivenUpError(Exception):
+    """The first process of a group has ended the evaluation; raised in the others."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """The mean negative log-likelihood of text under a model."""
+
+    loss: float  # nats per token
+    tokens: int  # predictions that the mean is over
+    bits_per_byte: float
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss), infinite where that is too large for a float."""
+        return math.exp(self.loss) if self.loss < 700 else math.inf
+
+
+def evaluate(
+    model: GPT,
+    tokens: Tensor,
+    n_bytes: int,
+    protocol: Protocol,
+    *,
+    batch_size: int = 64,
+    batches: int = 200,
+    context_length: int | None = None,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+    group: Group | None = None,
+    in_step: bool = False,
+) -> Score:
+    """Score `tokens` (1-D, on the model's device), which stand for `n_bytes` of UTF-8 text.
+
+    Windows are as long as the model's context, unless `context_length` says a shorter one.
+    `batch_size`, `batches` and `seed` matter to `random` alone; `progress` receives the fraction done after each pass.
+    Draws from no global random state, and leaves the model in the mode in which it was. The processes of a `group`
+    share the passes: the first one gives the order, and what `progress` raises there ends the evaluation everywhere.
+    Where they are to keep `in_step`, as a model that is spread over them needs it, each computes as many as the others.
+
+    Raises LostProcessError, EvaluationGivenUpError.
+    """
+    if group and group.leads:
+        group.order(Order.EVALUATE)
+    training = model.training
+    model.eval()
+    total, count = 0.0, 0
+    length = context_length or model.config.context_length
+    rows = _rows_per_pass(model.config.vocab_size, length, tokens.device)
+    windows = _windows(tokens, length, protocol, rows, batches * batch_size, seed)
+    try:
+        # a model that is spread keeps what it gathers here, and could not train with what inference mode made
+        with torch.no_grad() if in_step else torch.inference_mode():
+            turn, inputs, targets = 0, tokens, tokens
+            for turn, (inputs, targets, done) in enumerate(windows, start=1):
+                if group is None or turn % group.size == group.rank:
+                    total += model.loss(inputs, targets, reduction="none").sum().item()  # summed pairwise
+                    count += int((targets != _IGNORED).sum())
+                if group is None or turn % group.size == 0:
+                    _go_on(group, progress, done)
+            if group and in_step and turn % group.size and not 1 <= group.rank <= turn % group.size:
+                model.loss(inputs, targets)  # the last round has no pass for this one, whose part the others need
+    finally:
+        model.train(training)
+    if group:
+        sums = torch.tensor([total, count], dtype=torch.float64)
+        group.add_up(sums)
+        total, count = sums[0].item(), int(sums[1])
+    loss = total / count
+    return Score(loss, count, loss / math.log(2) * len(tokens) / n_bytes)
+
+
+def _go_on(group: Group | None, progress: Callable[[float], None] | None, done: float) -> None:
+    """Let the first process report the fraction done, and end the evaluation everywhere where that raises."""
+    if group and not group.leads:
+        if group.next_order()[0] != Order.PROCEED:
+            raise EvaluationGivenUpError
+        return
+    try:
+        if progress:
+            progress(done)
+    except BaseException:
+        if group:
+            group.order(Order.GIVE_UP)
+        raise
+    if group:
+        group.order(Order.PROCEED)
+
+
+def predictions(protocol: Protocol, n_tokens: int, context_length: int, random_windows: int) -> int:
+    """How many positions an evaluation computes: what its duration grows with."""
+    match protocol:
+        case "full":
+            return n_tokens - 1
+        case "random":
+            return random_windows * context_length
+        case "sliding":
+            return len(_sliding_starts(n_tokens, context_length)) * context_length
+
+
+def _windows(
+    tokens: Tensor, context_length: int, protocol: Protocol, rows: int, random_windows: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor, float]]:
+    """Inputs and targets (B, T) of a protocol, and the fraction done with them."""
+    if protocol == "full":
+        seen = 0
+        for inputs, targets in validation_windows(tokens, context_length, rows):
+            seen += targets.numel()
+            yield inputs, targets, seen / (len(tokens) - 1)
+        return
+    if protocol == "random":
+        generator = torch.Generator().manual_seed(seed)
+        starts = torch.randint(len(tokens) - context_length, (random_windows,), generator=generator)
+        skipped = torch.zeros_like(starts)
+    else:
+        starts = _sliding_starts(len(tokens), context_length)
+        skipped = torch.zeros_like(starts)
+        skipped[1:] = starts[:-1] + context_length - starts[1:]  # the window before has scored these
+    position = torch.arange(context_length + 1, device=tokens.device)
+    for i in range(0, len(starts), rows):
+        some, skip = starts[i : i + rows, None].to(tokens.device), skipped[i : i + rows, None].to(tokens.device)
+        window = tokens[some + position].long()
+        targets = window[:, 1:].masked_fill(position[:-1] < skip, _IGNORED)
+        yield window[:, :-1], targets, min(1.0, (i + rows) / len(starts))
+
+
+def _sliding_starts(n_tokens: int, context_length: int) -> Tensor:
+    """Where the windows begin: a quarter of the context apart, the last one at the end of the text."""
+    last = n_tokens - 1 - context_length
+    starts = torch.arange(0, last, max(1, context_length // 4))
+    return torch.cat((starts, torch.tensor([last])))
+
+
+def _rows_per_pass(vocab_size: int, context_length: int, device: torch.device) -> int:
+    n_tokens = min(_TOKENS_PER_PASS.get(device.type, 2**16), _LOGITS_PER_PASS // vocab_size)
+    return max(1, n_tokens // context_length)

@@ -1,0 +1,115 @@
+"""What a train process writes for its watchers: events in metrics.jsonl, and how it stands in status.json."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Literal
+
+from ...events import TRAINING_EVENTS, Evaluation, Note, RunState, Started, StateChanged, Step, TrainingEvent
+from ...runs import Run, RunStatus
+
+HEARTBEAT = 1.5  # seconds
+
+
+class Journal:
+    """Appends events and keeps status.json up to date; a thread keeps its heartbeat going, also while paused.
+
+    A full disk costs events, never the run: an event that cannot be written is dropped. Use it as a context.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        blank = RunStatus("starting", os.getpid(), socket.gethostname(), 0, None, time.time())
+        # a resumed run stands where it stood, also if it is given up before it goes on
+        self._status = dataclasses.replace(
+            run.status() or blank,
+            state="starting",
+            pid=blank.pid,
+            host=blank.host,
+            heartbeat=blank.heartbeat,
+            reason="",
+        )
+        self._writing = threading.Lock()
+        self._closed = threading.Event()
+        self._torn = _ends_within_a_line(run)
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Journal:
+        self.state("starting")
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+        self._closed.set()
+        self._thread.join()
+
+    def emit(self, event: TrainingEvent) -> None:
+        """Append one event; who reads of a change of state finds it in status.json too."""
+        with self._writing:
+            self._status = _after(self._status, event)
+            if isinstance(event, StateChanged):
+                self._write_status()
+            self._append(TRAINING_EVENTS.encode(event))
+
+    def state(self, state: RunState, reason: str = "") -> None:
+        """Emit a change of state at the present step."""
+        self.emit(StateChanged(state, self._status.step, time.time(), reason))
+
+    def note(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
+        """Emit one sentence for the person, at the present step."""
+        self.emit(Note(self._status.step, text, severity))
+
+    def _append(self, line: str) -> None:
+        try:
+            # opened anew for each event: a file that was deleted or rotated away is made again
+            with self._run.metrics_path.open("ab", buffering=0) as file:
+                content = (("\n" if self._torn else "") + line).encode()
+                self._torn = file.write(content) < len(content)
+        except OSError:
+            self._torn = True
+
+    def _write_status(self) -> None:
+        self._status = dataclasses.replace(self._status, heartbeat=time.time())
+        with contextlib.suppress(OSError):  # the disk is full or gone; the lock still tells that the run lives
+            self._run.write_status(self._status)
+
+    def _beat(self) -> None:
+        while not self._closed.wait(HEARTBEAT):
+            with self._writing:
+                self._write_status()
+
+
+def _after(status: RunStatus, event: TrainingEvent) -> RunStatus:
+    """The status once `event` has happened."""
+    match event:
+        case StateChanged():
+            return dataclasses.replace(status, state=event.state, step=event.step, reason=event.reason)
+        case Started():
+            return dataclasses.replace(status, step=event.step, total_steps=event.total_steps)
+        case Step():
+            return dataclasses.replace(status, step=event.step, total_steps=event.total_steps, train_loss=event.loss)
+        case Evaluation():
+            best = event.validation_loss if event.best else status.best_validation_loss
+            return dataclasses.replace(
+                status, step=event.step, validation_loss=event.validation_loss, best_validation_loss=best
+            )
+        case _:
+            return status
+
+
+def _ends_within_a_line(run: Run) -> bool:
+    """Whether a killed process left half a line at the end of metrics.jsonl."""
+    try:
+        with run.metrics_path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) == 0:
+                return False
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:
+        return False

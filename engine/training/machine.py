@@ -1,0 +1,70 @@
+"""What each train process takes of its machine, be it alone or one of several."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+import torch.utils.deterministic
+
+from ...models.devices import DeviceChoice, DeviceError, choose_threads
+from ..freed_memory import keep_freed_memory
+from .group import Group
+
+_KEPT = 1 << 30  # bytes between one update and the next
+POLITENESS = 10  # added to the process's niceness on a CPU, behind the screen and the replies
+
+
+def device_of(group: Group | None, device: str) -> str:
+    """The device that this process asks for where the run asks for `device`: of several GPUs each takes its own.
+
+    Raises DeviceError for a device on which only one process can train.
+    """
+    if group is None:
+        return device
+    wanted = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if wanted not in ("cpu", "cuda"):
+        raise DeviceError(
+            f"{group.size} processes cannot train together on '{device}'; choose cpu, or cuda, where each takes a GPU "
+            "of its own"
+        )
+    return wanted if wanted == "cpu" else f"cuda:{group.local_rank}"
+
+
+def threads_of(group: Group | None, requested: int, leave_core: bool) -> int:
+    """CPU threads of this process; the processes of one machine share its cores."""
+    threads = choose_threads(requested, leave_core)
+    return threads if requested or group is None else max(1, threads // group.local_size)
+
+
+def repeat_exactly() -> None:
+    """Let torch use only kernels that repeat their results, and raise where there is none; before anything else."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
+    # torch.use_deterministic_algorithms is this call; it also imports torch._inductor, which costs a second
+    torch.set_deterministic_debug_mode("error")
+    # nothing here reads memory before it is written; filling it takes time
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def set_up_processor(choice: DeviceChoice, threads: int) -> None:
+    """Give torch its threads, and the screen the right of way."""
+    torch.set_num_threads(threads)
+    if choice.device.type == "cpu":
+        keep_freed_memory(_KEPT)
+    if choice.device.type == "cpu" and hasattr(os, "nice"):
+        os.nice(max(0, POLITENESS - os.nice(0)))
+    if choice.device.type == "cuda":
+        torch.cuda.set_device(choice.device)
+
+
+def memory_of(device: torch.device, group: Group | None) -> int | None:
+    """Bytes of memory that this process may take there, be they free or not; None where the system does not tell.
+
+    The processes of one machine share what its CPU has.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    if not hasattr(os, "sysconf"):
+        return None
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return there // (group.local_size if group else 1)

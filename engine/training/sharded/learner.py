@@ -1,0 +1,301 @@
+"""A learner whose model, optimizer and average are spread over the processes of a group, for what no device holds."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
+
+from ....models.cache import KVCache
+from ....models.config import ModelConfig
+from ....models.devices import DeviceChoice
+from ....models.gpt import GPT
+from ....models.recipe import TrainingConfig
+from ..group import Group, Order
+from ..initial_weights import WholeWeights
+from ..machine import memory_of
+from ..update.ema import share_of_newest
+from ..update.learner import OutOfMemoryError
+from ..update.learning import Learning
+from .model import as_shard, own_shard, shards_of, spread
+from .optimizers import ShardedOptimizer, gradient_of, rows_of
+from .state import parted_state, read_rows, write_rows
+
+_PLACE, _WHOLE = "place", "whole"  # that alone is handed over, or whole tensors; else the state lies in that folder
+_SMALL = 0.1  # of a device's memory: what whole gradients may take between two passes
+
+
+class ShardedLearner(Learning):
+    """The learner of one process; all of the group run the same passes, each on its rows of the batch.
+
+    `model` comes from `spread`. What the first process does with it, the others do along (`compute_along`): a sample
+    for example, of which they see the tokens alone.
+    """
+
+    in_step = True
+
+    def __init__(self, model: GPT, train_tokens: Tensor, config: TrainingConfig, group: Group) -> None:
+        super().__init__(model, train_tokens, config, group)
+        self._group, self._shards = group, shards_of(model)
+        self._optimizer = ShardedOptimizer(model, self._shards, config, group)
+        self._averages: dict[str, Tensor] = {}
+        self._exchanged = False  # whether `_averages` holds the weights, and the model their average
+        self._begin_average()
+        self._micro_batch = config.micro_batch_size or config.batch_size
+        self._norm = torch.zeros((), device=self.device)
+        self._state: Callable[[str], Tensor] | None = None
+        self._cache: KVCache | None = None
+        bounds = [config.batch_size * rank // group.size for rank in (group.rank, group.rank + 1)]
+        self._first, self._end = bounds
+        whole = 4 * sum(shard.numel() for shard in self._shards.values())
+        memory = memory_of(self.device, group)
+        self._adds_up_whole = memory is not None and whole < _SMALL * memory
+        if group.leads:
+            model.register_forward_pre_hook(self._announce, prepend=True)
+
+    def update(self, factor: float) -> None:
+        """One optimizer step, its learning rates multiplied by `factor`.
+
+        Raises OutOfMemoryError, LostProcessError.
+        """
+        if self._group.leads:
+            self._group.order(Order.UPDATE, factor)
+        self._enter_update()
+        self._cache = None
+        inputs, targets = self._stream.next_batch()
+        try:
+            with self._group.together():
+                loss = self._accumulate(inputs, targets)
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemoryError(
+                f"the memory ran out with {self._micro_batch} sequences at a time, and processes that share a model "
+                "cannot go back by themselves; resume the run with more --devices, or start one with a smaller "
+                "--micro-batch-size"
+            ) from error
+        gradients = [gradient_of(shard) for shard in self._shards.values()]
+        squares = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
+        sums = torch.stack((loss, squares))
+        self._group.add_up(sums)
+        self._norm = sums[1].sqrt()
+        if self._config.gradient_clip:
+            scale = (self._config.gradient_clip / (self._norm + 1e-6)).clamp(max=1.0)
+            torch._foreach_mul_(gradients, scale)  # pyright: ignore[reportPrivateImportUsage]
+        self._optimizer.step(factor)
+        for shard in self._shards.values():
+            shard.grad = None
+        self._count_update(sums[0])
+        if self._averages:
+            self._take_average()
+
+    def gradient_norm(self) -> float:
+        """The norm of the last gradient, before clipping. Waits for the device."""
+        return self._norm.item()
+
+    def is_finite(self) -> bool:
+        """Whether every weight, in every process, is a number."""
+        if self._group.leads:
+            self._group.order(Order.CHECK)
+        wrong = torch.zeros((), device=self.device)
+        for shard in self._shards.values():
+            wrong += (~rows_of(shard).isfinite()).sum()
+        self._group.add_up(wrong)
+        return wrong.item() == 0
+
+    @contextmanager
+    def averaged(self) -> Iterator[GPT]:
+        """The model, with the averaged weights within the context where an average is asked for.
+
+        The others enter and leave with the first process.
+        """
+        exchanges = bool(self._averages) and self._group.leads
+        with self._group.together():
+            if exchanges:
+                self._exchange()
+            try:
+                yield self.model
+            finally:
+                if exchanges:
+                    self._exchange()
+
+    def whole(self, name: str) -> Tensor:
+        """The parameter `name` with all its rows, for the first process."""
+        if self._group.leads:
+            self._group.order(Order.GATHER, list(self._shards).index(name))
+        with self._group.together():
+            return self._shards[name].full_tensor().detach()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What is not spread: the place in the data, and counts."""
+        return self._place() | {
+            "optimizer.updates": self._optimizer.updates.clone(),
+            "micro_batch": torch.tensor(self._micro_batch),
+        }
+
+    def write_rows(self, folder: Path | None = None) -> None:
+        """Have each process write its rows of optimizer and weights into `folder`; within `averaged()`. Raises OSError.
+
+        The others hear from the first process which folder that is.
+        """
+        if self._group.leads:
+            self._group.order(Order.WRITE)
+        folder = Path(self._group.share_text("" if folder is None else str(folder)))
+        with self._group.together():
+            write_rows(folder, self._rows())
+
+    def load_state_dict(self, state: dict[str, Tensor], rows: Path | None = None) -> None:
+        """Go on where `state` was taken, here or by a learner that held everything; `rows` is where the rest lies.
+
+        Raises ValueError where it belongs to another model or recipe.
+        """
+        try:
+            self._optimizer.updates.copy_(state["optimizer.updates"])
+            self._micro_batch = int(state["micro_batch"])
+            self._go_to(state)
+            if rows is None:
+                self._state = parted_state(state, self.model)
+                for name in self._rows():
+                    self._state(name)  # which all must be there before the others wait for them
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise ValueError(f"the resume state does not fit this run ({error})") from error
+        self._group.order(Order.TAKE_OVER)
+        self._take_over(_WHOLE if rows is None else str(rows))
+        self._state = None
+
+    def share_state(self) -> None:
+        """Take over from the first process what it hands over; all of a group call this."""
+        self._take_over(_PLACE)
+
+    def compute_along(self, order: Order, value: float) -> None:
+        """Do, in another process of the group, what the first one's learner does at this moment."""
+        match order:
+            case Order.CHECK:
+                self.is_finite()
+            case Order.EXCHANGE:
+                self._exchange()
+            case Order.GATHER:
+                self.whole(list(self._shards)[int(value)])
+            case Order.COMPUTE:
+                self._compute(int(value))
+            case Order.WRITE:
+                with contextlib.suppress(OSError):  # which the first process hears of too
+                    self.write_rows()
+            case _:
+                super().compute_along(order, value)
+
+    def _accumulate(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Sum the gradients of this process's rows of a batch (B, T) into its shards; the sum of its rows' losses.
+
+        All processes run as many passes: one that has no rows left reads a row that does not count.
+        """
+        model, batch = cast(FSDPModule, self.model), self._config.batch_size
+        loss = torch.zeros((), device=self.device)
+        most = math.ceil(batch / self._group.size)  # rows of a process
+        passes = math.ceil(most / self._micro_batch)
+        for i in range(passes):
+            # gradients between two passes are shards, or whole tensors, which spares a sum but takes a model's memory
+            model.set_requires_gradient_sync(i == passes - 1 or not self._adds_up_whole)
+            first = self._first + i * self._micro_batch
+            rows = slice(first, min(first + self._micro_batch, self._end))
+            count = max(0, rows.stop - rows.start)
+            rows = rows if count else slice(1)
+            part = self.model.loss(inputs[rows], targets[rows]) * (count / batch)
+            part.backward()
+            loss += part.detach()
+        return loss
+
+    def _rows(self) -> dict[str, DTensor]:
+        """The state by name, of each tensor this process's rows: the live ones."""
+        rows: dict[str, DTensor] = {}
+        for name, tensor in self._optimizer.moments.items():
+            rows[f"optimizer.{name}"] = as_shard(tensor, self._shards[name.split(".", 1)[1]])
+        for name, average in self._averages.items():
+            shard = self._shards[name]
+            rows[f"weights.{name}"] = as_shard(average if self._exchanged else rows_of(shard), shard)
+        return rows
+
+    def _take_over(self, source: str) -> None:
+        """Take over the place in the data, and from the `source` that the first process names the spread state."""
+        group = self._group
+        source = group.share_text(source)
+        if source == _WHOLE:
+            for name, rows in self._rows().items():
+                whole = torch.empty(rows.shape, device=self.device)
+                if self._state:
+                    whole.copy_(self._state(name))
+                group.share(whole)
+                rows.to_local().copy_(own_shard(whole, rows).to_local())
+        elif source != _PLACE:
+            with group.together():
+                read_rows(Path(source), self._rows())
+        counts = torch.tensor(self._micro_batch)
+        for tensor in (counts, self._optimizer.updates):
+            group.share(tensor)
+        self._micro_batch = int(counts)
+        self._share_place(group)
+
+    @torch.no_grad()
+    def _begin_average(self) -> None:
+        if self._config.average:
+            self._averages = {name: rows_of(shard).clone() for name, shard in self._shards.items()}
+
+    def _take_average(self) -> None:
+        """Let the average take in the weights of this step."""
+        weights = [rows_of(shard) for shard in self._shards.values()]
+        torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
+            list(self._averages.values()), weights, share_of_newest(self._config.average, self.step)
+        )
+
+    def _exchange(self) -> None:
+        """Exchange the weights for their average, or back, in all processes."""
+        if self._group.leads:
+            self._group.order(Order.EXCHANGE)
+        cast(FSDPModule, self.model).reshard()  # an evaluation leaves what lies outside the blocks gathered
+        for name, shard in self._shards.items():
+            weights, average = rows_of(shard), self._averages[name]
+            kept = weights.clone()
+            weights.copy_(average)
+            average.copy_(kept)
+        self._exchanged = not self._exchanged
+
+    def _announce(self, model: nn.Module, arguments: tuple[Any, ...]) -> None:
+        """Before a pass with a cache, which only the first process's samples are: have the others compute along."""
+        if len(arguments) > 1 and isinstance(cache := arguments[1], KVCache):
+            tokens: Tensor = arguments[0]
+            self._group.order(Order.COMPUTE, cache.length)
+            self._group.share(torch.tensor(tokens.shape))
+            self._group.share(tokens.cpu())
+
+    def _compute(self, length: int) -> None:
+        """Compute along: the tokens that come next, after `length` others of the same sample."""
+        shape = torch.empty(2, dtype=torch.int64)
+        self._group.share(shape)
+        tokens = torch.empty(tuple(shape.tolist()), dtype=torch.int64)
+        self._group.share(tokens)
+        config = self.model.config
+        if self._cache is None:
+            self._cache = KVCache(config, 1, config.context_length, self.device, self.model.compute_dtype)
+        self._cache.length = length
+        self.model.eval()
+        with torch.no_grad(), self._group.together():
+            self.model(tokens.to(self.device), self._cache)
+        self.model.train()
+
+
+def sharded_learner(
+    model: ModelConfig,
+    train_tokens: Tensor,
+    config: TrainingConfig,
+    choice: DeviceChoice,
+    group: Group,
+    weights: WholeWeights | None = None,
+) -> ShardedLearner:
+    """A process's learner of a model that begins with the first process's `weights`; all of a group call this."""
+    return ShardedLearner(spread(model, group, choice.device, choice.dtype, weights), train_tokens, config, group)

@@ -1,0 +1,55 @@
+"""The files of a folder that somebody else made: inside it, plain, and of a sane size. Light."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from ..config import ConfigError
+
+LARGEST_JSON = 1 << 24  # bytes; a configuration has some thousand, an index of shards at most a few million
+
+
+def file_within(folder: Path, name: str) -> Path:
+    """The regular file `name` of a folder. Raises ConfigError in one sentence.
+
+    Neither a name nor a link may lead out of the folder. Only in Hugging Face's own cache, where a snapshot consists
+    of links to the blobs beside it, these are followed.
+    """
+    if name in ("", ".", "..") or PureWindowsPath(name).name != name or not name.isprintable():
+        raise ConfigError(f"{folder} names {name[:80]!r} as one of its files, which leads elsewhere; use another model")
+    path, home = folder / name, folder.resolve()
+    blobs = home.parent.parent / "blobs" if home.parent.name == "snapshots" else home
+    try:
+        target = path.resolve()
+        inside = target.is_relative_to(home) or target.parent == blobs
+        is_file = target.is_file()
+    except (OSError, RuntimeError) as error:  # a circle of links is a RuntimeError before Python 3.13
+        raise ConfigError(f"{path} cannot be read ({error}); check it and its permissions") from None
+    if not inside:
+        raise ConfigError(f"{path} is a link that leaves its folder; put the file itself there")
+    if not is_file:
+        problem = (
+            "is no plain file; put one there" if os.path.lexists(path) else "is missing; choose a folder that has it"
+        )
+        raise ConfigError(f"{path} {problem}")
+    return path
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises ConfigError for anything else, and for a file of absurd size."""
+    try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise ConfigError(f"{path} is too large for a file of its name; use another model")
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
+    except ConfigError:
+        raise
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{path} is damaged (it is not JSON); use another model") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} is damaged (it holds no JSON object); use another model")
+    return values

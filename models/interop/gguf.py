@@ -1,0 +1,212 @@
+"""A GGUF file for llama.cpp, written tensor after tensor.
+
+https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The gguf package and numpy are an extra that only this file
+needs, so they are imported when a file is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from torch import Size, Tensor
+
+from ..config import ModelConfig
+from .gguf_layouts import Part, architecture, metadata, parts, positions
+
+if TYPE_CHECKING:
+    import gguf
+
+GgufType = Literal["f32", "f16", "bf16", "q8_0"]
+GGUF_TYPES: tuple[GgufType, ...] = get_args(GgufType)
+FILE_TYPES: dict[GgufType, str] = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0"}
+
+
+class GgufError(Exception):
+    """A GGUF file cannot be written; one sentence with the reason and what to do."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A tokenizer in llama.cpp's words: byte-level BPE, tokenizer.ggml.model "gpt2".
+
+    `tokens` are the model's rows, then those that the file adds to them. `types` are llama.cpp's: 1 normal,
+    2 unknown, 3 control, 4 user-defined, 5 unused. A merge is two spellings with a space between; the first ones come
+    first. What is `suppressed` is never drawn.
+    """
+
+    pattern: str  # tokenizer.ggml.pre: the name of the pattern that cuts a text into words
+    tokens: Sequence[str]
+    types: Sequence[int]
+    merges: Sequence[str]
+    begin: int
+    end: int
+    adds_begin: bool = False
+    unknown: int | None = None
+    suppressed: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """What lies in a GGUF file; `notices` are sentences for a person."""
+
+    architecture: str
+    parameters: int
+    notices: tuple[str, ...]
+
+
+def require_gguf() -> None:
+    """Raise GgufError with the command that helps where a package is missing."""
+    for package in ("numpy", "gguf"):
+        if importlib.util.find_spec(package) is None:
+            raise GgufError(
+                f"writing GGUF needs the package {package}, which is not installed; install it with: "
+                "pip install 'minigpt-tui[gguf]'"
+            )
+
+
+def write_gguf(
+    path: Path,
+    config: ModelConfig,
+    weights: Mapping[str, Tensor],
+    vocabulary: Vocabulary,
+    *,
+    name: str,
+    dtype: GgufType,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Written:
+    """Write the model with these parameters (by our names, on the CPU) to `path`, and see that all of it is there.
+
+    Matrices get `dtype`; norms, biases and position tables stay float32. Making the file appear at once is the
+    caller's. Raises GgufError where a package is missing or a weight does not fit the type, NoCounterpart for a block
+    that llama.cpp does not have, OSError where the disk does not take the file.
+    """
+    require_gguf()
+    import gguf
+
+    layout: list[tuple[Part, GgufType]] = [
+        (part, _type_of(part, dtype)) for part in parts(config, weights, len(vocabulary.tokens) - config.vocab_size)
+    ]
+    writer = gguf.GGUFWriter(path, architecture(config))
+    for key, value in _keys(config, vocabulary, name, dtype).items():
+        _add(writer, key, value)
+    for part, kind in layout:
+        _announce(writer, part, kind)
+    whole, done = sum(_elements(part) for part, _ in layout), 0
+    with contextlib.closing(writer):
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        expected = _padded(path.stat().st_size)
+        for part, kind in layout:
+            data = _stored(part, kind)
+            writer.write_tensor_data(data)
+            expected += _padded(data.nbytes)
+            done += _elements(part)
+            progress(done / whole)
+    if (found := path.stat().st_size) != expected:
+        raise GgufError(f"the file has {found:,} bytes instead of {expected:,}; is the disk sound?")
+    return Written(architecture(config), whole, tuple(_notices(config, layout, dtype)))
+
+
+def _keys(config: ModelConfig, vocabulary: Vocabulary, name: str, dtype: GgufType) -> dict[str, Any]:
+    """All metadata but the architecture, which the writer adds."""
+    import gguf
+
+    general: dict[str, Any] = {
+        "type": "model", "name": name, "file_type": int(gguf.LlamaFileType[FILE_TYPES[dtype]]),
+        "quantization_version": gguf.GGML_QUANT_VERSION,
+    }  # fmt: skip
+    tokenizer: dict[str, Any] = {
+        "model": "gpt2", "pre": vocabulary.pattern, "tokens": vocabulary.tokens, "token_type": vocabulary.types,
+        "merges": vocabulary.merges, "bos_token_id": vocabulary.begin, "eos_token_id": vocabulary.end,
+        "add_bos_token": vocabulary.adds_begin, "add_eos_token": False,
+    }  # fmt: skip
+    if vocabulary.unknown is not None:
+        tokenizer["unknown_token_id"] = vocabulary.unknown
+    if vocabulary.suppressed:
+        tokenizer["suppress_tokens"] = vocabulary.suppressed
+    model = metadata(config) | {"vocab_size": len(vocabulary.tokens)}
+    return {
+        f"{group}.{key}": value
+        for group, keys in (("general", general), (architecture(config), model), ("tokenizer.ggml", tokenizer))
+        for key, value in keys.items()
+    }
+
+
+def _add(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
+    """One piece of metadata, in the type that llama.cpp reads it as."""
+    if isinstance(value, bool):
+        writer.add_bool(key, value)
+    elif isinstance(value, int):
+        writer.add_uint32(key, value)
+    elif isinstance(value, float):
+        writer.add_float32(key, value)
+    elif isinstance(value, str):
+        writer.add_string(key, value)
+    else:
+        writer.add_array(key, list(value))
+
+
+def _type_of(part: Part, dtype: GgufType) -> GgufType:
+    """How a tensor is stored: q8_0 has blocks of 32 within a row."""
+    if part.exact:
+        return "f32"
+    return "f16" if dtype == "q8_0" and part.shape[-1] % 32 else dtype
+
+
+def _elements(part: Part) -> int:
+    return Size(part.shape).numel()
+
+
+def _announce(writer: gguf.GGUFWriter, part: Part, kind: GgufType) -> None:
+    """Put a tensor into the file's table of contents."""
+    import gguf
+    import numpy as np
+
+    number = gguf.GGMLQuantizationType[kind.upper()]
+    block, block_bytes = gguf.GGML_QUANT_SIZES[number]
+    writer.add_tensor_info(part.name, part.shape, np.dtype(np.float32), _elements(part) // block * block_bytes, number)
+
+
+def _stored(part: Part, kind: GgufType) -> Any:
+    """The numpy array that goes into the file. Raises GgufError for a weight that has no place in the type."""
+    import gguf
+    import numpy as np
+    from gguf import quants
+
+    values = part.read().float().contiguous().numpy()
+    if not np.isfinite(values).all():
+        raise GgufError(f"{part.name} holds NaN or infinity: the training diverged; export an earlier checkpoint")
+    if kind in ("f16", "q8_0") and np.abs(values).max(initial=0) > np.finfo(np.float16).max:
+        raise GgufError(f"{part.name} holds values that {kind} cannot; choose --dtype bf16 or f32")
+    return quants.quantize(values, gguf.GGMLQuantizationType[kind.upper()])
+
+
+def _padded(n_bytes: int) -> int:
+    """With what the format fills up before the next tensor."""
+    import gguf
+
+    return gguf.GGUFWriter.ggml_pad(n_bytes, gguf.GGUF_DEFAULT_ALIGNMENT)
+
+
+def _notices(config: ModelConfig, layout: Sequence[tuple[Part, GgufType]], dtype: GgufType) -> Iterator[str]:
+    if config.mlp == "gelu":  # the largest difference is 0.00047, at 2.70
+        yield (
+            "llama.cpp has GELU in its tanh form only, which differs from the exact GELU of this model by up to 0.0005 "
+            "at each activation"
+        )
+    if config.position == "learned" and (room := positions(config)) > config.context_length:
+        yield (
+            f"llama.cpp makes room for {room} tokens, so the last of the {config.context_length} learned positions is "
+            f"repeated; keep prompt and reply together within {config.context_length} tokens"
+        )
+    if dtype == "q8_0":
+        halves = [part.name for part, kind in layout if kind == "f16"]
+        if halves:
+            more = f" and {len(halves) - 4} more" if len(halves) > 4 else ""
+            yield f"rows that are no multiple of 32 cannot be q8_0 and are f16: {', '.join(halves[:4])}{more}"

@@ -1,0 +1,206 @@
+"""Tokens drawn ahead are the tokens of a reply that is written one by one, whatever is asked for."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from minigpt_tui.data.tokenizers import Tokenizer
+from minigpt_tui.engine.events import SamplingSettings
+from minigpt_tui.engine.generation import graph_recording as recording
+from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.graph_recording import Recorder, Work, call_again
+from minigpt_tui.engine.generation.gumbel import sample_seed
+from minigpt_tui.engine.generation.penalties import ForbiddenError
+from minigpt_tui.engine.generation.reply import Reply, together
+from minigpt_tui.models.gpt import GPT
+
+BLOCKS = {
+    "modern": {},
+    "grouped": {"n_kv_head": 1, "n_head": 4, "head_dim": 6, "bias": True},
+    "classic": {"position": "learned", "norm": "layer", "mlp": "gelu", "qk_norm": False, "tied": True},
+    "post-norm": {"position": "sinusoidal", "norm": "layer", "norm_position": "post", "mlp": "relu", "qk_norm": False},
+    "no positions": {"position": "none", "mlp": "none"},
+    "stretched": {"rope_scaling": "linear", "rope_factor": 2.0},
+}
+SETTINGS = {
+    "greedy": SamplingSettings(temperature=0, max_tokens=50),
+    "plain": SamplingSettings(temperature=1.2, max_tokens=90),
+    "filters": SamplingSettings(temperature=0.9, top_k=6, top_p=0.95, min_p=0.01, typical_p=0.9, max_tokens=70),
+    "penalties": SamplingSettings(
+        repetition_penalty=1.3, presence_penalty=0.2, frequency_penalty=0.1, penalty_window=5, max_tokens=60
+    ),
+    "forbidden": SamplingSettings(temperature=1.5, forbidden=("a", "bc", "def"), stop=("gg",), max_tokens=60),
+}
+
+
+def ahead(made: tuple[GPT, Tokenizer], at_once: int) -> Decoder:
+    """A decoder that draws ahead; its work is done again instead of being replayed."""
+    decoder = Decoder(*made)
+    decoder.recorder = Recorder(decoder.model, decoder.context_length, call_again, at_once)
+    return decoder
+
+
+def written(
+    decoder: Decoder, prompt: str, settings: SamplingSettings, n: int = 1, explain: bool = False
+) -> list[Reply]:
+    each = [replace(settings, seed=sample_seed(settings.seed or 3, i)) for i in range(n)]
+    replies = [Reply(decoder, prompt, one, explain) for one in each]
+    texts = [""] * n
+    for sample, piece in together(decoder, replies):
+        texts[sample] += piece
+    for reply, text in zip(replies, texts, strict=True):
+        reply.text = text  # pyright: ignore[reportAttributeAccessIssue]
+    return replies
+
+
+def summary(replies: list[Reply]) -> list[tuple[object, ...]]:
+    return [(reply.text, reply.reason, reply.tokens, reply.seed, reply.notices) for reply in replies]  # pyright: ignore
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 16])
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_the_text_is_that_of_a_token_at_a_time(random_model, settings: SamplingSettings, at_once: int) -> None:
+    """Past the context too, for prompts of any length, one after another on the same recordings."""
+    made = random_model()
+    drawn_ahead, plain = ahead(made, at_once), Decoder(*made)
+    for prompt in ("abc", "a", "abcdefgh" * 3, ""):
+        for seed in (1, 2):
+            some = replace(settings, seed=seed)
+            assert summary(written(drawn_ahead, prompt, some)) == summary(written(plain, prompt, some))
+
+
+@pytest.mark.parametrize("options", BLOCKS.values(), ids=BLOCKS)
+def test_every_block_draws_ahead(random_model, options: dict[str, object]) -> None:
+    made = random_model(**options)
+    settings = SamplingSettings(temperature=1.0, max_tokens=60)
+    assert summary(written(ahead(made, 4), "abc", settings)) == summary(written(Decoder(*made), "abc", settings))
+
+
+@pytest.mark.parametrize("context_length", [1, 2, 7])
+def test_a_short_window_draws_ahead(random_model, context_length: int) -> None:
+    made = random_model(context_length=context_length)
+    settings = SamplingSettings(temperature=1.0, max_tokens=40)
+    assert summary(written(ahead(made, 4), "abc", settings)) == summary(written(Decoder(*made), "abc", settings))
+
+
+@pytest.mark.parametrize("prompt", ["abc", ""])
+@pytest.mark.parametrize("name", ["plain", "forbidden", "penalties"])
+def test_several_samples_end_each_at_its_own_place(random_model, prompt: str, name: str) -> None:
+    made = random_model("abcdefghijk")
+    settings = replace(SETTINGS[name], stop=("g",))
+    several = written(ahead(made, 4), prompt, settings, 6)
+    assert summary(several) == summary(written(Decoder(*made), prompt, settings, 6))
+    assert len({reply.tokens for reply in several}) > 2
+
+
+def test_explaining_changes_no_text_and_says_the_same(random_model) -> None:
+    made, settings = random_model(), replace(SETTINGS["filters"], max_tokens=30)
+    decoder = ahead(made, 4)
+    explained, plain = (written(one, "abc", settings, 3, explain=True) for one in (decoder, Decoder(*made)))
+    assert summary(explained) == summary(plain) == summary(written(decoder, "abc", settings, 3))
+    for one, other in zip(explained, plain, strict=True):
+        assert [detail.token for detail in one.details] == [detail.token for detail in other.details]
+        for mine, theirs in zip(one.details, other.details, strict=True):
+            assert mine.probability == pytest.approx(theirs.probability, rel=1e-3)
+            assert mine.drawn_probability == pytest.approx(theirs.drawn_probability, rel=1e-3)
+
+
+def test_a_reply_that_is_cancelled_anywhere_leaves_the_next_one_as_it_was(random_model) -> None:
+    made, chance = random_model(), random.Random(1)
+    decoder, plain = ahead(made, 16), Decoder(*made)
+    endless = replace(SETTINGS["plain"], max_tokens=1_000_000, seed=4)
+    for _ in range(40):
+        wanted = chance.randint(0, 60)
+        texts = []
+        for one in (decoder, plain):
+            reply = Reply(one, "abc", endless)
+            pieces = iter(reply)
+            text = "".join(next(pieces) for _ in range(wanted))
+            reply.cancel()
+            texts.append((text + "".join(pieces), reply.tokens, reply.reason))
+        assert texts[0] == texts[1]
+        assert summary(written(decoder, "de", SETTINGS["filters"])) == summary(
+            written(plain, "de", SETTINGS["filters"])
+        )
+
+
+def test_forbidding_everything_is_refused_and_the_next_prompt_is_answered(random_model) -> None:
+    made = random_model("abc")
+    decoder = ahead(made, 4)
+    for forbidden in (("a", "b", "c"), ("ca", "cb", "cc")):
+        with pytest.raises(ForbiddenError, match="forbid fewer"):
+            written(decoder, "abc", SamplingSettings(max_tokens=40, forbidden=forbidden))
+    assert summary(written(decoder, "abc", SETTINGS["plain"])) == summary(
+        written(Decoder(*made), "abc", SETTINGS["plain"])
+    )
+
+
+def test_one_recording_serves_settings_that_differ_in_numbers_and_draws_several_tokens_at_once(random_model) -> None:
+    recorded, replayed = [], []
+
+    def record(work: Work, rewind: Work, device: torch.device) -> Work:
+        """As a graph does: the work is done before, and undone."""
+        for _ in range(2):
+            work()
+            rewind()
+        number = len(recorded)
+        recorded.append(work)
+
+        def replay() -> None:
+            replayed.append(number)
+            work()
+
+        return replay
+
+    made = random_model(context_length=64)
+    decoder, plain = Decoder(*made), Decoder(*made)
+    decoder.recorder = Recorder(decoder.model, decoder.context_length, record, 16)
+    for temperature, top_k, top_p, seed in ((0.7, 5, 0.9, 1), (1.1, 7, 0.8, 2), (1.4, 6, 0.99, 3)):
+        settings = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, max_tokens=48)
+        assert summary(written(decoder, "abcdefgh", settings)) == summary(written(plain, "abcdefgh", settings))
+    assert len(recorded) == 2  # of one token and of sixteen
+    assert replayed == [1, 1, 1, 0] * 3  # thrice sixteen tokens, and one ahead of the reader
+    written(decoder, "abc", replace(SETTINGS["plain"], seed=1))
+    assert len(recorded) == 4
+
+
+def test_new_weights_are_those_of_the_next_reply(random_model) -> None:
+    made, other = random_model(), random_model()[0]
+    with torch.no_grad():
+        for matrix in other.hidden_matrices():
+            matrix.neg_()
+    decoder = ahead(made, 4)
+    written(decoder, "abc", SETTINGS["plain"])
+    decoder.take(other, made[1])
+    expected = summary(written(Decoder(other, made[1]), "abc", SETTINGS["plain"]))
+    assert summary(written(decoder, "abc", SETTINGS["plain"])) == expected
+
+
+def test_where_nothing_can_be_recorded_the_same_is_written_and_the_reason_told(random_model) -> None:
+    def fail(work: Work, rewind: Work, device: torch.device) -> Work:
+        work()
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    made = random_model()
+    decoder = Decoder(*made)
+    decoder.recorder = Recorder(decoder.model, decoder.context_length, fail)
+    assert summary(written(decoder, "abc", SETTINGS["plain"])) == summary(
+        written(Decoder(*made), "abc", SETTINGS["plain"])
+    )
+    (told,) = decoder.take_news()
+    assert "(operation not permitted when stream is capturing)" in told
+    written(decoder, "abc", SETTINGS["filters"])
+    assert decoder.take_news() == ()
+
+
+def test_a_cache_beyond_reason_is_not_recorded(random_model, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = random_model()
+    decoder, position = ahead(made, 4), 2 * 2 * 16 * 4
+    monkeypatch.setattr(recording, "_LARGEST_CACHE", 3 * 16 * position)
+    assert decoder.recorder is not None
+    assert [decoder.recorder.has_room(rows) for rows in (1, 3, 4)] == [True, True, False]
+    several = written(decoder, "abc", SETTINGS["plain"], 4)
+    assert summary(several) == summary(written(Decoder(*made), "abc", SETTINGS["plain"], 4))

@@ -1,0 +1,117 @@
+"""What only a GPU can show of recorded updates."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import pytest
+import torch
+from minigpt_tui.engine.training.machine import repeat_exactly
+from minigpt_tui.engine.training.update.cuda_graph import WARM_UP
+from minigpt_tui.engine.training.update.learner import Learner
+from minigpt_tui.models.config import ModelConfig
+from minigpt_tui.models.gpt import GPT
+from minigpt_tui.models.recipe import TrainingConfig
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device on this machine")
+
+MODEL = ModelConfig(vocab_size=64, context_length=64, n_layer=2, n_head=4, d_model=128, tied=True, norm="layer")
+DROPPING = dataclasses.replace(MODEL, attention_dropout=0.1, residual_dropout=0.1, embedding_dropout=0.1)
+EVERYTHING = TrainingConfig(
+    batch_size=64, micro_batch_size=16, average=0.9, gradient_clip=0.5, weight_decay=0.1, learning_rate=0.01
+)
+TOKENS = torch.randint(64, (50_000,), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+UPDATES = 12
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    """Only kernels that repeat their results."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", os.environ.get("CUBLAS_WORKSPACE_CONFIG", ":4096:8"))
+    repeat_exactly()
+    yield
+    torch.set_deterministic_debug_mode("default")
+
+
+def make(
+    config: TrainingConfig, notes: list[str], model: ModelConfig = MODEL, tokens: torch.Tensor = TOKENS
+) -> Learner:
+    network = GPT(model, "cuda:0", torch.bfloat16)
+    network.reset_parameters(torch.Generator().manual_seed(1))
+    return Learner(network, tokens.to("cuda:0"), config, notes.append, tell=notes.append)
+
+
+def losses(learner: Learner, updates: int = UPDATES, factor: float = 1.0) -> list[float]:
+    found = []
+    for i in range(updates):
+        learner.update(factor * (i + 1) / updates)
+        found.append(learner.take_loss())
+    return found
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_graph_learns_what_its_operators_learn_one_by_one(optimizer):
+    notes: list[str] = []
+    config = dataclasses.replace(EVERYTHING, optimizer=optimizer)
+    recorded, plain = make(config, notes), make(dataclasses.replace(config, cuda_graph="off"), notes)
+    one, other = losses(recorded), losses(plain)
+    assert notes == ["each update is now one CUDA graph"]
+    assert one == pytest.approx(other, rel=0.01)
+    assert recorded.gradient_norm() == pytest.approx(plain.gradient_norm(), rel=0.1)
+
+
+def test_each_replay_drops_other_units():
+    notes: list[str] = []
+    found = losses(make(EVERYTHING, notes, DROPPING, torch.zeros_like(TOKENS)), factor=0.0)  # one batch, one model
+    assert notes == ["each update is now one CUDA graph"]
+    assert len(set(found[WARM_UP:])) == UPDATES - WARM_UP
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_in_parts_it_is_the_same_bit_for_bit(exact, optimizer):
+    config = dataclasses.replace(EVERYTHING, optimizer=optimizer, deterministic=True)
+    whole = make(config, [], DROPPING)
+    for _ in range(UPDATES):
+        whole.update(1.0)
+    first = make(config, [], DROPPING)
+    for _ in range(UPDATES - 5):
+        first.update(1.0)
+    with first.averaged() as model:
+        kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state = {name: tensor.clone() for name, tensor in first.state_dict().items()}
+    second = make(config, [], DROPPING)
+    with torch.no_grad():
+        second.model.load_state_dict(kept)
+    second.load_state_dict(state)
+    for _ in range(5):
+        second.update(1.0)
+    ends = [learner.state_dict() for learner in (whole, second)]
+    assert [name for name in ends[0] if not torch.equal(ends[0][name], ends[1][name])] == []
+
+
+def test_an_update_that_waits_for_the_gpu_is_not_recorded_and_goes_on(monkeypatch):
+    notes: list[str] = []
+    learner = make(EVERYTHING, notes, DROPPING)
+    loss = learner.model.loss
+
+    def waiting(*arguments):
+        found = loss(*arguments)
+        assert found.item() > 0
+        return found
+
+    monkeypatch.setattr(learner.model, "loss", waiting)
+    outside = torch.cuda.current_stream()
+    assert all(0 < one < 10 for one in losses(learner))
+    assert len(notes) == 1
+    assert notes[0].startswith("the updates go on operator by operator: one CUDA graph could not be recorded (")
+    assert torch.cuda.current_stream() == outside
+
+
+def test_a_compiled_loss_can_be_recorded_too():
+    notes: list[str] = []
+    config = dataclasses.replace(EVERYTHING, compile="on")
+    compiled, plain = losses(make(config, notes)), losses(make(EVERYTHING, []))
+    assert notes[1].startswith("the loss is compiled")
+    assert notes[2] == "each update is now one CUDA graph"
+    assert compiled == pytest.approx(plain, rel=0.01)

@@ -1,0 +1,59 @@
+"""The verb export: a trained model as a file or folder for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .main import DONE, complain
+
+DEFAULT_TYPE = "f16"
+
+
+def add_export_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `minigpt-tui export`."""
+    parser.description = (
+        "Write a model for other programs: one GGUF file for llama.cpp, tokenizer included, or a Hugging Face folder. "
+        "Prints the path."
+    )
+    parser.add_argument("run", nargs="?", help="a run, or a checkpoint folder; the newest run where none is named")
+    parser.add_argument("--to", choices=("gguf", "huggingface"), required=True, help="llama.cpp's file, or a folder")
+    parser.add_argument(
+        "--dtype", choices=("f32", "f16", "bf16", "q8_0"), help=f"the matrices of a GGUF file (default {DEFAULT_TYPE})"
+    )
+    parser.add_argument("--output", type=Path, metavar="PATH", help="default: the model's name and the type, here")
+    parser.add_argument("--force", action="store_true", help="replace a GGUF file that is there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the path")
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write the file or folder and print where it is."""
+    # only here: every command line is parsed with the options above
+    from ...data.storage.typed_json import dumps, from_plain
+    from ...engine.client import python_module
+    from ...engine.events import ExportResult
+    from ...engine.model_files import find_model
+    from ...engine.runs import find_run
+    from .child import result_of
+
+    if arguments.to == "huggingface" and (arguments.dtype or arguments.force):
+        return complain("--dtype and --force are for GGUF files; a Hugging Face folder is copied as it is")
+    model = find_model(arguments.run if arguments.run is not None else str(find_run().path))
+    name, dtype = model.run.name if model.run else model.name, arguments.dtype or DEFAULT_TYPE
+    output = arguments.output or Path(f"{name}-{dtype}.gguf" if arguments.to == "gguf" else f"{name}-huggingface")
+    command = python_module(
+        "minigpt_tui.engine.export.process", str(model.path), "--to", arguments.to, "--dtype", dtype,
+        "--name", name, "--output", str(output.expanduser().absolute()), *["--force"] * arguments.force,
+    )  # fmt: skip
+    code, last = result_of(command, "exporting")
+    if code:
+        return code
+    result = from_plain(ExportResult, last)
+    if arguments.json:
+        print(dumps(result))
+        return DONE
+    for notice in result.notices:
+        print(f"minigpt-tui: {notice}", file=sys.stderr)
+    print(result.path)
+    return DONE

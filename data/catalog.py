@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .storage.atomic import write_atomic
+from .storage.errors import UserError
 from .storage.locations import folder
 
 _CHUNK = 1 << 16  # bytes between two reports of progress
 _PATIENCE = 10.0  # seconds of silence after which a server is given up
 
 
-class CorpusError(Exception):
+class CorpusError(UserError):
     """A text cannot be had or cannot be learned from; the message is one sentence with what to do."""
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..data.storage.errors import UserError
+from ..data.storage.printable import printable
 from ..data.storage.typed_json import SchemaError, from_plain
 from ..data.tokenizers import TOKENIZER_FILES, CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
 from ..models.config import ConfigError, ModelConfig
 from ..models.interop.foreign_config import read_foreign_config
 from ..models.interop.foreign_folder import file_within, read_json
-from ..models.interop.inert_pickle import printable
 from ..models.interop.nanogpt import NanoGptError, find_meta, read_alphabet, read_nanogpt
 from ..models.interop.weight_files import INDEX, WHOLE, check_weight_files
 from .refusals import refusal
@@ -25,7 +26,7 @@ GPT2_SIZES = (50_257, 50_304)  # GPT-2's vocabulary, and what nanoGPT rounds it 
 _NAMED = 8  # runs that a message names
 
 
-class ModelFileError(Exception):
+class ModelFileError(UserError):
     """A path is no model that can be opened; the message says what was found there and what to do."""
 
 

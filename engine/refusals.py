@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..models.interop.inert_pickle import printable
+from ..data.storage.printable import printable
 
 MODEL_PARTS = ("minigpt.json", "config.json", "ckpt.pt")  # each makes a folder a model
 _HEAD = 1 << 12  # bytes of a file that tell what it is

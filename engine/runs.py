@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..data.storage.atomic import write_atomic
+from ..data.storage.errors import UserError
 from ..data.storage.typed_json import SchemaError, dumps, loads
 from ..models.config import ModelConfig
 from ..models.recipe import TokenizerKind, TrainingConfig, UnknownCharacters
@@ -32,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _STARTING_GRACE = 30.0  # seconds that a started process has before it must hold its lock
 
 
-class RunError(Exception):
+class RunError(UserError):
     """Something is wrong with a run; the message says what, where, and what to do."""
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from ..data.storage.errors import UserError
+
 Position = Literal["learned", "sinusoidal", "rope", "none"]
 Norm = Literal["layer", "rms"]
 NormPosition = Literal["pre", "post"]
@@ -40,7 +42,7 @@ def descriptions(cls: type) -> dict[str, str]:
     return {f.name: f.metadata.get("description", "") for f in fields(cls)}
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError, ValueError):
     """An impossible configuration; the message names the options that do not go together."""
 
 

@@ -14,12 +14,14 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from ..data.storage.errors import UserError
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 BF16_GAIN = 1.25  # bfloat16 must beat float32 by this in a product: casts and element-wise operators are slower in it
 MOST_THREADS = 8  # more than this only wait for each other at the sizes that a CPU trains
 
 
-class DeviceError(Exception):
+class DeviceError(UserError):
     """A device or dtype that cannot be used; one sentence that says what is there."""
 
 

@@ -17,10 +17,11 @@ from textual.app import App, SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
+from ..data.storage.errors import EXPECTED, sentence_of
 from ..engine.events import ENDED
 from ..engine.runs import Run, list_runs
 from . import keymap
-from .bridge import EXPECTED, POLL_INTERVAL, Bridge, sentence_of
+from .bridge import POLL_INTERVAL, Bridge
 from .found_models import FoundModel
 from .screens.chat import ChatScreen
 from .screens.open_model import OpenModelScreen

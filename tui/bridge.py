@@ -12,10 +12,8 @@ from typing import Literal
 
 from textual.message import Message
 
-from ..data.catalog import CorpusError
 from ..data.corpus import open_corpus
 from ..data.storage.typed_json import SchemaError
-from ..data.tokenizers import TokenizerError
 from ..engine.client import start_training
 from ..engine.events import (
     TRAINING_EVENTS,
@@ -26,9 +24,8 @@ from ..engine.events import (
     TrainingEvent,
 )
 from ..engine.follow import LineFollower
-from ..engine.model_files import ModelFile, ModelFileError
+from ..engine.model_files import ModelFile
 from ..engine.runs import Run, RunError, RunManifest, ShownState, list_runs
-from ..models.config import ConfigError
 from ..models.recipe import Recipe
 from .found_models import FoundModel
 from .generator import Generator
@@ -42,9 +39,6 @@ _A_POLL = 0.1  # seconds that one poll may take, so that a long file never holds
 _SELDOM = 8  # polls between two looks at the lock, and between two looks at a run that has ended
 
 Order = Literal["pause", "resume", "stop", "save"]
-
-EXPECTED = (RunError, CorpusError, ConfigError, ModelFileError, TokenizerError, OSError)
-"""What a person can cause and put right; each says so in one sentence (see sentence_of)."""
 
 
 class Bridge:
@@ -103,7 +97,7 @@ class Bridge:
     ) -> Run:
         """Make a run, show it and start its training; with the weights of `start_from`, or with new ones.
 
-        Raises one of EXPECTED; the screen still shows the run before then.
+        Raises UserError or OSError; the screen still shows the run before then.
         """
         from ..engine.launch import new_run  # costs a start more than it is worth before anybody trains
 
@@ -232,13 +226,6 @@ class Bridge:
             self.model.apply(message.loaded)
             self._judge_model()
         self._post(message)
-
-
-def sentence_of(error: BaseException) -> str:
-    """What to tell the person about an expected error."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
 
 
 def run_to_open() -> Run | None:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..data.tokenizers import TokenizerError
-from ..engine.model_files import ModelFile, ModelFileError, find_model, read_config, read_tokenizer
-from ..engine.runs import RunError
-from ..models.config import ConfigError, ModelConfig, parameter_count
+from ..engine.model_files import ModelFile, find_model, read_config, read_tokenizer
+from ..models.config import ModelConfig, parameter_count
 from . import formatting
-
-NO_MODEL = (ModelFileError, TokenizerError, RunError, ConfigError, OSError)
-"""Why a name or path is no model that can be opened, each one sentence (see bridge.sentence_of)."""
 
 _KINDS = {"minigpt": "checkpoint of minigpt-tui", "huggingface": "Hugging Face folder", "nanogpt": "nanoGPT checkpoint"}
 
@@ -39,7 +34,7 @@ class FoundModel:
 
 
 def look_up(text: str) -> FoundModel:
-    """The model that a name or path means. Raises one of NO_MODEL.
+    """The model that a name or path means. Raises UserError or OSError where it is none.
 
     A tokenizer of a hundred thousand tokens takes a moment: not on the thread that draws.
     """

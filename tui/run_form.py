@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..data.storage.errors import UserError
 from ..models.config import ConfigError, ModelConfig, descriptions, parameter_count
 from ..models.presets import fine_tuning, preset
 from ..models.recipe import Budget, Recipe, TokenizerKind, TrainingConfig, UnknownCharacters
@@ -25,7 +26,7 @@ UNKNOWN: dict[UnknownCharacters, str] = {
 _PROCESS = 330e6  # bytes that a train process holds before it has a model: the interpreter and torch
 
 
-class FieldError(Exception):
+class FieldError(UserError):
     """What stands in `field` cannot be used; the message is one sentence."""
 
     def __init__(self, field: str, sentence: str) -> None:

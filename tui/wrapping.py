@@ -14,6 +14,8 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len, get_character_cell_size
 
+from ..data.storage.printable import is_plain, visible
+
 TAB = 4
 """Cells between tab stops."""
 
@@ -22,27 +24,6 @@ MAX_CLUSTER = 32
 
 ZERO_WIDTH_JOINER = "\u200d"
 EMOJI_SELECTOR = "\ufe0f"
-
-_TEXT_DIRECTION = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-"""Invisible characters that would reorder what stands next to them on the screen."""
-
-_SYMBOLS: dict[int, int] = {
-    **{code: 0x2400 + code for code in range(0x20) if code != ord("\t")},
-    0x7F: 0x2421,
-    0x2028: 0x2424,
-    0x2029: 0x2424,
-    **dict.fromkeys((*range(0x80, 0xA0), *_TEXT_DIRECTION), 0xFFFD),
-}
-
-
-def is_plain(text: str) -> bool:
-    """Whether each character of `text` is shown as it is, in one cell."""
-    return text.isascii() and text.isprintable()
-
-
-def visible(text: str) -> str:
-    """`text` with every control character but the tab as one symbol: as many characters as before."""
-    return text if is_plain(text) else text.translate(_SYMBOLS)
 
 
 def tab_cells(column: int, width: int) -> int:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from ..storage.atomic import write_atomic
+from ..storage.errors import UserError
 
 TokenizerKind = Literal["char", "byte", "gpt2", "bpe", "huggingface"]
 UnknownCharacters = Literal["drop", "refuse", "token"]
@@ -21,7 +22,7 @@ SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))  # halves of characters:
 _NAMED = 8  # unknown characters that an error message names one by one
 
 
-class TokenizerError(ValueError):
+class TokenizerError(UserError, ValueError):
     """A tokenizer cannot be built or read; the message says what was wrong and what to do."""
 
 

@@ -17,18 +17,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...data.storage.atomic import complete_file
+from ...data.storage.errors import UserError
 from ...data.storage.typed_json import dumps
-from ...data.tokenizers import TokenizerError
-from ...models.config import ConfigError, ModelConfig, parameter_count
+from ...models.config import ModelConfig, parameter_count
 from ...models.interop.foreign_folder import file_within
-from ...models.interop.gguf import GGUF_TYPES, GgufError, require_gguf, write_gguf
+from ...models.interop.gguf import GGUF_TYPES, require_gguf, write_gguf
 from ...models.interop.gguf_layouts import NoCounterpart, architecture
-from ...models.interop.huggingface import CheckpointError, load_checkpoint, save_checkpoint
+from ...models.interop.huggingface import load_checkpoint, save_checkpoint
 from ...models.interop.huggingface_layouts import model_type
 from ..events import ExportResult
-from ..model_files import ModelFile, ModelFileError, find_model, read_config, read_tokenizer
+from ..model_files import ModelFile, find_model, read_config, read_tokenizer
 from ..progress import ProgressLines
-from ..runs import RunError
 from .nearest import nearest_preset
 from .vocabulary import describe
 
@@ -36,7 +35,7 @@ USER_ERROR, INTERRUPTED = 2, 130
 TRAINING_STATE = "state.safetensors"
 
 
-class ExportError(Exception):
+class ExportError(UserError):
     """An export cannot be carried out as it was asked for; one sentence with the reason and what to do."""
 
 
@@ -63,9 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         remedy = "free some space, or choose another --output" if full else "choose another --output"
         print(f"minigpt-tui: {output} cannot be written: {reason}; {remedy}", file=sys.stderr)
         return USER_ERROR
-    except (
-        ExportError, RunError, ConfigError, ModelFileError, CheckpointError, TokenizerError, GgufError, NoCounterpart
-    ) as error:  # fmt: skip
+    except UserError as error:
         print(f"minigpt-tui: {error}", file=sys.stderr)
         return USER_ERROR
     print(dumps(result), flush=True)

@@ -6,16 +6,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...data.tokenizers import Tokenizer, TokenizerError
+from ...data.storage.errors import UserError
+from ...data.tokenizers import Tokenizer
 from ...models.devices import DeviceChoice
-from ...models.fast.quantization import QuantizationError, quantize_int8
+from ...models.fast.quantization import quantize_int8
 from ...models.interop.huggingface import CheckpointError, LoadedCheckpoint, load_checkpoint
 from ..events import Quantization
-from ..model_files import ModelFile, ModelFileError, model_at, read_tokenizer
-from ..runs import Run, RunError
-
-UNREADABLE = (CheckpointError, TokenizerError, ModelFileError, RunError, QuantizationError)
-"""What opening a model raises, each in one sentence."""
+from ..model_files import ModelFile, model_at, read_tokenizer
+from ..runs import Run
 
 _ATTEMPTS = 20  # for a checkpoint that is exchanged each time while it is read
 _PAUSE = 0.05  # seconds; an exchange takes two renames
@@ -52,7 +50,7 @@ class CheckpointSource:
         return self._run is not None and self._run.is_alive()
 
     def open(self, choice: DeviceChoice) -> Opened:
-        """Read the model. Raises one of UNREADABLE, in one sentence.
+        """Read the model. Raises UserError.
 
         Where another checkpoint took its place meanwhile, that one is read instead, so weights, step and tokenizer
         belong together.
@@ -63,7 +61,7 @@ class CheckpointSource:
                 file = self._file(folder)
                 checkpoint = self._load(file, choice)
                 tokenizer = read_tokenizer(file)
-            except UNREADABLE:
+            except UserError:
                 time.sleep(_PAUSE)
                 if self._standing() == before:  # damaged, and not only exchanged while it was read
                     raise

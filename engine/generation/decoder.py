@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from ...data.storage.errors import UserError
 from ...data.tokenizers import Tokenizer
 from ...models.cache import KVCache
 from ...models.config import ModelConfig
@@ -23,7 +24,7 @@ _FIRST_LENGTH = 1024  # positions that the cache begins with
 READ_AT_ONCE = 2048  # tokens of a prompt that are read in one pass: more would need more memory, and gain no time
 
 
-class DecodeError(Exception):
+class DecodeError(UserError):
     """The model cannot continue a text; the message says why and what to do."""
 
 

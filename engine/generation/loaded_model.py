@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ...data.storage.errors import UserError
 from ...models.config import flops_per_token, parameter_count
 from ...models.devices import choose_device, memory_in_use
 from ..events import Load, Loaded
 from ..freed_memory import give_back
-from .checkpoint_source import UNREADABLE, CheckpointSource, Opened
+from .checkpoint_source import CheckpointSource, Opened
 from .cpu_tuning import Pace, settle_speed
 from .decoder import Decoder
 
@@ -41,7 +42,7 @@ class LoadedModel:
     def decoder(self) -> Decoder:
         """The model to answer with: what is in memory, or newer weights where the load said to follow them.
 
-        Raises one of UNREADABLE where there is nothing to answer with. Newer weights that cannot be read are a notice,
+        Raises UserError where there is nothing to answer with. Newer weights that cannot be read are a notice,
         as long as there are older ones.
         """
         self.notices = ()
@@ -51,7 +52,7 @@ class LoadedModel:
             return self._decoder
         try:
             return self._open()
-        except UNREADABLE as error:
+        except UserError as error:
             self.notices = (f"these are the weights of step {self.step}; the newest cannot be read: {error}",)
             return self._decoder
 

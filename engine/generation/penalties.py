@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ...data.storage.errors import UserError
 from ..events import SamplingSettings
 
 Texts = Sequence[Sequence[int]]
 
 
-class ForbiddenError(ValueError):
+class ForbiddenError(UserError, ValueError):
     """The forbidden texts leave no token that could come next; the message says so."""
 
     def __init__(self) -> None:

@@ -11,13 +11,12 @@ from dataclasses import replace
 
 import torch
 
+from ...data.storage.errors import UserError
 from ...data.tokenizers import UnknownCharacterError
-from ...models.devices import DeviceError
 from ...models.interop.huggingface import CheckpointError
 from .. import paths
 from ..events import Ended, Failed, Generate, GenerationMessage, Load, Score, Scored, Scoring, Tokens
-from .checkpoint_source import UNREADABLE
-from .decoder import DecodeError, Decoder
+from .decoder import Decoder
 from .gumbel import sample_seed
 from .loaded_model import LoadedModel
 from .penalties import ForbiddenError
@@ -50,7 +49,7 @@ class Responder:
             self._send(Failed(request.id, "prompt", f"the prompt cannot be read: {error}"))
         except (ForbiddenError, TooShortError) as error:
             self._send(Failed(request.id, "prompt", str(error)))
-        except (*UNREADABLE, DeviceError, DecodeError) as error:
+        except UserError as error:
             self._send(Failed(request.id, "checkpoint", str(error)))
         except Exception as error:
             traceback.print_exc()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import torch
 
+from ...data.storage.errors import UserError
 from ...models.cache import KVCache
 from ..events import TokenDetail
 from .decoder import Decoder
@@ -22,7 +23,7 @@ _TOKENS_PER_PASS = 4096
 _LOGITS_PER_PASS = 2**25  # an eighth of a gigabyte
 
 
-class TooShortError(ValueError):
+class TooShortError(UserError, ValueError):
     """There is nothing to predict; the message says what is needed."""
 
 

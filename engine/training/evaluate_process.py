@@ -15,12 +15,13 @@ import torch
 
 from ...data.corpus import Corpus, CorpusError, open_corpus
 from ...data.encoding import encode_corpus
+from ...data.storage.errors import UserError
 from ...data.storage.typed_json import dumps
-from ...data.tokenizers import Tokenizer, TokenizerError
-from ...models.devices import DeviceError, choose_device, choose_threads
+from ...data.tokenizers import Tokenizer
+from ...models.devices import choose_device, choose_threads
 from ...models.fast.decoding import prepare_decoding
-from ...models.fast.quantization import QuantizationError, quantize_int8
-from ...models.interop.huggingface import CheckpointError, load_checkpoint
+from ...models.fast.quantization import quantize_int8
+from ...models.interop.huggingface import load_checkpoint
 from ...models.recipe import Protocol
 from ..events import EvaluationResult, Quantization
 from ..freed_memory import keep_freed_memory
@@ -31,9 +32,6 @@ from .loop.evaluation import evaluate
 
 USER_ERROR, INTERRUPTED = 2, 130
 LONGEST_FOREIGN_WINDOW = 1024  # GPT-2's context: a longer one takes memory by the gigabyte, and figures that compare
-USERS_ERRORS = (
-    RunError, CorpusError, CheckpointError, DeviceError, ModelFileError, TokenizerError, QuantizationError,
-)  # fmt: skip
 _KEPT = 1 << 28  # bytes between one pass and the next
 _CHUNK = 1 << 22  # tokens that are widened at once
 
@@ -56,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         result = _evaluate(find_model(options.subject), options)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except USERS_ERRORS as error:
+    except UserError as error:
         print(f"minigpt-tui: {error}", file=sys.stderr)
         return USER_ERROR
     print(dumps(result), flush=True)

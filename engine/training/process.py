@@ -13,8 +13,9 @@ import time
 import traceback
 from pathlib import Path
 
+from ...data.storage.errors import EXPECTED, UserError
 from .. import locks
-from ..runs import Run, RunError
+from ..runs import Run
 from .loop.commands import CommandReader, size_of_commands
 from .loop.event_log import Journal
 from .loop.preparation_stages import PreparationStopped
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run.manifest()
         lock = locks.acquire(run.lock_path)
-    except (RunError, OSError) as error:
+    except EXPECTED as error:
         print(error, file=sys.stderr)
         return NOT_A_RUN
     if lock is None:
@@ -84,8 +85,8 @@ def _train(run: Run, resume: bool, leave_core: bool, budget: str) -> int:
 
 
 def _sentence(error: BaseException) -> str:
-    """What went wrong, for a person: our own errors are sentences already."""
-    if type(error).__module__.startswith("minigpt_tui.") and str(error):
+    """What went wrong, for a person."""
+    if isinstance(error, UserError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "the training was interrupted; resume it to go on from its last checkpoint"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...data.storage.errors import UserError
 from ..gpt import GPT, Linear
 from .weighted_sums import Operation, RoundedTable
 
 _MANY = 16  # rows from which on it is quicker to write the matrix out in float32
 
 
-class QuantizationError(Exception):
+class QuantizationError(UserError):
     """The weights cannot be rounded here; the message says why and what to do."""
 
 

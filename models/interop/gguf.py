@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from torch import Size, Tensor
 
+from ...data.storage.errors import UserError
 from ..config import ModelConfig
 from .gguf_layouts import Part, architecture, metadata, parts, positions
 
@@ -26,7 +27,7 @@ GGUF_TYPES: tuple[GgufType, ...] = get_args(GgufType)
 FILE_TYPES: dict[GgufType, str] = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0"}
 
 
-class GgufError(Exception):
+class GgufError(UserError):
     """A GGUF file cannot be written; one sentence with the reason and what to do."""
 
 

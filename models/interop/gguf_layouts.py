@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ...data.storage.errors import UserError
 from ..config import ModelConfig
 from ..gpt import rotary_frequencies, sinusoidal_positions
 
@@ -24,7 +25,7 @@ CONTEXT_STEP = 256  # llama.cpp makes room for a multiple of this many tokens, a
 INTERLEAVED: tuple[Architecture, ...] = ("llama", "arcee")  # rotate neighbours; the others rotate halves, as we do
 
 
-class NoCounterpart(Exception):
+class NoCounterpart(UserError):
     """llama.cpp computes no such block; the message names the options that it lacks together."""
 
 

@@ -11,6 +11,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from ...data.storage.errors import UserError
+from ...data.storage.printable import printable
+
 LARGEST = 1 << 24  # bytes; a pickle holds names and shapes, tensors lie beside it
 MOST_OPCODES = 1 << 21
 DEEPEST = 64  # containers inside containers
@@ -27,7 +30,7 @@ _LITERALS = {
 _PLAIN_KEYS = (str, bytes, int, float, type(None))  # their hash takes no time, however the pickle is nested
 
 
-class PickleRefused(ValueError):
+class PickleRefused(UserError, ValueError):
     """A pickle that is damaged or would do something; the message is the end of a sentence about it."""
 
 
@@ -219,12 +222,6 @@ class _Machine:
 
     def _pop_marked(self) -> list[Any]:
         return self._pop(len(self._stack) - self._marks.pop())
-
-
-def printable(text: str, longest: int = 80) -> str:
-    """A name out of a foreign file, short and without anything that a terminal would obey."""
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 def _text(value: Any) -> str:

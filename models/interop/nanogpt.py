@@ -16,8 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ...data.storage.errors import UserError
+from ...data.storage.printable import printable
 from ..config import ConfigError, ModelConfig, parameter_count
-from .inert_pickle import LARGEST, Call, Global, Persistent, PickleRefused, printable, read_pickle
+from .inert_pickle import LARGEST, Call, Global, Persistent, PickleRefused, read_pickle
 
 DTYPES = {
     "FloatStorage": "float32",
@@ -39,7 +41,7 @@ _NAMED = 6  # keys that a message names
 _LARGEST_META = 1 << 23  # bytes: room for every character there is
 
 
-class NanoGptError(ValueError):
+class NanoGptError(UserError, ValueError):
     """A file is no checkpoint of nanoGPT's, or a damaged one; one sentence with what was found and what to do."""
 
 

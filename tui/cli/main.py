@@ -13,6 +13,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from ...data.storage.errors import EXPECTED, sentence_of
+from ...data.storage.printable import printable
 from .streams import READER_GONE, take_any_text, written_out
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -36,8 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return READER_GONE
-    except _expected_errors() as error:
-        return complain(_sentence(error))
+    except EXPECTED as error:
+        return complain(sentence_of(error))
 
 
 def _carry_out(words: list[str]) -> int:
@@ -51,26 +53,9 @@ def _carry_out(words: list[str]) -> int:
     return _open_app(corpus) if arguments.verb is None else VERBS[arguments.verb](arguments)
 
 
-def _expected_errors() -> tuple[type[Exception], ...]:
-    """What a person can cause and put right; anything else is our own mistake and keeps its traceback."""
-    from ...data.corpus import CorpusError
-    from ...data.tokenizers import TokenizerError
-    from ...engine.model_files import ModelFileError
-    from ...engine.runs import RunError
-    from ...models.config import ConfigError
-
-    return (RunError, CorpusError, ConfigError, ModelFileError, TokenizerError, OSError)
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}; check it and its permissions" if error.filename else error.strerror
-    return str(error)
-
-
 def complain(sentence: str, code: int = USAGE) -> int:
     """Say what is wrong on standard error, in one line that no terminal obeys, and return the exit code."""
-    shown = "".join(character if character.isprintable() else "?" for character in sentence)
+    shown = printable(sentence, longest=len(sentence))
     with contextlib.suppress(BrokenPipeError), written_out():  # that nobody reads it makes it no other failure
         print(f"minigpt-tui: {shown}", file=sys.stderr)
     return code
@@ -286,11 +271,11 @@ def _may_be_model(path: str) -> bool:
     """Whether the app should offer to open what lies there instead of learning from it."""
     if not (os.path.isdir(path) or path.endswith(".pt")):
         return False
-    from ..found_models import NO_MODEL, look_up
+    from ..found_models import look_up
 
     try:
         look_up(path)
-    except NO_MODEL:
+    except EXPECTED:
         return path.endswith(".pt")  # the app says what is wrong with it; it is no text in any case
     return True
 

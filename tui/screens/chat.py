@@ -9,10 +9,11 @@ from textual.content import Content
 from textual.getters import query_one
 from textual.widgets import Footer
 
+from ...data.storage.errors import EXPECTED, sentence_of
 from ...engine.events import CheckpointSaved
 from ...models.presets import DEFAULT_PRESET, preset
 from .. import keymap, messages
-from ..bridge import EXPECTED, Order, run_to_open, sentence_of
+from ..bridge import Order, run_to_open
 from ..conversation import Conversation
 from ..first_start import BUILT_IN, Offer
 from ..found_models import FoundModel

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.screen import Screen
 
+from ...data.storage.errors import sentence_of
 from .. import keymap
-from ..bridge import sentence_of
 
 if TYPE_CHECKING:
     from ..app import MinigptApp

@@ -14,12 +14,12 @@ from textual.widgets import Button, Footer, Input, Label, Select, Static
 
 from ...data.catalog import CATALOG
 from ...data.corpus import Corpus, open_corpus
+from ...data.storage.errors import EXPECTED, sentence_of
 from ...engine.launch import vocabulary_size
 from ...engine.runs import RunError, check_name, free_name
 from ...models.config import ConfigError, parameter_count
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
 from .. import formatting, keymap
-from ..bridge import EXPECTED, sentence_of
 from ..first_start import BUILT_IN
 from ..run_form import (
     NUMBERS,

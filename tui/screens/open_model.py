@@ -10,8 +10,8 @@ from textual.getters import query_one
 from textual.screen import ModalScreen
 from textual.widgets import Button, Footer, Input, Label, Static
 
+from ...data.storage.errors import EXPECTED
 from .. import formatting, keymap, model_words
-from ..bridge import EXPECTED
 from ..found_models import FoundModel
 from ..widgets.facts import DIM, labelled
 from ..widgets.model_input import ModelInput

@@ -12,9 +12,10 @@ from textual.containers import Vertical
 from textual.getters import query_one
 from textual.widgets import DataTable, Footer, Static
 
+from ...data.storage.errors import EXPECTED
 from ...engine.runs import Run, trash_run
 from .. import formatting, keymap
-from ..bridge import EXPECTED, Order
+from ..bridge import Order
 from ..run_list import RunList, RunRow
 from ..run_states import LOOKS
 from ..sizes import WIDE

@@ -18,8 +18,9 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ...data.storage.printable import visible
 from ...engine.events import TokenDetail
-from ..wrapping import snap, visible, wrap
+from ..wrapping import snap, wrap
 
 SHADES = 16
 _SHOWN = str.maketrans("\t␊", "␉↵")

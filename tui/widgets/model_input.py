@@ -6,8 +6,8 @@ from textual import work
 from textual.message import Message
 from textual.widgets import Input
 
-from ..bridge import sentence_of
-from ..found_models import NO_MODEL, FoundModel, look_up
+from ...data.storage.errors import EXPECTED, sentence_of
+from ..found_models import FoundModel, look_up
 from ..typed_paths import PathSuggester, typed_model
 
 _TYPING_PAUSE = 0.3  # seconds without a key before what is typed is looked up
@@ -56,7 +56,7 @@ class ModelInput(Input):
     def _look_up(self, text: str, number: int) -> None:
         try:
             result: FoundModel | str = look_up(text)
-        except NO_MODEL as error:
+        except EXPECTED as error:
             result = sentence_of(error)
         self.app.call_from_thread(self._take, result, number)
 

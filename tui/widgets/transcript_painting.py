@@ -13,8 +13,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from ...data.storage.printable import visible
 from ..transcript_text import Kind, Place, Role, Row, TranscriptText
-from ..wrapping import runs, tab_cells, visible, wrap
+from ..wrapping import runs, tab_cells, wrap
 
 GUTTER = 6
 """Cells left of the text, for the speaker's label."""

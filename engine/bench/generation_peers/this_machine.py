@@ -16,8 +16,8 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from ....models.fast import onednn
 from ....models.devices import DTYPES
+from ....models.fast import onednn
 from .answering import Answers
 
 ALL_THREADS = torch.get_num_threads()

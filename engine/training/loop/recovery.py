@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from ....data.storage.errors import UserError
 from ..checkpoints import Counters
 from ..update.learning import Learning
 from .event_log import Journal
 
 
-class TrainingError(Exception):
+class TrainingError(UserError):
     """The run cannot go on; one sentence with what happened and what to do."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ....data.storage.errors import UserError
 from ....data.tokenizers import Tokenizer, UnknownCharacterError
 from ....models.cache import KVCache
 from ....models.gpt import GPT
@@ -14,7 +15,7 @@ from ...generation.sampling import Sampler
 LENGTH = 200  # tokens
 
 
-class PromptError(Exception):
+class PromptError(UserError):
     """The samples cannot begin as they were asked to; one sentence."""
 
 

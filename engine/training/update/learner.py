@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ....data.storage.errors import UserError
 from ....models.gpt import GPT
 from ....models.recipe import TrainingConfig
 from ..group import Group, Order
@@ -21,7 +22,7 @@ from .memory import micro_batch_within_memory
 from .optimizers import build_optimizer
 
 
-class OutOfMemoryError(Exception):
+class OutOfMemoryError(UserError):
     """Not even one sequence fits; the message says what to change."""
 
 

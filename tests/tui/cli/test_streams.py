@@ -118,4 +118,4 @@ def test_a_full_disk_is_one_sentence(trained: Path, words: tuple[str, ...]) -> N
             (*COMMAND, *words), stdout=full, stderr=subprocess.PIPE, text=True, env=environment(trained), timeout=120
         )
     assert result.returncode == 2
-    assert result.stderr == "minigpt-tui: <stdout>: No space left on device; check it and its permissions\n"
+    assert result.stderr == "minigpt-tui: <stdout>: No space left on device; free some space\n"

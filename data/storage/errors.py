@@ -1,0 +1,37 @@
+"""What a person can cause and put right, said in one sentence: what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import errno
+
+_REMEDIES = {
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "check the path",
+    errno.EISDIR: "name a file",
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+    errno.EROFS: "choose a folder that can be written",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+}
+
+
+class UserError(Exception):
+    """Something that the person who asked can put right; its text is the sentence they read.
+
+    Whoever carries out a request catches EXPECTED and shows `sentence_of`. Every other exception is a mistake of the
+    program: it keeps its traceback, in a log. Subclasses exist where somebody has to tell one failure from another.
+    """
+
+
+EXPECTED = (UserError, OSError)
+"""What may go wrong although the program is right."""
+
+
+def sentence_of(error: BaseException) -> str:
+    """An expected error in one sentence."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        remedy = _REMEDIES.get(error.errno or 0)
+        return f"{where}{error.strerror}" + (f"; {remedy}" if remedy else "")
+    return str(error)

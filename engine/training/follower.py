@@ -20,7 +20,8 @@ from ...models.config import ModelConfig
 from ...models.devices import DeviceChoice, choose_device
 from ...models.gpt import GPT
 from ...models.recipe import TrainingConfig
-from .group import Group, LostProcessError, Order, joined
+from .errors import LostProcessError
+from .group import Group, Order, joined
 from .loop.evaluation import EvaluationGivenUpError, evaluate
 from .machine import device_of, repeat_exactly, set_up_processor, threads_of
 from .update.learner import Learner

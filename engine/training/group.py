@@ -21,16 +21,12 @@ from torch import Tensor
 from torch.distributed import Store  # pyright: ignore[reportPrivateImportUsage]
 from torch.distributed.rendezvous import rendezvous
 
-from ...data.storage.errors import UserError
+from .errors import LostProcessError
 
 TIMEOUT = datetime.timedelta(minutes=10)  # after which a process that takes no part counts as lost
 _PATIENCE = datetime.timedelta(days=365)  # for the next order: a run may be paused for long
 _PIECE = 1 << 26  # bytes that are sent at once
 _FAILED = "minigpt-failed"
-
-
-class LostProcessError(UserError):
-    """A process that trains along has ended or is stuck; one sentence."""
 
 
 class Order(enum.IntEnum):

@@ -16,7 +16,7 @@ from ...models.interop.stored_model import StoredModel
 from ..launch import check_agreement
 from ..model_files import ModelFile, ModelFileError, find_model
 from ..runs import RunError, RunManifest
-from .loop.recovery import TrainingError
+from .errors import TrainingError
 
 
 def starting_file(manifest: RunManifest) -> ModelFile | None:

@@ -21,13 +21,13 @@ from ..events import Started
 from ..model_files import read_tokenizer
 from ..runs import Run, RunManifest
 from .checkpoints import Counters, Resumed, resume_from
+from .errors import TrainingError
 from .follower import begin
 from .group import Group
 from .initial_weights import WholeWeights, fresh_weights, starting_file, starting_model, stored_start, stored_weights
 from .loop.commands import CommandReader
 from .loop.event_log import Journal
 from .loop.preparation_stages import Stages
-from .loop.recovery import TrainingError
 from .loop.stop_request import StopRequest
 from .loop.trainer import Trainer
 from .machine import device_of, repeat_exactly, set_up_processor, threads_of

@@ -5,14 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from ....data.storage.errors import UserError
 from ..checkpoints import Counters
+from ..errors import TrainingError
 from ..update.learning import Learning
 from .event_log import Journal
-
-
-class TrainingError(UserError):
-    """The run cannot go on; one sentence with what happened and what to do."""
 
 
 class Diverged(Exception):

@@ -16,6 +16,7 @@ from ....models.recipe import TrainingConfig
 from ...events import Evaluation, Sample, Step
 from ...runs import Run
 from ..checkpoints import Counters, Kind
+from ..errors import TrainingError
 from ..update.learning import Learning
 from ..update.threads import Threads
 from .checkpoint_writer import Keeper
@@ -26,7 +27,7 @@ from .evaluation import evaluate, predictions
 from .event_log import Journal
 from .intervals import Pace, Stopwatch, checkpoint_pace, evaluation_pace, history_pace, sample_pace
 from .progress import Course
-from .recovery import Diverged, Recovery, TrainingError
+from .recovery import Diverged, Recovery
 from .sample import Preview
 from .steering import Steering
 from .stop_request import StopRequest

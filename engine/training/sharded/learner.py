@@ -19,11 +19,11 @@ from ....models.config import ModelConfig
 from ....models.devices import DeviceChoice
 from ....models.gpt import GPT
 from ....models.recipe import TrainingConfig
+from ..errors import OutOfMemoryError
 from ..group import Group, Order
 from ..initial_weights import WholeWeights
 from ..machine import memory_of
 from ..update.ema import share_of_newest
-from ..update.learner import OutOfMemoryError
 from ..update.learning import Learning
 from .model import as_shard, own_shard, shards_of, spread
 from .optimizers import ShardedOptimizer, gradient_of, rows_of

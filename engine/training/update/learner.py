@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ....data.storage.errors import UserError
 from ....models.gpt import GPT
 from ....models.recipe import TrainingConfig
+from ..errors import OutOfMemoryError
 from ..group import Group, Order
 from .compile import Loss, compiled
 from .cuda_graph import Given, Lead, OutOfMemory, UpdatePath, is_out_of_memory, recorder_for
@@ -20,10 +20,6 @@ from .flat_parameters import FlatParameters
 from .learning import Learning
 from .memory import micro_batch_within_memory
 from .optimizers import build_optimizer
-
-
-class OutOfMemoryError(UserError):
-    """Not even one sequence fits; the message says what to change."""
 
 
 class Learner(Learning):

@@ -11,8 +11,8 @@ import torch
 from ....models.config import ModelConfig, parameter_count
 from ....models.gpt import EXPLICIT_LENGTH
 from ...runs import RunManifest
+from ..errors import TrainingError
 from ..group import Group
-from ..loop.recovery import TrainingError
 from ..machine import memory_of
 
 _PARAMETER = 12  # bytes: a weight, its gradient and one moment, each a float32

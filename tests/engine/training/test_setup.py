@@ -24,12 +24,13 @@ from minigpt_tui.engine.model_files import find_model, read_tokenizer
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import process
 from minigpt_tui.engine.training import setup as preparation
+from minigpt_tui.engine.training.errors import TrainingError
 from minigpt_tui.engine.training.loop import preparation_stages as stages
 from minigpt_tui.engine.training.loop.commands import CommandReader
 from minigpt_tui.engine.training.loop.event_log import Journal
 from minigpt_tui.engine.training.loop.preparation_stages import PreparationStopped
 from minigpt_tui.engine.training.loop.stop_request import StopRequest
-from minigpt_tui.engine.training.loop.trainer import Trainer, TrainingError
+from minigpt_tui.engine.training.loop.trainer import Trainer
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import Budget, Recipe, TrainingConfig

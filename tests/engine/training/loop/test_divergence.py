@@ -8,11 +8,12 @@ import random
 import pytest
 from minigpt_tui.engine.events import Command, Note, Started, StateChanged, Step
 from minigpt_tui.engine.runs import Run
+from minigpt_tui.engine.training.errors import TrainingError
 from minigpt_tui.engine.training.loop.commands import CommandReader
 from minigpt_tui.engine.training.loop.divergence import ASTRAY_STEPS, LossWatch
 from minigpt_tui.engine.training.loop.event_log import Journal
 from minigpt_tui.engine.training.loop.stop_request import StopRequest
-from minigpt_tui.engine.training.loop.trainer import Trainer, TrainingError
+from minigpt_tui.engine.training.loop.trainer import Trainer
 from minigpt_tui.engine.training.setup import prepare
 from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import Budget

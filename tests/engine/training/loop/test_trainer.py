@@ -14,11 +14,12 @@ from minigpt_tui.engine.events import CheckpointSaved, Command, Evaluation, Note
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import checkpoints
 from minigpt_tui.engine.training.checkpoints import Counters
+from minigpt_tui.engine.training.errors import TrainingError
 from minigpt_tui.engine.training.loop import trainer
 from minigpt_tui.engine.training.loop.commands import CommandReader
 from minigpt_tui.engine.training.loop.event_log import Journal
 from minigpt_tui.engine.training.loop.stop_request import StopRequest
-from minigpt_tui.engine.training.loop.trainer import Trainer, TrainingError
+from minigpt_tui.engine.training.loop.trainer import Trainer
 from minigpt_tui.engine.training.update.learner import Learner
 from minigpt_tui.models.config import flops_per_token
 from minigpt_tui.models.gpt import GPT

@@ -18,8 +18,8 @@ import torch
 from minigpt_tui.engine.events import Note, Sample, Started
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import process
+from minigpt_tui.engine.training.errors import TrainingError
 from minigpt_tui.engine.training.initial_weights import fresh_weights, stored_weights
-from minigpt_tui.engine.training.loop.recovery import TrainingError
 from minigpt_tui.engine.training.sharded import learner as shard_learner
 from minigpt_tui.engine.training.sharded.learner import ShardedLearner
 from minigpt_tui.engine.training.sharded.state import parted_state

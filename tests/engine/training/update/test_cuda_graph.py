@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from minigpt_tui.engine.training.errors import OutOfMemoryError
 from minigpt_tui.engine.training.update import learner as learner_module
 from minigpt_tui.engine.training.update.cuda_graph import WARM_UP, OutOfMemory, UpdatePath, can_record, is_out_of_memory
-from minigpt_tui.engine.training.update.learner import Learner, OutOfMemoryError
+from minigpt_tui.engine.training.update.learner import Learner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.recipe import TrainingConfig

@@ -7,7 +7,8 @@ import dataclasses
 
 import pytest
 import torch
-from minigpt_tui.engine.training.update.learner import Learner, OutOfMemoryError
+from minigpt_tui.engine.training.errors import OutOfMemoryError
+from minigpt_tui.engine.training.update.learner import Learner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.recipe import TrainingConfig

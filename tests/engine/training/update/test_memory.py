@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 import torch
-from minigpt_tui.engine.training.loop.recovery import TrainingError
+from minigpt_tui.engine.training.errors import TrainingError
 from minigpt_tui.engine.training.update import memory as memory_needs
 from minigpt_tui.engine.training.update.learner import Learner
 from minigpt_tui.engine.training.update.memory import check_memory, micro_batch_within_memory

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 from .config import ConfigError, ModelConfig, described, parameter_count
 
@@ -151,10 +151,6 @@ class TrainingConfig:
                 "one of them, or give micro_batch_size 0 for the whole batch at once"
             )
 
-    def micro_batch_for(self, batch_size: int) -> int:
-        """The micro-batch for another batch size, which it must divide: this one's as far as that goes."""
-        return math.gcd(self.micro_batch_size, batch_size) if self.micro_batch_size else 0
-
 
 BPE_SIZES = (257, 1 << 20)  # every byte and the token that ends a text; more tokens than any model has
 _USUAL_VOCABULARY: dict[TokenizerKind, int] = {"char": 65, "byte": 256, "gpt2": 50257}  # char: Tiny Shakespeare's
@@ -185,6 +181,25 @@ class Recipe:
             raise ConfigError(f"bpe_vocab_size is {self.bpe_vocab_size:,}; it must lie between {least:,} and {most:,}")
         if not 0 < self.validation_fraction < 1:
             raise ConfigError(f"validation_fraction is {self.validation_fraction}; it must be above 0 and below 1")
+
+    def overridden(self, **changes: Any) -> Recipe:
+        """The recipe with other values of some fields, named as in ModelConfig, TrainingConfig or here.
+
+        Two fields follow another one, unless they are given as well. With `n_head`, `n_kv_head` changes so that as
+        many heads share keys and values as before, or none do where that many do not divide the heads. With
+        `batch_size`, `micro_batch_size` becomes the largest number that divides both it and the new batch.
+
+        Raises ConfigError for values that do not go together, TypeError for a name that no part has.
+        """
+        model, training = self.model, self.training
+        if "n_head" in changes and "n_kv_head" not in changes:
+            shared = changes["n_head"] * model.n_kv_head
+            changes["n_kv_head"] = 0 if shared % model.n_head else shared // model.n_head
+        if "batch_size" in changes and "micro_batch_size" not in changes and training.micro_batch_size:
+            changes["micro_batch_size"] = math.gcd(training.micro_batch_size, changes["batch_size"])
+        of_model = {field.name: changes.pop(field.name) for field in fields(model) if field.name in changes}
+        of_training = {field.name: changes.pop(field.name) for field in fields(training) if field.name in changes}
+        return replace(self, model=replace(model, **of_model), training=replace(training, **of_training), **changes)
 
     def parameters(self, vocab_size: int = 0) -> int:
         """The model's parameters with that vocabulary; without one, with the size that its tokenizer usually has.

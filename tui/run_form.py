@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from ..data.storage.errors import UserError
@@ -95,24 +95,12 @@ def read_recipe(name: str, values: dict[str, str], start_from: ModelConfig | Non
     except ConfigError as error:
         raise FieldError("budget", str(error)) from error
     numbers = [number for number in NUMBERS if start_from is None or not number.shape]
-    read = {number.name: _read_number(number, values[number.name]) for number in numbers}
-    model = {number.name: read[number.name] for number in numbers if number.part == "model"}
-    training = {number.name: read[number.name] for number in numbers if number.part == "training"}
+    changes = {number.name: _read_number(number, values[number.name]) for number in numbers}
     if start_from is None:
-        model["n_kv_head"] = _kv_heads(recipe.model, int(read["n_head"]))
         recipe = _with_tokenizer(recipe, values)
-    elif read["context_length"] > start_from.context_length:
+    elif changes["context_length"] > start_from.context_length:
         raise FieldError("context_length", f"context can be at most {start_from.context_length:,}, as the model has it")
-    return replace(
-        recipe,
-        model=replace(recipe.model, **model),
-        training=replace(
-            recipe.training,
-            budget=budget,
-            micro_batch_size=recipe.training.micro_batch_for(int(read["batch_size"])),
-            **training,
-        ),
-    )
+    return recipe.overridden(budget=budget, **changes)
 
 
 def training_memory(model: ModelConfig, training: TrainingConfig) -> float:
@@ -133,23 +121,17 @@ def _recipe(name: str, start_from: ModelConfig | None) -> Recipe:
 
 def _with_tokenizer(recipe: Recipe, values: dict[str, str]) -> Recipe:
     """The tokenizer of the form; what another kind would need stays as the preset has it."""
-    recipe = replace(recipe, tokenizer=next(kind for kind in TOKENIZERS if kind == values["tokenizer"]))
+    recipe = recipe.overridden(tokenizer=next(kind for kind in TOKENIZERS if kind == values["tokenizer"]))
     if recipe.tokenizer == "bpe":
         size = _read_number(_VOCABULARY, values["bpe_vocab_size"])
         try:
-            recipe = replace(recipe, bpe_vocab_size=int(size))
+            recipe = recipe.overridden(bpe_vocab_size=size)
         except ConfigError as error:
             raise FieldError("bpe_vocab_size", str(error).replace("bpe_vocab_size", _VOCABULARY.label)) from error
     if recipe.tokenizer == "char":
         policy = next(policy for policy in UNKNOWN if policy == values["unknown_characters"])
-        recipe = replace(recipe, unknown_characters=policy)
+        recipe = recipe.overridden(unknown_characters=policy)
     return recipe
-
-
-def _kv_heads(model: ModelConfig, n_head: int) -> int:
-    """Key/value heads for another number of heads: the preset's ratio where it goes, else one for each head."""
-    shared = n_head * model.n_kv_head
-    return 0 if shared % model.n_head else shared // model.n_head
 
 
 def _read_number(number: Number, text: str) -> int | float:

@@ -1,4 +1,3 @@
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,7 +5,8 @@ import pytest
 from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
 from minigpt_tui.models.presets import PRESETS, fine_tuning, preset
 from minigpt_tui.models.recipe import Budget, TrainingConfig
-from minigpt_tui.tui.cli.options import add_recipe_options, override
+from minigpt_tui.tui.cli.main import build_parser
+from minigpt_tui.tui.cli.options import override
 from minigpt_tui.tui.run_form import (
     FieldError,
     read_recipe,
@@ -78,21 +78,21 @@ def test_an_impossible_vocabulary_names_its_field_for_a_bpe_alone(size: str):
     assert refusal.value.field == "bpe_vocab_size"
 
 
-@pytest.mark.parametrize(("heads", "kv_heads"), [("12", 4), ("6", 2), ("4", 0)])
-def test_shared_key_value_heads_keep_their_ratio_where_it_goes(heads: str, kv_heads: int):
-    recipe = read_recipe("quick", starting_values("quick") | {"n_head": heads})
-    assert recipe.model.n_kv_head == kv_heads
-
-
-def test_a_micro_batch_always_divides_the_batch():
-    recipe = read_recipe("modern-124m", starting_values("modern-124m") | {"batch_size": "20"})
-    assert recipe.training.batch_size % recipe.training.micro_batch_size == 0
-    parser = argparse.ArgumentParser()
-    add_recipe_options(parser)
-    typed = override(preset("modern-124m"), parser.parse_args(["--batch-size", "20"]))
-    assert typed.training == recipe.training
-    with pytest.raises(ConfigError, match="give micro_batch_size 0"):
-        override(preset("modern-124m"), parser.parse_args(["--batch-size", "20", "--micro-batch-size", "3"]))
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("modern-10m", {"n_head": "8"}),
+        ("quick", {"n_head": "12", "d_model": "192"}),
+        ("modern-124m", {"batch_size": "20"}),
+        ("laptop", {"tokenizer": "bpe", "bpe_vocab_size": "512"}),
+        ("laptop", {"tokenizer": "char", "unknown_characters": "token"}),
+    ],
+    ids=str,
+)
+def test_the_form_and_the_command_line_override_a_preset_alike(name: str, fields: dict[str, str]):
+    options = [f"--{field.replace('_', '-')}={text}" for field, text in fields.items()]
+    arguments = build_parser().parse_args(["train", "--preset", name, *options])
+    assert override(preset(name), arguments) == read_recipe(name, starting_values(name) | fields)
 
 
 def test_memory_grows_with_parameters_and_with_the_batch():

@@ -63,20 +63,11 @@ def refuse_shapes(arguments: argparse.Namespace) -> None:
 
 def override(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     """The recipe with the options that were given. Raises ConfigError for values that do not go together."""
-    given = {name: value for name, value in vars(arguments).items() if value is not None}
-    parts: dict[str, Any] = {}
-    for part, cls in (("model", ModelConfig), ("training", TrainingConfig)):
-        names = {field.name for field in dataclasses.fields(cls)} - _NOT_OPTIONS
-        changes = {name: given[name] for name in names & given.keys()}
-        if "batch_size" in changes:
-            changes.setdefault("micro_batch_size", recipe.training.micro_batch_for(changes["batch_size"]))
-        parts[part] = dataclasses.replace(getattr(recipe, part), **changes)
-    if given.get("budget") is not None:
-        parts["training"] = dataclasses.replace(parts["training"], budget=given["budget"])
-    for field in dataclasses.fields(Recipe):
-        if field.name in given and field.name not in _NOT_OPTIONS:
-            parts[field.name] = given[field.name]
-    return dataclasses.replace(recipe, **parts)
+    names = {field.name for cls in (Recipe, ModelConfig, TrainingConfig) for field in dataclasses.fields(cls)}
+    names = names - _NOT_OPTIONS | {"budget"}
+    return recipe.overridden(
+        **{name: value for name, value in vars(arguments).items() if name in names and value is not None}
+    )
 
 
 def _add_option(group: Any, field: Field[Any], kind: Any) -> None:

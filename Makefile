@@ -1,16 +1,22 @@
-# The two commands of the README: `make run` opens the app, `make test` runs all tests. Each sets up .venv by itself.
+# The two commands of the README: `make run` opens the app, `make test` runs the tests. Each sets up .venv by itself.
+# `make test-long` runs the tests that take long by their nature.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Files of tests run side by side, one process for each core.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test check format picture clean
+.PHONY: run test test-long check format picture clean
 
 run: $(VENV)/.installed
-	@$(BIN)/minigpt-tui
+	@exec $(BIN)/minigpt-tui
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-long: $(VENV)/.installed-dev
+	$(PYTEST) -m long --timeout 1200
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

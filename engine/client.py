@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from . import paths
-from .events import GENERATION_MESSAGES, REQUESTS, GenerationMessage, Request
+from .requests import GENERATION_MESSAGES, REQUESTS, GenerationMessage, Request
 from .runs import Run, RunError
 
 _NEEDLESS = "ignore:Failed to initialize NumPy:UserWarning"  # torch warns where numpy is absent, which we do not need

@@ -1,11 +1,10 @@
-"""The protocol: every message between the app, the train process and the generate process.
+"""What a train process and its watchers write into the run folder.
 
-    train process    --> metrics.jsonl   TRAINING_EVENTS      --> any watcher
-    any watcher      --> commands.jsonl  COMMANDS             --> train process
-    app              --> stdin           REQUESTS             --> generate process
-    generate process --> stdout          GENERATION_MESSAGES  --> app
+    train process --> metrics.jsonl   TRAINING_EVENTS --> any watcher
+    any watcher   --> commands.jsonl  COMMANDS        --> train process
 
-Losses are nats per token, rates per second, times seconds, memory bytes.
+Losses are nats per token, rates per second, times seconds, memory bytes. The files of every run ever made are in these
+words: a field or a tag is added, never renamed.
 """
 
 from __future__ import annotations
@@ -13,13 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..models.config import described
 from ..models.recipe import Protocol
-from .wire import Vocabulary
+from .wire import MessageCodec
 
 RunState = Literal["starting", "running", "paused", "finished", "stopped", "failed"]
-Quantization = Literal["none", "int8"]
-ENDED: tuple[RunState, ...] = ("finished", "stopped", "failed")
+ENDED_STATES: tuple[RunState, ...] = ("finished", "stopped", "failed")
 
 
 # --- train process -> watcher ---------------------------------------------------------------------
@@ -121,7 +118,7 @@ class Note:
 
 
 TrainingEvent = Preparing | Started | Step | Evaluation | Sample | CheckpointSaved | StateChanged | Note
-TRAINING_EVENTS: Vocabulary[TrainingEvent] = Vocabulary(
+TRAINING_EVENTS: MessageCodec[TrainingEvent] = MessageCodec(
     "event", preparing=Preparing, started=Started, step=Step, eval=Evaluation, sample=Sample,
     checkpoint=CheckpointSaved, state=StateChanged, note=Note,
 )  # fmt: skip
@@ -132,7 +129,7 @@ TRAINING_EVENTS: Vocabulary[TrainingEvent] = Vocabulary(
 
 @dataclass(frozen=True)
 class Command:
-    """An order to a run; the trainer looks for new ones between steps and answers by an event."""
+    """A command to a run; the trainer looks for new ones between steps and answers by an event."""
 
     name: Literal["pause", "resume", "stop", "save", "sample", "evaluate", "scale_learning_rate", "threads", "budget"]
     value: float | None = None  # scale_learning_rate: the factor; threads: the number, 0 for all
@@ -140,281 +137,4 @@ class Command:
     text: str = ""  # budget: what Budget.parse reads
 
 
-COMMANDS: Vocabulary[Command] = Vocabulary("kind", command=Command)
-
-
-# --- app -> generate process ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class SamplingSettings:
-    """How tokens are drawn. Raises ValueError with the range for a value outside it."""
-
-    temperature: float = described(0.8, "Higher is wilder; 0 always takes the likeliest token.")
-    top_k: int = described(0, "Draw from the k likeliest tokens; 0 is off.")
-    top_p: float = described(1.0, "Draw from the likeliest tokens that make up p; 1 is off.")
-    min_p: float = described(0.0, "Leave out tokens below this share of the likeliest one's probability; 0 is off.")
-    typical_p: float = described(1.0, "Draw from the tokens whose surprise is most typical, up to p; 1 is off.")
-    repetition_penalty: float = described(1.0, "Above 1, tokens of the text so far become less likely; 1 is off.")
-    presence_penalty: float = described(0.0, "Taken from the logit of each token of the text so far; 0 is off.")
-    frequency_penalty: float = described(0.0, "The same, once for each time that the token stands there; 0 is off.")
-    penalty_window: int = described(0, "How many of the last tokens the penalties look at; 0 is all of them.")
-    max_tokens: int = described(400, "Where a reply ends at the latest.")
-    seed: int | None = described(None, "One seed, one reply; without one, a new one for each reply.")
-    stop: tuple[str, ...] = described((), "A reply ends before the first of these texts.")
-    forbidden: tuple[str, ...] = described((), "Texts that are never written, as the tokenizer spells them.")
-
-    def __post_init__(self) -> None:
-        for name, (low, high) in SAMPLING_RANGES.items():
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} must lie between {low:,} and {high:,}, not {getattr(self, name)}")
-        for name in ("top_p", "typical_p"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be above 0 and at most 1, not {getattr(self, name)}")
-        if not 0 < self.repetition_penalty <= 100:
-            raise ValueError(f"repetition_penalty must be above 0 and at most 100, not {self.repetition_penalty}")
-        if self.seed is not None and not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed must lie between 0 and {2**63 - 1}, not {self.seed}")
-        for name in ("stop", "forbidden"):
-            if any(not text for text in getattr(self, name)):
-                raise ValueError(f"a {name} text cannot be empty")
-
-    @property
-    def penalises(self) -> bool:
-        """Whether tokens of the text so far are weighed anew."""
-        return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1, 0, 0)
-
-
-SAMPLING_RANGES: dict[str, tuple[float, float]] = {
-    "temperature": (0, 100), "top_k": (0, 1_000_000), "min_p": (0, 1), "presence_penalty": (-100, 100),
-    "frequency_penalty": (-100, 100), "penalty_window": (0, 1_000_000), "max_tokens": (1, 1_000_000),
-}  # fmt: skip
-
-
-MOST_SAMPLES = 256  # of one prompt at once
-
-
-@dataclass(frozen=True)
-class Load:
-    """Load a model: a run folder, or anything else that `model_files.find_model` finds.
-
-    With `follow`, the newest checkpoint of a run or of that folder is looked for again before each Generate.
-    """
-
-    id: int
-    path: str
-    follow: bool = True
-    device: str = "auto"
-    dtype: str = "auto"
-    threads: int = 0
-    quantize: Quantization = "none"
-
-
-@dataclass(frozen=True)
-class Generate:
-    """Continue `prompt`. It is answered by Tokens and one Ended for each of `samples`, or by one Failed.
-
-    With `explain`, Tokens carry the details of each token; nothing else differs. Raises ValueError for a number of
-    samples that cannot be.
-    """
-
-    id: int
-    prompt: str
-    settings: SamplingSettings = SamplingSettings()
-    samples: int = 1
-    explain: bool = False
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.samples <= MOST_SAMPLES:
-            raise ValueError(f"samples must lie between 1 and {MOST_SAMPLES}, not {self.samples}")
-
-
-@dataclass(frozen=True)
-class Score:
-    """What the model makes of `text`. It is answered by Scoring, several times, and one Scored, or by one Failed."""
-
-    id: int
-    text: str
-    explain: bool = False
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """Stop the Generate or Score with this id; what was written is kept."""
-
-    id: int
-
-
-@dataclass(frozen=True)
-class Ping:
-    """Answered by Pong at once, also while text streams."""
-
-    id: int
-
-
-Request = Load | Generate | Score | Cancel | Ping
-REQUESTS: Vocabulary[Request] = Vocabulary(
-    "request", load=Load, generate=Generate, score=Score, cancel=Cancel, ping=Ping
-)
-
-
-# --- generate process -> app ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Hello:
-    """The process lives; sent before torch is imported."""
-
-    pid: int
-    protocol: int = 1
-
-
-@dataclass(frozen=True)
-class Ready:
-    """Torch is imported; requests are answered from now on (earlier ones waited)."""
-
-    torch: str
-    device: str
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A model is in memory: the answer to Load, and sent again when newer weights were picked up."""
-
-    id: int
-    path: str
-    step: int
-    parameters: int
-    vocab_size: int
-    context_length: int
-    device: str
-    dtype: str
-    memory: int
-    validation_loss: float | None = None
-    flops_per_token: int = 0  # of training: forward and backward
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """One of the likeliest tokens at a place in the text."""
-
-    token: int
-    text: str
-    probability: float  # under the model
-    drawn_probability: float  # after penalties, temperature and filters
-
-
-@dataclass(frozen=True)
-class TokenDetail:
-    """Why a token stands where it does. In a text that was scored nothing was drawn, and both probabilities agree."""
-
-    token: int
-    text: str  # of the token alone; bytes that are no whole character are named, as <E2>
-    probability: float  # under the model
-    drawn_probability: float  # after penalties, temperature and filters
-    rank: int  # 1: the model found no token likelier
-    entropy: float  # of the model's distribution, in nats
-    alternatives: tuple[Alternative, ...]  # the ten likeliest tokens under the model, the likeliest first
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """A piece of a reply: whole characters, `count` tokens, and what was asked about each of them."""
-
-    id: int
-    text: str
-    count: int
-    sample: int = 0
-    details: tuple[TokenDetail, ...] = ()
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A reply is complete, or one of its samples; `notices` are sentences for the status line."""
-
-    id: int
-    reason: Literal["length", "stop", "cancelled"]
-    tokens: int
-    prompt_tokens: int
-    seconds: float
-    tokens_per_second: float
-    step: int
-    seed: int  # repeats this text, also that of one sample alone
-    notices: tuple[str, ...] = ()
-    sample: int = 0
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """A part of a text is scored: how much of it so far, and the details of the tokens that came with this part."""
-
-    id: int
-    fraction: float
-    details: tuple[TokenDetail, ...] = ()
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A whole text is scored: each token given those before it."""
-
-    id: int
-    loss: float  # nats per token
-    perplexity: float
-    bits_per_byte: float
-    tokens: int  # that were predicted; the first one only where the model expects something before every text
-    step: int
-    notices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A request could not be carried out; `message` says what was wrong, where, and what to do."""
-
-    id: int
-    kind: Literal["checkpoint", "prompt", "memory", "internal"]
-    message: str
-
-
-@dataclass(frozen=True)
-class Pong:
-    """The answer to Ping."""
-
-    id: int
-
-
-GenerationMessage = Hello | Ready | Loaded | Tokens | Ended | Scoring | Scored | Failed | Pong
-GENERATION_MESSAGES: Vocabulary[GenerationMessage] = Vocabulary(
-    "answer", hello=Hello, ready=Ready, loaded=Loaded, tokens=Tokens, ended=Ended, scoring=Scoring, scored=Scored,
-    failed=Failed, pong=Pong,
-)  # fmt: skip
-
-
-# --- evaluate process -> command line -------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class EvaluationResult:
-    """What `evaluate` prints: one object."""
-
-    run: str
-    step: int
-    loss: float
-    perplexity: float
-    bits_per_byte: float
-    protocol: Protocol
-    tokens: int
-
-
-# --- export process -> command line ---------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """What `export` prints: one object; `notices` are sentences about what is different over there."""
-
-    path: str
-    bytes: int
-    architecture: str  # in the words of the program that reads it
-    dtype: str  # of the matrices
-    parameters: int
-    notices: tuple[str, ...] = ()
+COMMANDS: MessageCodec[Command] = MessageCodec("kind", command=Command)

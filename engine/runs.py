@@ -25,7 +25,7 @@ from ..data.storage.typed_json import SchemaError, dumps, loads
 from ..models.config import ModelConfig
 from ..models.recipe import TokenizerKind, TrainingConfig, UnknownCharacters
 from . import locks, paths
-from .events import COMMANDS, ENDED, Command, RunState
+from .events import COMMANDS, ENDED_STATES, Command, RunState
 
 ShownState = RunState | Literal["crashed"]
 
@@ -157,7 +157,7 @@ class Run:
     def state(self) -> ShownState:
         """How the run stands: a free lock and a state that has not ended is a crash."""
         status = self.status()
-        if status is None or status.state not in ENDED:
+        if status is None or status.state not in ENDED_STATES:
             if self.is_alive():
                 return status.state if status else "starting"
             since = status.heartbeat if status and status.state == "starting" else self._created()

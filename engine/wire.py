@@ -15,8 +15,8 @@ from ..data.storage.typed_json import SchemaError, from_plain, to_plain
 M = TypeVar("M")
 
 
-class Vocabulary(Generic[M]):
-    """The set of messages that may stand on a line, each known by its tag."""
+class MessageCodec(Generic[M]):
+    """Encodes and decodes the messages that may stand on a line of one kind of file or pipe; a tag tells them apart."""
 
     def __init__(self, key: str, **kinds: type[M]) -> None:
         self._key = key

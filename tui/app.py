@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from ..data.storage.errors import EXPECTED, sentence_of
-from ..engine.events import ENDED
+from ..engine.events import ENDED_STATES
 from ..engine.runs import Run, list_runs
 from . import keymap
 from .bridge import POLL_INTERVAL, Bridge
@@ -230,7 +230,7 @@ class MinigptApp(App[int]):
                 self.bridge.order("stop", run)
         loop = asyncio.get_running_loop()
         until = loop.time() + STOP_PATIENCE
-        while any(run.is_alive() and run.state() not in ENDED for run in runs) and loop.time() < until:
+        while any(run.is_alive() and run.state() not in ENDED_STATES for run in runs) and loop.time() < until:
             await asyncio.sleep(0.1)
 
 

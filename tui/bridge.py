@@ -15,14 +15,7 @@ from textual.message import Message
 from ..data.corpus import open_corpus
 from ..data.storage.typed_json import SchemaError
 from ..engine.client import start_training
-from ..engine.events import (
-    TRAINING_EVENTS,
-    CheckpointSaved,
-    Command,
-    Evaluation,
-    Note,
-    TrainingEvent,
-)
+from ..engine.events import TRAINING_EVENTS, CheckpointSaved, Command, Evaluation, Note, TrainingEvent
 from ..engine.follow import LineFollower
 from ..engine.model_files import ModelFile
 from ..engine.runs import Run, RunError, RunManifest, ShownState, list_runs

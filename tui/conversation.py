@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from textual.content import Content
 
-from ..engine.events import Ended, SamplingSettings, TokenDetail
+from ..engine.requests import Ended, SamplingSettings, TokenDetail
 from . import formatting
 from .bridge import Bridge
 from .first_start import Offer

@@ -11,17 +11,7 @@ from pathlib import Path
 from textual.message import Message
 
 from ..engine.client import GenerateProcess
-from ..engine.events import (
-    Cancel,
-    Ended,
-    Failed,
-    Generate,
-    GenerationMessage,
-    Load,
-    Loaded,
-    SamplingSettings,
-    Tokens,
-)
+from ..engine.requests import Cancel, Ended, Failed, Generate, GenerationMessage, Load, Loaded, SamplingSettings, Tokens
 from .messages import ModelFailed, ModelLoading, ModelReady, Notice, ReplyEnded, ReplyFailed, ReplyText
 
 _DEATHS = 3  # so many deaths

@@ -6,7 +6,8 @@ from typing import Literal
 
 from textual.message import Message
 
-from ..engine.events import CheckpointSaved, Ended, Loaded, Note, TokenDetail
+from ..engine.events import CheckpointSaved, Note
+from ..engine.requests import Ended, Loaded, TokenDetail
 from ..engine.runs import Run, ShownState
 from .found_models import FoundModel
 

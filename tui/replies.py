@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engine.events import TokenDetail
+from ..engine.requests import TokenDetail
 from .widgets.transcript import Transcript
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..data.storage.atomic import write_atomic
 from ..data.storage.typed_json import SchemaError, from_plain
 from ..engine import paths
-from ..engine.events import MOST_SAMPLES, SamplingSettings
+from ..engine.requests import MOST_SAMPLES, SamplingSettings
 
 HISTORY_LENGTH = 500
 

@@ -6,10 +6,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from ..engine.events import (
-    ENDED,
+    ENDED_STATES,
     CheckpointSaved,
     Evaluation,
-    Loaded,
     Note,
     Preparing,
     Sample,
@@ -18,6 +17,7 @@ from ..engine.events import (
     Step,
     TrainingEvent,
 )
+from ..engine.requests import Loaded
 from ..engine.runs import ShownState
 from ..models.config import ModelConfig, flops_per_token, parameter_count
 from .charts.series import Series
@@ -75,7 +75,7 @@ class TrainingView:
     @property
     def ended(self) -> bool:
         """Whether no train process works on it any more."""
-        return self.state == "crashed" or self.state in ENDED
+        return self.state == "crashed" or self.state in ENDED_STATES
 
     @property
     def fraction(self) -> float | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ...data.tokenizers import CharTokenizer
-from ..events import SamplingSettings
+from ..requests import SamplingSettings
 from .answering_process import AnsweringProcess
 from .generation_limits import Cost, Rates, weight_bytes
 from .generation_peers.answering import TEMPERATURE, TOP_K

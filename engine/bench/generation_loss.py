@@ -8,8 +8,8 @@ from pathlib import Path
 from ...data.tales.text import generate
 from ...models.presets import preset
 from ...models.recipe import Budget
-from ..events import Load, Quantization
 from ..model_files import find_model
+from ..requests import Load, Quantization
 from .generation_setting import Setting
 from .measurements import OURS, Comparison, Work
 from .our_training import train, with_training

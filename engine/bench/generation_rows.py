@@ -8,7 +8,7 @@ from typing import Literal
 
 from ...models.config import ModelConfig
 from ...models.presets import preset
-from ..events import Quantization
+from ..requests import Quantization
 from .measurements import OURS
 
 TRANSFORMERS, NANOGPT, LLAMA = "transformers", "nanoGPT", "llama.cpp"

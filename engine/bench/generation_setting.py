@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..client import child_environment, python_module
-from ..events import Load
+from ..requests import Load
 from .answering_process import AnsweringProcess
 from .generation_rows import LLAMA, NANOGPT, TRANSFORMERS, Row, Shape
 from .nanogpt import NanoGpt

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ..client import GenerateProcess
-from ..events import (
+from ..requests import (
     Ended,
     Failed,
     Generate,
@@ -17,8 +17,8 @@ from ..events import (
     Loaded,
     Request,
     SamplingSettings,
-    Score,
     Scored,
+    ScoreText,
     Tokens,
 )
 from .turns import TurnFailedError
@@ -65,7 +65,7 @@ class OurGeneration:
     def score(self, text: str) -> float:
         """The loss of a whole text, in nats per token. Raises TurnFailedError."""
         self.loaded()
-        return self._runner.run(self._score(Score(self._next(), text))).loss
+        return self._runner.run(self._score(ScoreText(self._next(), text))).loss
 
     def close(self) -> None:
         """End the process."""
@@ -97,7 +97,7 @@ class OurGeneration:
                     pass
         return Reply(text, tokens, first, time.perf_counter() - start)
 
-    async def _score(self, request: Score) -> Scored:
+    async def _score(self, request: ScoreText) -> Scored:
         self._send(request)
         return await self._wait_for(Scored)
 

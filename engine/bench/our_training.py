@@ -14,18 +14,9 @@ from pathlib import Path
 from ...data.storage.typed_json import SchemaError, dumps, loads
 from ...models.recipe import Recipe
 from ..client import child_environment, python_module
-from ..events import (
-    ENDED,
-    TRAINING_EVENTS,
-    Command,
-    Evaluation,
-    EvaluationResult,
-    Started,
-    StateChanged,
-    Step,
-    TrainingEvent,
-)
+from ..events import ENDED_STATES, TRAINING_EVENTS, Command, Evaluation, Started, StateChanged, Step, TrainingEvent
 from ..follow import LineFollower
+from ..results import EvaluationResult
 from ..runs import Run
 from .start_run import Order
 from .turns import Figure, TurnFailedError
@@ -142,7 +133,7 @@ def _follow(training: Training, began: float, watch: Callable[[Run, TrainingEven
                 event = TRAINING_EVENTS.decode(line)
                 _take_down(training, event, time.perf_counter() - began)
                 watch(run, event)
-                ending = event if isinstance(event, StateChanged) and event.state in ENDED else ending
+                ending = event if isinstance(event, StateChanged) and event.state in ENDED_STATES else ending
         if not alive and (lived or ending or time.perf_counter() - began > _START_PATIENCE):
             break
         time.sleep(_POLL)

@@ -25,9 +25,8 @@ from ...models.interop.gguf import GGUF_TYPES, require_gguf, write_gguf
 from ...models.interop.gguf_layouts import NoCounterpart, architecture
 from ...models.interop.huggingface import load_checkpoint, save_checkpoint
 from ...models.interop.huggingface_layouts import model_type
-from ..events import ExportResult
 from ..model_files import ModelFile, find_model, read_config, read_tokenizer
-from ..progress import ProgressLines
+from ..results import ExportResult, ProgressLines
 from .nearest import nearest_preset
 from .vocabulary import describe
 

@@ -11,8 +11,8 @@ from ...data.tokenizers import Tokenizer
 from ...models.devices import DeviceChoice
 from ...models.fast.quantization import quantize_int8
 from ...models.interop.huggingface import CheckpointError, LoadedCheckpoint, load_checkpoint
-from ..events import Quantization
 from ..model_files import ModelFile, model_at, read_tokenizer
+from ..requests import Quantization
 from ..runs import Run
 
 _ATTEMPTS = 20  # for a checkpoint that is exchanged each time while it is read

@@ -16,7 +16,7 @@ import torch
 from ...models.config import parameter_count
 from ...models.devices import choose_threads
 from ...models.fast.decoding import lay_out
-from ..events import SamplingSettings
+from ..requests import SamplingSettings
 from .decoder import Decoder
 from .prefill_threads import MANY, Crowd
 from .sampling import Sampler

@@ -8,8 +8,8 @@ from pathlib import Path
 from ...data.storage.errors import UserError
 from ...models.config import flops_per_token, parameter_count
 from ...models.devices import choose_device, memory_in_use
-from ..events import Load, Loaded
 from ..freed_memory import give_back
+from ..requests import Load, Loaded
 from .checkpoint_source import CheckpointSource, Opened
 from .cpu_tuning import Pace, settle_speed
 from .decoder import Decoder

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...data.storage.errors import UserError
-from ..events import SamplingSettings
+from ..requests import SamplingSettings
 
 Texts = Sequence[Sequence[int]]
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ...data.storage.typed_json import SchemaError
-from ..events import (
+from ..requests import (
     GENERATION_MESSAGES,
     REQUESTS,
     Cancel,
@@ -32,7 +32,7 @@ from ..events import (
     Ping,
     Pong,
     Ready,
-    Score,
+    ScoreText,
 )
 
 
@@ -65,7 +65,7 @@ class Outbox:
 class Job:
     """A request that waits or is being answered."""
 
-    request: Load | Generate | Score
+    request: Load | Generate | ScoreText
     cancelled: bool = False
 
 

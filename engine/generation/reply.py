@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from ..events import SamplingSettings, TokenDetail
+from ..requests import SamplingSettings, TokenDetail
 from .batch_decoding import Alone, Branches
 from .decoder import Decoder
 from .detokenizer import TextStream

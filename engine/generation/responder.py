@@ -15,7 +15,7 @@ from ...data.storage.errors import UserError
 from ...data.tokenizers import UnknownCharacterError
 from ...models.interop.huggingface import CheckpointError
 from .. import paths
-from ..events import Ended, Failed, Generate, GenerationMessage, Load, Score, Scored, Scoring, Tokens
+from ..requests import Ended, Failed, Generate, GenerationMessage, Load, Scored, ScoreProgress, ScoreText, Tokens
 from .decoder import Decoder
 from .gumbel import sample_seed
 from .loaded_model import LoadedModel
@@ -34,14 +34,14 @@ class Responder:
         self._send = send
         self._model: LoadedModel | None = None
 
-    def answer(self, request: Load | Generate | Score, cancelled: Callable[[], bool]) -> None:
+    def answer(self, request: Load | Generate | ScoreText, cancelled: Callable[[], bool]) -> None:
         """Carry out one request; whatever goes wrong becomes a Failed."""
         try:
             if isinstance(request, Load):
                 self._leave_model()
                 self._model = LoadedModel(request, self._send)
                 self._model.decoder()
-            elif isinstance(request, Score):
+            elif isinstance(request, ScoreText):
                 self._score(request, cancelled)
             else:
                 self._generate(request, cancelled)
@@ -81,12 +81,12 @@ class Responder:
         each = (replace(request.settings, seed=sample_seed(seed, sample)) for sample in range(request.samples))
         return [Reply(decoder, request.prompt, settings, request.explain) for settings in each]
 
-    def _score(self, request: Score, cancelled: Callable[[], bool]) -> None:
+    def _score(self, request: ScoreText, cancelled: Callable[[], bool]) -> None:
         model = self._loaded()
         score = TextScore(model.begin_reply(), request.text, request.explain)
         for fraction, details in score:
             for i in range(0, max(1, len(details)), _DETAILS_PER_LINE):
-                self._send(Scoring(request.id, fraction, tuple(details[i : i + _DETAILS_PER_LINE])))
+                self._send(ScoreProgress(request.id, fraction, tuple(details[i : i + _DETAILS_PER_LINE])))
             if cancelled():
                 self._send(Failed(request.id, "prompt", "the scoring was cancelled"))
                 return
@@ -158,7 +158,7 @@ class _Outgoing:
         self._text, self._sent = "", reply.tokens
 
 
-def explain(request: Load | Generate | Score, error: Exception) -> Failed:
+def explain(request: Load | Generate | ScoreText, error: Exception) -> Failed:
     """An unexpected error as one sentence for the person."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error):
         what = "the model needs" if isinstance(request, Load) else "the reply needs"

@@ -15,7 +15,7 @@ from collections.abc import Hashable, Sequence
 import torch
 from torch import Tensor
 
-from ..events import SamplingSettings
+from ..requests import SamplingSettings
 from .gumbel import Noise, chosen_seed
 from .penalties import Forbidden, Penalties, Texts
 

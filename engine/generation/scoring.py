@@ -14,7 +14,7 @@ import torch
 
 from ...data.storage.errors import UserError
 from ...models.cache import KVCache
-from ..events import TokenDetail
+from ..requests import TokenDetail
 from .decoder import Decoder
 from .reply import named
 from .token_details import explain_tokens

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...data.tokenizers import Tokenizer
-from ..events import Alternative, TokenDetail
+from ..requests import Alternative, TokenDetail
 
 ALTERNATIVES = 10
 

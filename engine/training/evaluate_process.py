@@ -23,10 +23,10 @@ from ...models.fast.decoding import prepare_decoding
 from ...models.fast.quantization import quantize_int8
 from ...models.interop.huggingface import load_checkpoint
 from ...models.recipe import Protocol
-from ..events import EvaluationResult, Quantization
 from ..freed_memory import keep_freed_memory
 from ..model_files import ModelFile, ModelFileError, find_model, read_tokenizer
-from ..progress import ProgressLines
+from ..requests import Quantization
+from ..results import EvaluationResult, ProgressLines
 from ..runs import CorpusRecord, RunError
 from .loop.evaluation import evaluate
 

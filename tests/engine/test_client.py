@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from minigpt_tui.engine import client, locks, paths
 from minigpt_tui.engine.client import GenerateProcess, start_training
-from minigpt_tui.engine.events import Failed, Generate, GenerationMessage, Hello, Ping, Pong, Ready
+from minigpt_tui.engine.requests import Failed, Generate, GenerationMessage, Hello, Ping, Pong, Ready
 from minigpt_tui.engine.runs import Run, RunError
 
 SLOW = 60

@@ -7,25 +7,22 @@ from typing import Any
 
 import pytest
 from minigpt_tui.data.storage.typed_json import SchemaError
-from minigpt_tui.engine import events
-from minigpt_tui.engine.events import (
-    COMMANDS,
+from minigpt_tui.engine import events, requests
+from minigpt_tui.engine.events import COMMANDS, TRAINING_EVENTS, Command, Step
+from minigpt_tui.engine.requests import (
     GENERATION_MESSAGES,
     REQUESTS,
-    TRAINING_EVENTS,
-    Command,
     Ended,
     Failed,
     Generate,
     Load,
     SamplingSettings,
-    Step,
     Tokens,
 )
-from minigpt_tui.engine.wire import Vocabulary
+from minigpt_tui.engine.wire import MessageCodec
 
-DETAIL = events.TokenDetail(7, "<E2>", 0.5, 1.0, 1, 0.75, (events.Alternative(7, "<E2>", 0.5, 1.0),))
-VOCABULARIES: list[tuple[Vocabulary[Any], list[Any]]] = [
+DETAIL = requests.TokenDetail(7, "<E2>", 0.5, 1.0, 1, 0.75, (requests.Alternative(7, "<E2>", 0.5, 1.0),))
+CODECS: list[tuple[MessageCodec[Any], list[Any]]] = [
     (
         TRAINING_EVENTS,
         [
@@ -56,51 +53,45 @@ VOCABULARIES: list[tuple[Vocabulary[Any], list[Any]]] = [
                 SamplingSettings(0, 5, 0.5, max_tokens=7, seed=2**63 - 1, stop=("\n\n", "é"), forbidden=("x",)),
             ),
             Generate(6, "a", samples=64, explain=True),
-            events.Score(7, "a\nb", explain=True),
-            events.Cancel(4),
-            events.Ping(5),
+            requests.ScoreText(7, "a\nb", explain=True),
+            requests.Cancel(4),
+            requests.Ping(5),
         ],
     ),
     (
         GENERATION_MESSAGES,
         [
-            events.Hello(12),
-            events.Ready("2.13", "cpu"),
-            events.Loaded(1, "p", 5, 9, 65, 64, "cpu", "float32", 1000, 1.5),
+            requests.Hello(12),
+            requests.Ready("2.13", "cpu"),
+            requests.Loaded(1, "p", 5, 9, 65, 64, "cpu", "float32", 1000, 1.5),
             Tokens(3, "\ud83d", 1),
             Tokens(3, "a", 1, 2, (DETAIL,)),
             Ended(3, "stop", 2, 1, 0.5, 4.0, 5, 7, ("one", "two")),
-            events.Scoring(3, 0.5, (DETAIL,)),
-            events.Scored(3, 1.0, 2.7, 1.4, 99, 5, ("one",)),
+            requests.ScoreProgress(3, 0.5, (DETAIL,)),
+            requests.Scored(3, 1.0, 2.7, 1.4, 99, 5, ("one",)),
             Failed(3, "checkpoint", "it is damaged"),
-            events.Pong(5),
+            requests.Pong(5),
         ],
     ),
 ]
-EVERY = [(vocabulary, message) for vocabulary, messages in VOCABULARIES for message in messages]
+EVERY = [(codec, message) for codec, messages in CODECS for message in messages]
 
 
-@pytest.mark.parametrize(("vocabulary", "message"), EVERY, ids=lambda x: type(x).__name__)
-def test_a_message_becomes_one_line_of_ascii_and_comes_back_equal(vocabulary: Vocabulary[Any], message: Any) -> None:
-    line = vocabulary.encode(message)
+@pytest.mark.parametrize(("codec", "message"), EVERY, ids=lambda x: type(x).__name__)
+def test_a_message_becomes_one_line_of_ascii_and_comes_back_equal(codec: MessageCodec[Any], message: Any) -> None:
+    line = codec.encode(message)
     assert line.isascii()
     assert line.endswith("\n")
     assert line.count("\n") == 1
-    back = vocabulary.decode(line.encode())
+    back = codec.decode(line.encode())
     assert back == message
     assert type(back) is type(message)
 
 
 def test_the_round_trip_covers_every_message() -> None:
     tried = {type(message) for _, message in EVERY}
-    own = {kind for kind in vars(events).values() if dataclasses.is_dataclass(kind)}
-    assert own - tried == {
-        SamplingSettings,
-        events.TokenDetail,
-        events.Alternative,
-        events.EvaluationResult,
-        events.ExportResult,
-    }
+    own = {kind for module in (events, requests) for kind in vars(module).values() if dataclasses.is_dataclass(kind)}
+    assert own - tried == {SamplingSettings, requests.TokenDetail, requests.Alternative}
 
 
 @pytest.mark.parametrize(
@@ -151,6 +142,6 @@ def test_numbers_that_json_lacks_cross_as_null() -> None:
     assert back.gradient_norm is None
 
 
-def test_a_field_called_like_the_tag_is_refused_when_the_vocabulary_is_made() -> None:
+def test_a_field_called_like_the_tag_is_refused_when_the_codec_is_made() -> None:
     with pytest.raises(TypeError, match="a field of Failed has the name of the tag, 'message'"):
-        Vocabulary("message", failed=Failed)
+        MessageCodec("message", failed=Failed)

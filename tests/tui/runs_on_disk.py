@@ -11,7 +11,7 @@ from string import ascii_letters
 from minigpt_tui.data.storage.typed_json import to_plain
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.events import (
-    ENDED,
+    ENDED_STATES,
     TRAINING_EVENTS,
     CheckpointSaved,
     Evaluation,
@@ -39,7 +39,7 @@ def make_run(name: str, state: RunState = "finished", *, steps: int = 200, check
     append(run, *(progress(step) for step in range(10, steps + 1, 10)))
     if steps >= 100:
         append(run, evaluation(100, 2.0))
-    if state in ENDED:
+    if state in ENDED_STATES:
         append(run, StateChanged(state, steps, CREATED, "the disk is full" if state == "failed" else ""))
     set_status(run, state, steps)
     if checkpoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from minigpt_tui.engine.events import (
+from minigpt_tui.engine.requests import (
     Alternative,
     Cancel,
     Ended,

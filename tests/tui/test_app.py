@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from minigpt_tui.engine.events import COMMANDS, Generate, Preparing, SamplingSettings, StateChanged
+from minigpt_tui.engine.events import COMMANDS, Preparing, StateChanged
 from minigpt_tui.engine.locks import acquire
+from minigpt_tui.engine.requests import Generate, SamplingSettings
 from minigpt_tui.engine.runs import Run, list_runs
 from minigpt_tui.tui.app import MinigptApp, run_app
 from minigpt_tui.tui.keymap import COMMANDS as TABLE

@@ -11,7 +11,7 @@ from string import ascii_letters
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
-from minigpt_tui.engine.events import SamplingSettings
+from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.engine.runs import list_runs
 from minigpt_tui.engine.training import checkpoints
 from minigpt_tui.engine.training.checkpoints import Counters

@@ -6,8 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from minigpt_tui.engine.events import COMMANDS, Failed, Load, Note, SamplingSettings, StateChanged, Tokens
+from minigpt_tui.engine.events import COMMANDS, Note, StateChanged
 from minigpt_tui.engine.locks import acquire
+from minigpt_tui.engine.requests import Failed, Load, SamplingSettings, Tokens
 from minigpt_tui.engine.runs import Run, RunError
 from minigpt_tui.models.presets import preset
 from minigpt_tui.tui.bridge import Bridge, run_to_open

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from minigpt_tui.engine.events import Load
+from minigpt_tui.engine.requests import Load
 from minigpt_tui.engine.runs import list_runs
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.found_models import look_up

@@ -2,7 +2,8 @@ import math
 import re
 
 import pytest
-from minigpt_tui.engine.events import Evaluation, Loaded, Preparing, Started, StateChanged, Step
+from minigpt_tui.engine.events import Evaluation, Preparing, Started, StateChanged, Step
+from minigpt_tui.engine.requests import Loaded
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.tui.run_states import LOOKS
 from minigpt_tui.tui.state import ModelView, TrainingView

@@ -6,7 +6,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from minigpt_tui.engine.events import Ended, Failed, Generate, Tokens
+from minigpt_tui.engine.requests import Ended, Failed, Generate, Tokens
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.replies import Replies
 from minigpt_tui.tui.screens.explained import ExplainedScreen

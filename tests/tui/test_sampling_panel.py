@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from minigpt_tui.engine.events import SamplingSettings
+from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.tui.widgets.sampling_panel import FOLDED, SamplingPanel, SettingInput
 from textual.pilot import Pilot
 

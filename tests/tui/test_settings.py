@@ -2,7 +2,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from minigpt_tui.engine.events import SamplingSettings
+from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.tui.settings import (
     HISTORY_LENGTH,
     Settings,

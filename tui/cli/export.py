@@ -32,8 +32,8 @@ def export(arguments: argparse.Namespace) -> int:
     # only here: every command line is parsed with the options above
     from ...data.storage.typed_json import dumps, from_plain
     from ...engine.client import python_module
-    from ...engine.events import ExportResult
     from ...engine.model_files import find_model
+    from ...engine.results import ExportResult
     from ...engine.runs import find_run
     from .child import result_of
 

@@ -13,20 +13,10 @@ from typing import Any
 
 from ...data.storage.typed_json import dumps, from_plain, to_plain
 from ...engine.client import GenerateProcess, python_module
-from ...engine.events import (
-    Ended,
-    EvaluationResult,
-    Failed,
-    Generate,
-    GenerationMessage,
-    Load,
-    Loaded,
-    Request,
-    TokenDetail,
-    Tokens,
-)
 from ...engine.model_files import find_model
 from ...engine.paths import state_dir
+from ...engine.requests import Ended, Failed, Generate, GenerationMessage, Load, Loaded, Request, TokenDetail, Tokens
+from ...engine.results import EvaluationResult
 from ...engine.runs import find_run
 from .child import result_of
 from .main import DONE, FAILED, USAGE, complain

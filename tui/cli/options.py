@@ -8,7 +8,7 @@ import typing
 from dataclasses import Field
 from typing import Any
 
-from ...engine.events import SamplingSettings
+from ...engine.requests import SamplingSettings
 from ...models.config import ConfigError, ModelConfig
 from ...models.recipe import Recipe, TrainingConfig
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ...data.storage.typed_json import to_plain
-from ...engine.events import GenerationMessage, Score, Scored, Scoring, TokenDetail
+from ...engine.requests import GenerationMessage, Scored, ScoreProgress, ScoreText, TokenDetail
 from .generate import converse, model_to_load, path_of_model
 from .main import complain
 
@@ -27,7 +27,7 @@ def score(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         return complain(str(error))
     printed = _Printed(text, arguments.json, arguments.explain)
-    return asyncio.run(converse(load, Score(2, text, arguments.explain), printed.take))
+    return asyncio.run(converse(load, ScoreText(2, text, arguments.explain), printed.take))
 
 
 def _text(arguments: argparse.Namespace) -> str:
@@ -50,7 +50,7 @@ class _Printed:
     def take(self, message: GenerationMessage) -> bool:
         """One more message; whether it was the last."""
         match message:
-            case Scoring(fraction=fraction, details=details):
+            case ScoreProgress(fraction=fraction, details=details):
                 if self._as_json:
                     self._details += details
                 else:

@@ -16,7 +16,7 @@ from ...data.storage.atomic import write_atomic
 from ...data.storage.typed_json import SchemaError
 from ...engine.client import start_training
 from ...engine.events import (
-    ENDED,
+    ENDED_STATES,
     TRAINING_EVENTS,
     CheckpointSaved,
     Command,
@@ -113,7 +113,7 @@ def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
                     if as_json:
                         print(line, flush=True)
                     view.show(event)
-                    if isinstance(event, StateChanged) and event.state in ENDED:
+                    if isinstance(event, StateChanged) and event.state in ENDED_STATES:
                         return _verdict(run, event, orders, as_json)
                 return complain(f"'{run.name}' ended without a word; see {run.log_path}", FAILED)
             except KeyboardInterrupt:

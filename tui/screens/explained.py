@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ...engine.events import Alternative, TokenDetail
+from ...engine.requests import Alternative, TokenDetail
 from ..sizes import MEDIUM
 from ..widgets.heat_text import HeatText
 

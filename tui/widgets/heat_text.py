@@ -19,7 +19,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ...data.storage.printable import visible
-from ...engine.events import TokenDetail
+from ...engine.requests import TokenDetail
 from ..wrapping import snap, wrap
 
 SHADES = 16

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
-from ...engine.events import SamplingSettings
+from ...engine.requests import SamplingSettings
 from ...models.config import descriptions
 from ..settings import check_samples
 

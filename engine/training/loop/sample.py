@@ -8,9 +8,9 @@ from ....data.storage.errors import UserError
 from ....data.tokenizers import Tokenizer, UnknownCharacterError
 from ....models.cache import KVCache
 from ....models.gpt import GPT
-from ...events import SamplingSettings
 from ...generation.gumbel import any_token
 from ...generation.sampling import Sampler
+from ...requests import SamplingSettings
 
 LENGTH = 200  # tokens
 

@@ -20,7 +20,7 @@ from minigpt_tui.engine.bench.generation_setting import Setting
 from minigpt_tui.engine.bench.generation_works import ALONE, CONTINUED, plan
 from minigpt_tui.engine.bench.measurements import OURS, Measurements, Work
 from minigpt_tui.engine.bench.turns import Contestant, TurnFailedError
-from minigpt_tui.engine.events import Load
+from minigpt_tui.engine.requests import Load
 from minigpt_tui.models.presets import preset
 
 TINY = Shape("nanogpt-char-cpu", 65, "0.80M")  # context 64

@@ -12,8 +12,8 @@ import pytest
 import torch
 from minigpt_tui.data.storage.typed_json import loads
 from minigpt_tui.data.tokenizers import Tokenizer, build_tokenizer, load_tokenizer
-from minigpt_tui.engine.events import ExportResult
 from minigpt_tui.engine.export.process import main
+from minigpt_tui.engine.results import ExportResult
 from minigpt_tui.engine.runs import CorpusRecord, Run, RunManifest, create_run
 from minigpt_tui.engine.training import checkpoints
 from minigpt_tui.engine.training.checkpoints import Counters

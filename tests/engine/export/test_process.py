@@ -12,9 +12,9 @@ import pytest
 import torch
 from minigpt_tui.data.storage.typed_json import loads
 from minigpt_tui.data.tokenizers import load_tokenizer
-from minigpt_tui.engine.events import ExportResult
 from minigpt_tui.engine.export.nearest import nearest_preset
 from minigpt_tui.engine.export.process import USER_ERROR, main
+from minigpt_tui.engine.results import ExportResult
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.models.interop.huggingface_layouts import places

@@ -9,12 +9,12 @@ from unittest.mock import patch
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
-from minigpt_tui.engine.events import SamplingSettings
 from minigpt_tui.engine.generation import decoder as decoder_module
 from minigpt_tui.engine.generation.cpu_tuning import Pace, settle_speed
 from minigpt_tui.engine.generation.decoder import DecodeError, Decoder, window_length
 from minigpt_tui.engine.generation.prefill_threads import MANY, Crowd
 from minigpt_tui.engine.generation.sampling import Sampler
+from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT

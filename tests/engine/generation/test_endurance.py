@@ -11,22 +11,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from minigpt_tui.engine.events import (
+from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.gumbel import sample_seed
+from minigpt_tui.engine.generation.reply import Reply, together
+from minigpt_tui.engine.generation.responder import Responder
+from minigpt_tui.engine.generation.sampling import filtered
+from minigpt_tui.engine.requests import (
     Ended,
     Failed,
     Generate,
     GenerationMessage,
     Load,
     SamplingSettings,
-    Score,
     Scored,
+    ScoreText,
     Tokens,
 )
-from minigpt_tui.engine.generation.decoder import Decoder
-from minigpt_tui.engine.generation.gumbel import sample_seed
-from minigpt_tui.engine.generation.reply import Reply, together
-from minigpt_tui.engine.generation.responder import Responder
-from minigpt_tui.engine.generation.sampling import filtered
 from minigpt_tui.models.gpt import GPT
 
 ENDLESS = SamplingSettings(seed=1, max_tokens=1_000_000, repetition_penalty=1.2, penalty_window=20, forbidden=("ab",))
@@ -41,7 +41,9 @@ class Engine:
         self._responder = Responder(self.sent.append)
         self.ask(Load(1, str(checkpoint), device="cpu", threads=1))
 
-    def ask(self, request: Load | Generate | Score, cancelled: Callable[[], bool] = lambda: False) -> GenerationMessage:
+    def ask(
+        self, request: Load | Generate | ScoreText, cancelled: Callable[[], bool] = lambda: False
+    ) -> GenerationMessage:
         self.sent.clear()
         self._responder.answer(request, cancelled)
         return self.sent[-1]
@@ -56,14 +58,14 @@ def engine(random_model, save, tmp_path: Path) -> Engine:
     return Engine(save(tmp_path / "checkpoint", random_model(n_layer=1, n_head=1, d_model=8)))
 
 
-def requests(chance: random.Random) -> Iterator[Generate | Score]:
+def requests(chance: random.Random) -> Iterator[Generate | ScoreText]:
     """One of each kind after the other, with prompts of any length."""
     for number in count(10):
         prompt = TEXT[: chance.randint(0, 40)]
         yield Generate(number, prompt, ENDLESS)
         yield Generate(number, prompt, ENDLESS, samples=chance.randint(2, 4))
         yield Generate(number, prompt, ENDLESS, explain=True)
-        yield Score(number, TEXT, explain=True)
+        yield ScoreText(number, TEXT, explain=True)
 
 
 def after(n: int) -> Callable[[], bool]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from minigpt_tui.engine.events import SamplingSettings
 from minigpt_tui.engine.generation.checkpoint_source import CheckpointSource
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.reply import Reply
+from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.models.devices import choose_device
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 

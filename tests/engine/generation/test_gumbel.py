@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from minigpt_tui.engine.events import SamplingSettings
 from minigpt_tui.engine.generation.gumbel import Noise, any_token, draws_at_once, sample_seed
 from minigpt_tui.engine.generation.sampling import Sampler
+from minigpt_tui.engine.requests import SamplingSettings
 
 CPU = torch.device("cpu")
 SETTINGS = {

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from minigpt_tui.engine.events import (
+from minigpt_tui.engine.requests import (
     GENERATION_MESSAGES,
     REQUESTS,
     Cancel,

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
-from minigpt_tui.engine.events import (
+from minigpt_tui.engine.generation import responder as responder_module
+from minigpt_tui.engine.generation.checkpoint_source import CheckpointSource, Opened
+from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.responder import Responder
+from minigpt_tui.engine.requests import (
     Ended,
     Failed,
     Generate,
@@ -19,10 +23,6 @@ from minigpt_tui.engine.events import (
     SamplingSettings,
     Tokens,
 )
-from minigpt_tui.engine.generation import responder as responder_module
-from minigpt_tui.engine.generation.checkpoint_source import CheckpointSource, Opened
-from minigpt_tui.engine.generation.decoder import Decoder
-from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.models.devices import DeviceChoice
 from minigpt_tui.models.gpt import GPT
 

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import build_tokenizer
-from minigpt_tui.engine.events import (
+from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.gumbel import Noise, sample_seed
+from minigpt_tui.engine.generation.reply import Reply, together
+from minigpt_tui.engine.generation.responder import Responder
+from minigpt_tui.engine.generation.sampling import filtered
+from minigpt_tui.engine.requests import (
     Ended,
     Failed,
     Generate,
@@ -20,11 +25,6 @@ from minigpt_tui.engine.events import (
     TokenDetail,
     Tokens,
 )
-from minigpt_tui.engine.generation.decoder import Decoder
-from minigpt_tui.engine.generation.gumbel import Noise, sample_seed
-from minigpt_tui.engine.generation.reply import Reply, together
-from minigpt_tui.engine.generation.responder import Responder
-from minigpt_tui.engine.generation.sampling import filtered
 
 WILD = SamplingSettings(temperature=1.0, top_k=6, max_tokens=40, seed=3)
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from minigpt_tui.engine.events import SamplingSettings
 from minigpt_tui.engine.generation.penalties import Forbidden, Penalties
 from minigpt_tui.engine.generation.sampling import Sampler, filtered
+from minigpt_tui.engine.requests import SamplingSettings
 
 CPU = torch.device("cpu")
 

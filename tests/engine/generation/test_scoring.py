@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import build_tokenizer
-from minigpt_tui.engine.events import Failed, GenerationMessage, Load, Score, Scored, Scoring
 from minigpt_tui.engine.generation import scoring
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.generation.scoring import TextScore, TooShortError
+from minigpt_tui.engine.requests import Failed, GenerationMessage, Load, Scored, ScoreProgress, ScoreText
 from minigpt_tui.engine.training.loop.evaluation import evaluate
 
 TEXT = "abcdefgh\nhgfedcba\n" * 9
@@ -85,19 +85,19 @@ def test_a_text_with_nothing_to_predict_is_refused(random_model, text: str) -> N
 def test_through_the_process(random_model, save, tmp_path: Path) -> None:
     sent: list[GenerationMessage] = []
     responder = Responder(sent.append)
-    responder.answer(Score(1, "ab"), lambda: False)
+    responder.answer(ScoreText(1, "ab"), lambda: False)
     assert isinstance(sent[-1], Failed)
     responder.answer(Load(2, str(save(tmp_path / "checkpoint", random_model())), device="cpu"), lambda: False)
-    responder.answer(Score(3, TEXT + "€", explain=True), lambda: False)
+    responder.answer(ScoreText(3, TEXT + "€", explain=True), lambda: False)
     done = sent[-1]
     assert isinstance(done, Scored)
     assert done.notices == ("the model has never seen '€'; left out of the text",)
-    parts = [message for message in sent if isinstance(message, Scoring)]
+    parts = [message for message in sent if isinstance(message, ScoreProgress)]
     assert sum(len(part.details) for part in parts) == done.tokens == len(TEXT) - 1
     assert [part.fraction for part in parts] == sorted(part.fraction for part in parts)
     assert parts[-1].fraction == 1
-    responder.answer(Score(4, TEXT), lambda: True)
+    responder.answer(ScoreText(4, TEXT), lambda: True)
     assert isinstance(sent[-1], Failed)
-    responder.answer(Score(5, TEXT), lambda: False)
+    responder.answer(ScoreText(5, TEXT), lambda: False)
     assert isinstance(sent[-1], Scored)
     assert sent[-1].loss == done.loss

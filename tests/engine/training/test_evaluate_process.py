@@ -12,7 +12,7 @@ import pytest
 import torch
 from minigpt_tui.data.storage.typed_json import from_plain, loads
 from minigpt_tui.data.tokenizers import build_tokenizer
-from minigpt_tui.engine.events import EvaluationResult
+from minigpt_tui.engine.results import EvaluationResult
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import checkpoints
 from minigpt_tui.engine.training.checkpoints import Counters

@@ -14,7 +14,7 @@ import pytest
 from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.data.tokenizers import TokenizerKind
 from minigpt_tui.engine.client import start_training
-from minigpt_tui.engine.events import ENDED, Evaluation, Started
+from minigpt_tui.engine.events import ENDED_STATES, Evaluation, Started
 from minigpt_tui.engine.launch import new_run
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.recipe import Budget, Recipe, TrainingConfig
@@ -51,7 +51,7 @@ def most_memory(path: Path, tokenizer: TokenizerKind) -> int:
     run = new_run(open_corpus(str(path)), recipe)
     process, most = start_training(run), 0
     deadline = time.monotonic() + 300
-    while run.state() not in ENDED:
+    while run.state() not in ENDED_STATES:
         assert time.monotonic() < deadline
         try:
             status = Path(f"/proc/{process}/status").read_text()

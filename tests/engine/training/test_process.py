@@ -16,13 +16,13 @@ from minigpt_tui.engine.events import (
     CheckpointSaved,
     Command,
     Evaluation,
-    EvaluationResult,
     Note,
     Sample,
     Started,
     StateChanged,
     Step,
 )
+from minigpt_tui.engine.results import EvaluationResult
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import process
 from minigpt_tui.models.interop.huggingface import load_checkpoint

@@ -1,9 +1,12 @@
-"""How far a process of ours is, as lines of JSON for whoever started it."""
+"""What a process that is started for one result prints: how far it is, then the result. One JSON object a line."""
 
 from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
+
+from ..models.recipe import Protocol
 
 _INTERVAL = 0.1  # seconds between two lines
 
@@ -23,3 +26,28 @@ class ProgressLines:
         if time.perf_counter() - self._printed >= _INTERVAL:
             self._printed = time.perf_counter()
             print(json.dumps({"progress": round(fraction, 4), **self._part}), flush=True)
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What `evaluate` prints: one object."""
+
+    run: str
+    step: int
+    loss: float
+    perplexity: float
+    bits_per_byte: float
+    protocol: Protocol
+    tokens: int
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What `export` prints: one object; `notices` are sentences about what is different over there."""
+
+    path: str
+    bytes: int
+    architecture: str  # in the words of the program that reads it
+    dtype: str  # of the matrices
+    parameters: int
+    notices: tuple[str, ...] = ()

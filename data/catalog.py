@@ -15,10 +15,6 @@ _CHUNK = 1 << 16  # bytes between two reports of progress
 _PATIENCE = 10.0  # seconds of silence after which a server is given up
 
 
-class CorpusError(UserError):
-    """A text cannot be had or cannot be learned from; the message is one sentence with what to do."""
-
-
 @dataclass(frozen=True)
 class CatalogEntry:
     """A corpus with a name. One without a `url` is made on this machine."""
@@ -55,7 +51,7 @@ def download(
 ) -> Path:
     """The file of `entry`, fetched once and checked against its checksum; `progress` receives fractions of it.
 
-    A file that was put in place by hand counts as well. Raises CorpusError where there is no network, where the server
+    A file that was put in place by hand counts as well. Raises UserError where there is no network, where the server
     sends something else, or where the file in place is another one.
     """
     if entry.url is None or entry.sha256 is None or entry.n_bytes is None:
@@ -70,13 +66,13 @@ def download(
     except OSError as error:
         reason = getattr(error, "reason", None) or error  # URLError wraps what the socket said
         reason = getattr(reason, "strerror", None) or reason
-        raise CorpusError(f"{entry.name} could not be downloaded ({reason}); {elsewhere}") from error
+        raise UserError(f"{entry.name} could not be downloaded ({reason}); {elsewhere}") from error
     if hashlib.sha256(content).hexdigest() != entry.sha256:
-        raise CorpusError(f"the server sent something else than {entry.name} (its checksum differs); {elsewhere}")
+        raise UserError(f"the server sent something else than {entry.name} (its checksum differs); {elsewhere}")
     try:
         write_atomic(path, content)
     except OSError as error:
-        raise CorpusError(f"{entry.name} cannot be stored at {path}: {error.strerror or error}") from error
+        raise UserError(f"{entry.name} cannot be stored at {path}: {error.strerror or error}") from error
     return path
 
 
@@ -101,6 +97,6 @@ def _verify(path: Path, sha256: str) -> None:
     try:
         actual = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
     if actual != sha256:
-        raise CorpusError(f"{path} is not the expected file (its checksum differs); delete it to download it anew")
+        raise UserError(f"{path} is not the expected file (its checksum differs); delete it to download it anew")

@@ -7,28 +7,22 @@ What the first reading found of a large text is remembered for as long as its fi
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import re
 import time
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from .catalog import CATALOG, CorpusError, cache_folder, download
-from .storage.atomic import write_atomic
+from .catalog import CATALOG, cache_folder, download
+from .storage.errors import UserError
 from .storage.memo import recall, remember
+from .tales import cache as tales
 from .text_files import Listing, Progress, TextFile, TextFiles, list_files
-
-if TYPE_CHECKING:
-    from .tales.text import Information
 
 __all__ = [
     "Corpus",
-    "CorpusError",
     "add_characters",
     "check_length",
     "normalise",
@@ -39,10 +33,6 @@ __all__ = [
 _PREVIEW = 300  # characters
 _LARGE = 8 * 10**6  # bytes of files from which on it takes longer to read them than to recall what they hold
 _SETTLED = 2.0  # seconds; a file that was written more recently may change again within the same tick of its clock
-_TALES = re.compile(r"tales(?::(?P<amount>\d+(?:\.\d+)?)(?P<unit>KB|MB|GB))?(?::seed=(?P<seed>\d{1,18}))?")
-_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
-_TALES_SIZE = (10**3, 10**9)  # smallest and largest, in characters
-_TALES_DEFAULT_SIZE, _TALES_DEFAULT_SEED = 10**6, 1
 
 
 class Source(Protocol):
@@ -71,7 +61,7 @@ class Corpus:
     def pieces(self, progress: Progress | None = None) -> Iterator[str]:
         """The text from its beginning, piece by piece, in little memory.
 
-        `progress` receives the fraction that is done with when the next piece is asked for. Raises CorpusError, at the
+        `progress` receives the fraction that is done with when the next piece is asked for. Raises UserError, at the
         end at the latest, where the text is not what it was when the corpus was opened.
         """
         digest = hashlib.sha256()
@@ -79,10 +69,10 @@ class Corpus:
             digest.update(piece.encode())
             yield piece
         if digest.hexdigest() != self.fingerprint:
-            raise CorpusError(f"the text of {self.name} ({self.spec}) changed while it was read; try again")
+            raise UserError(f"the text of {self.name} ({self.spec}) changed while it was read; try again")
 
     def read(self) -> str:
-        """The whole text at once. Raises CorpusError as `pieces` does."""
+        """The whole text at once. Raises UserError as `pieces` does."""
         return "".join(self.pieces())
 
     def entropy_floor(self, start: int, end: int) -> float | None:
@@ -90,8 +80,8 @@ class Corpus:
 
         Known for `tales` alone, whose grammar says how probable the text is; None for every other corpus.
         """
-        made = _parse_tales(self.spec)
-        return _tales_information(*made, self.n_characters).nats_per_character(start, end) if made else None
+        tale = tales.parse(self.spec)
+        return tales.information(tale, self.n_characters).nats_per_character(start, end) if tale else None
 
 
 def normalise(spec: str) -> str:
@@ -105,21 +95,20 @@ def normalise(spec: str) -> str:
 def open_corpus(spec: str, *, progress: Progress | None = None) -> Corpus:
     """Read, make or download the corpus that `spec` names; `progress` receives the fraction that is done.
 
-    Raises CorpusError, in one sentence, for anything that is not text to learn from.
+    Raises UserError, in one sentence, for anything that is not text to learn from.
     """
     spec = normalise(spec)
     if not spec:
-        raise CorpusError(f"no corpus is named; choose a file, a folder or one of {', '.join(CATALOG)}")
-    if tales := _parse_tales(spec):
-        path = _tales_path(*tales)
-        if not path.exists() and (text := _make_tales(*tales, path, progress)) is not None:
+        raise UserError(f"no corpus is named; choose a file, a folder or one of {', '.join(CATALOG)}")
+    if tale := tales.parse(spec):
+        if (text := tales.make(tale, progress)) is not None:
             return _scan("tales", spec, _TextInMemory(text), None)
-        return _open_files("tales", spec, path, progress)
+        return _open_files("tales", spec, tale.path, progress)
     if spec in CATALOG:
         return _open_files(spec, spec, download(CATALOG[spec], progress=progress), None)
     path = Path(spec)
     if "\0" in spec or not os.path.lexists(path):
-        raise CorpusError(f"{spec} is neither a file nor a folder nor a known corpus ({', '.join(CATALOG)})")
+        raise UserError(f"{spec} is neither a file nor a folder nor a known corpus ({', '.join(CATALOG)})")
     return _open_files(path.name or spec, spec, path, progress)
 
 
@@ -129,7 +118,7 @@ def split_position(n_characters: int, validation_fraction: float) -> int:
 
 
 def check_length(n_train: int, n_validation: int, context_length: int, *, exact: bool = True) -> None:
-    """Raise CorpusError where a part of the text has fewer than context_length + 1 tokens.
+    """Raise UserError where a part of the text has fewer than context_length + 1 tokens.
 
     One token more than the context, because each position of a window has a next token to predict. Numbers that are
     not `exact` are the most that there can be.
@@ -140,7 +129,7 @@ def check_length(n_train: int, n_validation: int, context_length: int, *, exact:
     remedy = (
         f"choose a context length of at most {largest:,} or a longer text" if largest > 0 else "choose a longer text"
     )
-    raise CorpusError(
+    raise UserError(
         f"the text has {'' if exact else 'at most '}{n_train:,} tokens to train on and {n_validation:,} to validate "
         f"on, but a context length of {context_length:,} needs at least {context_length + 1:,} of each; {remedy}"
     )
@@ -210,52 +199,3 @@ def _scan(name: str, spec: str, source: TextFiles | _TextInMemory, progress: Pro
         name, spec, digest.hexdigest(), n_bytes, n_characters, n_files, "".join(sorted(alphabet)), notices, preview,
         source,
     )  # fmt: skip
-
-
-def _parse_tales(spec: str) -> tuple[int, int] | None:
-    """Size in characters and seed of a `tales` spec; None for another corpus."""
-    if spec != "tales" and not spec.startswith("tales:"):
-        return None
-    match = _TALES.fullmatch(spec)
-    if not match:
-        raise CorpusError(f"'{spec}' is not understood; write tales, tales:10MB or tales:1MB:seed=7")
-    size = round(float(match["amount"]) * _UNITS[match["unit"]]) if match["amount"] else _TALES_DEFAULT_SIZE
-    if not _TALES_SIZE[0] <= size <= _TALES_SIZE[1]:
-        raise CorpusError(f"'{spec}' is out of range; the size may go from 1KB to 1GB")
-    return size, int(match["seed"] or _TALES_DEFAULT_SEED)
-
-
-def _tales_path(n_characters: int, seed: int) -> Path:
-    """The text's place in the cache; beside it, with the ending .nats, lies the information of its sentences.
-
-    The grammar is part of the name, so a changed one makes its texts anew.
-    """
-    grammar = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("tales*.py")):
-        grammar.update(path.read_bytes())
-    return cache_folder() / "corpora" / f"tales-{n_characters}-{seed}-{grammar.hexdigest()[:12]}.txt"
-
-
-def _make_tales(n_characters: int, seed: int, path: Path, progress: Progress | None) -> str | None:
-    """Write a text, or return it where it cannot be written: that costs only memory, and time at each start."""
-    from .tales.text import generate  # only here and below: most processes find the text in the cache
-
-    tales = generate(n_characters, seed, progress)
-    try:
-        write_atomic(path.with_suffix(".nats"), array("d", [*tales.sentence_ends, *tales.sentence_nats]).tobytes())
-        write_atomic(path, tales.text)
-    except OSError:
-        return tales.text
-    return None
-
-
-def _tales_information(n_characters: int, seed: int, length: int) -> Information:
-    """That of the text, which has `length` characters: from the cache, or else from writing it again."""
-    from .tales.text import Information, generate
-
-    with contextlib.suppress(OSError, ValueError):  # ValueError: the file is cut within a number
-        table = array("d", _tales_path(n_characters, seed).with_suffix(".nats").read_bytes())
-        half = len(table) // 2
-        if half and table[half - 1] == length:
-            return Information(array("Q", map(int, table[:half])), table[half:])
-    return generate(n_characters, seed)

@@ -13,8 +13,9 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
-from .corpus import Corpus, CorpusError, check_length, split_position
+from .corpus import Corpus, check_length, split_position
 from .dataset import TokenDataset
+from .storage.errors import UserError
 from .text_files import Progress
 from .token_cache import DTYPES, TokenCounts, load_tokens, store_tokens
 from .tokenizers import Tokenizer, UnknownCharacterError
@@ -40,13 +41,13 @@ def encode_corpus(
     none is asked of either.
     `progress` receives the fraction of the text that is encoded; whatever it raises ends the work and leaves nothing
     behind. Characters without a token are left out and counted where the tokenizer's policy is to drop them. Raises
-    CorpusError where it refuses them, where a part is shorter than context_length + 1 tokens, or where the text is not
+    UserError where it refuses them, where a part is shorter than context_length + 1 tokens, or where the text is not
     what it was when the corpus was opened.
     """
     try:
         left_out = tokenizer.admit(corpus.alphabet)[1]
     except UnknownCharacterError as error:
-        raise CorpusError(f"the text of {corpus.name} cannot be encoded: {error}") from error
+        raise UserError(f"the text of {corpus.name} cannot be encoded: {error}") from error
     split = split_position(corpus.n_characters, validation_fraction)
     code = typecode(tokenizer.vocab_size)
 

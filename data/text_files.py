@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .catalog import CorpusError
+from .storage.errors import UserError
 
 Progress = Callable[[float], None]
 Remarks = dict[str, list[str]]  # what is said -> the names of the files of which it is said
@@ -64,7 +64,7 @@ class TextFiles:
     def pieces(self, progress: Progress | None = None) -> Iterator[str]:
         r"""The text, piece by piece: every line end is \n, and a blank line stands between files.
 
-        `progress` receives the fraction that is done with when the next piece is asked for. Raises CorpusError where a
+        `progress` receives the fraction that is done with when the next piece is asked for. Raises UserError where a
         file changes meanwhile.
         """
         total, done, last = sum(file.n_bytes for file in self.files), 0, ""
@@ -80,7 +80,7 @@ class TextFiles:
                         if progress:
                             progress(min(1.0, (done + raw.tell()) / total))
             except (OSError, UnicodeError) as error:
-                raise CorpusError(f"{file.path} changed while it was read; try again") from error
+                raise UserError(f"{file.path} changed while it was read; try again") from error
             done += file.n_bytes
 
 
@@ -115,7 +115,7 @@ class Listing:
         """Read all files to learn which are text; `progress` receives the fraction that is done.
 
         In a folder, hidden, binary, empty and unreadable files and links to folders are left out and counted in the
-        notices. Raises CorpusError where nothing is left, or where `path` itself is such a file.
+        notices. Raises UserError where nothing is left, or where `path` itself is such a file.
         """
         remarks: Remarks = {remark: [*names] for remark, names in self.remarks.items()}
         total, done, found = max(1, self.n_bytes), 0, list[TextFile]()
@@ -129,13 +129,13 @@ class Listing:
                 found.append(_examine(path, remarks, report))
             except _NotTextError as problem:
                 if path == self.path:
-                    raise CorpusError(f"{path.name} is {problem.remark}; {problem.remedy}") from problem
+                    raise UserError(f"{path.name} is {problem.remark}; {problem.remedy}") from problem
                 _remark(remarks, f"{problem.remark}; left out", path)
             done += status.st_size if status else 0
         notices = _notices(remarks)
         if not found:
             there = "; ".join(notices).replace("; left out", "") or "it is empty"
-            raise CorpusError(f"the folder {self.path} has no text ({there}); choose a folder with plain text files")
+            raise UserError(f"the folder {self.path} has no text ({there}); choose a folder with plain text files")
         return TextFiles(tuple(found), notices)
 
 

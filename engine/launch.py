@@ -9,7 +9,8 @@ import platform
 import time
 from pathlib import PurePath
 
-from ..data.corpus import Corpus, CorpusError, check_length, split_position
+from ..data.corpus import Corpus, check_length, split_position
+from ..data.storage.errors import UserError
 from ..data.tokenizers import UnknownCharacterError
 from ..models.config import ConfigError, ModelConfig
 from ..models.recipe import Recipe
@@ -49,7 +50,7 @@ def new_run(
 ) -> Run:
     """Make the run folder; with `start_from` for going on with the weights and the tokenizer of that model.
 
-    Raises CorpusError where the text is too short for the context or has characters that the model's tokenizer
+    Raises UserError where the text is too short for the context or has characters that the model's tokenizer
     refuses, ConfigError for an impossible model, ModelFileError and TokenizerError where `start_from` cannot be read
     or its parts do not belong together, and RunError for a bad name or a folder that cannot be written; nothing is left
     behind then.
@@ -68,7 +69,7 @@ def new_run(
         try:
             tokenizer.admit(corpus.alphabet)
         except UnknownCharacterError as error:
-            raise CorpusError(f"the text of {corpus.name} does not suit {start_from.name}: {error}") from error
+            raise UserError(f"the text of {corpus.name} does not suit {start_from.name}: {error}") from error
     # No tokenizer makes more tokens than there are bytes; how many it makes is known when the text is encoded.
     n_tokens = corpus.n_characters if kind == "char" else corpus.n_bytes
     split = split_position(n_tokens, recipe.validation_fraction)

@@ -4,7 +4,7 @@ Every choice shows at once and entirely: its options begin with literal text (th
 beginning of another. Whoever reads the text therefore knows at every point which option was taken, and the
 information of the choices, the sum of their -ln p, is -ln p of the text itself.
 
-Rules are written one option on a line (`tales_words.py` has them all):
+Rules are written one option on a line (`words.py` has them all):
 
     3* <carry ed> the {object} {where} => moved
 

@@ -1,4 +1,4 @@
-"""The words and phrases of the built-in corpus, in the notation of `tales_choices.py`."""
+"""The words and phrases of the built-in corpus, in the notation of `grammar.py`."""
 
 SHE: str = "Mara Nell Odile Ivy Thea Greta Fern Agnes Petra Lotta Dora Una Ruth Hester Juno Maud"
 HE: str = "Tobin Osric Bram Corin Hugo Felix Emil Piet Rufus Jasper Kit Ned Otto Silas Abel Magnus"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...data.tales.text import generate
+from ...data.tales.generator import generate
 from ...models.presets import preset
 from ...models.recipe import Budget
 from ..model_files import find_model

@@ -9,13 +9,12 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from ...data.corpus import CorpusError, open_corpus
+from ...data.corpus import open_corpus
+from ...data.storage.errors import UserError
 from ...data.storage.typed_json import SchemaError, loads
-from ...models.config import ConfigError
 from ...models.recipe import Recipe
 from ..client import start_training
 from ..launch import new_run
-from ..runs import RunError
 
 USER_ERROR = 2
 
@@ -34,7 +33,7 @@ def main() -> int:
         order = loads(Order, sys.stdin.read(), "the order")
         run = new_run(open_corpus(order.corpus), order.recipe)
         start_training(run)
-    except (CorpusError, ConfigError, RunError, SchemaError) as error:
+    except (UserError, SchemaError) as error:
         print(error, file=sys.stderr)
         return USER_ERROR
     print(run.path, flush=True)

@@ -35,7 +35,7 @@ class BenchError(Exception):
 def run(arguments: argparse.Namespace, bench: Measurements) -> None:
     """Measure the rows that are named, or those that this machine can do; with --list only say what there is.
 
-    Raises BenchError, CheckoutError, CorpusError.
+    Raises BenchError, CheckoutError, UserError.
     """
     if arguments.list:
         _list()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ...data.corpus import Corpus, CorpusError, open_corpus
+from ...data.corpus import Corpus, open_corpus
 from ...data.encoding import encode_corpus
 from ...data.storage.errors import UserError
 from ...data.storage.typed_json import dumps
@@ -71,7 +71,7 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
     context_length = _context_length(file, loaded.config.context_length, options.context_length)
     text = _text(file, options.on, tokenizer, choice.device)
     if len(text.tokens) < 2:
-        raise CorpusError(
+        raise UserError(
             "the text has fewer than two tokens for this model, and each is predicted from those before it; choose a "
             "longer text"
         )
@@ -135,7 +135,7 @@ def _unchanged(record: CorpusRecord) -> Corpus:
     """The run's text, as it was when the run was made."""
     corpus = open_corpus(record.spec, progress=ProgressLines("reading"))
     if corpus.fingerprint != record.fingerprint:
-        raise CorpusError(
+        raise UserError(
             f"the text of '{record.name}' ({record.spec}) has changed since the run was made; put the old text back, "
             "or name a text with --on"
         )

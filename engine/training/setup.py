@@ -52,7 +52,7 @@ def prepare(
 ) -> Trainer:
     """Everything before the first update; the journal says how far it is, and at last Started.
 
-    Raises CorpusError, TokenizerError, DeviceError, CheckpointError or TrainingError, each in one sentence, and
+    Raises UserError, TokenizerError, DeviceError, CheckpointError or TrainingError, each in one sentence, and
     PreparationStopped. With a `group` this is its first process; the others hear from it what they need.
     """
 

@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from minigpt_tui.data.catalog import CATALOG, CatalogEntry, CorpusError, cache_folder, download
+from minigpt_tui.data.catalog import CATALOG, CatalogEntry, cache_folder, download
+from minigpt_tui.data.storage.errors import UserError
 
 TEXT = b"To be, or not to be, that is the question.\n" * 5000
 
@@ -80,7 +81,7 @@ def test_a_download_is_checked_stored_and_not_repeated(server: Server, tmp_path:
     [("/half", "checksum"), ("/endless", "checksum"), ("/nowhere", "Not Found"), ("/other", "not HTTP")],
 )
 def test_what_is_not_the_file_is_refused_and_not_stored(server: Server, tmp_path: Path, path: str, reason: str) -> None:
-    with pytest.raises(CorpusError, match=reason) as caught:
+    with pytest.raises(UserError, match=reason) as caught:
         download(entry(server, path), tmp_path)
     assert "'tales'" in str(caught.value)
     assert str(tmp_path / "corpora" / "hamlet.txt") in str(caught.value)
@@ -92,7 +93,7 @@ def test_without_a_server_one_sentence_offers_what_works(tmp_path: Path) -> None
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
     known = replace(CATALOG["tinyshakespeare"], url=f"http://127.0.0.1:{port}/input.txt")
-    with pytest.raises(CorpusError) as caught:
+    with pytest.raises(UserError) as caught:
         download(known, tmp_path)
     message = str(caught.value)
     assert message.startswith("tinyshakespeare could not be downloaded (")
@@ -107,7 +108,7 @@ def test_a_file_put_in_place_by_hand_counts_when_it_is_the_right_one(server: Ser
     path.write_bytes(TEXT)
     assert download(entry(server, "/text"), tmp_path) == path
     path.write_bytes(TEXT[:-1])
-    with pytest.raises(CorpusError, match="not the expected file"):
+    with pytest.raises(UserError, match="not the expected file"):
         download(entry(server, "/text"), tmp_path)
     assert path.read_bytes() == TEXT[:-1]
     assert server.requests == 0
@@ -115,7 +116,7 @@ def test_a_file_put_in_place_by_hand_counts_when_it_is_the_right_one(server: Ser
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(server: Server, tmp_path: Path) -> None:
     (tmp_path / "corpora").write_text("a file where a folder should be")
-    with pytest.raises(CorpusError, match="cannot be stored"):
+    with pytest.raises(UserError, match="cannot be stored"):
         download(entry(server, "/text"), tmp_path)
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from minigpt_tui.data import catalog
 from minigpt_tui.data.corpus import (
-    CorpusError,
     check_length,
     normalise,
     open_corpus,
     split_position,
 )
-from minigpt_tui.data.tales.text import generate
+from minigpt_tui.data.storage.errors import UserError
+from minigpt_tui.data.tales.generator import generate
 
 PROSE = "Once there was a fox. She said: “Where is my hat?”\n" * 100
 TINYSHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt"
@@ -37,7 +37,7 @@ def write(path: Path, content: str | bytes) -> Path:
 
 def refusal(spec: str | Path) -> str:
     """The sentence with which a spec is refused."""
-    with pytest.raises(CorpusError) as caught:
+    with pytest.raises(UserError) as caught:
         open_corpus(str(spec))
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -218,7 +218,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
 def test_the_text_is_split_where_training_ends() -> None:
     assert split_position(1_115_394, 0.1) == 1_003_854
     check_length(100, 17, 16)
-    with pytest.raises(CorpusError, match="at most 15 or a longer text"):
+    with pytest.raises(UserError, match="at most 15 or a longer text"):
         check_length(100, 16, 16)
 
 
@@ -268,9 +268,9 @@ def test_tales_and_their_entropy_come_from_the_cache_the_second_time() -> None:
 import sys
 from minigpt_tui.data.corpus import open_corpus
 corpus = open_corpus("tales:20KB")
-assert "minigpt_tui.data.tales.text" not in sys.modules
-import minigpt_tui.data.tales.text
-minigpt_tui.data.tales.text.generate = None
+assert "minigpt_tui.data.tales.generator" not in sys.modules
+import minigpt_tui.data.tales.generator
+minigpt_tui.data.tales.generator.generate = None
 print(corpus.fingerprint, corpus.entropy_floor(15_000, corpus.n_characters))
 """
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -286,6 +286,22 @@ def test_a_lost_or_damaged_table_of_entropy_is_made_again(damage: Callable[[Path
     assert corpus.entropy_floor(0, 20_000) == floor
 
 
+def test_a_changed_grammar_makes_its_texts_anew(tmp_path: Path) -> None:
+    installed = Path(catalog.__file__).parent
+    copy = shutil.copytree(installed, tmp_path / "minigpt_tui" / "data", ignore=shutil.ignore_patterns("__pycache__"))
+    script = "from minigpt_tui.data.corpus import open_corpus; print(open_corpus('tales:20KB').fingerprint)"
+
+    def fingerprint() -> str:
+        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        command = [sys.executable, "-c", script]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert fingerprint() == open_corpus("tales:20KB").fingerprint
+    words = copy / "tales" / "words.py"
+    words.write_text(words.read_text().replace("Mara", "Mira"))
+    assert fingerprint() != open_corpus("tales:20KB").fingerprint
+
+
 def test_tales_need_no_cache_that_can_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     expected = open_corpus("tales:20KB")
     monkeypatch.setenv("MINIGPT_HOME", str(write(tmp_path / "home", "a file where a folder should be")))
@@ -298,10 +314,10 @@ def test_a_text_that_changes_between_two_readings_is_noticed(tmp_path: Path) -> 
     path = write(tmp_path / "fox.txt", PROSE)
     corpus = open_corpus(str(path))
     write(path, PROSE.replace("fox", "cat"))
-    with pytest.raises(CorpusError, match=r"fox\.txt .* changed while it was read; try again"):
+    with pytest.raises(UserError, match=r"fox\.txt .* changed while it was read; try again"):
         corpus.read()
     path.unlink()
-    with pytest.raises(CorpusError, match="changed while it was read"):
+    with pytest.raises(UserError, match="changed while it was read"):
         corpus.read()
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from minigpt_tui.data import catalog
-from minigpt_tui.data.corpus import Corpus, CorpusError, open_corpus
+from minigpt_tui.data.corpus import Corpus, open_corpus
 from minigpt_tui.data.corpus_tokenizer import corpus_tokenizer
+from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer, Tokenizer, TokenizerKind, UnknownCharacters
 
 TRAINING = "the cat sat on the mat, and the cat ate the rat. " * 180
@@ -92,7 +93,7 @@ def test_byte_pairs_need_no_cache_that_can_be_written(
 def test_nothing_is_learned_from_a_text_that_changed(corpus: Corpus) -> None:
     Path(corpus.spec).write_text(TRAINING.replace("cat", "dog") + VALIDATION)
     for kind in ("char", "bpe"):
-        with pytest.raises(CorpusError, match="changed while it was read"):
+        with pytest.raises(UserError, match="changed while it was read"):
             tokenizer_of(corpus, kind, "token")
     assert not (catalog.cache_folder() / "tokenizers").exists()
 

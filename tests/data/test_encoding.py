@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data import catalog, encoding, text_files, token_cache
-from minigpt_tui.data.corpus import Corpus, CorpusError, open_corpus, split_position
+from minigpt_tui.data.corpus import Corpus, open_corpus, split_position
 from minigpt_tui.data.dataset import TokenDataset
 from minigpt_tui.data.encoding import encode_corpus
+from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer, TokenizerError, build_tokenizer
 from minigpt_tui.data.tokenizers.tokenizer import typecode
 
@@ -224,7 +225,7 @@ def test_whoever_gives_up_leaves_nothing_behind(corpus: Corpus, cached: None, mo
 
 def test_a_text_that_changes_meanwhile_is_not_kept(corpus: Corpus, cached: None) -> None:
     Path(corpus.spec).write_text(PROSE * 199 + PROSE.replace("fox", "hen"), encoding="utf-8")
-    with pytest.raises(CorpusError, match="changed while it was read"):
+    with pytest.raises(UserError, match="changed while it was read"):
         encode(corpus, ByteTokenizer())
     assert files() == []
 
@@ -300,16 +301,16 @@ def test_a_text_shorter_than_the_context_says_what_would_fit(tmp_path: Path) -> 
     def encode(context_length: int, corpus: Corpus = corpus) -> TokenDataset:
         return encode_corpus(corpus, tokenizer, validation_fraction=0.1, context_length=context_length, device="cpu")
 
-    with pytest.raises(CorpusError) as caught:
+    with pytest.raises(UserError) as caught:
         encode(256)
     assert str(caught.value) == (
         "the text has 1,710 tokens to train on and 190 to validate on, but a context length of 256 needs at least "
         "257 of each; choose a context length of at most 189 or a longer text"
     )
-    with pytest.raises(CorpusError, match="at most 189"):
+    with pytest.raises(UserError, match="at most 189"):
         encode(190)
     assert len(encode(189).validation) == 190
-    with pytest.raises(CorpusError, match="at least 2 of each; choose a longer text"):
+    with pytest.raises(UserError, match="at least 2 of each; choose a longer text"):
         encode(1, write(tmp_path / "b.txt", "to be"))
 
 
@@ -322,9 +323,9 @@ def test_characters_without_a_token_go_as_the_policy_says(tmp_path: Path, cached
     token = encode(corpus, CharTokenizer("ab", "token"))
     assert token.validation.tolist() == [0, 1, 2, 2, 1] * 10
     assert (token.left_out, token.validation_bytes) == ({}, 70)
-    with pytest.raises(CorpusError, match=r"a\.txt cannot be encoded: .*'c', 'd', '—'; leave them out"):
+    with pytest.raises(UserError, match=r"a\.txt cannot be encoded: .*'c', 'd', '—'; leave them out"):
         encode(corpus, CharTokenizer("ab", "refuse"))
-    with pytest.raises(CorpusError, match="has 0 tokens to train on"):
+    with pytest.raises(UserError, match="has 0 tokens to train on"):
         encode(corpus, CharTokenizer("x"))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from minigpt_tui.data.tales.text import generate
+from minigpt_tui.data.tales.generator import generate
 from minigpt_tui.engine.events import Command
 from minigpt_tui.engine.runs import Run
 

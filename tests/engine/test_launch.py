@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from minigpt_tui.data.corpus import Corpus, CorpusError, open_corpus
+from minigpt_tui.data.corpus import Corpus, open_corpus
+from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine import paths
 from minigpt_tui.engine.launch import new_run, vocabulary_size
@@ -77,9 +78,9 @@ def test_a_foreign_tokenizer_needs_its_model(corpus: Corpus) -> None:
 
 def test_a_text_too_short_for_the_context_is_refused_before_a_run_is_made(corpus: Corpus) -> None:
     recipe = replace(RECIPE, model=replace(MODEL, context_length=60))
-    with pytest.raises(CorpusError, match=r"has 405 tokens to train on and 45 to validate on, .* at most 44 or a"):
+    with pytest.raises(UserError, match=r"has 405 tokens to train on and 45 to validate on, .* at most 44 or a"):
         new_run(corpus, recipe)
-    with pytest.raises(CorpusError, match="has at most 432 tokens to train on and 48 to validate on"):
+    with pytest.raises(UserError, match="has at most 432 tokens to train on and 48 to validate on"):
         new_run(corpus, replace(recipe, tokenizer="bpe"))
     assert not paths.runs_dir().exists()
     perhaps = replace(MODEL, context_length=40)
@@ -126,7 +127,7 @@ def test_another_model_than_the_stored_one_is_refused_by_its_fields(corpus: Corp
 
 def test_a_text_that_the_models_tokenizer_refuses_is_refused_at_once(corpus: Corpus, tmp_path: Path) -> None:
     known = corpus.alphabet.replace("ü", "").replace("ß", "")
-    with pytest.raises(CorpusError, match=r"fox\.txt does not suit strict: .* no token for 'ß', 'ü'"):
+    with pytest.raises(UserError, match=r"fox\.txt does not suit strict: .* no token for 'ß', 'ü'"):
         new_run(corpus, RECIPE, start_from=stored_model(tmp_path / "strict", known, "refuse"))
     assert not paths.runs_dir().exists()
     assert new_run(corpus, RECIPE, start_from=stored_model(tmp_path / "lenient", known)).manifest().tokenizer == "char"

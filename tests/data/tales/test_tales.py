@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 from minigpt_tui.data.tales import scenes as tales_scenes
+from minigpt_tui.data.tales.generator import TalesError, generate, nats_of
 from minigpt_tui.data.tales.grammar import Choice, Option, Reader, Rules
 from minigpt_tui.data.tales.scenes import RULES, Scene
-from minigpt_tui.data.tales.text import TalesError, generate, nats_of
 from minigpt_tui.data.tales.words import HE, NUMBERS, PHRASES, RHYMES, SHE, WORDS
 
 

@@ -15,7 +15,8 @@ import pytest
 import torch
 from minigpt_tui.data import catalog, encoding, text_files
 from minigpt_tui.data import corpus as corpus_module
-from minigpt_tui.data.corpus import CorpusError, open_corpus
+from minigpt_tui.data.corpus import open_corpus
+from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.client import start_training
 from minigpt_tui.engine.events import Command, Note, Preparing, Started, StateChanged, TrainingEvent
@@ -136,7 +137,7 @@ def test_byte_pairs_too_few_for_the_context_say_what_would_fit(tmp_path: Path) -
     path = tmp_path / "text.txt"
     path.write_text("the cat sat on the mat. " * 100)
     run = make(path, tokenizer="bpe", bpe_vocab_size=300, model=replace(MODEL, context_length=200))
-    with pytest.raises(CorpusError, match=r"needs at least 201 of each; choose a context length of at most \d+ or a"):
+    with pytest.raises(UserError, match=r"needs at least 201 of each; choose a context length of at most \d+ or a"):
         prepare(run)
 
 

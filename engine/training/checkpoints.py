@@ -74,13 +74,13 @@ def save(
     *,
     validation_loss: float | None = None,
     state: dict[str, Tensor] | None = None,
-    whole: Callable[[str], Tensor] | None = None,
-    write_rows: Callable[[Path], None] | None = None,
+    full_tensor: Callable[[str], Tensor] | None = None,
+    write_shards: Callable[[Path], None] | None = None,
 ) -> None:
     """Write a checkpoint and put it in the place of the one before; of the history each has a place of its own.
 
-    `whole` makes a parameter of the model from its name where the model does not hold all of it, and `write_rows`
-    writes what `state` does not hold.
+    Of a sharded model `full_tensor` returns a whole parameter by its name, and `write_shards` writes into a folder
+    what `state` does not hold.
     Raises OSError, a full disk for example, with the old checkpoint in its place and nothing else left behind.
     """
 
@@ -88,12 +88,12 @@ def save(
         extra = {"training": to_plain(counters)}
         save_checkpoint(
             model, folder, tokenizer=tokenizer, step=counters.step, validation_loss=validation_loss, extra=extra,
-            whole=whole,
+            whole=full_tensor,
         )  # fmt: skip
         if state is not None:
             save_tensors(folder / "state.safetensors", state, {"format": "minigpt-training-state"})
-            if write_rows:
-                write_rows(folder / ROWS)
+            if write_shards:
+                write_shards(folder / ROWS)
 
     exchange(checkpoints, f"step-{counters.step:06d}" if kind == "history" else kind, fill)
 

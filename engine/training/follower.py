@@ -21,11 +21,11 @@ from ...models.devices import DeviceChoice, choose_device
 from ...models.gpt import GPT
 from ...models.recipe import TrainingConfig
 from .errors import LostProcessError
-from .group import Group, Order, joined
+from .group import Group, Instruction, process_group
 from .loop.evaluation import EvaluationGivenUpError, evaluate
 from .machine import device_of, repeat_exactly, set_up_processor, threads_of
 from .update.learner import Learner
-from .update.learning import Learning
+from .update.replicated import ReplicatedLearner
 
 FAILED = 1
 
@@ -58,10 +58,10 @@ def begin(
         validation_tokens=len(dataset.validation),
         validation_bytes=dataset.validation_bytes,
     )
-    group.order(Order.BEGIN)
-    group.share_text(dumps(beginning))
-    group.share(dataset.train)
-    group.share(dataset.validation)
+    group.instruct(Instruction.BEGIN)
+    group.broadcast_text(dumps(beginning))
+    group.broadcast(dataset.train)
+    group.broadcast(dataset.validation)
 
 
 def main(leave_core: bool) -> int:
@@ -70,7 +70,7 @@ def main(leave_core: bool) -> int:
         signal.signal(number, signal.SIG_IGN)  # the first process hears them too, and says what is to be done
     group = None
     try:
-        with joined() as group:
+        with process_group() as group:
             assert group
             _follow(group, leave_core)
     except LostProcessError as error:
@@ -78,7 +78,7 @@ def main(leave_core: bool) -> int:
         return FAILED
     except BaseException as error:
         if group:
-            group.report(str(error) or type(error).__name__)
+            group.report_failure(str(error) or type(error).__name__)
         traceback.print_exc()
         return FAILED
     return 0
@@ -88,21 +88,21 @@ def _follow(group: Group, leave_core: bool) -> None:
     """Carry out orders until the last."""
     along: _Along | None = None
     while True:
-        order, value = group.next_order()
-        if order == Order.BEGIN:
+        instruction, value = group.next_instruction()
+        if instruction == Instruction.BEGIN:
             along = None  # its memory is needed
             along = _Along(group, leave_core)
-        elif order == Order.END or along is None:
+        elif instruction == Instruction.END or along is None:
             return
         else:
-            along.carry_out(order, value)
+            along.carry_out(instruction, value)
 
 
 class _Along:
     """A learner like the first process's, fed with other rows of the same batches."""
 
     def __init__(self, group: Group, leave_core: bool) -> None:
-        said = loads(_Beginning, group.share_text())
+        said = loads(_Beginning, group.broadcast_text())
         if said.training.deterministic:
             repeat_exactly()
         choice = choose_device(device_of(group, said.device), said.dtype)
@@ -113,27 +113,27 @@ class _Along:
             torch.empty(count, dtype=getattr(torch, said.token_type), device=choice.device)
             for count in (said.train_tokens, said.validation_tokens)
         )
-        group.share(train)
-        group.share(validation)
+        group.broadcast(train)
+        group.broadcast(validation)
         self._group, self._config = group, said.training
         self._dataset = TokenDataset(train, validation, said.validation_bytes)
         self._learner = self._build(said, choice, train)
 
-    def _build(self, said: _Beginning, choice: DeviceChoice, train: Tensor) -> Learning:
+    def _build(self, said: _Beginning, choice: DeviceChoice, train: Tensor) -> Learner:
         if said.training.sharded:
             from .sharded.learner import sharded_learner  # takes seconds to import
 
             return sharded_learner(said.model, train, said.training, choice, self._group)
         model = GPT(said.model, choice.device, choice.dtype)
-        return Learner(model, train, said.training, self._note, self._group)
+        return ReplicatedLearner(model, train, said.training, self._note, self._group)
 
-    def carry_out(self, order: Order, value: float) -> None:
+    def carry_out(self, instruction: Instruction, value: float) -> None:
         """Do what the first process does at this moment."""
-        match order:
-            case Order.EVALUATE:
+        match instruction:
+            case Instruction.EVALUATE:
                 self._evaluate()
             case _:
-                self._learner.compute_along(order, value)
+                self._learner.follow(instruction, value)
 
     def _evaluate(self) -> None:
         config = self._config
@@ -141,7 +141,7 @@ class _Along:
             evaluate(
                 model, self._dataset.validation, self._dataset.validation_bytes, config.evaluation,
                 batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed, group=self._group,
-                in_step=self._learner.in_step,
+                collective_forward=self._learner.collective_forward,
             )  # fmt: skip
 
     def _note(self, text: str) -> None:

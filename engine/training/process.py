@@ -60,10 +60,10 @@ def _train(run: Run, resume: bool, leave_core: bool, budget: str) -> int:
     with Journal(run) as journal:
         try:
             # only now, with "starting" on the disk for those who wait: this imports torch
-            from .group import joined
+            from .group import process_group
             from .setup import prepare
 
-            with joined() as group:
+            with process_group() as group:
                 try:
                     trainer = prepare(
                         run, resume=resume, leave_core=leave_core, journal=journal, commands=commands, stop=stop,

@@ -33,8 +33,8 @@ from .loop.trainer import Trainer
 from .machine import device_of, repeat_exactly, set_up_processor, threads_of
 from .update.cuda_graph import can_record
 from .update.learner import Learner
-from .update.learning import Learning
 from .update.memory import check_memory
+from .update.replicated import ReplicatedLearner
 from .update.threads import Threads, ThreadTrial
 
 _NAMED = 8  # characters without a token that a note names one by one
@@ -94,7 +94,7 @@ def prepare(
     stages.enter("loading")
     check_memory(manifest, choice.device, group)
 
-    def learn_from(resumed: Resumed | None) -> tuple[Learning, Counters]:
+    def learn_from(resumed: Resumed | None) -> tuple[Learner, Counters]:
         if group and manifest.training.sharded:
             from .sharded.learner import sharded_learner  # takes seconds to import
 
@@ -110,10 +110,10 @@ def prepare(
             model = _new_model(manifest, tokenizer, choice)
         if group:
             begin(group, choice, model.config, dataset, manifest.training)
-        learner = Learner(model, dataset.train, manifest.training, warn, group, journal.note)
-        return learner, _go_on(learner, resumed) if resumed else Counters()
+        learner = ReplicatedLearner(model, dataset.train, manifest.training, warn, group, journal.note)
+        return learner, _go_on(learner, _with_joined_shards(resumed, model)) if resumed else Counters()
 
-    def begin_again() -> tuple[Learning, Counters]:
+    def begin_again() -> tuple[Learner, Counters]:
         learner, counters = learn_from(resume_from(run.checkpoints, warn))
         # watchers take what follows for the steps of a run that goes on from here
         journal.emit(dataclasses.replace(started, step=learner.step, time=time.time()))
@@ -236,7 +236,16 @@ def _weights(manifest: RunManifest, tokenizer: Tokenizer, resumed: Resumed | Non
     return fresh_weights(config, manifest.training.seed)
 
 
-def _go_on(learner: Learning, resumed: Resumed) -> Counters:
+def _with_joined_shards(resumed: Resumed, model: GPT) -> Resumed:
+    """The checkpoint with its whole state in one piece, as a replicated learner takes it."""
+    if resumed.state is None or resumed.rows is None:
+        return resumed
+    from .sharded.state import joined_state  # takes most of a second to import
+
+    return dataclasses.replace(resumed, state=resumed.state | joined_state(resumed.rows, model), rows=None)
+
+
+def _go_on(learner: Learner, resumed: Resumed) -> Counters:
     """Put the learner where the checkpoint was written."""
     if resumed.state is None:
         learner.skip_to(resumed.counters.step)

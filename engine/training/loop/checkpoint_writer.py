@@ -7,7 +7,7 @@ from ...events import CheckpointSaved
 from ...runs import Run
 from .. import checkpoints
 from ..checkpoints import Counters, Kind
-from ..update.learning import Learning
+from ..update.learner import Learner
 from .event_log import Journal
 
 
@@ -27,20 +27,20 @@ class Keeper:
         """What is there to go on from, for the end of a sentence."""
         return "none is kept yet" if self.step is None else f"the checkpoint of step {self.step} is kept"
 
-    def save(self, kind: Kind, learner: Learning, counters: Counters) -> None:
+    def save(self, kind: Kind, learner: Learner, counters: Counters) -> None:
         """Write a checkpoint. Raises OSError."""
         state = learner.state_dict() if kind == "last" else None
         with learner.averaged() as model:
             checkpoints.save(
                 self._folder, kind, model, self._tokenizer, counters,
-                validation_loss=counters.validation_loss, state=state, whole=learner.whole,
-                write_rows=learner.write_rows,
+                validation_loss=counters.validation_loss, state=state, full_tensor=learner.full_tensor,
+                write_shards=learner.write_shards,
             )  # fmt: skip
         if kind == "last":
             self.step = counters.step
         self._journal.emit(CheckpointSaved(counters.step, kind, counters.validation_loss))
 
-    def save_or_warn(self, kind: Kind, learner: Learning, counters: Counters) -> None:
+    def save_or_warn(self, kind: Kind, learner: Learner, counters: Counters) -> None:
         """Write a checkpoint; where that is not possible the journal says so."""
         try:
             self.save(kind, learner, counters)
@@ -51,7 +51,7 @@ class Keeper:
                 "error",
             )
 
-    def save_to_look_back(self, learner: Learning, counters: Counters) -> None:
+    def save_to_look_back(self, learner: Learner, counters: Counters) -> None:
         """Keep the weights of this step, unless the disk becomes so full that the run itself might not go on."""
         weights = 4 * sum(parameter.numel() for parameter in learner.model.parameters())
         if checkpoints.has_room_for_history(self._folder, weights):

@@ -17,7 +17,7 @@ from torch import Tensor
 from ....data.dataset import validation_windows
 from ....models.gpt import GPT
 from ....models.recipe import Protocol
-from ..group import Group, Order
+from ..group import Group, Instruction
 
 _IGNORED = -100  # F.cross_entropy leaves such targets out
 _TOKENS_PER_PASS = {"cpu": 4096}  # what stays in a CPU's cache; an accelerator wants more
@@ -54,7 +54,7 @@ def evaluate(
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
     group: Group | None = None,
-    in_step: bool = False,
+    collective_forward: bool = False,
 ) -> Score:
     """Score `tokens` (1-D, on the model's device), which stand for `n_bytes` of UTF-8 text.
 
@@ -62,12 +62,12 @@ def evaluate(
     `batch_size`, `batches` and `seed` matter to `random` alone; `progress` receives the fraction done after each pass.
     Draws from no global random state, and leaves the model in the mode in which it was. The processes of a `group`
     share the passes: the first one gives the order, and what `progress` raises there ends the evaluation everywhere.
-    Where they are to keep `in_step`, as a model that is spread over them needs it, each computes as many as the others.
+    Where a forward pass is a collective of all ranks (`collective_forward`), each computes as many as the others.
 
     Raises LostProcessError, EvaluationGivenUpError.
     """
-    if group and group.leads:
-        group.order(Order.EVALUATE)
+    if group and group.rank == 0:
+        group.instruct(Instruction.EVALUATE)
     training = model.training
     model.eval()
     total, count = 0.0, 0
@@ -76,7 +76,7 @@ def evaluate(
     windows = _windows(tokens, length, protocol, rows, batches * batch_size, seed)
     try:
         # a model that is spread keeps what it gathers here, and could not train with what inference mode made
-        with torch.no_grad() if in_step else torch.inference_mode():
+        with torch.no_grad() if collective_forward else torch.inference_mode():
             turn, inputs, targets = 0, tokens, tokens
             for turn, (inputs, targets, done) in enumerate(windows, start=1):
                 if group is None or turn % group.size == group.rank:
@@ -84,13 +84,13 @@ def evaluate(
                     count += int((targets != _IGNORED).sum())
                 if group is None or turn % group.size == 0:
                     _go_on(group, progress, done)
-            if group and in_step and turn % group.size and not 1 <= group.rank <= turn % group.size:
+            if group and collective_forward and turn % group.size and not 1 <= group.rank <= turn % group.size:
                 model.loss(inputs, targets)  # the last round has no pass for this one, whose part the others need
     finally:
         model.train(training)
     if group:
         sums = torch.tensor([total, count], dtype=torch.float64)
-        group.add_up(sums)
+        group.all_reduce(sums)
         total, count = sums[0].item(), int(sums[1])
     loss = total / count
     return Score(loss, count, loss / math.log(2) * len(tokens) / n_bytes)
@@ -98,8 +98,8 @@ def evaluate(
 
 def _go_on(group: Group | None, progress: Callable[[float], None] | None, done: float) -> None:
     """Let the first process report the fraction done, and end the evaluation everywhere where that raises."""
-    if group and not group.leads:
-        if group.next_order()[0] != Order.PROCEED:
+    if group and group.rank != 0:
+        if group.next_instruction()[0] != Instruction.CONTINUE_EVALUATION:
             raise EvaluationGivenUpError
         return
     try:
@@ -107,10 +107,10 @@ def _go_on(group: Group | None, progress: Callable[[float], None] | None, done: 
             progress(done)
     except BaseException:
         if group:
-            group.order(Order.GIVE_UP)
+            group.instruct(Instruction.END_EVALUATION)
         raise
     if group:
-        group.order(Order.PROCEED)
+        group.instruct(Instruction.CONTINUE_EVALUATION)
 
 
 def predictions(protocol: Protocol, n_tokens: int, context_length: int, random_windows: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....models.recipe import TrainingConfig
 from ..checkpoints import Counters
-from ..update.learning import Learning
+from ..update.learner import Learner
 from .intervals import Stopwatch
 from .schedules import learning_rate_factor, progress_of, steps_in_budget
 
@@ -15,7 +15,7 @@ class Course:
     The `budget` and `learning_rate_scale`, by which the schedule's rates are multiplied, may change at any time.
     """
 
-    def __init__(self, config: TrainingConfig, learner: Learning, clock: Stopwatch, counters: Counters) -> None:
+    def __init__(self, config: TrainingConfig, learner: Learner, clock: Stopwatch, counters: Counters) -> None:
         self._config, self._learner, self._clock = config, learner, clock
         self.budget = counters.budget or config.budget
         self.learning_rate_scale = counters.learning_rate_scale

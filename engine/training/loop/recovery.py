@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..checkpoints import Counters
 from ..errors import TrainingError
-from ..update.learning import Learning
+from ..update.learner import Learner
 from .event_log import Journal
 
 
@@ -21,7 +21,7 @@ class Recovery:
     From there half the learning rate and another order of the text are tried. `tried` is how often that was done.
     """
 
-    def __init__(self, journal: Journal, begin_again: Callable[[], tuple[Learning, Counters]] | None) -> None:
+    def __init__(self, journal: Journal, begin_again: Callable[[], tuple[Learner, Counters]] | None) -> None:
         self._journal, self._begin_again = journal, begin_again
         self.tried = 0
 
@@ -46,7 +46,7 @@ class Recovery:
             )
         return what
 
-    def go_back(self, what: str, now: Counters) -> tuple[Learning, Counters]:
+    def go_back(self, what: str, now: Counters) -> tuple[Learner, Counters]:
         """The learner and its counters to go on with; the budget and what was ordered stay as they are `now`.
 
         The learner that diverged should be freed before: there may be no memory for two.

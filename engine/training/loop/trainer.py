@@ -17,7 +17,7 @@ from ...events import Evaluation, Sample, Step
 from ...runs import Run
 from ..checkpoints import Counters, Kind
 from ..errors import TrainingError
-from ..update.learning import Learning
+from ..update.learner import Learner
 from ..update.threads import Threads
 from .checkpoint_writer import Keeper
 from .commands import CommandReader
@@ -51,7 +51,7 @@ class Trainer:
     def __init__(
         self,
         run: Run,
-        learner: Learning,
+        learner: Learner,
         tokenizer: Tokenizer,
         dataset: TokenDataset,
         config: TrainingConfig,
@@ -60,7 +60,7 @@ class Trainer:
         commands: CommandReader,
         stop: StopRequest,
         threads: Threads | None = None,
-        begin_again: Callable[[], tuple[Learning, Counters]] | None = None,
+        begin_again: Callable[[], tuple[Learner, Counters]] | None = None,
     ) -> None:
         self._dataset, self._config, self._journal, self._stop = dataset, config, journal, stop
         self._threads = threads or Threads()
@@ -70,7 +70,7 @@ class Trainer:
         self._preview = Preview(tokenizer, config.sample_prompt, config.sample_temperature)
         self._begin_at(learner, counters)
 
-    def _begin_at(self, learner: Learning, counters: Counters) -> None:
+    def _begin_at(self, learner: Learner, counters: Counters) -> None:
         """Stand where `counters` were written, with the `learner` as it was there."""
         config, self._learner = self._config, learner
         self._clock = Stopwatch(counters.seconds)
@@ -275,7 +275,7 @@ class Trainer:
                 score = evaluate(
                     model, self._dataset.validation, self._dataset.validation_bytes, config.evaluation,
                     batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed, progress=check,
-                    group=self._learner.group, in_step=self._learner.in_step,
+                    group=self._learner.group, collective_forward=self._learner.collective_forward,
                 )  # fmt: skip
         except _InterruptedEvaluation:
             return

@@ -20,34 +20,34 @@ from ....models.devices import DeviceChoice
 from ....models.gpt import GPT
 from ....models.recipe import TrainingConfig
 from ..errors import OutOfMemoryError
-from ..group import Group, Order
+from ..group import Group, Instruction
 from ..initial_weights import WholeWeights
 from ..machine import memory_of
 from ..update.ema import share_of_newest
-from ..update.learning import Learning
+from ..update.learner import Learner
 from .model import as_shard, own_shard, shards_of, spread
 from .optimizers import ShardedOptimizer, gradient_of, rows_of
-from .state import parted_state, read_rows, write_rows
+from .state import read_shards, split_state, write_shards
 
 _PLACE, _WHOLE = "place", "whole"  # that alone is handed over, or whole tensors; else the state lies in that folder
 _SMALL = 0.1  # of a device's memory: what whole gradients may take between two passes
 
 
-class ShardedLearner(Learning):
+class ShardedLearner(Learner):
     """The learner of one process; all of the group run the same passes, each on its rows of the batch.
 
-    `model` comes from `spread`. What the first process does with it, the others do along (`compute_along`): a sample
+    `model` comes from `spread`. What the first process does with it, the others do along (`follow`): a sample
     for example, of which they see the tokens alone.
     """
 
-    in_step = True
+    collective_forward = True
 
     def __init__(self, model: GPT, train_tokens: Tensor, config: TrainingConfig, group: Group) -> None:
         super().__init__(model, train_tokens, config, group)
         self._group, self._shards = group, shards_of(model)
         self._optimizer = ShardedOptimizer(model, self._shards, config, group)
         self._averages: dict[str, Tensor] = {}
-        self._exchanged = False  # whether `_averages` holds the weights, and the model their average
+        self._swapped = False  # whether `_averages` holds the weights, and the model their average
         self._begin_average()
         self._micro_batch = config.micro_batch_size or config.batch_size
         self._norm = torch.zeros((), device=self.device)
@@ -58,7 +58,7 @@ class ShardedLearner(Learning):
         whole = 4 * sum(shard.numel() for shard in self._shards.values())
         memory = memory_of(self.device, group)
         self._adds_up_whole = memory is not None and whole < _SMALL * memory
-        if group.leads:
+        if group.rank == 0:
             model.register_forward_pre_hook(self._announce, prepend=True)
 
     def update(self, factor: float) -> None:
@@ -66,13 +66,13 @@ class ShardedLearner(Learning):
 
         Raises OutOfMemoryError, LostProcessError.
         """
-        if self._group.leads:
-            self._group.order(Order.UPDATE, factor)
+        if self._group.rank == 0:
+            self._group.instruct(Instruction.UPDATE, factor)
         self._enter_update()
         self._cache = None
         inputs, targets = self._stream.next_batch()
         try:
-            with self._group.together():
+            with self._group.collective():
                 loss = self._accumulate(inputs, targets)
         except torch.OutOfMemoryError as error:
             raise OutOfMemoryError(
@@ -83,7 +83,7 @@ class ShardedLearner(Learning):
         gradients = [gradient_of(shard) for shard in self._shards.values()]
         squares = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
         sums = torch.stack((loss, squares))
-        self._group.add_up(sums)
+        self._group.all_reduce(sums)
         self._norm = sums[1].sqrt()
         if self._config.gradient_clip:
             scale = (self._config.gradient_clip / (self._norm + 1e-6)).clamp(max=1.0)
@@ -101,12 +101,12 @@ class ShardedLearner(Learning):
 
     def is_finite(self) -> bool:
         """Whether every weight, in every process, is a number."""
-        if self._group.leads:
-            self._group.order(Order.CHECK)
+        if self._group.rank == 0:
+            self._group.instruct(Instruction.CHECK_FINITE)
         wrong = torch.zeros((), device=self.device)
         for shard in self._shards.values():
             wrong += (~rows_of(shard).isfinite()).sum()
-        self._group.add_up(wrong)
+        self._group.all_reduce(wrong)
         return wrong.item() == 0
 
     @contextmanager
@@ -115,21 +115,21 @@ class ShardedLearner(Learning):
 
         The others enter and leave with the first process.
         """
-        exchanges = bool(self._averages) and self._group.leads
-        with self._group.together():
+        exchanges = bool(self._averages) and self._group.rank == 0
+        with self._group.collective():
             if exchanges:
-                self._exchange()
+                self._swap_average()
             try:
                 yield self.model
             finally:
                 if exchanges:
-                    self._exchange()
+                    self._swap_average()
 
-    def whole(self, name: str) -> Tensor:
+    def full_tensor(self, name: str) -> Tensor:
         """The parameter `name` with all its rows, for the first process."""
-        if self._group.leads:
-            self._group.order(Order.GATHER, list(self._shards).index(name))
-        with self._group.together():
+        if self._group.rank == 0:
+            self._group.instruct(Instruction.GATHER, list(self._shards).index(name))
+        with self._group.collective():
             return self._shards[name].full_tensor().detach()
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -139,19 +139,19 @@ class ShardedLearner(Learning):
             "micro_batch": torch.tensor(self._micro_batch),
         }
 
-    def write_rows(self, folder: Path | None = None) -> None:
+    def write_shards(self, folder: Path | None = None) -> None:
         """Have each process write its rows of optimizer and weights into `folder`; within `averaged()`. Raises OSError.
 
         The others hear from the first process which folder that is.
         """
-        if self._group.leads:
-            self._group.order(Order.WRITE)
-        folder = Path(self._group.share_text("" if folder is None else str(folder)))
-        with self._group.together():
-            write_rows(folder, self._rows())
+        if self._group.rank == 0:
+            self._group.instruct(Instruction.WRITE_SHARDS)
+        folder = Path(self._group.broadcast_text("" if folder is None else str(folder)))
+        with self._group.collective():
+            write_shards(folder, self._rows())
 
-    def load_state_dict(self, state: dict[str, Tensor], rows: Path | None = None) -> None:
-        """Go on where `state` was taken, here or by a learner that held everything; `rows` is where the rest lies.
+    def load_state_dict(self, state: dict[str, Tensor], shards: Path | None = None) -> None:
+        """Go on where `state` was taken, here or by a replicated learner; `shards` is where the rest lies.
 
         Raises ValueError where it belongs to another model or recipe.
         """
@@ -159,36 +159,36 @@ class ShardedLearner(Learning):
             self._optimizer.updates.copy_(state["optimizer.updates"])
             self._micro_batch = int(state["micro_batch"])
             self._go_to(state)
-            if rows is None:
-                self._state = parted_state(state, self.model)
+            if shards is None:
+                self._state = split_state(state, self.model)
                 for name in self._rows():
                     self._state(name)  # which all must be there before the others wait for them
         except (KeyError, RuntimeError, TypeError) as error:
             raise ValueError(f"the resume state does not fit this run ({error})") from error
-        self._group.order(Order.TAKE_OVER)
-        self._take_over(_WHOLE if rows is None else str(rows))
+        self._group.instruct(Instruction.LOAD_STATE)
+        self._take_over(_WHOLE if shards is None else str(shards))
         self._state = None
 
-    def share_state(self) -> None:
+    def broadcast_state(self) -> None:
         """Take over from the first process what it hands over; all of a group call this."""
         self._take_over(_PLACE)
 
-    def compute_along(self, order: Order, value: float) -> None:
+    def follow(self, instruction: Instruction, value: float) -> None:
         """Do, in another process of the group, what the first one's learner does at this moment."""
-        match order:
-            case Order.CHECK:
+        match instruction:
+            case Instruction.CHECK_FINITE:
                 self.is_finite()
-            case Order.EXCHANGE:
-                self._exchange()
-            case Order.GATHER:
-                self.whole(list(self._shards)[int(value)])
-            case Order.COMPUTE:
+            case Instruction.SWAP_EMA:
+                self._swap_average()
+            case Instruction.GATHER:
+                self.full_tensor(list(self._shards)[int(value)])
+            case Instruction.FORWARD:
                 self._compute(int(value))
-            case Order.WRITE:
+            case Instruction.WRITE_SHARDS:
                 with contextlib.suppress(OSError):  # which the first process hears of too
-                    self.write_rows()
+                    self.write_shards()
             case _:
-                super().compute_along(order, value)
+                super().follow(instruction, value)
 
     def _accumulate(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Sum the gradients of this process's rows of a batch (B, T) into its shards; the sum of its rows' losses.
@@ -218,26 +218,26 @@ class ShardedLearner(Learning):
             rows[f"optimizer.{name}"] = as_shard(tensor, self._shards[name.split(".", 1)[1]])
         for name, average in self._averages.items():
             shard = self._shards[name]
-            rows[f"weights.{name}"] = as_shard(average if self._exchanged else rows_of(shard), shard)
+            rows[f"weights.{name}"] = as_shard(average if self._swapped else rows_of(shard), shard)
         return rows
 
     def _take_over(self, source: str) -> None:
         """Take over the place in the data, and from the `source` that the first process names the spread state."""
         group = self._group
-        source = group.share_text(source)
+        source = group.broadcast_text(source)
         if source == _WHOLE:
             for name, rows in self._rows().items():
                 whole = torch.empty(rows.shape, device=self.device)
                 if self._state:
                     whole.copy_(self._state(name))
-                group.share(whole)
+                group.broadcast(whole)
                 rows.to_local().copy_(own_shard(whole, rows).to_local())
         elif source != _PLACE:
-            with group.together():
-                read_rows(Path(source), self._rows())
+            with group.collective():
+                read_shards(Path(source), self._rows())
         counts = torch.tensor(self._micro_batch)
         for tensor in (counts, self._optimizer.updates):
-            group.share(tensor)
+            group.broadcast(tensor)
         self._micro_batch = int(counts)
         self._share_place(group)
 
@@ -253,38 +253,38 @@ class ShardedLearner(Learning):
             list(self._averages.values()), weights, share_of_newest(self._config.average, self.step)
         )
 
-    def _exchange(self) -> None:
+    def _swap_average(self) -> None:
         """Exchange the weights for their average, or back, in all processes."""
-        if self._group.leads:
-            self._group.order(Order.EXCHANGE)
+        if self._group.rank == 0:
+            self._group.instruct(Instruction.SWAP_EMA)
         cast(FSDPModule, self.model).reshard()  # an evaluation leaves what lies outside the blocks gathered
         for name, shard in self._shards.items():
             weights, average = rows_of(shard), self._averages[name]
             kept = weights.clone()
             weights.copy_(average)
             average.copy_(kept)
-        self._exchanged = not self._exchanged
+        self._swapped = not self._swapped
 
     def _announce(self, model: nn.Module, arguments: tuple[Any, ...]) -> None:
         """Before a pass with a cache, which only the first process's samples are: have the others compute along."""
         if len(arguments) > 1 and isinstance(cache := arguments[1], KVCache):
             tokens: Tensor = arguments[0]
-            self._group.order(Order.COMPUTE, cache.length)
-            self._group.share(torch.tensor(tokens.shape))
-            self._group.share(tokens.cpu())
+            self._group.instruct(Instruction.FORWARD, cache.length)
+            self._group.broadcast(torch.tensor(tokens.shape))
+            self._group.broadcast(tokens.cpu())
 
     def _compute(self, length: int) -> None:
         """Compute along: the tokens that come next, after `length` others of the same sample."""
         shape = torch.empty(2, dtype=torch.int64)
-        self._group.share(shape)
+        self._group.broadcast(shape)
         tokens = torch.empty(tuple(shape.tolist()), dtype=torch.int64)
-        self._group.share(tokens)
+        self._group.broadcast(tokens)
         config = self.model.config
         if self._cache is None:
             self._cache = KVCache(config, 1, config.context_length, self.device, self.model.compute_dtype)
         self._cache.length = length
         self.model.eval()
-        with torch.no_grad(), self._group.together():
+        with torch.no_grad(), self._group.collective():
             self.model(tokens.to(self.device), self._cache)
         self.model.train()
 

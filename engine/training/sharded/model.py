@@ -36,12 +36,12 @@ def spread(
         part.set_gradient_divide_factor(1.0)
         part.set_force_sum_reduction_for_comms(True)  # gloo knows no other
     kept: dict[str, nn.Parameter] = {}
-    with group.together():
+    with group.collective():
         for name, parameter in shards_of(model).items():
             whole = torch.empty(parameter.shape, device=device)
             if weights:
                 whole.copy_(weights.read(name, parameter.shape))
-            group.share(whole)
+            group.broadcast(whole)
             kept[name] = nn.Parameter(own_shard(whole, parameter))
     model.load_state_dict(kept, assign=True)
     return model.to(device)  # the tables of positions

@@ -110,13 +110,13 @@ class _Turn:
         outgoing = updates[0].new_zeros(self._group.size, self._rows, self._shape[1])
         for rows, update in zip(outgoing, updates, strict=False):
             rows[: len(update)] = update
-        whole = self._group.exchange(outgoing).flatten(0, 1)
+        whole = self._group.all_to_all(outgoing).flatten(0, 1)
         first = 0
         for rows in self._own:
             piece = whole[first : first + rows]
             piece.copy_(_direction(piece, dtype))
             first += rows
-        returned = self._group.exchange(whole.view_as(outgoing))
+        returned = self._group.all_to_all(whole.view_as(outgoing))
         return [rows[: len(update)] for rows, update in zip(returned, updates, strict=False)]
 
 

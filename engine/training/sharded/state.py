@@ -3,8 +3,8 @@
 torch.distributed.checkpoint plans who writes and reads what, so another number of processes can go on. Its usual files
 are pickles; these are safetensors with the places of the rows in their header, as its Hugging Face reader knows them.
 
-A process that holds everything keeps the same state in a few buffers (`parameters.Layout`); `joined_state` and
-`parted_state` translate.
+A process that holds everything keeps the same state in a few buffers (`parameters.FlatLayout`); `joined_state` and
+`split_state` translate.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from torch.futures import Future
 
 from ....models.gpt import GPT
 from ....models.tensor_file import CheckpointError, load_tensors, save_tensors
-from ..update.flat_parameters import Layout
+from ..update.flat_parameters import FlatLayout
 
 _BUFFERS = ("optimizer.momentum", "optimizer.first_moment", "optimizer.second_moment", "weights")
 
@@ -55,7 +55,7 @@ class _Writer(HuggingFaceStorageWriter):
         return done
 
 
-def write_rows(folder: Path, state: Mapping[str, DTensor]) -> None:
+def write_shards(folder: Path, state: Mapping[str, DTensor]) -> None:
     """Write `state` into the empty `folder`, which all processes of the group must reach; all of them call this.
 
     Raises OSError in all of them where one could not write.
@@ -66,7 +66,7 @@ def write_rows(folder: Path, state: Mapping[str, DTensor]) -> None:
         raise OSError(f"not every process could write into {folder}: {_first(error)}") from error
 
 
-def read_rows(folder: Path, state: Mapping[str, Tensor], alone: bool = False) -> None:
+def read_shards(folder: Path, state: Mapping[str, Tensor], alone: bool = False) -> None:
     """Overwrite `state` with what lies in `folder`, which all processes of the group must reach; all of them call this.
 
     A process that is `alone` reads whole tensors. Raises CheckpointError in all where something is missing or unfit.
@@ -82,7 +82,7 @@ def read_rows(folder: Path, state: Mapping[str, Tensor], alone: bool = False) ->
 def joined_state(folder: Path, model: GPT) -> dict[str, Tensor]:
     """What lies in `folder`, as the buffers of a learner that holds all of `model`. Raises CheckpointError."""
     stored = {name for file in folder.glob("*.safetensors") for name in load_tensors(file)[0]}
-    layout = Layout(model)
+    layout = FlatLayout(model)
     parameters = {parameter: name for name, parameter in model.named_parameters()}
     state: dict[str, Tensor] = {}
     for buffer in _BUFFERS:
@@ -94,18 +94,18 @@ def joined_state(folder: Path, model: GPT) -> dict[str, Tensor]:
                 for parameter, is_there in zip(layout.offsets, there, strict=True)
                 if is_there
             }
-            read_rows(folder, views, alone=True)
+            read_shards(folder, views, alone=True)
             first = there.index(True)
             state[buffer] = whole[bounds[first] : bounds[first + len(views)]]
     return state
 
 
-def parted_state(state: Mapping[str, Tensor], model: GPT) -> Callable[[str], Tensor]:
+def split_state(state: Mapping[str, Tensor], model: GPT) -> Callable[[str], Tensor]:
     """The inverse: each parameter's tensor by its name, cut out of such buffers when it is asked for.
 
     It raises ValueError for a state of another model or optimizer.
     """
-    layout = Layout(model)
+    layout = FlatLayout(model)
     parameters = dict(model.named_parameters())
 
     def tensor(name: str) -> Tensor:

@@ -14,7 +14,7 @@ from ....models.gpt import GPT
 _ALIGNMENT = 16  # elements; each parameter begins on a cache line of 64 bytes
 
 
-class Layout:
+class FlatLayout:
     """Where each parameter of a model lies in a buffer for all of them.
 
     The hidden matrices come first, then embeddings, output layer and vectors, each part a slice. It needs the
@@ -48,7 +48,7 @@ class Layout:
         return flat[offset : offset + parameter.numel()].view(parameter.shape)
 
 
-class FlatParameters(Layout):
+class FlatParameters(FlatLayout):
     """Moves the parameters of `model` into `values` and their gradients into `gradients`, both (n,) float32.
 
     The parameters stay what they were, as views. Gradients accumulate until `zero_gradients`; never set a parameter's

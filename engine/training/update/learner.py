@@ -1,210 +1,191 @@
-"""A model that learns: one update after another from a stream of batches, and all that is needed to go on exactly."""
+"""What every learner is to those who train with it, wherever its weights lie: a place in the text, and losses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import math
+import random
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ....data.dataset import BatchStream
 from ....models.gpt import GPT
 from ....models.recipe import TrainingConfig
-from ..errors import OutOfMemoryError
-from ..group import Group, Order
-from .compile import Loss, compiled
-from .cuda_graph import Given, Lead, OutOfMemory, UpdatePath, is_out_of_memory, recorder_for
-from .ema import WeightAverage
-from .flat_parameters import FlatParameters
-from .learning import Learning
-from .memory import micro_batch_within_memory
-from .optimizers import build_optimizer
+from ..group import Group, Instruction
 
 
-class Learner(Learning):
-    """A learner that holds the whole model, its optimizer and its average.
+class Learner(ABC):
+    """A model that learns, one update after another, from a stream of batches.
 
-    `note` receives a sentence when the memory ran out and the micro-batch was halved, or when updates can be neither
-    compiled nor recorded as they were to be; `tell` one when they are. The learners of a `group` are equal after each
-    update: every one learns from its rows of the same batch.
+    An update does not wait for the device: losses add up there until `take_loss`. With a `group` that of the first
+    process is the one to talk to; it has the others do the same (`follower`).
     """
 
-    def __init__(
-        self,
-        model: GPT,
-        train_tokens: Tensor,
-        config: TrainingConfig,
-        note: Callable[[str], None],
-        group: Group | None = None,
-        tell: Callable[[str], None] = lambda sentence: None,
-    ) -> None:
-        super().__init__(model, train_tokens, config, group)
-        self._note, self._tell = note, tell
-        self._to_compile = config.compile == "on"
-        self._compiled_loss: Loss | None = None
-        self._path = UpdatePath(recorder_for(self.device, config, group), tell, note)
-        self._lead = Lead(self.device)
-        self._flat = FlatParameters(model)
-        self._optimizer = build_optimizer(model, self._flat, config, group)
-        self._average = WeightAverage(self._flat.values, config.average) if config.average else None
-        wanted = config.micro_batch_size or config.batch_size
-        self._micro_batch = micro_batch_within_memory(wanted, model.config, model.compute_dtype, self.device, group)
-        if self._micro_batch < wanted:
-            note(f"the memory has room for {self._micro_batch} sequences at a time; the batch stays whole")
-        self._clipped_norm = torch.zeros((), device=self.device)  # the gradient's, before it was clipped
-        self._given: Given | None = None
-        rows, length = config.batch_size, model.config.context_length
-        self._fixed = Given.at_one_place(rows, length, self.device) if self._path.records else None
-        self._rows = slice(None)
-        if group:
-            bounds = [config.batch_size * rank // group.size for rank in (group.rank, group.rank + 1)]
-            self._rows = slice(*bounds)
-            self._hand_over()
+    collective_forward = False  # whether a pass of the model needs all processes of the group
 
+    def __init__(self, model: GPT, train_tokens: Tensor, config: TrainingConfig, group: Group | None) -> None:
+        self.model = model.train().requires_grad_(True)
+        self.step = 0
+        self.tokens_per_step = config.batch_size * model.config.context_length
+        self.group, self.device = group, train_tokens.device
+        self.completed_epoch = False  # whether the latest update was the last of a pass over the training text
+        self._config = config
+        self._stream = BatchStream(
+            train_tokens, model.config.context_length, config.batch_size, order=config.data_order, seed=config.seed
+        )
+        self._epoch = 0
+        self._losses, self._summed = torch.zeros((), device=self.device), 0
+        self._epoch_losses, self._epoch_updates = torch.zeros((), device=self.device), 0
+        torch.manual_seed(config.seed)  # dropout's; weights and data have generators of their own
+
+    @abstractmethod
     def update(self, factor: float) -> None:
-        """One optimizer step on the whole batch, or on this process's rows of it.
+        """One optimizer step, its learning rates multiplied by `factor`.
 
         Raises OutOfMemoryError, LostProcessError.
         """
-        if self.group and self.group.leads:
-            self.group.order(Order.UPDATE, factor)
-        self._enter_update()
-        inputs, targets = self._stream.next_batch(self._rows)
-        if self._to_compile:
-            self._compile(inputs, targets)
-        share = self._average.share(self.step + 1) if self._average else 0.0
-        self._given = Given(inputs, targets, factor, share)
-        if self._fixed:
-            self._fixed.become(self._given)
-            self._given = self._fixed
-        while not self._fits():
-            self._halve_micro_batch()
-        self._count_update(self._flat.loss)
-        self._lead.sent()
 
-    def _compile(self, inputs: Tensor, targets: Tensor) -> None:
-        """Let torch compile the loss of a micro-batch, if it can."""
-
-        def try_out(loss: Loss) -> None:
-            rows = slice(self._micro_batch)
-            loss(inputs[rows], targets[rows]).backward()  # each update begins with gradients of zero
-
-        self._to_compile = False
-        self._compiled_loss = compiled(self.model.loss, self._tell, self._note, try_out)
-
-    def _fits(self) -> bool:
-        """Carry out the update; False, with nothing changed, where memory ran out."""
-        try:
-            self._path.run(self._compute)
-        except OutOfMemory:
-            return False
-        return True
-
-    def _compute(self) -> None:
-        """The whole update, from a batch to new weights: the same operators on the same tensors each time.
-
-        It leaves its results in tensors that were there before: a recording writes to those that it was made with.
-        """
-        given = self._given
-        assert given
-        self._accumulate(given.inputs, given.targets)
-        if self.group:
-            self.group.add_up(self._flat.sums)
-        if self._config.gradient_clip:
-            self._clipped_norm.copy_(self._flat.clip_gradients(self._config.gradient_clip))
-        self._optimizer.step(given.factor)
-        if self._average:
-            self._average.update(given.share)
-
+    @abstractmethod
     def gradient_norm(self) -> float:
         """The norm of the last gradient, before clipping. Waits for the device."""
-        norm = self._clipped_norm if self._config.gradient_clip else self._flat.gradients.norm()
-        return norm.item()
 
+    @abstractmethod
     def is_finite(self) -> bool:
         """Whether every weight is a number."""
-        return bool(self._flat.values.isfinite().all())
 
-    @contextmanager
-    def averaged(self) -> Iterator[GPT]:
-        """The model, with the averaged weights within the context where an average is asked for."""
-        if self._average is None:
-            yield self.model
-        else:
-            with self._average.in_place():
-                yield self.model
+    @abstractmethod
+    def averaged(self) -> AbstractContextManager[GPT]:
+        """The model as it should be judged and kept: with the averaged weights where an average is asked for."""
 
+    @abstractmethod
     def state_dict(self) -> dict[str, Tensor]:
         """With the weights of `averaged()`, all that `load_state_dict` needs: the next update will be the same."""
-        state = {f"optimizer.{name}": tensor for name, tensor in self._optimizer.state_dict().items()}
-        if self._average:
-            state["weights"] = self._flat.values.clone()  # `averaged()` overwrites them for a while
-        return state | self._place() | {"micro_batch": torch.tensor(self._micro_batch)}
 
-    def load_state_dict(self, state: dict[str, Tensor], rows: Path | None = None) -> None:
-        """Go on where `state` was taken, here or by processes that shared a model, which wrote the `rows`.
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Tensor], shards: Path | None = None) -> None:
+        """Go on where `state` was taken, and where `write_shards` wrote the folder `shards` with it.
 
-        Raises ValueError where it belongs to another model or recipe, CheckpointError where `rows` cannot be read.
+        Raises ValueError where it belongs to another model or recipe, CheckpointError where `shards` cannot be read.
         """
-        if rows:
-            from ..sharded.state import joined_state  # takes most of a second to import
 
-            state = state | joined_state(rows, self.model)
-        try:
-            optimizer = {name: state["optimizer." + name] for name in self._optimizer.state_dict()}
-            self._optimizer.load_state_dict(optimizer)
-            if self._average:
-                self._begin_average()
-                self._flat.values.copy_(state["weights"])
-            self._micro_batch = int(state["micro_batch"])
-            self._go_to(state)
-            self._hand_over()
-        except (KeyError, RuntimeError, TypeError) as error:
-            raise ValueError(f"the resume state does not fit this run ({error})") from error
-
-    def share_state(self) -> None:
+    @abstractmethod
+    def broadcast_state(self) -> None:
         """Take over weights, optimizer and place in the data from the first process; all of a group call this."""
-        assert self.group
-        for tensor in (self._flat.values, *self._optimizer.state_dict().values()):
-            self.group.share(tensor)
-        if self._average:
-            self.group.share(self._average.average)
-        self._share_place(self.group)
 
+    def follow(self, instruction: Instruction, value: float) -> None:
+        """Do, in another process of the group, what the first one's learner does at this moment."""
+        match instruction:
+            case Instruction.UPDATE:
+                self.update(value)
+            case Instruction.LOAD_STATE:
+                self.broadcast_state()
+            case _:
+                raise ValueError(f"{instruction.name} is no instruction for a learner")
+
+    def full_tensor(self, name: str) -> Tensor:
+        """The model's parameter `name` with all its rows, wherever they lie."""
+        return self.model.get_parameter(name)
+
+    def write_shards(self, folder: Path) -> None:
+        """Write into `folder`, which is made, what belongs to the state and is spread over processes.
+
+        Within `averaged()`. Raises OSError.
+        """
+        return
+
+    @abstractmethod
     def _begin_average(self) -> None:
-        if self._average:
-            self._average.average.copy_(self._flat.values)
+        """Let the average of the weights, where one is asked for, start from what they are now."""
 
-    def _accumulate(self, inputs: Tensor, targets: Tensor) -> None:
-        """Sum the gradients and the loss of rows of a batch (B, T), micro-batch by micro-batch. Raises OutOfMemory."""
-        self._flat.zero_gradients()
-        if not len(inputs):  # more processes than rows
-            return
-        pieces = zip(inputs.split(self._micro_batch), targets.split(self._micro_batch), strict=True)
-        try:
-            for some_inputs, some_targets in pieces:
-                loss = (self._compiled_loss or self.model.loss)(some_inputs, some_targets)
-                if len(some_inputs) < self._config.batch_size:
-                    loss = loss * (len(some_inputs) / self._config.batch_size)
-                loss.backward()
-                self._flat.loss += loss.detach()
-        except RuntimeError as error:
-            if is_out_of_memory(error):
-                raise OutOfMemory from error
-            raise
+    def steps_until(self, epochs: float) -> int:
+        """Updates until `epochs` passes over the training text are behind; 0 at the one that completes them.
 
-    def _halve_micro_batch(self) -> None:
-        if self._micro_batch == 1 and self._path.records:
-            self._path.give_up("a recording of them does not fit into the memory")
-            return
-        if self._micro_batch == 1:
-            raise OutOfMemoryError(
-                f"one sequence of {self.model.config.context_length} tokens at a time does not fit into the memory; "
-                "choose a smaller model or a shorter context"
-            )
-        self._micro_batch = -(-self._micro_batch // 2)
-        self._path.forget()
+        A guess until then: where an epoch's windows begin is drawn anew, and decides whether one more of them fits.
+        """
+        if self._stream.epoch >= epochs:
+            return 0
+        state, windows = self._stream.state_dict(), self._stream.windows_per_epoch
+        behind = state["epoch"] * windows + state["cursor"]
+        return math.ceil((epochs * windows - behind) / self._config.batch_size)
+
+    def take_loss(self) -> float:
+        """The mean loss of the updates since the last call, in nats per token. Waits for the device."""
+        loss = self._losses.item() / max(1, self._summed)
+        self._losses.zero_()
+        self._summed = 0
+        return loss
+
+    def epoch_loss(self) -> float | None:
+        """The mean loss of the updates since the epoch began, the latest one included. Waits for the device."""
+        return self._epoch_losses.item() / self._epoch_updates if self._epoch_updates else None
+
+    def skip_to(self, step: int) -> None:
+        """Count from `step` where only weights are left: the optimizer starts anew, the data with a fresh order."""
+        self.step = step
+        self._begin_average()
+        epoch, cursor = divmod(step * self._config.batch_size, self._stream.windows_per_epoch)
+        self._stream.load_state_dict({"seed": self._config.seed, "epoch": epoch, "cursor": cursor})
+        self._hand_over()
+
+    def reorder(self) -> None:
+        """Draw the order of the batches to come anew: none of them comes again as it was to come."""
+        state = self._stream.state_dict()
+        self._stream.load_state_dict(state | {"seed": state["seed"] + 1})
+        self._hand_over()
+
+    def _enter_update(self) -> None:
+        """Prepare the sums for the update that begins, whose batch is the stream's next."""
+        if self.completed_epoch:
+            self._epoch_losses.zero_()
+            self._epoch_updates = 0
+        self._epoch = int(self._stream.epoch)
+        if self.group:  # other units in each process and step; without a state, so a resumed run drops the same ones
+            seed = random.Random(f"{self._config.seed}:{self.group.rank}:{self.step}").getrandbits(63)
+            torch.manual_seed(seed)
+
+    def _count_update(self, loss: Tensor) -> None:
+        """The update is done, and `loss` was that of its whole batch."""
+        self.step += 1
+        self._losses += loss
+        self._summed += 1
+        self._epoch_losses += loss
+        self._epoch_updates += 1
+        self.completed_epoch = int(self._stream.epoch) > self._epoch
+
+    def _place(self) -> dict[str, Tensor]:
+        """Where the learner stands, without weights and optimizer."""
+        place = {"random.cpu": torch.get_rng_state(), "epoch_losses": self._epoch_losses.clone()}
         if self.device.type != "cpu":
-            torch.get_device_module(self.device).empty_cache()
-        self._note(f"the memory ran out; going on with {self._micro_batch} sequences at a time, the batch stays whole")
+            place["random.device"] = torch.get_device_module(self.device).get_rng_state()
+        numbers = {
+            "step": self.step, "epoch_updates": self._epoch_updates, "completed_epoch": int(self.completed_epoch),
+            **self._stream.state_dict(),
+        }  # fmt: skip
+        return place | {name: torch.tensor(number) for name, number in numbers.items()}
+
+    def _go_to(self, place: dict[str, Tensor]) -> None:
+        """Stand where `_place` was taken. Raises KeyError, RuntimeError or TypeError for what is no place."""
+        self._stream.load_state_dict({name: int(place[name]) for name in self._stream.state_dict()})
+        self.step = int(place["step"])
+        self._epoch_losses.copy_(place["epoch_losses"])
+        self._epoch_updates, self.completed_epoch = int(place["epoch_updates"]), bool(place["completed_epoch"])
+        torch.set_rng_state(place["random.cpu"].clone())
+        if self.device.type != "cpu" and "random.device" in place:
+            torch.get_device_module(self.device).set_rng_state(place["random.device"].clone())
+
+    def _share_place(self, group: Group) -> None:
+        """Take over the step and the place in the data from the first process."""
+        stream = self._stream.state_dict()
+        numbers = torch.tensor([self.step, *stream.values()], device=self.device)
+        group.broadcast(numbers)
+        self.step, *places = map(int, numbers.tolist())
+        self._stream.load_state_dict(dict(zip(stream, places, strict=True)))
+
+    def _hand_over(self) -> None:
+        """Give the others of a group the state that the first process has now."""
+        if self.group and self.group.rank == 0:
+            self.group.instruct(Instruction.LOAD_STATE)
+            self.broadcast_state()

@@ -139,7 +139,7 @@ class _EqualShapes:
         own = self.updates[first : first + count]
         nothing = torch.zeros_like(self.updates[0])  # all shares are of one size
         share = orthogonalise(torch.stack(own + [nothing] * (count - len(own))), dtype)
-        return self._group.collect(share)[: len(self.updates)]
+        return self._group.all_gather(share)[: len(self.updates)]
 
 
 class Muon(Optimizer):

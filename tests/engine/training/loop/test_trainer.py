@@ -20,14 +20,14 @@ from minigpt_tui.engine.training.loop.commands import CommandReader
 from minigpt_tui.engine.training.loop.event_log import Journal
 from minigpt_tui.engine.training.loop.stop_request import StopRequest
 from minigpt_tui.engine.training.loop.trainer import Trainer
-from minigpt_tui.engine.training.update.learner import Learner
+from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import flops_per_token
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import Budget
 
 
-def build(run: Run, text: Path, resume: bool = False) -> tuple[Trainer, Learner, StopRequest]:
+def build(run: Run, text: Path, resume: bool = False) -> tuple[Trainer, ReplicatedLearner, StopRequest]:
     """The trainer of a new run, or of one that goes on from its newest checkpoint, as the process makes it."""
     manifest = run.manifest()
     content = text.read_text()
@@ -42,7 +42,7 @@ def build(run: Run, text: Path, resume: bool = False) -> tuple[Trainer, Learner,
         assert resumed is not None
         counters, state = resumed.counters, resumed.state
         model = resumed.stored.build("cpu", torch.float32, None)
-    learner = Learner(model, dataset.train, manifest.training, journal.note)
+    learner = ReplicatedLearner(model, dataset.train, manifest.training, journal.note)
     if state is not None:
         learner.load_state_dict(state)
     return (

@@ -22,7 +22,7 @@ from minigpt_tui.engine.training.errors import TrainingError
 from minigpt_tui.engine.training.initial_weights import fresh_weights, stored_weights
 from minigpt_tui.engine.training.sharded import learner as shard_learner
 from minigpt_tui.engine.training.sharded.learner import ShardedLearner
-from minigpt_tui.engine.training.sharded.state import parted_state
+from minigpt_tui.engine.training.sharded.state import split_state
 from minigpt_tui.engine.training.update import memory as memory_needs
 from minigpt_tui.engine.training.update.flat_parameters import FlatParameters
 from minigpt_tui.engine.training.update.memory import check_memory
@@ -267,7 +267,7 @@ def test_buffers_part_into_parameters(make):
     flat = FlatParameters(model)
     beside_muon = flat.values[flat.hidden.stop :]
     state = {"optimizer.momentum": flat.values[flat.hidden], "optimizer.first_moment": beside_muon}
-    tensor = parted_state(state | {"weights": flat.values}, model)
+    tensor = split_state(state | {"weights": flat.values}, model)
     for name, parameter in model.named_parameters():
         assert torch.equal(tensor(f"weights.{name}"), parameter)
     for part, moment in (

@@ -13,7 +13,7 @@ from minigpt_tui.engine.training.loop.commands import CommandReader
 from minigpt_tui.engine.training.loop.event_log import Journal
 from minigpt_tui.engine.training.loop.stop_request import StopRequest
 from minigpt_tui.engine.training.setup import prepare
-from minigpt_tui.engine.training.update.learner import Learner
+from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models import devices
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
@@ -24,10 +24,10 @@ TRAINING = TrainingConfig(batch_size=4, micro_batch_size=2, compile="on")
 TOKENS = torch.randint(16, (500,), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
 
-def trained(config: TrainingConfig, notes: list[str], model: ModelConfig = MODEL) -> Learner:
+def trained(config: TrainingConfig, notes: list[str], model: ModelConfig = MODEL) -> ReplicatedLearner:
     network = GPT(model)
     network.reset_parameters(torch.Generator().manual_seed(1))
-    learner = Learner(network, TOKENS, config, notes.append, tell=notes.append)
+    learner = ReplicatedLearner(network, TOKENS, config, notes.append, tell=notes.append)
     for _ in range(4):
         learner.update(1.0)
     return learner

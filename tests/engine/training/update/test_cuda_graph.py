@@ -12,9 +12,9 @@ from collections.abc import Callable
 import pytest
 import torch
 from minigpt_tui.engine.training.errors import OutOfMemoryError
-from minigpt_tui.engine.training.update import learner as learner_module
+from minigpt_tui.engine.training.update import replicated
 from minigpt_tui.engine.training.update.cuda_graph import WARM_UP, OutOfMemory, UpdatePath, can_record, is_out_of_memory
-from minigpt_tui.engine.training.update.learner import Learner
+from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.recipe import TrainingConfig
@@ -50,7 +50,7 @@ class OperatorRecorder:
     name = "one recording"
 
     def __init__(self) -> None:
-        self.learner: Learner | None = None
+        self.learner: ReplicatedLearner | None = None
         self.runs, self.recordings, self.replays = 0, 0, 0
 
     def run(self, work: Callable[[], None]) -> None:
@@ -90,12 +90,14 @@ class OperatorRecorder:
         return replay
 
 
-def make(config: TrainingConfig, monkeypatch, recorder: OperatorRecorder | None = None, notes=None) -> Learner:
+def make(
+    config: TrainingConfig, monkeypatch, recorder: OperatorRecorder | None = None, notes=None
+) -> ReplicatedLearner:
     network = GPT(MODEL)
     network.reset_parameters(torch.Generator().manual_seed(config.seed))
-    monkeypatch.setattr(learner_module, "recorder_for", lambda device, config, group: recorder)
+    monkeypatch.setattr(replicated, "recorder_for", lambda device, config, group: recorder)
     notes = notes if notes is not None else []
-    learner = Learner(network, TOKENS, config, notes.append, tell=notes.append)
+    learner = ReplicatedLearner(network, TOKENS, config, notes.append, tell=notes.append)
     if recorder:
         recorder.learner = learner
     return learner

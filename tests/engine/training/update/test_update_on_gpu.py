@@ -9,7 +9,7 @@ import pytest
 import torch
 from minigpt_tui.engine.training.machine import repeat_exactly
 from minigpt_tui.engine.training.update.cuda_graph import WARM_UP
-from minigpt_tui.engine.training.update.learner import Learner
+from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.recipe import TrainingConfig
@@ -36,13 +36,13 @@ def exact(monkeypatch):
 
 def make(
     config: TrainingConfig, notes: list[str], model: ModelConfig = MODEL, tokens: torch.Tensor = TOKENS
-) -> Learner:
+) -> ReplicatedLearner:
     network = GPT(model, "cuda:0", torch.bfloat16)
     network.reset_parameters(torch.Generator().manual_seed(1))
-    return Learner(network, tokens.to("cuda:0"), config, notes.append, tell=notes.append)
+    return ReplicatedLearner(network, tokens.to("cuda:0"), config, notes.append, tell=notes.append)
 
 
-def losses(learner: Learner, updates: int = UPDATES, factor: float = 1.0) -> list[float]:
+def losses(learner: ReplicatedLearner, updates: int = UPDATES, factor: float = 1.0) -> list[float]:
     found = []
     for i in range(updates):
         learner.update(factor * (i + 1) / updates)

@@ -1,4 +1,4 @@
-"""Learning goes on exactly, whatever lies between two updates."""
+"""Learner goes on exactly, whatever lies between two updates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import dataclasses
 import pytest
 import torch
 from minigpt_tui.engine.training.errors import OutOfMemoryError
-from minigpt_tui.engine.training.update.learner import Learner
+from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.recipe import TrainingConfig
@@ -20,13 +20,15 @@ TRAINING = TrainingConfig(batch_size=6, micro_batch_size=2, average=0.9, gradien
 TOKENS = torch.randint(16, (500,), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
 
-def make(model: ModelConfig = MODEL, training: TrainingConfig = TRAINING, notes: list[str] | None = None) -> Learner:
+def make(
+    model: ModelConfig = MODEL, training: TrainingConfig = TRAINING, notes: list[str] | None = None
+) -> ReplicatedLearner:
     network = GPT(model)
     network.reset_parameters(torch.Generator().manual_seed(training.seed))
-    return Learner(network, TOKENS, training, (notes if notes is not None else []).append)
+    return ReplicatedLearner(network, TOKENS, training, (notes if notes is not None else []).append)
 
 
-def weights(learner: Learner) -> list[torch.Tensor]:
+def weights(learner: ReplicatedLearner) -> list[torch.Tensor]:
     return [parameter.detach().clone() for parameter in learner.model.parameters()]
 
 
@@ -55,7 +57,7 @@ def test_n_and_m_updates_equal_n_then_m_bit_for_bit(optimizer, order, average):
     torch.manual_seed(99)
     network = GPT(MODEL)
     network.load_state_dict(kept)
-    second = Learner(network, TOKENS, training, print)
+    second = ReplicatedLearner(network, TOKENS, training, print)
     second.load_state_dict(state)
     assert second.step == 11
     for _ in range(14):
@@ -189,7 +191,7 @@ def test_it_learns():
     tokens = torch.arange(500, dtype=torch.uint8) % 16
     network = GPT(MODEL)
     network.reset_parameters(torch.Generator().manual_seed(0))
-    learner = Learner(network, tokens, dataclasses.replace(TRAINING, average=0.0), print)
+    learner = ReplicatedLearner(network, tokens, dataclasses.replace(TRAINING, average=0.0), print)
     learner.update(1.0)
     first = learner.take_loss()
     for _ in range(60):

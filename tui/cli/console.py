@@ -1,13 +1,92 @@
-"""What the verbs draw with."""
+"""What the verbs draw with: tables on standard output, progress on standard error."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterator
+from types import FrameType
+
 import rich.console
+from rich import box
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+from rich.table import Table
+
+from .exit_codes import TERMINATED
+
+_UNBOUNDED = 1 << 12  # columns
 
 
 class Console(rich.console.Console):
     """rich's console, but for the end of a pipe: rich would leave the program itself, whatever is still to be done."""
 
     def on_broken_pipe(self) -> None:
-        """Let whoever draws know that nobody reads it any more."""
+        """Let the verb know that nobody reads what it draws any more."""
         raise BrokenPipeError
+
+
+def table_of(*columns: str, whole: Collection[str] = ()) -> Table:
+    """An empty table. What stands in the columns named in `whole` is never broken: names to copy, figures."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in whole)
+    return table
+
+
+def show(table: Table) -> None:
+    """Print the table: on a terminal as wide as that is; elsewhere each row on its line, for a program to read."""
+    console = Console()
+    if console.is_terminal:
+        console.print(table)
+    else:
+        Console(width=_UNBOUNDED).print(table, crop=False)
+
+
+def progress_bar(*columns: ProgressColumn, console: Console, transient: bool = False, show: bool = True) -> Progress:
+    """Rich's progress on `console`; nothing is drawn where that is no terminal.
+
+    rich would send what is printed meanwhile to the same place, also where standard output is a file or a pipe.
+    """
+    return Progress(
+        *columns, console=console, transient=transient, disable=not (show and console.is_terminal),
+        redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def progress(doing: str, show: bool = True) -> Iterator[Callable[[float, str], None]]:
+    """A line of progress on standard error, where that is a terminal; it is gone at the end, however that comes.
+
+    Yields a function that takes the fraction that is done, and what is being done where that is not `doing`.
+    """
+    console = Console(stderr=True)
+    bar = progress_bar(
+        TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TextColumn("{task.percentage:>3.0f}%"),
+        console=console, transient=True, show=show,
+    )  # fmt: skip
+    task = bar.add_task(doing, total=1.0)
+
+    def update(fraction: float, part: str = "") -> None:
+        bar.update(task, completed=fraction, description=part or doing)
+
+    with sigterm_exits(), bar:
+        yield update
+
+
+@contextlib.contextmanager
+def sigterm_exits() -> Iterator[None]:
+    """Let SIGTERM raise SystemExit within: what has to be put right on the way out, as a hidden cursor, then is."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -6,13 +6,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from .main import DONE, complain
+from ...data.storage.typed_json import dumps, from_plain
+from ...engine.client import python_module
+from ...engine.model_files import find_model
+from ...engine.results import ExportResult
+from ...engine.runs import find_run
+from .child import result_of
+from .exit_codes import DONE, complain
 
 DEFAULT_TYPE = "f16"
 
 
-def add_export_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `minigpt-tui export`."""
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Write a model for other programs: one GGUF file for llama.cpp, tokenizer included, or a Hugging Face folder. "
         "Prints the path."
@@ -27,16 +32,8 @@ def add_export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the path")
 
 
-def export(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Write the file or folder and print where it is."""
-    # only here: every command line is parsed with the options above
-    from ...data.storage.typed_json import dumps, from_plain
-    from ...engine.client import python_module
-    from ...engine.model_files import find_model
-    from ...engine.results import ExportResult
-    from ...engine.runs import find_run
-    from .child import result_of
-
     if arguments.to == "huggingface" and (arguments.dtype or arguments.force):
         return complain("--dtype and --force are for GGUF files; a Hugging Face folder is copied as it is")
     model = find_model(arguments.run if arguments.run is not None else str(find_run().path))

@@ -1,41 +1,33 @@
-"""The verbs generate and evaluate: text and figures from a checkpoint, without a screen."""
+"""The verb generate: the continuation of a prompt, without a screen."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from ...data.storage.typed_json import dumps, from_plain, to_plain
-from ...engine.client import GenerateProcess, python_module
-from ...engine.model_files import find_model
-from ...engine.paths import state_dir
-from ...engine.requests import Ended, Failed, Generate, GenerationMessage, Load, Loaded, Request, TokenDetail, Tokens
-from ...engine.results import EvaluationResult
-from ...engine.runs import find_run
-from .child import result_of
-from .main import DONE, FAILED, USAGE, complain
-from .options import sampling_settings
+from ...data.storage.typed_json import to_plain
+from ...engine.requests import Ended, Generate, GenerationMessage, Loaded, TokenDetail, Tokens
+from .exit_codes import complain
+from .model import answer, model_to_load, path_of_model
+from .options import EXPLAINED, add_device_options, add_model_argument, add_sampling_options, sampling_settings
 
 
-def path_of_model(name: str | None) -> Path:
-    """Where the model of that name lies; the newest run's where there is none.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Continue a prompt; the text streams to standard output."
+    add_model_argument(parser)
+    parser.add_argument("--prompt", help="the text to continue (default: standard input where it is not a terminal)")
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="how many texts to write at once")
+    parser.add_argument("--echo", action="store_true", help="print the prompt before its continuation")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the text")
+    parser.add_argument("--explain", action="store_true", help=f"with --json: {EXPLAINED}")
+    add_sampling_options(parser)
+    add_device_options(parser)
 
-    A run is meant by its folder, so that a checkpoint which its training exchanges meanwhile is found all the same.
-    """
-    if name is None:
-        return find_run().path
-    file = find_model(name)
-    named = file.run is not None and file.path == file.run.speaking_checkpoint()
-    return file.run.path if file.run is not None and named else file.path
 
-
-def generate(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Stream the continuation of a prompt to standard output."""
     if arguments.explain and not arguments.json:
         return complain("--explain has nowhere to go without --json; give both")
@@ -49,39 +41,11 @@ def generate(arguments: argparse.Namespace) -> int:
     if prompt is None:
         prompt = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
     request = replace(request, prompt=prompt)
-    return asyncio.run(converse(load, request, _Written(request, arguments.echo, arguments.json).take))
+    return answer(load, request, _Printer(request, arguments.echo, arguments.json).take)
 
 
-def model_to_load(path: Path, arguments: argparse.Namespace) -> Load:
-    """What a generate process is to load, and on what. Raises ValueError for a number of threads that cannot be."""
-    if arguments.threads < 0:
-        raise ValueError(f"threads must be at least 0, which chooses by what is there, not {arguments.threads}")
-    return Load(1, str(path), False, arguments.device, arguments.dtype, arguments.threads, arguments.quantize)
-
-
-async def converse(load: Load, request: Request, take: Callable[[GenerationMessage], bool]) -> int:
-    """Hand each message of a generate process to `take`, until it says that the request is answered."""
-    messages: asyncio.Queue[GenerationMessage | str] = asyncio.Queue()
-    process = GenerateProcess(messages.put_nowait, on_exit=lambda code, sentence: messages.put_nowait(sentence))
-    await process.start()
-    try:
-        process.send(load)
-        process.send(request)
-        while True:
-            match await messages.get():
-                case str() as sentence:
-                    return complain(f"{sentence}; see {state_dir() / 'generate.log'}", FAILED)
-                case Failed(message=sentence, kind=kind):
-                    return complain(sentence, USAGE if kind in ("checkpoint", "prompt") else FAILED)
-                case message:
-                    if take(message):
-                        return DONE
-    finally:
-        await process.close()
-
-
-class _Written:
-    """What comes of a prompt: one text, which streams, or several, which are printed when all are complete."""
+class _Printer:
+    """Prints the samples of one prompt: a single text as it comes, several when all are complete."""
 
     def __init__(self, request: Generate, echo: bool, as_json: bool) -> None:
         self._request, self._echo, self._as_json = request, echo, as_json
@@ -91,7 +55,7 @@ class _Written:
         self._streams = request.samples == 1 and not as_json
 
     def take(self, message: GenerationMessage) -> bool:
-        """One more message; whether it was the last."""
+        """Print what `message` brings; True where it was the last."""
         match message:
             case Loaded() if self._streams and self._echo:
                 print(self._request.prompt, end="", flush=True)
@@ -133,30 +97,3 @@ class _Written:
             tokens, seconds = sum(ended.tokens for ended in ends), max(ended.seconds for ended in ends)
             step = f"step {ends[0].step} · " if ends[0].step else ""  # a model from elsewhere may not know its own
             print(f"{tokens} tokens · {tokens / seconds:,.0f}/s · {step}seed {self._ends[0].seed}", file=sys.stderr)
-
-
-def evaluate(arguments: argparse.Namespace) -> int:
-    """Print loss, perplexity and bits per byte."""
-    subject = str(path_of_model(arguments.run))
-    command = python_module("minigpt_tui.engine.training.evaluate_process", subject, "--protocol", arguments.protocol)
-    command += ["--quantize", arguments.quantize]
-    if arguments.context_length is not None:
-        command += ["--context-length", str(arguments.context_length)]
-    if arguments.on is not None:
-        from ...data.corpus import normalise
-
-        command += ["--on", normalise(arguments.on)]
-    code, last = result_of(command, "evaluating")
-    if code:
-        return code
-    result = from_plain(EvaluationResult, last)
-    print(dumps(result) if arguments.json else _sentence(result))
-    return DONE
-
-
-def _sentence(result: EvaluationResult) -> str:
-    step = f", step {result.step}" if result.step else ""  # a model from elsewhere may not know its own
-    return (
-        f"{result.run}{step}: loss {result.loss:.4f} nats per token, perplexity {result.perplexity:.3f}, "
-        f"{result.bits_per_byte:.4f} bits per byte over {result.tokens:,} tokens ({result.protocol})"
-    )

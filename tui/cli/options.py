@@ -1,22 +1,72 @@
-"""Command-line options made from the configuration's own fields: one name, one description, one check."""
+"""Options that several verbs share; most are made from the configuration's own fields: one name, one description."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import typing
+from collections.abc import Callable
 from dataclasses import Field
-from typing import Any
+from typing import Any, TypeVar
 
-from ...engine.requests import SamplingSettings
+from ...engine.requests import Quantization, SamplingSettings
 from ...models.config import ConfigError, ModelConfig
 from ...models.recipe import Recipe, TrainingConfig
+
+T = TypeVar("T")
 
 # the tokenizer sets the first; --steps, --minutes and --budget the second; the preset is what the others belong to
 _NOT_OPTIONS = {"vocab_size", "budget", "name", "description", "source", "model", "training"}
 _OF_A_TRAINED_MODEL = {"context_length", "attention_dropout", "residual_dropout", "embedding_dropout"}
 _REPEATABLE = {"stop": "--stop", "forbidden": "--forbid"}
 _OF_NEW_WEIGHTS = ("tokenizer", "bpe_vocab_size", "unknown_characters")
+
+MODEL = "a run, a checkpoint, a Hugging Face folder, or nanoGPT's ckpt.pt"
+EXPLAINED = "each token's probability, rank, entropy and likeliest alternatives"
+
+
+def add_run_argument(parser: argparse.ArgumentParser) -> None:
+    """`RUN`, which may be left out."""
+    parser.add_argument("run", nargs="?", help="the run; the newest where none is named")
+
+
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    """The same for verbs that take any model."""
+    parser.add_argument("run", nargs="?", metavar="model", help=f"{MODEL}; the newest run where none is named")
+
+
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    """Where a model runs, and in which number format."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps or xpu (default auto)")
+    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16"), default="auto", help="(default auto)")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 chooses by what is there")
+    add_quantize_option(parser)
+
+
+def add_quantize_option(parser: argparse.ArgumentParser) -> None:
+    """`--quantize`."""
+    parser.add_argument(
+        "--quantize", choices=typing.get_args(Quantization), default="none",
+        help="round the weights: faster on a CPU, a little worse",
+    )  # fmt: skip
+
+
+def add_event_options(parser: argparse.ArgumentParser) -> None:
+    """How a training is watched."""
+    parser.add_argument("--detach", action="store_true", help="start it, print its name, and return")
+    parser.add_argument("--json", action="store_true", help="print the run's events as lines of JSON")
+
+
+def with_message(read: Callable[[str], T]) -> Callable[[str], T]:
+    """`read` as the type of an argument: argparse shows the sentence of its ValueError instead of a general one."""
+
+    def convert(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return convert
 
 
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:

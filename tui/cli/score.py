@@ -1,22 +1,38 @@
-"""The verb score: how likely a model finds a text, without a screen."""
+"""The verb score: how likely a model finds a text."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ...data.storage.typed_json import to_plain
 from ...engine.requests import GenerationMessage, Scored, ScoreProgress, ScoreText, TokenDetail
-from .generate import converse, model_to_load, path_of_model
-from .main import complain
+from .console import progress
+from .exit_codes import complain
+from .model import answer, model_to_load, path_of_model
+from .options import EXPLAINED, add_device_options, add_model_argument
 
 _LIKELIEST = 3  # alternatives that fit on a line beside the token
 
 
-def score(arguments: argparse.Namespace) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "How likely a model finds a text: loss, perplexity and bits per byte. Each token is predicted from those "
+        "before it, of which it sees at least three quarters of the context length."
+    )
+    add_model_argument(parser)
+    text = parser.add_mutually_exclusive_group()
+    text.add_argument("file", nargs="?", help="a text file (default: standard input)")
+    text.add_argument("--text", help="the text itself")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--explain", action="store_true", help=f"also print {EXPLAINED}")
+    add_device_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Print loss, perplexity and bits per byte of a text, and what each token contributes where that is asked for."""
     path = path_of_model(arguments.run)
     try:
@@ -26,8 +42,11 @@ def score(arguments: argparse.Namespace) -> int:
         return complain(f"{arguments.file or 'standard input'} is not UTF-8 text: {error.reason} at {error.start}")
     except ValueError as error:
         return complain(str(error))
-    printed = _Printed(text, arguments.json, arguments.explain)
-    return asyncio.run(converse(load, ScoreText(2, text, arguments.explain), printed.take))
+    printer = _Printer(text, arguments.json, arguments.explain)
+    with progress("scoring", show=not arguments.explain) as update:
+        code = answer(load, ScoreText(2, text, arguments.explain), lambda message: printer.take(message, update))
+    printer.print_score()
+    return code
 
 
 def _text(arguments: argparse.Namespace) -> str:
@@ -40,33 +59,34 @@ def _text(arguments: argparse.Namespace) -> str:
     return sys.stdin.buffer.read().decode()
 
 
-class _Printed:
-    """The details as they come, or all in one JSON object, and the figures of the whole last."""
+class _Printer:
+    """Prints the details as they come, or all in one JSON object, and the figures of the whole last."""
 
     def __init__(self, text: str, as_json: bool, explain: bool) -> None:
         self._text, self._as_json, self._explain = text, as_json, explain
         self._details: list[TokenDetail] = []
+        self._scored: Scored | None = None
 
-    def take(self, message: GenerationMessage) -> bool:
-        """One more message; whether it was the last."""
+    def take(self, message: GenerationMessage, update: Callable[[float, str], None]) -> bool:
+        """Print what `message` brings; True where it was the last."""
         match message:
             case ScoreProgress(fraction=fraction, details=details):
                 if self._as_json:
                     self._details += details
                 else:
                     print("".join(f"{_line(detail)}\n" for detail in details), end="")
-                if sys.stderr.isatty() and not self._explain:
-                    print(f"\rscoring {fraction:4.0%}", end="", file=sys.stderr, flush=True)
+                update(fraction, "")
             case Scored():
-                self._finish(message)
-                return True
+                self._scored = message
             case _:
                 pass
-        return False
+        return self._scored is not None
 
-    def _finish(self, scored: Scored) -> None:
-        if sys.stderr.isatty() and not self._explain:
-            print("\r\x1b[K", end="", file=sys.stderr)
+    def print_score(self) -> None:
+        """The figures of the whole text, where it was scored."""
+        scored = self._scored
+        if scored is None:
+            return
         if self._as_json:
             details = {"details": to_plain(self._details)} if self._explain else {}
             print(json.dumps({"text": self._text, **to_plain(scored)} | details, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""Standard input and output as pipes: what comes in may be no text, and what goes out may find no reader."""
+"""Standard input and output as pipes: what comes in may be no text, and the reader of what goes out may be gone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-
-READER_GONE = 141
-"""The exit code where nobody reads the output any more: 128 and the signal SIGPIPE, which ends other programs then."""
 
 
 def take_any_text() -> None:

@@ -17,8 +17,8 @@ from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface import save_checkpoint
 from minigpt_tui.models.recipe import TrainingConfig
-from minigpt_tui.tui.cli.export import add_export_options
-from minigpt_tui.tui.cli.main import DONE, USAGE
+from minigpt_tui.tui.cli.exit_codes import DONE, USAGE
+from minigpt_tui.tui.cli.export import add_options
 
 pytest.importorskip("gguf")
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_asked_for_is_said_in_a_sentence(home: Path) -> None:
 
 def test_the_options_are_read_as_they_are_documented() -> None:
     parser = argparse.ArgumentParser()
-    add_export_options(parser)
+    add_options(parser)
     given = parser.parse_args(["mine", "--to", "gguf", "--dtype", "bf16", "--output", "x", "--force", "--json"])
     assert (given.run, given.to, given.dtype, given.output) == ("mine", "gguf", "bf16", Path("x"))
     assert given.force

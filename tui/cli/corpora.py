@@ -1,0 +1,31 @@
+"""The verb corpora: the texts that are known by name."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from rich.text import Text
+
+from ...data.catalog import CATALOG
+from .console import show, table_of
+from .exit_codes import DONE
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The corpora known by name."""
+    entries = [
+        {"name": e.name, "description": e.description, "bytes": e.n_bytes, "url": e.url} for e in CATALOG.values()
+    ]
+    if arguments.json:
+        print(json.dumps(entries, indent=2))
+    else:
+        table = table_of("corpus", "what it is", "from")
+        for entry in entries:
+            table.add_row(Text(entry["name"]), Text(entry["description"]), Text(entry["url"] or "built in"))
+        show(table)
+    return DONE

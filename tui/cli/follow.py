@@ -1,0 +1,154 @@
+"""A training as the command line shows it: one line of progress, until the run ends."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
+from rich.text import Text
+
+from ...data.storage.printable import printable
+from ...data.storage.typed_json import SchemaError
+from ...engine.events import (
+    ENDED_STATES,
+    TRAINING_EVENTS,
+    CheckpointSaved,
+    Command,
+    Evaluation,
+    Note,
+    Preparing,
+    StateChanged,
+    Step,
+    TrainingEvent,
+)
+from ...engine.follow import LineFollower
+from ...engine.runs import Run
+from .. import formatting
+from ..run_states import stage
+from .console import Console, progress_bar, sigterm_exits
+from .exit_codes import DONE, FAILED, INTERRUPTED, complain
+
+_POLL = 0.1  # seconds between looks at the run's events
+_START_PATIENCE = 15.0  # seconds that a started process has to take its lock
+
+
+def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
+    """Show the events of `run` until it ends and return the exit code.
+
+    The first Ctrl-C asks the run to stop and save, the second leaves it running. SIGTERM leaves it running, and so does
+    a reader of the events that goes: that raises BrokenPipeError.
+    """
+    console = Console(stderr=True)
+    view = _ProgressLine(run, console)
+    interruptions = 0
+    with sigterm_exits(), view.progress:
+        events = _events(run, follower)
+        while True:
+            try:
+                for line, event in events:
+                    if as_json:
+                        print(line, flush=True)
+                    view.show(event)
+                    if isinstance(event, StateChanged) and event.state in ENDED_STATES:
+                        return _verdict(run, event, interruptions > 0, as_json)
+                return complain(f"'{run.name}' ended without a word; see {run.log_path}", FAILED)
+            except KeyboardInterrupt:
+                interruptions += 1
+                if interruptions == 2:
+                    return _leave_running(run)
+                run.send(Command("stop", time=time.time()))
+                view.say("stopping and saving; press Ctrl-C again to leave it running")
+                events = _events(run, follower)
+            except BrokenPipeError:
+                _leave_running(run)
+                raise
+
+
+def leave_detached(run: Run) -> int:
+    """Say that the run trains by itself, print its name, and return the exit code."""
+    print(f"'{run.name}' trains by itself; watch it with: minigpt-tui", file=sys.stderr)
+    print(run.name)
+    return DONE
+
+
+def _events(run: Run, follower: LineFollower) -> Iterator[tuple[str, TrainingEvent]]:
+    """The run's events with the lines they stood on, until its process is gone."""
+    began, lived = time.monotonic(), False
+    while True:
+        alive = run.is_alive()  # before the read: what a dying process wrote last is still handed out
+        lived |= alive
+        lines = follower.read()
+        for line in lines:
+            try:
+                yield line.decode(), TRAINING_EVENTS.decode(line)
+            except (SchemaError, UnicodeDecodeError) as error:
+                complain(f"an event was skipped: {error}")
+        if not (alive or lines) and (lived or time.monotonic() - began > _START_PATIENCE):
+            return
+        time.sleep(_POLL)
+
+
+class _ProgressLine:
+    """A live line on a terminal; single lines at evaluations where standard error is a file."""
+
+    def __init__(self, run: Run, console: Console) -> None:
+        self._console = console
+        self._validation = ""
+        self.progress = progress_bar(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=console,
+        )
+        self._task: TaskID = self.progress.add_task(run.name, total=None, figures="starting")
+
+    def show(self, event: TrainingEvent) -> None:
+        match event:
+            case Preparing():
+                done = None if event.fraction is None else round(100 * event.fraction)
+                total = None if event.fraction is None else 100
+                self.progress.update(self._task, completed=done, total=total, figures=stage(event))
+            case Step():
+                total = f"/{event.total_steps}" if event.total_steps else ""
+                left = f" · {formatting.duration(event.remaining)} left" if event.remaining is not None else ""
+                mfu = f" · {event.mfu:.0%} MFU" if event.mfu is not None else ""
+                figures = (
+                    f"step {event.step}{total} · loss {event.loss:.3f}{self._validation}"
+                    f" · {event.tokens_per_second:,.0f} tokens/s{mfu}{left}"
+                )
+                self.progress.update(self._task, completed=event.step, total=event.total_steps, figures=figures)
+            case Evaluation():
+                self._validation = f" · val {event.validation_loss:.3f}"
+                self._plain(f"step {event.step}: validation loss {event.validation_loss:.4f} ({event.protocol})")
+            case Note():
+                self.say(event.text)
+            case CheckpointSaved(kind="best"):
+                self._plain(f"step {event.step}: best checkpoint saved")
+            case _:
+                pass
+
+    def say(self, sentence: str) -> None:
+        self._console.print(Text(printable(sentence, longest=len(sentence))), soft_wrap=True)
+
+    def _plain(self, sentence: str) -> None:
+        if not self._console.is_terminal:
+            self.say(sentence)
+
+
+def _verdict(run: Run, event: StateChanged, interrupted: bool, as_json: bool) -> int:
+    if event.state == "failed":
+        return complain(f"'{run.name}' failed: {event.reason}", FAILED)
+    status = run.status()
+    loss = f", validation loss {status.validation_loss:.4f}" if status and status.validation_loss is not None else ""
+    print(f"'{run.name}' {event.state} at step {event.step}{loss}; it lies in {run.path}", file=sys.stderr)
+    if not as_json:
+        print(run.name)
+    return INTERRUPTED if interrupted else DONE
+
+
+def _leave_running(run: Run) -> int:
+    print(f"'{run.name}' goes on by itself; stop it with: minigpt-tui stop {run.name}", file=sys.stderr)
+    return INTERRUPTED

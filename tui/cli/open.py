@@ -1,0 +1,44 @@
+"""The verb open: the app with a model in the chat. A path without a verb opens the app as well."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from ...data.corpus import normalise
+from ...data.storage.errors import EXPECTED
+from ..found_models import look_up
+from .options import MODEL
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Open the app with a model in the chat."
+    parser.add_argument("model", help=MODEL)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look the model up before the app starts, so that what is wrong with it is said in the terminal."""
+    from ..app import run_app  # only here and below: Textual takes a fifth of a second to import
+
+    return run_app(model=look_up(arguments.model))
+
+
+def open_path(text: str) -> int:
+    """Open the app with what `text` names: a model, or a corpus to train on. Raises FileNotFoundError."""
+    corpus = normalise(text)
+    if os.path.isabs(corpus) and not os.path.lexists(corpus):
+        raise FileNotFoundError(corpus)
+    from ..app import run_app
+
+    return run_app(model_path=corpus) if _may_be_model(corpus) else run_app(corpus)
+
+
+def _may_be_model(path: str) -> bool:
+    """Whether the app should offer to open what lies there instead of learning from it."""
+    if not (os.path.isdir(path) or path.endswith(".pt")):
+        return False
+    try:
+        look_up(path)
+    except EXPECTED:
+        return path.endswith(".pt")  # the app says what is wrong with it; it is no text in any case
+    return True

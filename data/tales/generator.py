@@ -1,7 +1,7 @@
-"""The built-in corpus: little scenes from a grammar of our own, and what a perfect model of it would score.
+"""The text of the built-in corpus, and its true entropy: what a perfect model would score on it.
 
-The text is unlimited, the same for the same seed on every machine, and has one derivation: the information of the
-choices behind it (nats) is a floor under the loss of every model on text that it has not seen.
+The text is unlimited and the same for the same seed on every machine. It has one derivation, so the information of
+the choices behind it (nats) is a lower bound of every model's loss on text that it has not seen.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .grammar import Reader, TalesError, Writer
+from .grammar import Reader, Writer
 from .scenes import Scene
-
-__all__ = ["Information", "Tales", "TalesError", "generate", "nats_of"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,9 +65,9 @@ def generate(n_characters: int, seed: int = 0, progress: Callable[[float], None]
 
 
 def nats_of(text: str) -> float:
-    """The information of the choices behind whole scenes, recovered from their text alone.
+    """The information in whole scenes (nats), parsed from their text alone.
 
-    Raises TalesError where the grammar could not have written the text.
+    Raises ValueError, with the line, where the grammar could not have written the text.
     """
     reader = Reader(text)
     while reader.position < len(text):

@@ -1,18 +1,18 @@
-"""A grammar whose texts have one derivation each, and the two sources of choices that run it.
+"""A probabilistic grammar whose texts have one derivation each, and the two sources of choices that run it.
 
-Every choice shows at once and entirely: its options begin with literal text (their `lead`), and no lead is the
-beginning of another. Whoever reads the text therefore knows at every point which option was taken, and the
-information of the choices, the sum of their -ln p, is -ln p of the text itself.
+Each choice is visible at once: its options begin with literal text (their `prefix`), and no prefix is the beginning
+of another (a prefix code). A reader therefore knows at every point which option was taken, and the information of the
+choices, the sum of their -ln p, is -ln p of the text itself.
 
 Rules are written one option on a line (`words.py` has them all):
 
     3* <carry ed> the {object} {where} => moved
 
-`3*` is the option's weight, 1 where absent. `{name}` is another rule, told in its place, or else words that the scene
-has bound. `{spot=hideout}` tells the rule and binds the words in the scene as `spot`. `<name>` stands for every option
-of that rule; they share the weight, and the literal text up to the first `{` becomes the lead. `=> moved` is a tag for
-the program that plays the scene. Names inflect: `{a animal}`, `{animal s}`, `{carry ed}`; `{Carry}` begins with a
-capital, `{CARRY}` is all capitals.
+`3*` is the option's weight, 1 where absent. `{name}` is another rule, expanded in its place, or else words that the
+scene has bound. `{spot=hideout}` expands the rule and binds its words in the scene as `spot`. `<name>` stands for
+every option of that rule; they share the weight, and the literal text up to the first `{` becomes the prefix. `=>
+moved` is a tag for the program that plays the scene. Names inflect: `{a animal}`, `{animal s}`, `{carry ed}`;
+`{Carry}` begins with a capital, `{CARRY}` is all capitals.
 """
 
 from __future__ import annotations
@@ -30,10 +30,6 @@ UNIT = 27720
 """The weight written `1*`; many numbers divide it, so that the options that share it have equal parts."""
 
 
-class TalesError(ValueError):
-    """A text that the grammar cannot write, or a rule that would make it ambiguous; one sentence."""
-
-
 class Slot(str):
     """The name of words, or of a choice, that the scene binds."""
 
@@ -41,7 +37,7 @@ class Slot(str):
 
 
 class Binding:
-    """Tells `choice`, and binds the lead of the option taken as `name`."""
+    """Expands `choice`, and binds the prefix of the option taken as `name`."""
 
     __slots__ = ("choice", "name")
 
@@ -51,26 +47,26 @@ class Binding:
 
 
 class Option:
-    """One way to go on: `lead` shows that it was taken, then the parts of its `rest` are told."""
+    """One way to go on: `prefix` shows that it was taken, then the parts of its `rest` follow."""
 
-    __slots__ = ("lead", "ln_weight", "rest", "tag", "weight")
+    __slots__ = ("ln_weight", "prefix", "rest", "tag", "weight")
 
-    def __init__(self, lead: str, rest: tuple[Part, ...] = (), tag: str = "", weight: int = UNIT):
-        self.lead = lead
+    def __init__(self, prefix: str, rest: tuple[Part, ...] = (), tag: str = "", weight: int = UNIT):
+        self.prefix = prefix
         self.rest = rest
         self.tag = tag
         self.weight = weight
         self.ln_weight = math.log(weight)
 
     def then(self, *parts: Part) -> Option:
-        """Follow the option by `parts`; literal text joins the lead as long as nothing else came before it."""
-        lead, rest = self.lead, list(self.rest)
+        """Follow the option by `parts`; literal text joins the prefix as long as nothing else came before it."""
+        prefix, rest = self.prefix, list(self.rest)
         for part in parts:
             if type(part) is str and not rest:
-                lead += part
+                prefix += part
             else:
                 rest.append(part)
-        return Option(lead, tuple(rest), self.tag, self.weight)
+        return Option(prefix, tuple(rest), self.tag, self.weight)
 
 
 class Choice:
@@ -94,11 +90,11 @@ class Choice:
         return larger
 
     def check(self, name: str) -> None:
-        """Raise TalesError where one lead is empty or begins another."""
-        leads = sorted(option.lead for option in self.options)
-        for lead, following in pairwise([*leads, "\N{DELETE}"]):
-            if not lead or following.startswith(lead):
-                raise TalesError(f"rule {name!r} is ambiguous: {lead!r} begins {following!r}; reword one of them.")
+        """Raise ValueError where one prefix is empty or begins another."""
+        prefixes = sorted(option.prefix for option in self.options)
+        for prefix, following in pairwise([*prefixes, "\N{DELETE}"]):
+            if not prefix or following.startswith(prefix):
+                raise ValueError(f"rule {name!r} is ambiguous: {prefix!r} begins {following!r}; reword one of them")
 
 
 Part = str | Slot | Binding | Choice
@@ -106,20 +102,20 @@ Bound = dict[str, str | Choice]
 """The words, or the choices, that a scene puts where a rule names a slot."""
 
 
-def bare(*leads: str, weight: int = 1, tag: str = "") -> list[Option]:
-    """Options that are nothing but their leads, each of the weight that `weight*` has in a rule."""
-    return [Option(lead, (), tag, weight * UNIT) for lead in leads]
+def bare(*prefixes: str, weight: int = 1, tag: str = "") -> list[Option]:
+    """Options that are nothing but their prefixes, each of the weight that `weight*` has in a rule."""
+    return [Option(prefix, (), tag, weight * UNIT) for prefix in prefixes]
 
 
 def likely(choice: Choice, probability: float, options: list[Option]) -> Choice:
     """The choice with more options, which together have about this probability."""
     scale = choice.total * probability / (1 - probability) / sum(option.weight for option in options)
-    return choice.plus(*(Option(o.lead, o.rest, o.tag, round(o.weight * scale)) for o in options))
+    return choice.plus(*(Option(o.prefix, o.rest, o.tag, round(o.weight * scale)) for o in options))
 
 
 def without(choice: Choice, taken: list[str]) -> Choice:
     """The choice without the options that have been taken."""
-    return Choice(option for option in choice.options if option.lead not in taken)
+    return Choice(option for option in choice.options if option.prefix not in taken)
 
 
 class Rules:
@@ -143,7 +139,7 @@ class Rules:
         self._choices: dict[str, Choice] = {}
 
     def __getitem__(self, name: str) -> Choice:
-        """Raises KeyError where no rule has this name, TalesError where the rule is ambiguous."""
+        """Raises KeyError where no rule has this name, ValueError where the rule is ambiguous."""
         if name not in self._choices:
             if name in self._words:
                 options = [Option(word.replace("_", " ")) for word in self._words[name].split()]
@@ -162,11 +158,11 @@ class Rules:
         options = [Option("", (), tag, int(weight or 1) * UNIT)]
         for piece in re.findall(r"<[^>]+>|\{[^}]+\}|[^<{]+", text):
             if piece[0] == "<":
-                spliced = self[piece[1:-1]]
+                inner = self[piece[1:-1]]
                 options = [
-                    Option(o.lead, o.rest, s.tag or o.tag, o.weight * s.weight // spliced.total).then(s.lead, *s.rest)
+                    Option(o.prefix, o.rest, i.tag or o.tag, o.weight * i.weight // inner.total).then(i.prefix, *i.rest)
                     for o in options
-                    for s in spliced.options
+                    for i in inner.options
                 ]
             else:
                 part = self._part(piece[1:-1]) if piece[0] == "{" else piece.replace("~", " ")
@@ -184,16 +180,16 @@ class Rules:
         if stem == name:
             raise KeyError(f"no rule is called {name!r}")
 
-        def inflect(lead: str) -> str:
+        def inflect(words: str) -> str:
             if suffix:
-                lead = self._irregular.get((lead, suffix)) or (plural if suffix == "s" else past)(lead)
+                words = self._irregular.get((words, suffix)) or (plural if suffix == "s" else past)(words)
             if article:
-                lead = with_article(lead)
+                words = with_article(words)
             if name[0].isupper():
-                lead = lead.upper() if name.isupper() else lead[0].upper() + lead[1:]
-            return lead
+                words = words.upper() if name.isupper() else words[0].upper() + words[1:]
+            return words
 
-        return [Option(inflect(o.lead), o.rest, o.tag, o.weight) for o in self[stem].options]
+        return [Option(inflect(o.prefix), o.rest, o.tag, o.weight) for o in self[stem].options]
 
 
 def with_article(noun: str) -> str:
@@ -216,43 +212,43 @@ def past(verb: str) -> str:
 
 
 class Source(ABC):
-    """What the program of the scenes asks for choices and tells its words to; `nats` sums their information."""
+    """Where the scenes take their choices from and emit their text to; `nats` sums the information of the choices."""
 
     nats: float = 0.0
 
     @abstractmethod
-    def say(self, text: str) -> None:
+    def emit(self, text: str) -> None:
         """Text without a choice."""
 
     @abstractmethod
     def choose(self, choice: Choice) -> Option:
-        """Take an option and say its lead."""
+        """Take an option and emit its prefix."""
 
     @abstractmethod
     def end_sentence(self) -> None:
-        """A place to note how much information there was so far."""
+        """Called at the end of each sentence: up to here all is emitted."""
 
-    def tell(self, choice: Choice, bound: Bound) -> Option:
-        """Choose an option and tell all of it."""
+    def expand(self, choice: Choice, bound: Bound) -> Option:
+        """Choose an option and expand all of it."""
         option = self.choose(choice)
-        self.finish(option, bound)
+        self.expand_rest(option, bound)
         return option
 
-    def finish(self, option: Option, bound: Bound) -> None:
-        """Tell what follows the option's lead; `bound` has the words of the scene, and takes new ones."""
+    def expand_rest(self, option: Option, bound: Bound) -> None:
+        """Expand what follows the option's prefix; `bound` has the words of the scene, and takes new ones."""
         for part in option.rest:
             if isinstance(part, Binding):
-                bound[part.name] = self.tell(part.choice, bound).lead
+                bound[part.name] = self.expand(part.choice, bound).prefix
                 continue
             words = bound[part] if isinstance(part, Slot) else part
             if isinstance(words, Choice):
-                self.tell(words, bound)
+                self.expand(words, bound)
             else:
-                self.say(words)
+                self.emit(words)
 
 
 class Writer(Source):
-    """Chooses at random. `sentence_ends` and `sentence_nats`: characters and nats up to the end of each sentence."""
+    """Draws at random. `sentence_ends` and `sentence_nats`: characters and nats up to the end of each sentence."""
 
     def __init__(self, seed: int):
         self._random = random.Random(seed).random  # the one method whose numbers Python promises to keep
@@ -261,19 +257,16 @@ class Writer(Source):
         self.sentence_ends = array("q")
         self.sentence_nats = array("d")
 
-    def say(self, text: str) -> None:
-        """Write it."""
+    def emit(self, text: str) -> None:
         self._sentence.append(text)
 
     def choose(self, choice: Choice) -> Option:
-        """Draw by weight."""
         option = choice.options[bisect_right(choice.cumulative, self._random() * choice.total)]
         self.nats += choice.ln_total - option.ln_weight
-        self._sentence.append(option.lead)
+        self._sentence.append(option.prefix)
         return option
 
     def end_sentence(self) -> None:
-        """Note characters and nats so far."""
         self._text += "".join(self._sentence).encode("ascii")
         self._sentence.clear()
         self.sentence_ends.append(len(self._text))
@@ -290,31 +283,31 @@ class Writer(Source):
 
 
 class Reader(Source):
-    """Follows a text: each choice is the one that the text shows. Raises TalesError where it shows none."""
+    """Parses a text: each choice is the one that the text shows. Raises ValueError where it shows none."""
 
     def __init__(self, text: str):
         self._text = text
         self.position = 0
 
-    def say(self, text: str) -> None:
+    def emit(self, text: str) -> None:
         """The text must go on like this."""
         if not self._text.startswith(text, self.position):
             raise self._refusal(text)
         self.position += len(text)
 
     def choose(self, choice: Choice) -> Option:
-        """The option whose lead the text shows."""
+        """The option whose prefix the text shows."""
         for option in choice.options:
-            if self._text.startswith(option.lead, self.position):
-                self.position += len(option.lead)
+            if self._text.startswith(option.prefix, self.position):
+                self.position += len(option.prefix)
                 self.nats += choice.ln_total - option.ln_weight
                 return option
-        raise self._refusal(choice.options[0].lead)
+        raise self._refusal(choice.options[0].prefix)
 
     def end_sentence(self) -> None:
-        """Nothing to note."""
+        pass
 
-    def _refusal(self, expected: str) -> TalesError:
+    def _refusal(self, expected: str) -> ValueError:
         line = self._text.count("\n", 0, self.position) + 1
         found = self._text[self.position : self.position + 20]
-        return TalesError(f"line {line} is not from tales: it has {found!r} where {expected!r} could stand.")
+        return ValueError(f"line {line} is not from tales: it has {found!r} where {expected!r} could stand")

@@ -1,7 +1,8 @@
-"""The program that plays the scenes of the built-in corpus: who is there, what is where, who speaks next.
+"""The scenes of the built-in corpus: who is there, what is where, who speaks next.
 
-A scene takes its choices from a `Source`, which writes them or reads them. All that a scene knows it knows from the
-text, so that a reader can follow: who is present, where the treasure is, how many candles are left, what was asked.
+A scene takes its choices from a `Source`, which draws them or reads them from a text. The state of a scene (who is
+present, where the treasure is, how many candles are left, what was asked) follows from the text before, so that
+`Reader` can parse what `Writer` wrote.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Person:
 
 
 class Scene:
-    """One scene; `play` tells it to the source from its title to the blank line after its end."""
+    """One scene; `play` goes through it from its title to the blank line after its end."""
 
     def __init__(self, source: Source):
         self.source = source
@@ -90,55 +91,55 @@ class Scene:
         for n_paragraphs in count():
             option = self.source.choose(self.paragraph(may_end=n_paragraphs > 5))
             if option.tag == "end":
-                self.source.finish(option, self.bound)
-                self.source.say("\n\n")
+                self.source.expand_rest(option, self.bound)
+                self.source.emit("\n\n")
                 self.source.end_sentence()
                 return
             if option.tag == "speech":
-                self.speech(self.named[option.lead])
+                self.speech(self.named[option.prefix])
             else:
                 self.narration(option)
 
-    def tell(self, rule: str) -> Option:
-        """Tell a rule by its name."""
-        return self.source.tell(RULES[rule], self.bound)
+    def expand(self, rule: str) -> Option:
+        """Expand a rule by its name."""
+        return self.source.expand(RULES[rule], self.bound)
 
     # The opening: title, time, people, place, what they carry, what they count, the animal, the treasure
 
     def opening(self) -> None:
         """All that the scene is about, in two paragraphs."""
-        say, tell, bound = self.source.say, self.tell, self.bound
-        say("THE ")
-        make = tell("MAKE").lead.lower()
-        say(" ")
-        bound["treasure"] = f"{make} {tell('OBJECT').lead.lower()}"
-        say("\n\n")
-        tell("occasion")
-        say(" ")
+        emit, expand, bound = self.source.emit, self.expand, self.bound
+        emit("THE ")
+        make = expand("MAKE").prefix.lower()
+        emit(" ")
+        bound["treasure"] = f"{make} {expand('OBJECT').prefix.lower()}"
+        emit("\n\n")
+        expand("occasion")
+        emit(" ")
         people = self.introduced()
-        say(" ")
-        tell("gathered")
-        say(" in the ")
-        tell("indoors")
-        say(". ")
+        emit(" ")
+        expand("gathered")
+        emit(" in the ")
+        expand("indoors")
+        emit(". ")
         self.source.end_sentence()
         for n, (name, trade) in enumerate(people, start=1):
-            say(f"{name} had ")
-            prop = self.source.choose(without(RULES["a prop"], [person.prop for person in self.present])).lead
+            emit(f"{name} had ")
+            prop = self.source.choose(without(RULES["a prop"], [person.prop for person in self.present])).prefix
             self.present.append(Person(name, trade, prop))
-            say(". " if n == len(people) else " and " if n == len(people) - 1 else ", ")
+            emit(". " if n == len(people) else " and " if n == len(people) - 1 else ", ")
         self.source.end_sentence()
-        tell("lay")
-        say(" ")
-        self.now_counted(COUNTS.index(self.source.choose(OPENING_COUNT).lead))
-        say(" ")
-        bound["items"] = tell("trinket s").lead
-        say(". ")
-        tell("pet_enters")
-        say(" ")
+        expand("lay")
+        emit(" ")
+        self.now_counted(COUNTS.index(self.source.choose(OPENING_COUNT).prefix))
+        emit(" ")
+        bound["items"] = expand("trinket s").prefix
+        emit(". ")
+        expand("pet_enters")
+        emit(" ")
         self.source.end_sentence()
-        tell("hidden")
-        say("\n\n")
+        expand("hidden")
+        emit("\n\n")
         self.source.end_sentence()
         self.gather()
 
@@ -147,17 +148,17 @@ class Scene:
         people: list[tuple[str, str]] = []
         joint = ""
         while True:
-            name = self.source.choose(without(RULES["name"], [name for name, _ in people])).lead
-            self.source.say(" the ")
-            trade = self.source.choose(without(RULES["trade"], [trade for _, trade in people])).lead
+            name = self.source.choose(without(RULES["name"], [name for name, _ in people])).prefix
+            self.source.emit(" the ")
+            trade = self.source.choose(without(RULES["trade"], [trade for _, trade in people])).prefix
             people.append((name, trade))
             if joint == " and ":
                 return people
             joint = " and "
             if len(people) < 3:
-                joint = self.source.choose(AND_OR_COMMA).lead
+                joint = self.source.choose(AND_OR_COMMA).prefix
             else:
-                self.source.say(joint)
+                self.source.emit(joint)
 
     # What changes in a scene
 
@@ -172,9 +173,9 @@ class Scene:
         self.anyone = Choice(bare(*names))
         self.others = {name: Choice(bare(*(other for other in names if other != name))) for name in names}
         self.named = {
-            lead: person
+            prefix: person
             for person in [*self.present, *self.absent]
-            for lead in (
+            for prefix in (
                 person.name,
                 f"{person.name} ",
                 f"The {person.trade} ",
@@ -233,7 +234,7 @@ class Scene:
         self.speaker = None
         subject = None
         while option.tag != "stop":
-            subject = subject if option.tag == "same" else self.named.get(option.lead)
+            subject = subject if option.tag == "same" else self.named.get(option.prefix)
             self.focus(subject)
             if option.tag == "quotation":
                 subject = self.quotation()
@@ -245,12 +246,12 @@ class Scene:
                 self.deed(subject)
             else:
                 if option.tag == "pet":
-                    self.tell("pet_deed")
+                    self.expand("pet_deed")
                 elif option.tag == "treasure":
-                    self.tell("treasure_deed")
+                    self.expand("treasure_deed")
                 else:
-                    self.source.finish(option, self.bound)
-                self.tell("tail")
+                    self.source.expand_rest(option, self.bound)
+                self.expand("tail")
             self.source.end_sentence()
             option = self.source.choose(SENTENCE_ON)
             if option.tag != "stop":
@@ -260,15 +261,15 @@ class Scene:
     def deed(self, person: Person) -> None:
         """What a person did, to the full stop."""
         deeds = DEEDS[self.count < len(COUNTS) - 5, len(self.present) > 2]
-        tag = self.source.tell(deeds, self.bound).tag
+        tag = self.source.expand(deeds, self.bound).tag
         if tag == "count":
-            self.source.say(f" {', '.join(COUNTS[1 : self.count + 1])}.")
+            self.source.emit(f" {', '.join(COUNTS[1 : self.count + 1])}.")
         elif tag == "gain":
-            n = self.source.choose(GAINED).lead
+            n = self.source.choose(GAINED).prefix
             self.now_counted(self.count + COUNTS.index(n))
-            self.source.say(f" more {self.bound['items']}, which made {self.bound['count']}.")
+            self.source.emit(f" more {self.bound['items']}, which made {self.bound['count']}.")
         else:
-            self.tell("tail")
+            self.expand("tail")
         if tag == "leave":
             self.present.remove(person)
             self.absent.append(person)
@@ -276,30 +277,30 @@ class Scene:
 
     def back(self, person: Person) -> None:
         """Somebody who had left returns."""
-        self.source.say("with ")
-        self.tell("a thing")
-        self.source.say(".")
+        self.source.emit("with ")
+        self.expand("a thing")
+        self.source.emit(".")
         self.absent.remove(person)
         self.present.append(person)
         self.gather()
 
     def lose(self) -> None:
         """Some of what was counted is lost; two or more are left."""
-        n = COUNTS.index(self.source.choose(LOST[self.count]).lead)
-        self.source.say(f" of the {self.bound['items']} ")
-        self.tell("vanish")
+        n = COUNTS.index(self.source.choose(LOST[self.count]).prefix)
+        self.source.emit(f" of the {self.bound['items']} ")
+        self.expand("vanish")
         self.now_counted(self.count - n)
-        self.source.say(f", which left {self.bound['count']}.")
+        self.source.emit(f", which left {self.bound['count']}.")
 
     def quotation(self) -> Person:
         """Somebody speaks inside the narration."""
-        self.tell("saying")
+        self.expand("saying")
         self.source.choose(QUOTED)
-        self.source.say(" ")
-        self.tell("say ed")
-        self.source.say(" ")
-        person = self.named[self.source.choose(self.anyone).lead]
-        self.tell("unquote")
+        self.source.emit(" ")
+        self.expand("say ed")
+        self.source.emit(" ")
+        person = self.named[self.source.choose(self.anyone).prefix]
+        self.expand("unquote")
         return person
 
     # Speech: the name on a line of its own, then lines until a blank one
@@ -318,20 +319,20 @@ class Scene:
         self.focus(speaker)
         answers = self.pending is not None
         if self.pending:
-            self.source.tell(ANSWERS[self.pending[1]], self.bound)
+            self.source.expand(ANSWERS[self.pending[1]], self.bound)
             self.end_line()
             self.pending = None
         option = self.source.choose(self.lines(speaker, first=not answers))
         while option.tag != "stop":
             if option.tag == "address":
-                self.address(self.named[option.lead])
+                self.address(self.named[option.prefix])
             else:
-                self.source.finish(option, self.bound)
+                self.source.expand_rest(option, self.bound)
             if self.pending:
-                self.source.say("\n\n")
+                self.source.emit("\n\n")
                 return
             if option.tag in ("song", "counting"):
-                self.source.say("\n")
+                self.source.emit("\n")
                 self.song() if option.tag == "song" else self.counting()
                 return
             self.end_line()
@@ -341,41 +342,41 @@ class Scene:
         """What is said to this person, a question or not."""
         self.bound["your_trade"] = with_article(person.trade)
         self.bound["your_prop"] = person.bare_prop
-        question = self.source.tell(ADDRESS, self.bound).tag
+        question = self.source.expand(ADDRESS, self.bound).tag
         if question:
             self.pending = person, question
 
     def end_line(self) -> None:
         """The mark at the end of a spoken line."""
-        self.tell("mark")
-        self.source.say("\n")
+        self.expand("mark")
+        self.source.emit("\n")
         self.source.end_sentence()
 
     def song(self) -> None:
         """Couplets; the second line of each rhymes with the first."""
         option = self.source.choose(FIRST_VERSE)
         while option.tag != "stop":
-            self.source.finish(option, self.bound)
-            self.source.say(" ")
-            ending = self.source.choose(RHYME).lead
-            self.source.say(",\n")
+            self.source.expand_rest(option, self.bound)
+            self.source.emit(" ")
+            ending = self.source.choose(RHYME).prefix
+            self.source.emit(",\n")
             self.source.end_sentence()
-            self.source.tell(FIRST_VERSE, self.bound)
-            self.source.say(" ")
+            self.source.expand(FIRST_VERSE, self.bound)
+            self.source.emit(" ")
             self.source.choose(RHYMES_WITH[ending])
-            self.source.say(".\n")
+            self.source.emit(".\n")
             self.source.end_sentence()
             option = self.source.choose(NEXT_VERSE)
 
     def counting(self) -> None:
         """One of something, two of something else, and so on."""
-        self.source.say("One ")
-        self.tell("creature")
-        self.source.say(",\n")
+        self.source.emit("One ")
+        self.expand("creature")
+        self.source.emit(",\n")
         for number in COUNTS[2:-1]:
-            self.source.say(f"{number.capitalize()} ")
-            self.tell("creatures")
+            self.source.emit(f"{number.capitalize()} ")
+            self.expand("creatures")
             self.source.end_sentence()
             if self.source.choose(COUNT_ON).tag == "stop":
                 return
-        self.source.say("And no more.\n\n")
+        self.source.emit("And no more.\n\n")

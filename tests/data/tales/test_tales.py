@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from minigpt_tui.data.tales import scenes as tales_scenes
-from minigpt_tui.data.tales.generator import TalesError, generate, nats_of
+from minigpt_tui.data.tales.generator import generate, nats_of
 from minigpt_tui.data.tales.grammar import Choice, Option, Reader, Rules
 from minigpt_tui.data.tales.scenes import RULES, Scene
 from minigpt_tui.data.tales.words import HE, NUMBERS, PHRASES, RHYMES, SHE, WORDS
@@ -51,11 +51,11 @@ def test_reading_a_text_recovers_the_information_of_the_choices_that_wrote_it(se
 def test_at_every_choice_the_text_shows_exactly_one_option():
     class Auditor(Reader):
         def choose(self, choice: Choice) -> Option:
-            leads = [option.lead for option in choice.options]
-            assert all(leads)
-            for lead, following in pairwise(sorted(leads)):
-                assert not following.startswith(lead)
-            assert sum(self._text.startswith(lead, self.position) for lead in leads) == 1
+            prefixes = [option.prefix for option in choice.options]
+            assert all(prefixes)
+            for prefix, following in pairwise(sorted(prefixes)):
+                assert not following.startswith(prefix)
+            assert sum(self._text.startswith(prefix, self.position) for prefix in prefixes) == 1
             return super().choose(choice)
 
     text = generate(150_000, seed=2).text
@@ -75,7 +75,7 @@ def test_every_rule_is_free_of_ambiguity_and_names_only_what_exists():
 
 def test_an_ambiguous_rule_is_refused():
     rules = Rules({"thing": "cup cupboard"}, {"twice": "a {thing}\na <thing>"}, {}, frozenset())
-    with pytest.raises(TalesError, match="'cup' begins 'cupboard'"):
+    with pytest.raises(ValueError, match="'cup' begins 'cupboard'"):
         rules["thing"]
     with pytest.raises(KeyError, match="no rule is called 'nothing'"):
         rules["nothing"]
@@ -107,7 +107,7 @@ def test_the_writer_draws_the_options_as_often_as_it_says(megabyte):
 )
 def test_a_text_that_the_grammar_cannot_write_is_refused(change, line):
     text = change(generate(3_000, seed=8).text)
-    with pytest.raises(TalesError, match=f"line {line or ''}"):
+    with pytest.raises(ValueError, match=f"line {line or ''}"):
         nats_of(text)
 
 
@@ -119,7 +119,7 @@ def test_what_a_scene_has_said_binds_what_it_says_later():
     before, after = text[: answered.start(2)], text[answered.end(2) :]
     wrong = "seven" if answered[2] != "seven" else "eight"
     scene = before.rindex("THE ")
-    with pytest.raises(TalesError, match=f"where '{answered[2]}' could stand"):
+    with pytest.raises(ValueError, match=f"where '{answered[2]}' could stand"):
         nats_of(text[scene : len(before)] + wrong + after)
 
 

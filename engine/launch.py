@@ -14,7 +14,7 @@ from ..data.storage.errors import UserError
 from ..data.tokenizers import UnknownCharacterError
 from ..models.config import ConfigError, ModelConfig
 from ..models.recipe import Recipe
-from .model_files import ModelFile, ModelFileError, check_weights, read_config, read_tokenizer
+from .model_files import ModelFile, check_weights, read_config, read_tokenizer
 from .runs import CorpusRecord, Run, RunManifest, create_run, free_name
 
 # What a fine-tuned model may have otherwise than the model that it begins as, and what its file decides.
@@ -24,7 +24,7 @@ _FREE = ("context_length", "attention_dropout", "residual_dropout", "embedding_d
 def vocabulary_size(recipe: Recipe, corpus: Corpus, start_from: ModelFile | None = None) -> int:
     """How many tokens the model will know, at most: a text may hold too few pairs for a BPE of the size asked for.
 
-    Raises ConfigError for a tokenizer that only a foreign model has, ModelFileError where that cannot be read.
+    Raises ConfigError for a tokenizer that only a foreign model has, UserError where that cannot be read.
     """
     if start_from:
         return read_config(start_from).vocab_size
@@ -51,7 +51,7 @@ def new_run(
     """Make the run folder; with `start_from` for going on with the weights and the tokenizer of that model.
 
     Raises UserError where the text is too short for the context or has characters that the model's tokenizer
-    refuses, ConfigError for an impossible model, ModelFileError and TokenizerError where `start_from` cannot be read
+    refuses, ConfigError for an impossible model, UserError where `start_from` cannot be read
     or its parts do not belong together, and RunError for a bad name or a folder that cannot be written; nothing is left
     behind then.
     """
@@ -61,7 +61,7 @@ def new_run(
         stored, tokenizer = read_config(start_from), read_tokenizer(start_from)
         check_agreement(recipe.model, stored, start_from.name)
         if tokenizer.vocab_size > stored.vocab_size:
-            raise ModelFileError(
+            raise UserError(
                 f"the tokenizer of {start_from.name} has {tokenizer.vocab_size:,} tokens, but its model knows "
                 f"{stored.vocab_size:,}; they do not belong together, put the model's own tokenizer there"
             )

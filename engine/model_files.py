@@ -11,10 +11,10 @@ from ..data.storage.errors import UserError
 from ..data.storage.printable import printable
 from ..data.storage.typed_json import SchemaError, from_plain
 from ..data.tokenizers import TOKENIZER_FILES, CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
-from ..models.config import ConfigError, ModelConfig
+from ..models.config import ModelConfig
 from ..models.interop.foreign_config import read_foreign_config
 from ..models.interop.foreign_folder import file_within, read_json
-from ..models.interop.nanogpt import NanoGptError, find_meta, read_alphabet, read_nanogpt
+from ..models.interop.nanogpt import find_meta, read_alphabet, read_nanogpt
 from ..models.interop.weight_files import INDEX, WHOLE, check_weight_files
 from .refusals import refusal
 from .runs import Run, RunError, list_runs
@@ -24,10 +24,6 @@ ModelKind = Literal["minigpt", "huggingface", "nanogpt"]
 WEIGHTS = (WHOLE, INDEX)  # of a Hugging Face folder: one of them
 GPT2_SIZES = (50_257, 50_304)  # GPT-2's vocabulary, and what nanoGPT rounds it up to
 _NAMED = 8  # runs that a message names
-
-
-class ModelFileError(UserError):
-    """A path is no model that can be opened; the message says what was found there and what to do."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class _Description:
 def find_model(text: str) -> ModelFile:
     """The model that `text` names: a run's name or folder, a checkpoint, a Hugging Face folder, a nanoGPT checkpoint.
 
-    Raises ModelFileError for anything else, by what was found in it, and RunError for a run without a checkpoint.
+    Raises UserError for anything else, by what was found in it, and RunError for a run without a checkpoint.
     """
     runs = list_runs()
     if run := next((run for run in runs if run.name == text), None):
@@ -60,13 +56,13 @@ def find_model(text: str) -> ModelFile:
         path = path.expanduser().absolute()
         there = path.exists()
     except (OSError, RuntimeError, ValueError) as error:  # no such home, a circle of links, a name too long
-        raise ModelFileError(f"{text[:200]!r} is no path that can be looked at ({error}); check it") from None
+        raise UserError(f"{text[:200]!r} is no path that can be looked at ({error}); check it") from None
     if there:
         return model_at(path)
     if path.name != text:
-        raise ModelFileError(f"there is no {path}; check the path")
+        raise UserError(f"there is no {path}; check the path")
     known = ", ".join(run.name for run in runs[:_NAMED]) or "none yet"
-    raise ModelFileError(f"there is neither a run nor a file called '{printable(text)}'; the runs are: {known}")
+    raise UserError(f"there is neither a run nor a file called '{printable(text)}'; the runs are: {known}")
 
 
 def model_at(path: Path) -> ModelFile:
@@ -79,64 +75,54 @@ def model_at(path: Path) -> ModelFile:
     if (path / "run.json").is_file():
         return _of_run(Run(path))
     if (path / "config.json").is_file() and any((path / name).is_file() for name in WEIGHTS):
-        _foreign_config(path)
+        read_foreign_config(path)
         return ModelFile(path, "huggingface", _public_name(path))
     if (path / "ckpt.pt").is_file():
         return _of_file(path / "ckpt.pt")
-    raise ModelFileError(refusal(path))
+    raise UserError(refusal(path))
 
 
 def read_config(file: ModelFile) -> ModelConfig:
-    """The configuration of the model. Raises ModelFileError where it is damaged or cannot be built here."""
+    """The configuration of the model. Raises UserError where it is damaged or cannot be built here."""
     if file.kind == "huggingface":
-        return _foreign_config(file.path)
+        return read_foreign_config(file.path)
     try:
         if file.kind == "nanogpt":
             return read_nanogpt(file.path).config
         path = file.path / "minigpt.json"
         return from_plain(_Description, read_json(path), path.name).model
-    except (ConfigError, NanoGptError) as error:
-        raise ModelFileError(str(error)) from error
     except SchemaError as error:
-        raise ModelFileError(
-            f"{file.path / 'minigpt.json'} is damaged ({str(error)[:300]}); use another model"
-        ) from error
+        raise UserError(f"{file.path / 'minigpt.json'} is damaged ({str(error)[:300]}); use another model") from error
 
 
 def check_weights(file: ModelFile) -> None:
-    """Raise ModelFileError where weights are missing or cut short; nothing of them is read.
+    """Raise UserError where weights are missing or cut short; nothing of them is read.
 
     What nanoGPT writes ends with the list of its parts, so of it only a whole file opens at all.
     """
     if file.kind == "nanogpt":
         return
-    try:
-        check_weight_files(file.path)
-    except ConfigError as error:
-        raise ModelFileError(str(error)) from error
+    check_weight_files(file.path)
 
 
 def read_tokenizer(file: ModelFile) -> Tokenizer:
-    """The tokenizer that belongs to the model. Raises TokenizerError, or ModelFileError for nanoGPT's characters."""
+    """The tokenizer that belongs to the model. Raises UserError."""
     if file.kind != "nanogpt":
         _check_tokenizer_files(file.path)
         return load_tokenizer(file.path)
-    try:
-        checkpoint = read_nanogpt(file.path)
-        meta, size = find_meta(checkpoint), checkpoint.config.vocab_size
-        if meta is None and size in GPT2_SIZES:
-            return build_tokenizer("gpt2", alphabet="", pieces=tuple)
-        if meta is None:
-            prepared = f"data/{checkpoint.dataset}/meta.pkl" if checkpoint.dataset else "data/.../meta.pkl"
-            raise ModelFileError(
-                f"{file.path} has {size:,} tokens, and which characters they are stands in a meta.pkl; nanoGPT's "
-                f"prepare.py wrote it to {prepared}, put it at {file.path.parent / 'meta.pkl'}"
-            )
-        alphabet = read_alphabet(meta)
-    except NanoGptError as error:
-        raise ModelFileError(str(error)) from error
+    checkpoint = read_nanogpt(file.path)
+    meta, size = find_meta(checkpoint), checkpoint.config.vocab_size
+    if meta is None and size in GPT2_SIZES:
+        return build_tokenizer("gpt2", alphabet="", pieces=tuple)
+    if meta is None:
+        prepared = f"data/{checkpoint.dataset}/meta.pkl" if checkpoint.dataset else "data/.../meta.pkl"
+        raise UserError(
+            f"{file.path} has {size:,} tokens, and which characters they are stands in a meta.pkl; nanoGPT's "
+            f"prepare.py wrote it to {prepared}, put it at {file.path.parent / 'meta.pkl'}"
+        )
+    alphabet = read_alphabet(meta)
     if len(alphabet) != size:
-        raise ModelFileError(
+        raise UserError(
             f"{meta} has {len(alphabet):,} characters but the model at {file.path} {size:,} tokens; they do not belong "
             f"together, put its own at {file.path.parent / 'meta.pkl'}"
         )
@@ -157,29 +143,17 @@ def _of_file(path: Path) -> ModelFile:
             head = file.read(4)
         of_torch = head == b"PK\x03\x04" or (head[:1] == b"\x80" and path.suffix == ".pt")
         if not of_torch or path.name.startswith("pytorch_model"):
-            raise ModelFileError(refusal(path))
+            raise UserError(refusal(path))
         read_nanogpt(path)
-    except NanoGptError as error:
-        raise ModelFileError(str(error)) from error
     except OSError as error:
-        raise ModelFileError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+        raise UserError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
     return ModelFile(path, "nanogpt", path.parent.name or path.stem)
 
 
-def _foreign_config(folder: Path) -> ModelConfig:
-    try:
-        return read_foreign_config(folder)
-    except ConfigError as error:
-        raise ModelFileError(str(error)) from error
-
-
 def _check_tokenizer_files(folder: Path) -> None:
-    """Raise ModelFileError where one is no plain file of the folder: it would be read, and copied with the model."""
-    try:
-        for name in filter(lambda name: os.path.lexists(folder / name), TOKENIZER_FILES):
-            file_within(folder, name)
-    except ConfigError as error:
-        raise ModelFileError(str(error)) from error
+    """Raise UserError where one is no plain file of the folder: it would be read, and copied with the model."""
+    for name in filter(lambda name: os.path.lexists(folder / name), TOKENIZER_FILES):
+        file_within(folder, name)
 
 
 def _public_name(folder: Path) -> str:

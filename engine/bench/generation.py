@@ -23,7 +23,7 @@ class NoGpuError(Exception):
 def run(arguments: argparse.Namespace, bench: Measurements) -> None:
     """Measure the rows that are named, or those that this machine can do; with --list only say what there is.
 
-    Raises NoGpuError, CheckoutError, ModelFileError, RunError, TextError, TurnFailedError, OSError.
+    Raises NoGpuError, CheckoutError, UserError, TextError, TurnFailedError, OSError.
     """
     if arguments.list:
         _list()

@@ -25,7 +25,7 @@ class TextError(Exception):
 
 
 def check(model: str | None, text: str | None) -> None:
-    """See that what is named can be read, before anything is measured. Raises ModelFileError, RunError, TextError,
+    """See that what is named can be read, before anything is measured. Raises UserError, TextError,
     OSError.
     """
     if model is not None:

@@ -24,7 +24,7 @@ from ...models.fast.quantization import quantize_int8
 from ...models.interop.huggingface import load_checkpoint
 from ...models.recipe import Protocol
 from ..freed_memory import keep_freed_memory
-from ..model_files import ModelFile, ModelFileError, find_model, read_tokenizer
+from ..model_files import ModelFile, find_model, read_tokenizer
 from ..requests import Quantization
 from ..results import EvaluationResult, ProgressLines
 from ..runs import CorpusRecord, RunError
@@ -76,7 +76,7 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
             "longer text"
         )
     if _highest(text.tokens) >= loaded.config.vocab_size:
-        raise ModelFileError(
+        raise UserError(
             f"the tokenizer beside {file.path} gives the text tokens that the model does not have; they do not belong "
             "together, put the model's own tokenizer there"
         )
@@ -96,7 +96,7 @@ def _context_length(file: ModelFile, own: int, wanted: int | None) -> int:
     if wanted is None:
         return own if file.kind == "minigpt" else min(own, LONGEST_FOREIGN_WINDOW)
     if not 1 <= wanted <= own:
-        raise ModelFileError(f"a context length of {wanted:,} is not possible; {file.name} allows 1 to {own:,}")
+        raise UserError(f"a context length of {wanted:,} is not possible; {file.name} allows 1 to {own:,}")
     return wanted
 
 

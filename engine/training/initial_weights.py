@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ...data.storage.errors import UserError
 from ...models.config import ConfigError, ModelConfig
 from ...models.gpt import GPT
 from ...models.interop.huggingface import open_checkpoint
 from ...models.interop.stored_model import StoredModel
 from ..launch import check_agreement
-from ..model_files import ModelFile, ModelFileError, find_model
-from ..runs import RunError, RunManifest
+from ..model_files import ModelFile, find_model
+from ..runs import RunManifest
 from .errors import TrainingError
 
 
@@ -28,9 +29,9 @@ def starting_file(manifest: RunManifest) -> ModelFile | None:
         return None
     try:
         if not Path(manifest.start_from).exists():
-            raise ModelFileError(f"nothing lies at {manifest.start_from}")
+            raise UserError(f"nothing lies at {manifest.start_from}")
         return find_model(manifest.start_from)
-    except (ModelFileError, RunError) as error:
+    except UserError as error:
         raise TrainingError(
             f"the model that '{manifest.name}' begins with is gone ({error}); put it back, or start a new run"
         ) from error

@@ -29,7 +29,7 @@ class _Index:
     weight_map: dict[str, str]
 
 
-def read_foreign(folder: Path) -> StoredModel:
+def open_foreign(folder: Path) -> StoredModel:
     """The model in a foreign folder. Raises CheckpointError, in one sentence, for anything that is not whole."""
     try:
         model = read_foreign_model(folder)

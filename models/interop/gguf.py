@@ -27,10 +27,6 @@ GGUF_TYPES: tuple[GgufType, ...] = get_args(GgufType)
 FILE_TYPES: dict[GgufType, str] = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16": "MOSTLY_BF16", "q8_0": "MOSTLY_Q8_0"}
 
 
-class GgufError(UserError):
-    """A GGUF file cannot be written; one sentence with the reason and what to do."""
-
-
 @dataclass(frozen=True)
 class Vocabulary:
     """A tokenizer in llama.cpp's words: byte-level BPE, tokenizer.ggml.model "gpt2".
@@ -61,10 +57,10 @@ class Written:
 
 
 def require_gguf() -> None:
-    """Raise GgufError with the command that helps where a package is missing."""
+    """Raise UserError with the command that helps where a package is missing."""
     for package in ("numpy", "gguf"):
         if importlib.util.find_spec(package) is None:
-            raise GgufError(
+            raise UserError(
                 f"writing GGUF needs the package {package}, which is not installed; install it with: "
                 "pip install 'minigpt-tui[gguf]'"
             )
@@ -83,7 +79,7 @@ def write_gguf(
     """Write the model with these parameters (by our names, on the CPU) to `path`, and see that all of it is there.
 
     Matrices get `dtype`; norms, biases and position tables stay float32. Making the file appear at once is the
-    caller's. Raises GgufError where a package is missing or a weight does not fit the type, NoCounterpart for a block
+    caller's. Raises UserError where a package is missing or a weight does not fit the type, NoCounterpart for a block
     that llama.cpp does not have, OSError where the disk does not take the file.
     """
     require_gguf()
@@ -110,7 +106,7 @@ def write_gguf(
             done += _elements(part)
             progress(done / whole)
     if (found := path.stat().st_size) != expected:
-        raise GgufError(f"the file has {found:,} bytes instead of {expected:,}; is the disk sound?")
+        raise UserError(f"the file has {found:,} bytes instead of {expected:,}; is the disk sound?")
     return Written(architecture(config), whole, tuple(_notices(config, layout, dtype)))
 
 
@@ -175,16 +171,16 @@ def _announce(writer: gguf.GGUFWriter, part: Part, kind: GgufType) -> None:
 
 
 def _stored(part: Part, kind: GgufType) -> Any:
-    """The numpy array that goes into the file. Raises GgufError for a weight that has no place in the type."""
+    """The numpy array that goes into the file. Raises UserError for a weight that has no place in the type."""
     import gguf
     import numpy as np
     from gguf import quants
 
     values = part.read().float().contiguous().numpy()
     if not np.isfinite(values).all():
-        raise GgufError(f"{part.name} holds NaN or infinity: the training diverged; export an earlier checkpoint")
+        raise UserError(f"{part.name} holds NaN or infinity: the training diverged; export an earlier checkpoint")
     if kind in ("f16", "q8_0") and np.abs(values).max(initial=0) > np.finfo(np.float16).max:
-        raise GgufError(f"{part.name} holds values that {kind} cannot; choose --dtype bf16 or f32")
+        raise UserError(f"{part.name} holds values that {kind} cannot; choose --dtype bf16 or f32")
     return quants.quantize(values, gguf.GGMLQuantizationType[kind.upper()])
 
 

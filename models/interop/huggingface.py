@@ -21,9 +21,9 @@ from ...data.storage.typed_json import SchemaError, dumps, loads
 from ..config import ModelConfig, parameter_count
 from ..gpt import GPT
 from ..tensor_file import CheckpointError, load_tensors, save_tensors
-from .foreign_weights import read_foreign
+from .foreign_weights import open_foreign
 from .huggingface_layouts import ModelType, config_json, constants, model_type, places
-from .nanogpt_weights import read_nanogpt
+from .nanogpt_weights import open_nanogpt
 from .stored_model import StoredModel
 
 __all__ = ["CheckpointError", "LoadedCheckpoint", "load_checkpoint", "open_checkpoint", "save_checkpoint"]
@@ -135,13 +135,13 @@ def load_checkpoint(
 def open_checkpoint(path: Path) -> StoredModel:
     """What `load_checkpoint` would read, with its weights still in the files. Raises CheckpointError."""
     if path.is_file() or (path.suffix == ".pt" and not path.is_dir()):
-        return read_nanogpt(path)
+        return open_nanogpt(path)
     if (path / "config.json").exists() and not (path / "minigpt.json").exists():
-        return read_foreign(path)
-    return _read_own(path)
+        return open_foreign(path)
+    return _open_own(path)
 
 
-def _read_own(folder: Path) -> StoredModel:
+def _open_own(folder: Path) -> StoredModel:
     """A checkpoint that `save_checkpoint` wrote."""
     description = _read_description(folder / "minigpt.json")
     tensors, metadata = load_tensors(folder / "model.safetensors")

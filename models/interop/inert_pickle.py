@@ -2,6 +2,13 @@
 
 A pickle is a program for a small stack machine. This reader walks its opcodes and keeps only those that describe data;
 what the program would look up or call becomes a record that does nothing. Format: Lib/pickletools.py of Python.
+
+A `pickle.Unpickler` with its own `find_class` and `persistent_load`, and torch's `weights_only`, refuse the same calls
+but leave the data itself to the pickle. Three kinds of hostile files, all of them in the tests, make the difference:
+
+- a key that is a tuple of two of itself, forty levels deep: both hash its 2^40 parts, which does not end;
+- a memo index of 2^31 in a pickle of nine bytes: the unpickler in C clears a table of so many entries, 32 GB;
+- containers that hold themselves or lie thousands deep: both build them, and what walks through them later recurses.
 """
 
 from __future__ import annotations
@@ -9,6 +16,7 @@ from __future__ import annotations
 import pickletools
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ...data.storage.errors import UserError
@@ -30,8 +38,8 @@ _LITERALS = {
 _PLAIN_KEYS = (str, bytes, int, float, type(None))  # their hash takes no time, however the pickle is nested
 
 
-class PickleRefused(UserError, ValueError):
-    """A pickle that is damaged or would do something; the message is the end of a sentence about it."""
+class _Refused(Exception):
+    """A pickle that is damaged or would do something; the text is the end of a sentence about its file."""
 
 
 @dataclass(frozen=True)
@@ -60,30 +68,35 @@ class Persistent:
     id: Any
 
 
-def read_pickle(content: bytes, calls: Collection[str] = ()) -> Any:
+def read_pickle(content: bytes, path: Path, calls: Collection[str] = ()) -> Any:
     """The value that `content` describes: plain values, with Global, Call and Persistent in the place of the rest.
 
     An OrderedDict becomes a dict, and attributes set on one are left out. Only functions named in `calls`
-    ("module.name") become a Call. Raises PickleRefused for any other, for damage, and for what is too large or too
-    deep; containers that hold themselves count as too deep.
+    ("module.name") become a Call. Raises UserError, which names the file at `path`, for any other, for damage, and for
+    what is too large or too deep; containers that hold themselves count as too deep.
     """
+    try:
+        return _read(content, calls)
+    except _Refused as refusal:
+        raise UserError(f"{path} {refusal}; it was not opened, use another file") from None
+
+
+def _read(content: bytes, calls: Collection[str]) -> Any:
     if len(content) > LARGEST:
-        raise PickleRefused(f"has {len(content):,} bytes of pickle, more than the {LARGEST:,} that are read")
+        raise _Refused(f"has {len(content):,} bytes of pickle, more than the {LARGEST:,} that are read")
     machine = _Machine(calls)
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
             if count >= MOST_OPCODES:
-                raise PickleRefused(f"has a pickle of more than {MOST_OPCODES:,} operations")
+                raise _Refused(f"has a pickle of more than {MOST_OPCODES:,} operations")
             machine.step(opcode.name, argument)
         return machine.result()
-    except PickleRefused:
-        raise
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise PickleRefused(f"has a damaged pickle ({type(error).__name__})") from error
+        raise _Refused(f"has a damaged pickle ({type(error).__name__})") from error
 
 
 class _Machine:
-    """The stack machine, for data alone."""
+    """The stack machine of the pickle format, with the operations that describe data."""
 
     def __init__(self, calls: Collection[str]) -> None:
         self._calls = calls
@@ -97,7 +110,7 @@ class _Machine:
         self._kept: list[Any] = []
 
     def step(self, name: str, argument: Any) -> None:
-        """One operation."""
+        """Carry out one operation, by its name in pickletools."""
         stack = self._stack
         if name in _LITERALS:
             stack.append(argument)
@@ -156,23 +169,23 @@ class _Machine:
         elif name == "DUP":
             stack.append(stack[-1])
         elif name not in ("PROTO", "FRAME", "STOP"):
-            raise PickleRefused(f"has a pickle that does more than describe data ({name})")
+            raise _Refused(f"has a pickle that does more than describe data ({name})")
 
     def result(self) -> Any:
         """What the program ended with."""
         if len(self._stack) != 1 or self._marks:
-            raise PickleRefused("has a damaged pickle (it ends in the middle)")
+            raise _Refused("has a damaged pickle (it ends in the middle)")
         return self._stack[0]
 
     def _call(self, function: Any, arguments: Any, keywords: Any = ()) -> None:
         if not isinstance(function, Global):
-            raise PickleRefused("has a pickle that would call something without a name")
+            raise _Refused("has a pickle that would call something without a name")
         if str(function) == ORDERED_DICT and arguments == () and not keywords:
             self._stack.append(self._keep({}, ()))
         elif str(function) in self._calls and isinstance(arguments, tuple) and not keywords:
             self._stack.append(self._keep(Call(str(function), arguments), arguments))
         else:
-            raise PickleRefused(f"has a pickle that would call {printable(str(function))}")
+            raise _Refused(f"has a pickle that would call {printable(str(function))}")
 
     def _tuple(self, items: list[Any]) -> None:
         self._stack.append(self._keep(tuple(items), items))
@@ -184,16 +197,16 @@ class _Machine:
     def _plain(self, items: list[Any]) -> list[Any]:
         """Keys and members of sets, which must be plain."""
         if not all(isinstance(item, _PLAIN_KEYS) for item in items):
-            raise PickleRefused("has a pickle with keys that are no plain values")
+            raise _Refused("has a pickle with keys that are no plain values")
         return items
 
     def _open(self, kind: type, items: list[Any]) -> Any:
         """The container on top of the stack, which is about to take in `items`."""
         target = self._stack[-1]
         if type(target) is not kind:
-            raise PickleRefused(f"has a damaged pickle (no {kind.__name__} where one is filled)")
+            raise _Refused(f"has a damaged pickle (no {kind.__name__} where one is filled)")
         if id(target) in self._taken_in or any(item is target for item in items):
-            raise PickleRefused("has a pickle with a container that holds itself")
+            raise _Refused("has a pickle with a container that holds itself")
         self._take_in(target, items)
         return target
 
@@ -209,7 +222,7 @@ class _Machine:
         depth = 1 + max(map(self._depths.__getitem__, inner), default=0)
         self._depths[id(container)] = max(depth, self._depths[id(container)])
         if depth > DEEPEST:
-            raise PickleRefused(f"has a pickle with more than {DEEPEST} containers inside each other")
+            raise _Refused(f"has a pickle with more than {DEEPEST} containers inside each other")
 
     def _pop(self, count: int) -> list[Any]:
         """The last `count` values, none of which stands below a MARK."""

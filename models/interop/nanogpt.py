@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from ...data.storage.errors import UserError
 from ...data.storage.printable import printable
 from ..config import ConfigError, ModelConfig, parameter_count
-from .inert_pickle import LARGEST, Call, Global, Persistent, PickleRefused, read_pickle
+from .inert_pickle import LARGEST, Call, Global, Persistent, read_pickle
 
 DTYPES = {
     "FloatStorage": "float32",
@@ -39,10 +39,6 @@ _BLOCK = ModelConfig(position="learned", norm="layer", norm_eps=1e-5, mlp="gelu"
 _DATASET = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _NAMED = 6  # keys that a message names
 _LARGEST_META = 1 << 23  # bytes: room for every character there is
-
-
-class NanoGptError(UserError, ValueError):
-    """A file is no checkpoint of nanoGPT's, or a damaged one; one sentence with what was found and what to do."""
 
 
 @dataclass(frozen=True)
@@ -70,21 +66,17 @@ class NanoGpt:
 
 
 def read_nanogpt(path: Path) -> NanoGpt:
-    """What the checkpoint holds, without its weights. Raises NanoGptError."""
+    """What the checkpoint holds, without its weights. Raises UserError."""
     try:
         with path.open("rb") as file, _archive(file, path) as archive:
             entries = _Entries(path, file, archive)
             content = entries.description()
             return _checkpoint(path, entries, content)
     except OSError as error:
-        raise NanoGptError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from None
-    except PickleRefused as error:
-        raise NanoGptError(f"{path} {error}; it was not opened, use another checkpoint") from None
+        raise UserError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from None
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OverflowError) as error:
-        if isinstance(error, NanoGptError):
-            raise
         reason = printable(str(error)) or type(error).__name__
-        raise NanoGptError(f"{path} is a damaged or incomplete archive ({reason}); copy it again") from None
+        raise UserError(f"{path} is a damaged or incomplete archive ({reason}); copy it again") from None
 
 
 def find_meta(checkpoint: NanoGpt) -> Path | None:
@@ -97,24 +89,22 @@ def find_meta(checkpoint: NanoGpt) -> Path | None:
 
 
 def read_alphabet(path: Path) -> str:
-    """The characters in nanoGPT's meta.pkl, each at the place that is its id. Raises NanoGptError."""
+    """The characters in nanoGPT's meta.pkl, each at the place that is its id. Raises UserError."""
     try:
         if path.stat().st_size > _LARGEST_META:
-            raise NanoGptError(f"{path} is too large to be a list of characters; use another one")
-        meta = read_pickle(path.read_bytes())
+            raise UserError(f"{path} is too large to be a list of characters; use another one")
+        meta = read_pickle(path.read_bytes(), path)
     except OSError as error:
-        raise NanoGptError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from None
-    except PickleRefused as error:
-        raise NanoGptError(f"{path} {error}; it was not opened, use another one") from None
+        raise UserError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from None
     if not isinstance(meta, dict) or not isinstance(meta.get("itos"), dict) or not isinstance(meta.get("stoi"), dict):
-        raise NanoGptError(f"{path} lacks itos and stoi, the characters of nanoGPT's data; {_found(meta)}")
+        raise UserError(f"{path} lacks itos and stoi, the characters of nanoGPT's data; {_found(meta)}")
     itos: dict[Any, Any] = meta["itos"]
     characters = [itos.get(token) for token in range(len(itos))]
     if not characters or any(not isinstance(character, str) or len(character) != 1 for character in characters):
-        raise NanoGptError(f"{path} does not number single characters from 0 on; use the one that nanoGPT prepared")
+        raise UserError(f"{path} does not number single characters from 0 on; use the one that nanoGPT prepared")
     agrees = meta["stoi"] == {character: token for token, character in enumerate(characters)}
     if not agrees or meta.get("vocab_size", len(characters)) != len(characters):
-        raise NanoGptError(f"{path} contradicts itself (vocab_size, itos and stoi differ); use another one")
+        raise UserError(f"{path} contradicts itself (vocab_size, itos and stoi differ); use another one")
     return "".join(map(str, characters))
 
 
@@ -124,12 +114,12 @@ def read_alphabet(path: Path) -> str:
 def _archive(file: BinaryIO, path: Path) -> zipfile.ZipFile:
     start = file.read(4)
     if start[:1] == b"\x80":
-        raise NanoGptError(
+        raise UserError(
             f"{path} is a bare pickle, as torch wrote it before version 1.6; only a program that may run what is in it "
             "can open it: load and save it again with nanoGPT and a newer torch"
         )
     if start != b"PK\x03\x04":
-        raise NanoGptError(f"{path} is no archive of torch's; choose a checkpoint that nanoGPT wrote")
+        raise UserError(f"{path} is no archive of torch's; choose a checkpoint that nanoGPT wrote")
     return zipfile.ZipFile(file)
 
 
@@ -142,31 +132,31 @@ class _Entries:
         self._entries = {entry.filename: entry for entry in archive.infolist()}
         roots = [name.split("/")[0] for name in self._entries if name.count("/") == 1 and name.endswith("/data.pkl")]
         if len(roots) != 1:
-            raise NanoGptError(f"{path} is an archive that torch did not save; {_named('it holds', self._entries)}")
+            raise UserError(f"{path} is an archive that torch did not save; {_named('it holds', self._entries)}")
         (self._root,) = roots
 
     def description(self) -> Any:
-        """What data.pkl says. Raises PickleRefused."""
+        """What data.pkl says. Raises UserError."""
         if f"{self._root}/constants.pkl" in self._entries:
-            raise NanoGptError(f"{self._path} is a TorchScript program; choose a checkpoint that nanoGPT wrote")
+            raise UserError(f"{self._path} is a TorchScript program; choose a checkpoint that nanoGPT wrote")
         order = self._read("byteorder") if f"{self._root}/byteorder" in self._entries else b"little"
         if order != b"little":
-            raise NanoGptError(f"{self._path} was written on a machine with another byte order; save it again on this")
-        return read_pickle(self._read("data.pkl"), _CALLS)
+            raise UserError(f"{self._path} was written on a machine with another byte order; save it again on this")
+        return read_pickle(self._read("data.pkl"), self._path, _CALLS)
 
     def place(self, name: str) -> tuple[int, int]:
         """Where an entry's bytes begin in the file, and how many there are."""
         name = f"{self._root}/{name}"
         if name not in self._entries:
-            raise NanoGptError(f"{self._path} lacks its part {printable(name)}; copy it again")
+            raise UserError(f"{self._path} lacks its part {printable(name)}; copy it again")
         entry = self._entries[name]
         if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 or entry.compress_size != entry.file_size:
-            raise NanoGptError(f"{self._path} was compressed or encrypted afterwards; use the file that torch wrote")
+            raise UserError(f"{self._path} was compressed or encrypted afterwards; use the file that torch wrote")
         self._file.seek(entry.header_offset)
         header = self._file.read(30)  # the fixed part of a local header; its last two numbers are lengths
         lengths = struct.unpack("<HH", header[26:]) if len(header) == 30 and header[:4] == b"PK\x03\x04" else None
         if lengths is None or (start := entry.header_offset + 30 + sum(lengths)) + entry.file_size > self.size:
-            raise NanoGptError(f"{self._path} is incomplete ({printable(name)} is cut off); copy it again")
+            raise UserError(f"{self._path} is incomplete ({printable(name)} is cut off); copy it again")
         return start, entry.file_size
 
     def read(self, start: int, size: int) -> bytes:
@@ -177,7 +167,7 @@ class _Entries:
     def _read(self, name: str) -> bytes:
         start, size = self.place(name)
         if size > LARGEST:
-            raise NanoGptError(f"{self._path} has a description of {size:,} bytes, which is absurd; use another file")
+            raise UserError(f"{self._path} has a description of {size:,} bytes, which is absurd; use another file")
         return self.read(start, size)
 
 
@@ -186,10 +176,10 @@ class _Entries:
 
 def _checkpoint(path: Path, entries: _Entries, content: Any) -> NanoGpt:
     if not isinstance(content, dict) or not isinstance(content.get("model_args"), dict):
-        raise NanoGptError(f"{path} is no checkpoint of nanoGPT's (it has no model_args); {_found(content)}")
+        raise UserError(f"{path} is no checkpoint of nanoGPT's (it has no model_args); {_found(content)}")
     model, settings = content.get("model"), content.get("config")
     if not isinstance(model, dict):
-        raise NanoGptError(f"{path} has no weights; {_found(content)}")
+        raise UserError(f"{path} has no weights; {_found(content)}")
     tensors: dict[str, StoredTensor] = {}
     for name, value in model.items():
         if isinstance(name, str) and not _MASK.fullmatch(name := _PREFIXES.sub("", name, count=1)):
@@ -199,9 +189,9 @@ def _checkpoint(path: Path, entries: _Entries, content: Any) -> NanoGpt:
     config = _config(path, content["model_args"], tensors)
     storages = {tensor.start: tensor for tensor in tensors.values()}.values()
     if sum(tensor.n_items * ITEM_SIZES[tensor.dtype] for tensor in storages) > entries.size:
-        raise NanoGptError(f"{path} holds parts that overlap; use the file that torch wrote")
+        raise UserError(f"{path} holds parts that overlap; use the file that torch wrote")
     if parameter_count(config) > sum(tensor.n_items for tensor in storages):
-        raise NanoGptError(
+        raise UserError(
             f"{path} has fewer weights than the {parameter_count(config):,} that its model_args ask for; use another "
             "checkpoint"
         )
@@ -227,11 +217,11 @@ def _config(path: Path, arguments: dict[Any, Any], tensors: Mapping[str, StoredT
     for theirs, ours in _SIZES.items():
         value = arguments.get(theirs)
         if type(value) is not int:
-            raise NanoGptError(f"{path} does not say its {theirs} in model_args; use another checkpoint")
+            raise UserError(f"{path} does not say its {theirs} in model_args; use another checkpoint")
         sizes[ours] = value
     dropout = arguments.get("dropout", 0.0)
     if not isinstance(dropout, (int, float)):
-        raise NanoGptError(f"{path} has a dropout in model_args that is no number; use another checkpoint")
+        raise UserError(f"{path} has a dropout in model_args that is no number; use another checkpoint")
     try:
         if sizes["vocab_size"] < 1:
             raise ConfigError(f"vocab_size is {sizes['vocab_size']}")
@@ -245,11 +235,11 @@ def _config(path: Path, arguments: dict[Any, Any], tensors: Mapping[str, StoredT
             embedding_dropout=dropout,
         )
     except ConfigError as error:
-        raise NanoGptError(f"{path} describes a model that cannot be built ({error}); use another one") from None
+        raise UserError(f"{path} describes a model that cannot be built ({error}); use another one") from None
 
 
 def _tensor(path: Path, entries: _Entries, name: str, value: Any) -> StoredTensor:
-    """Where the tensor that `value` describes lies. Raises NanoGptError where it reaches beyond its storage."""
+    """Where the tensor that `value` describes lies. Raises UserError where it reaches beyond its storage."""
     if isinstance(value, Call) and value.function == _PARAMETER:
         value = value.arguments[0] if value.arguments else None
     match value:
@@ -258,12 +248,12 @@ def _tensor(path: Path, entries: _Entries, name: str, value: Any) -> StoredTenso
         ):
             pass
         case _:
-            raise NanoGptError(f"{path} holds something else than a tensor as {printable(name)}; use another one")
+            raise UserError(f"{path} holds something else than a tensor as {printable(name)}; use another one")
     match found:
         case ("storage", Global(module="torch", name=storage), str(key), str(), *_) if storage in DTYPES:
             dtype = DTYPES[storage]
         case _:
-            raise NanoGptError(f"{path} holds {printable(name)} in a type that no weights have; use another one")
+            raise UserError(f"{path} holds {printable(name)} in a type that no weights have; use another one")
     start, size = entries.place(f"data/{key}")
     n_items = size // ITEM_SIZES[dtype]
     numbers = (offset, *shape, *stride)
@@ -271,7 +261,7 @@ def _tensor(path: Path, entries: _Entries, name: str, value: Any) -> StoredTenso
         last = offset + sum((length - 1) * step for length, step in zip(shape, stride, strict=True))
         if 0 < math.prod(shape) <= n_items and last < n_items:
             return StoredTensor(start, n_items, dtype, offset, shape, stride)
-    raise NanoGptError(f"{path} describes {printable(name)} as larger than what it holds of it; use another one")
+    raise UserError(f"{path} describes {printable(name)} as larger than what it holds of it; use another one")
 
 
 def _number(entries: _Entries, tensor: StoredTensor) -> float | None:

@@ -8,21 +8,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ...data.storage.errors import UserError
 from ..tensor_file import CheckpointError
-from .nanogpt import ITEM_SIZES, NanoGptError, StoredTensor
-from .nanogpt import read_nanogpt as describe
+from .nanogpt import ITEM_SIZES, StoredTensor, read_nanogpt
 from .stored_model import StoredModel
 
 
-def read_nanogpt(path: Path) -> StoredModel:
+def open_nanogpt(path: Path) -> StoredModel:
     """The model in nanoGPT's `ckpt.pt`, whose pickle is read and never executed. Raises CheckpointError."""
     try:
-        found = describe(path)
+        found = read_nanogpt(path)
         with path.open("rb") as file:
             # a private copy: nothing is written back, and torch need not warn of memory that cannot be written
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         tensors = {name: _view(content, tensor) for name, tensor in found.tensors.items()}
-    except NanoGptError as error:
+    except UserError as error:
         raise CheckpointError(str(error)) from None
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}); check that nothing else writes to it") from None

@@ -12,7 +12,7 @@ from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine import paths
 from minigpt_tui.engine.launch import new_run, vocabulary_size
-from minigpt_tui.engine.model_files import ModelFile, ModelFileError, check_weights, find_model
+from minigpt_tui.engine.model_files import ModelFile, check_weights, find_model
 from minigpt_tui.models.config import ConfigError, ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface import save_checkpoint
@@ -136,9 +136,7 @@ def test_a_text_that_the_models_tokenizer_refuses_is_refused_at_once(corpus: Cor
 def test_a_tokenizer_that_belongs_to_another_model_is_refused_at_once(corpus: Corpus, tmp_path: Path) -> None:
     file = stored_model(tmp_path / "model", corpus.alphabet)
     CharTokenizer(corpus.alphabet + "xyz").save(file.path)
-    with pytest.raises(
-        ModelFileError, match=r"tokenizer of model has \d+ tokens, but its model knows \d+; they do not"
-    ):
+    with pytest.raises(UserError, match=r"tokenizer of model has \d+ tokens, but its model knows \d+; they do not"):
         new_run(corpus, RECIPE, start_from=file)
     assert not paths.runs_dir().exists()
 
@@ -164,7 +162,7 @@ def test_damaged_weights_are_refused_before_a_run_is_made(
     weights.unlink()
     if content is not None:
         weights.write_bytes(content)
-    with pytest.raises(ModelFileError) as caught:
+    with pytest.raises(UserError) as caught:
         new_run(corpus, RECIPE, start_from=file)
     assert words in str(caught.value)
     assert str(weights) in str(caught.value)
@@ -185,9 +183,9 @@ def test_each_shard_of_a_model_is_looked_at(tmp_path: Path) -> None:
         '{"weight_map": {"w": "c"}}',
     ):
         index.write_text(text)
-        with pytest.raises(ModelFileError):
+        with pytest.raises(UserError):
             check_weights(ModelFile(tmp_path, "huggingface", "model"))
     index.write_text('{"weight_map": {"w": "a.safetensors", "v": "b.safetensors"}}')
     (tmp_path / "b.safetensors").write_bytes(b"short")
-    with pytest.raises(ModelFileError, match=r"b\.safetensors is damaged"):
+    with pytest.raises(UserError, match=r"b\.safetensors is damaged"):
         check_weights(ModelFile(tmp_path, "huggingface", "model"))

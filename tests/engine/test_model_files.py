@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 import torch
+from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer, TokenizerError, build_tokenizer
 from minigpt_tui.engine import paths
-from minigpt_tui.engine.model_files import ModelFileError, find_model, read_config, read_tokenizer
+from minigpt_tui.engine.model_files import find_model, read_config, read_tokenizer
 from minigpt_tui.engine.runs import Run, RunError
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
@@ -105,7 +106,7 @@ def test_a_runs_name_means_the_run_also_where_a_file_is_called_so() -> None:
     run = put_run()
     Path("novel").write_text("Once")
     assert find_model("novel").run == Run(run)
-    with pytest.raises(ModelFileError, match="is a text"):
+    with pytest.raises(UserError, match="is a text"):
         find_model("./novel")
 
 
@@ -133,7 +134,7 @@ def test_a_snapshot_in_hugging_faces_cache_has_the_models_name(tmp_path: Path) -
     cached = tmp_path / "models--openai--gpt2"
     folder = put_huggingface(cached / "snapshots" / "0123abc")
     assert find_model(str(folder)).name == "openai/gpt2"
-    with pytest.raises(ModelFileError, match=r"holds snapshots/0123abc; open .*/snapshots/0123abc$"):
+    with pytest.raises(UserError, match=r"holds snapshots/0123abc; open .*/snapshots/0123abc$"):
         find_model(str(cached))
 
 
@@ -155,10 +156,10 @@ def test_a_nanogpt_file_may_have_any_name(tmp_path: Path) -> None:
 
 def test_nanogpts_characters_are_asked_for_where_they_are_missing_or_another_models(tmp_path: Path) -> None:
     file = find_model(str(put_nanogpt(tmp_path / "out" / "ckpt.pt")))
-    with pytest.raises(ModelFileError, match=r"3 tokens.*data/letters/meta\.pkl, put it at .*out/meta\.pkl"):
+    with pytest.raises(UserError, match=r"3 tokens.*data/letters/meta\.pkl, put it at .*out/meta\.pkl"):
         read_tokenizer(file)
     put_meta(tmp_path / "out" / "meta.pkl", "abcd")
-    with pytest.raises(ModelFileError, match=r"4 characters but the model .* 3 tokens; they do not belong together"):
+    with pytest.raises(UserError, match=r"4 characters but the model .* 3 tokens; they do not belong together"):
         read_tokenizer(file)
 
 
@@ -187,7 +188,7 @@ def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def refused(text: object) -> str:
-    with pytest.raises(ModelFileError) as refusal:
+    with pytest.raises(UserError) as refusal:
         find_model(str(text))
     message = str(refusal.value)
     assert "\n" not in message
@@ -320,7 +321,7 @@ def test_a_foreign_config_that_cannot_be_computed_is_refused_by_its_option(
 def test_a_description_of_ours_that_is_damaged_is_refused(content: str, tmp_path: Path) -> None:
     folder = put_checkpoint(tmp_path / "model")
     (folder / "minigpt.json").write_text(content)
-    with pytest.raises(ModelFileError, match=r"minigpt\.json"):
+    with pytest.raises(UserError, match=r"minigpt\.json"):
         read_config(find_model(str(folder)))
 
 
@@ -344,7 +345,7 @@ def test_code_in_a_checkpoint_or_its_characters_is_refused_and_does_not_run(tmp_
     before = sorted(tmp_path.rglob("*"))
     assert "would call " in refused(hostile)
     assert "would call " in refused(hostile.parent)
-    with pytest.raises(ModelFileError, match=r"meta\.pkl has a pickle that would call (posix|nt)\.system"):
+    with pytest.raises(UserError, match=r"meta\.pkl has a pickle that would call (posix|nt)\.system"):
         read_tokenizer(find_model(str(sound)))
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -361,12 +362,12 @@ def test_the_files_of_a_tokenizer_are_plain_and_in_their_folder(tmp_path: Path) 
     secret.write_text("not for others")
     leaking = put_huggingface(tmp_path / "leaking")
     (leaking / "chat_template.jinja").symlink_to(secret)
-    with pytest.raises(ModelFileError, match=r"chat_template\.jinja is a link that leaves its folder"):
+    with pytest.raises(UserError, match=r"chat_template\.jinja is a link that leaves its folder"):
         read_tokenizer(find_model(str(leaking)))
     waiting = put_huggingface(tmp_path / "waiting")
     (waiting / "tokenizer_config.json").unlink()
     os.mkfifo(waiting / "tokenizer_config.json")
-    with pytest.raises(ModelFileError, match=r"tokenizer_config\.json is no plain file"):
+    with pytest.raises(UserError, match=r"tokenizer_config\.json is no plain file"):
         read_tokenizer(find_model(str(waiting)))
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.engine.generation import checkpoint_source
 from minigpt_tui.engine.generation.checkpoint_source import CheckpointSource
-from minigpt_tui.engine.model_files import ModelFileError
 from minigpt_tui.engine.training.checkpoints import exchange
 from minigpt_tui.models.devices import choose_device
 from minigpt_tui.models.interop.huggingface import CheckpointError, LoadedCheckpoint, load_checkpoint
@@ -188,5 +188,5 @@ def test_a_foreign_model_is_opened_and_never_changes(
 def test_a_path_that_is_no_model_is_refused_by_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "novel.txt").write_text("Once")
     for path, says in ((tmp_path / "nothing", "there is no "), (tmp_path / "novel.txt", "is a text, not a model")):
-        with pytest.raises(ModelFileError, match=says):
+        with pytest.raises(UserError, match=says):
             CheckpointSource(path).open(CPU)

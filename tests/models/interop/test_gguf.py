@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import torch
+from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
 from minigpt_tui.models.gpt import GPT, rotary_frequencies, sinusoidal_positions
-from minigpt_tui.models.interop.gguf import GgufError, GgufType, Vocabulary, Written, write_gguf
+from minigpt_tui.models.interop.gguf import GgufType, Vocabulary, Written, write_gguf
 from minigpt_tui.models.interop.gguf_layouts import NoCounterpart, architecture, parts
 from minigpt_tui.models.presets import PRESETS
 
@@ -275,11 +276,11 @@ def test_rows_that_q8_0_cannot_hold_are_f16_and_named(tmp_path: Path) -> None:
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     model = random_model(BASE)
     dict(model.named_parameters())["blocks.1.mlp.down.weight"].data[3, 4] = 1e6
-    with pytest.raises(GgufError, match=r"blk\.1\.ffn_down\.weight holds values that f16 cannot"):
+    with pytest.raises(UserError, match=r"blk\.1\.ffn_down\.weight holds values that f16 cannot"):
         write(tmp_path / "x.gguf", model, "f16")
     write(tmp_path / "x.gguf", model, "bf16")
     model.embedding.data[0, 0] = float("nan")
-    with pytest.raises(GgufError, match=r"token_embd\.weight holds NaN"):
+    with pytest.raises(UserError, match=r"token_embd\.weight holds NaN"):
         write(tmp_path / "x.gguf", model)
 
 
@@ -287,5 +288,5 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(GgufError, match=r"package numpy.*pip install 'minigpt-tui\[gguf\]'"):
+    with pytest.raises(UserError, match=r"package numpy.*pip install 'minigpt-tui\[gguf\]'"):
         write(tmp_path / "x.gguf", random_model(BASE))

@@ -1,4 +1,4 @@
-"""The app: what is composed, the themes, the palette, and how it ends."""
+"""The app: themes, the palette, window sizes, and how it ends. The chat screen has the rest."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from textual import events, work
 from textual.app import App, SystemCommand
-from textual.message import Message
 from textual.screen import Screen
 
 from ..data.storage.errors import EXPECTED, sentence_of
 from ..engine.events import ENDED_STATES
 from ..engine.runs import Run, list_runs
 from . import keymap
-from .bridge import POLL_INTERVAL, Bridge
+from .bridge import POLL_INTERVAL
 from .found_models import FoundModel
+from .messages import ExportWanted
 from .screens.chat import ChatScreen
 from .screens.open_model import OpenModelScreen
+from .screens.sizes import BREAKPOINTS, is_too_small
 from .screens.too_small import TooSmallScreen
-from .settings import load_settings, save_settings
-from .sizes import BREAKPOINTS, is_too_small
+from .settings import SettingsStore
 from .themes import DARK, THEMES, other_side
 
-STOP_PATIENCE = 60.0  # seconds that quitting waits for a run to stop and save
-END_PATIENCE = 3.0  # seconds that ending in order may take after a signal
+STOP_SECONDS = 60.0  # that quitting waits for runs to stop and save
+EXIT_SECONDS = 3.0  # that an orderly exit may take after a signal
 
 
 class MinigptApp(App[int]):
-    """One chat screen at the bottom, everything else above it for a while."""
+    """The chat is the screen at the bottom; the others lie above it for a while."""
 
     TITLE = "minigpt"
     CSS_PATH = ["styles/app.tcss", "styles/chat.tcss", "styles/new_run.tcss", "styles/runs.tcss", "styles/boxes.tcss"]
@@ -52,15 +51,12 @@ class MinigptApp(App[int]):
         poll_interval: float = POLL_INTERVAL,
     ) -> None:
         super().__init__()
-        self.poll_interval = poll_interval
-        self.settings, self._notices = load_settings()
+        self.store = SettingsStore(lambda sentence: self.notify(sentence, severity="warning", markup=False))
+        self._problems = list(self.store.problems)  # to be told when there is a screen
         self._set_theme()
-        self.bridge = Bridge(self._tell_chat)
         self._model_path = model_path
-        self._chat = ChatScreen(corpus, model)
-
-    def _tell_chat(self, message: Message) -> None:
-        self._chat.post_message(message)
+        self._chat = ChatScreen(self.store, corpus, model, poll_interval)
+        self.bridge = self._chat.bridge
 
     def get_default_screen(self) -> Screen[Any]:
         """The chat stands at the bottom of the stack."""
@@ -68,35 +64,36 @@ class MinigptApp(App[int]):
 
     def on_mount(self) -> None:
         """Start the generate process once the first frame is painted."""
-        self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
+        self.theme_changed_signal.subscribe(self, lambda theme: self.store.change(theme=theme.name))
         self._end_on_signals()
-        for notice in self._notices:
-            self.notify(notice, severity="warning", timeout=10, markup=False)
+        for problem in self._problems:
+            self.notify(problem, severity="warning", timeout=10, markup=False)
         if self._model_path is not None:
-            self.push_screen(OpenModelScreen(self._model_path))
+            self.push_screen(OpenModelScreen(self.bridge, self._model_path))
         self.call_after_refresh(self.bridge.generator.start)
 
     def _set_theme(self) -> None:
-        """Before anything is composed: a theme that changes later lays every style out anew."""
+        """Set the theme before anything is composed: a later change computes every style again."""
         for theme in THEMES:
             self.register_theme(theme)
-        if self.settings.theme not in self.available_themes:
-            self._notices.append(f"there is no theme '{self.settings.theme}'; {DARK.name} is used")
-            self.settings = replace(self.settings, theme=DARK.name)
-        self.set_reactive(App.theme, self.settings.theme)
+        theme = self.store.settings.theme
+        if theme not in self.available_themes:
+            self._problems.append(f"there is no theme '{theme}'; {DARK.name} is used")
+            theme = DARK.name
+        self.set_reactive(App.theme, theme)
         self.stylesheet.set_variables(self.get_css_variables())
 
     def _end_on_signals(self) -> None:
-        """A terminal that closes, or a polite kill: leave in order. Trainings are processes of their own and stay."""
+        """Exit in order when the terminal closes or SIGTERM comes. Trainings are processes of their own and go on."""
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
             with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
-                loop.add_signal_handler(getattr(signal, name), self._end)
+                loop.add_signal_handler(getattr(signal, name), self._exit_in_order)
 
-    def _end(self) -> None:
-        # Textual's output thread dies with the terminal, and the rest may then wait for it for ever. Nothing is lost by
-        # going without farewell: settings are written when they change, and the generate process ends with our pipe.
-        last_resort = threading.Timer(END_PATIENCE, os._exit, (0,))
+    def _exit_in_order(self) -> None:
+        # Textual's output thread dies with the terminal, and the exit may then wait for it for ever. Nothing is lost by
+        # a hard exit: settings are written when they change, and the generate process ends with our pipe.
+        last_resort = threading.Timer(EXIT_SECONDS, os._exit, (0,))
         last_resort.daemon = True
         last_resort.start()
         self.exit(0)
@@ -104,17 +101,6 @@ class MinigptApp(App[int]):
     async def on_unmount(self) -> None:
         """The generate process ends with the app."""
         await self.bridge.generator.close()
-
-    def remember(self, **changes: Any) -> None:
-        """Keep a choice for the next start."""
-        settings = replace(self.settings, **changes)
-        if settings == self.settings:
-            return
-        self.settings = settings
-        try:
-            save_settings(settings)
-        except OSError as error:
-            self.notify(f"The settings cannot be saved: {sentence_of(error)}", severity="warning", markup=False)
 
     # --- sizes ----------------------------------------------------------------------------------
 
@@ -138,11 +124,11 @@ class MinigptApp(App[int]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every command that this screen and the app know, and the list of themes."""
         for command in keymap.COMMANDS:
-            target = self if command.place == "app" else screen
+            target = self if command.scope == "app" else screen
             if (
                 command.palette
                 and hasattr(target, f"action_{command.action}")
-                and command.place in self._places(screen)
+                and command.scope in ("app", getattr(screen, "SCOPE", ""))
             ):
                 yield SystemCommand(
                     f"{command.title}  ({keymap.shown_key(command)})",
@@ -154,10 +140,6 @@ class MinigptApp(App[int]):
         )
         yield SystemCommand("Themes", "Choose one of all themes.", self.action_change_theme)
         yield SystemCommand("Screenshot", "Save a picture (SVG) of the screen.", self.deliver_screenshot)
-
-    @staticmethod
-    def _places(screen: Screen[Any]) -> tuple[str, ...]:
-        return ("app", getattr(screen, "PLACE", ""))
 
     def action_help(self) -> None:
         """The keys, and what this is."""
@@ -179,10 +161,14 @@ class MinigptApp(App[int]):
         else:
             self.notify("There is no model on screen that could be exported.", markup=False)
 
+    def on_export_wanted(self, message: ExportWanted) -> None:
+        """A screen asks for the export of a model."""
+        self.export(message.model)
+
     @work(group="export")
     async def export(self, model: str) -> None:
         """Export the model of that name or path, and say where it lies or why it does not."""
-        from .exports import export_gguf
+        from .export import export_gguf
 
         self.notify(f"{model} is being exported ...", markup=False)
         try:
@@ -224,12 +210,12 @@ class MinigptApp(App[int]):
             self.exit(0)
 
     async def _stop(self, runs: list[Run]) -> None:
-        """Stop and save; back when all have ended, or patience has."""
+        """Stop and save all of them; wait until they have ended, but no longer than STOP_SECONDS."""
         for run in runs:
-            with contextlib.suppress(*EXPECTED):  # it ended by itself meanwhile
-                self.bridge.order("stop", run)
+            with contextlib.suppress(*EXPECTED):  # it has ended by itself meanwhile
+                self.bridge.send_command("stop", run)
         loop = asyncio.get_running_loop()
-        until = loop.time() + STOP_PATIENCE
+        until = loop.time() + STOP_SECONDS
         while any(run.is_alive() and run.state() not in ENDED_STATES for run in runs) and loop.time() < until:
             await asyncio.sleep(0.1)
 

@@ -1,6 +1,7 @@
-"""The only door to the engine: follows the run on screen, sends it orders, and lets its model speak.
+"""Follows the run on screen, sends it commands, and knows which model answers.
 
 Nothing here draws. What happens is posted as a message of messages.py; how things stand is in `training` and `model`.
+What the model writes does not pass through here: the conversation asks the generator itself.
 """
 
 from __future__ import annotations
@@ -18,45 +19,48 @@ from ..engine.client import start_training
 from ..engine.events import TRAINING_EVENTS, CheckpointSaved, Command, Evaluation, Note, TrainingEvent
 from ..engine.follow import LineFollower
 from ..engine.model_files import ModelFile
+from ..engine.requests import Loaded
 from ..engine.runs import Run, RunError, RunManifest, ShownState, list_runs
 from ..models.recipe import Recipe
 from .found_models import FoundModel
 from .generator import Generator
-from .messages import ModelOpened, ModelReady, Notice, RunAttached, TrainingChanged, TrainingNote, TrainingState
+from .messages import ModelOpened, Notice, RunAttached, RunForgotten, RunStateChanged
 from .state import ModelView, TrainingView
 
-POLL_INTERVAL = 0.25  # seconds between two looks at the run's file
-_SLICE = 2**16  # bytes of events taken in one go
-_AT_ONCE = 0.4  # seconds that attaching may take before the rest of a very long file is left to the polls
-_A_POLL = 0.1  # seconds that one poll may take, so that a long file never holds up the keyboard
-_SELDOM = 8  # polls between two looks at the lock, and between two looks at a run that has ended
+POLL_INTERVAL = 0.25  # seconds between two polls
+_CHUNK = 2**16  # bytes of events read in one go
+_ATTACH_SECONDS = 0.4  # that attaching may take before the rest of a very long file is left to the polls
+_POLL_SECONDS = 0.1  # that one poll may take, so that a long file never holds up the keyboard
+_LOCK_POLLS = 8  # polls between two looks at the lock, and at the file of a run that has ended
 
-Order = Literal["pause", "resume", "stop", "save"]
+CommandName = Literal["pause", "resume", "stop", "save"]
 
 
 class Bridge:
-    """One run on screen, one model that speaks."""
+    """One run on screen, one model that answers."""
 
-    def __init__(self, post: Callable[[Message], object]) -> None:
+    def __init__(self, post: Callable[[Message], object], *, attach_seconds: float = _ATTACH_SECONDS) -> None:
         self._post = post
-        self.generator = Generator(self._from_generator)
+        self._attach_seconds = attach_seconds
+        self.generator = Generator(post, self._model_loaded)
         self.run: Run | None = None
         self.manifest: RunManifest | None = None
-        self.opened: ModelFile | None = None  # a model on disk that speaks instead of a run's
+        self.opened: ModelFile | None = None  # a model on disk that answers instead of a run's
         self.state: ShownState | None = None
         self.training = TrainingView()
         self.model = ModelView()
         self._follower: LineFollower | None = None
-        self._history = False  # whether the events being read happened before we attached
-        self._refused = 0  # lines of this run that are not events
+        self._catching_up = False  # the events being read were written before we attached
+        self._refused_lines = 0  # lines of this run that are no events
         self._polls = 0
-        self._evaluated: dict[int, float] = {}  # validation loss of the run by step
+        self._save_requested = False
+        self._validation_losses: dict[int, float] = {}  # of the run, by step
 
     # --- runs -----------------------------------------------------------------------------------
 
     @property
-    def trains(self) -> bool:
-        """Whether the run on screen is alive, as far as we have heard."""
+    def is_training(self) -> bool:
+        """Whether the run on screen is alive, by its last known state."""
         return self.state in ("starting", "running", "paused")
 
     def attach(self, run: Run) -> None:
@@ -65,25 +69,24 @@ class Bridge:
         self.run, self.manifest, self.opened = run, manifest, None
         self.training = TrainingView(name=run.name)
         self.model = ModelView.of(manifest.name, manifest.model, manifest.tokenizer)
-        self._follower, self._refused, self._history = LineFollower(run.metrics_path), 0, True
-        self.state, self._evaluated = None, {}
-        self._read(_AT_ONCE)
+        self._follower, self._refused_lines, self._catching_up = LineFollower(run.metrics_path), 0, True
+        self.state, self._validation_losses, self._save_requested = None, {}, False
+        self._read_events(self._attach_seconds)
         self._look_at_state()
-        self._post(RunAttached(run))
-        self._post(TrainingChanged())
+        self._post(RunAttached())
         self._load_checkpoint()
 
     def forget(self, run: Run) -> None:
-        """`run` is deleted: show nothing where it was on screen."""
+        """`run` is deleted: show nothing if it was on screen."""
         if run != self.run:
             return
         self._detach()
         self.generator.unload()
-        self._post(TrainingChanged())
+        self._post(RunForgotten())
 
     def _detach(self) -> None:
         self.run = self.manifest = self.state = self.opened = self._follower = None
-        self.training, self.model, self._evaluated = TrainingView(), ModelView(), {}
+        self.training, self.model, self._validation_losses = TrainingView(), ModelView(), {}
 
     async def train(
         self, corpus: str, recipe: Recipe, name: str | None = None, start_from: ModelFile | None = None
@@ -92,7 +95,7 @@ class Bridge:
 
         Raises UserError or OSError; the screen still shows the run before then.
         """
-        from ..engine.launch import new_run  # costs a start more than it is worth before anybody trains
+        from ..engine.launch import new_run  # slow to import, and the first frame does not need it
 
         text = await asyncio.to_thread(open_corpus, corpus)
         run = await asyncio.to_thread(new_run, text, recipe, name, start_from=start_from)
@@ -108,49 +111,51 @@ class Bridge:
         if self.run != run:
             self.attach(run)
 
-    def order(self, order: Order, run: Run | None = None) -> None:
-        """Send an order to `run`, or to the run on screen. Raises RunError where no process would read it."""
+    def send_command(self, name: CommandName, run: Run | None = None) -> None:
+        """Send a command to `run`, or to the run on screen. Raises RunError where no process would read it."""
         run = run or self.run
         if run is None:
             raise RunError("there is no run on screen; start one with ^T or open one with ^R")
         if not run.is_alive():
             raise RunError(f"'{run.name}' is not training: it is {run.state()}")
         try:
-            run.send(Command(order, time=time.time()))
+            run.send(Command(name, time=time.time()))
         except OSError as error:
-            raise RunError(f"the order could not be written to {run.commands_path}: {error.strerror}") from error
+            raise RunError(f"the command could not be written to {run.commands_path}: {error.strerror}") from error
+        if name == "save" and run == self.run:
+            self._save_requested = True
 
-    def poll(self) -> None:
-        """Read what the run has written; called at a steady pace."""
+    def poll(self) -> bool:
+        """Read what the run has written since; called at a steady pace. Returns whether there was anything."""
         if self._follower is None:
-            return
+            return False
         self._polls += 1
-        seldom = self._polls % _SELDOM == 0
-        if (self.trains or self._history or seldom) and self._read(_A_POLL):
-            self._post(TrainingChanged())
-        if seldom and self.trains and self.run is not None and not self.run.is_alive():
+        look_closely = self._polls % _LOCK_POLLS == 0
+        changed = (self.is_training or self._catching_up or look_closely) and self._read_events(_POLL_SECONDS)
+        if look_closely and self.is_training and self.run is not None and not self.run.is_alive():
             self._look_at_state()
+        return changed
 
-    def _read(self, seconds: float) -> bool:
-        """Fold in what the file holds beyond the last look, for about so long; whether there was anything."""
+    def _read_events(self, seconds: float) -> bool:
+        """Fold in the new lines of metrics.jsonl, for at most about `seconds`; whether there were any."""
         assert self._follower is not None
         until = time.monotonic() + seconds
-        anything = False
-        while lines := self._follower.read(_SLICE):
-            anything = True
+        changed = False
+        while lines := self._follower.read(_CHUNK):
+            changed = True
             for line in lines:
                 self._take_line(line)
             if time.monotonic() > until:
                 return True
-        self._history = False
-        return anything
+        self._catching_up = False
+        return changed
 
     def _take_line(self, line: bytes) -> None:
         try:
             event = TRAINING_EVENTS.decode(line)
         except SchemaError as error:
-            self._refused += 1
-            if self._refused == 1:
+            self._refused_lines += 1
+            if self._refused_lines == 1:
                 self._post(Notice(f"a line of the run's events was skipped: {error}", "warning"))
             return
         self._take(event)
@@ -158,19 +163,25 @@ class Bridge:
     def _take(self, event: TrainingEvent) -> None:
         self.training.apply(event)
         if isinstance(event, Evaluation):
-            self._evaluated[event.step] = event.validation_loss
-            self._judge_model()
-        if self._history:
+            self._validation_losses[event.step] = event.validation_loss
+            self._update_model_loss()
+        if self._catching_up:
             return
         if self.training.state is not None:
             self._set_state(self.training.state)
-        if isinstance(event, (Note, CheckpointSaved)):
-            self._post(TrainingNote(event))
-        if isinstance(event, CheckpointSaved):
-            self._load_checkpoint()
+        match event:
+            case Note():
+                self._post(Notice(event.text, lasting=event.severity != "information"))
+            case CheckpointSaved():
+                if self._save_requested:  # only then it is worth a word
+                    self._save_requested = False
+                    self._post(Notice(f"saved at step {event.step:,}"))
+                self._load_checkpoint()
+            case _:
+                pass
 
     def _look_at_state(self) -> None:
-        """The state as the lock and status.json tell it: that is how a crash shows itself."""
+        """The state as the lock and status.json tell it, which is how a crash shows."""
         if self.run is None:
             return
         status, state = self.run.status(), self.run.state()
@@ -183,12 +194,12 @@ class Bridge:
     def _set_state(self, state: ShownState) -> None:
         before, self.state = self.state, state
         if before not in (None, state):
-            self._post(TrainingState(before, state))
+            self._post(RunStateChanged(before, state))
 
     # --- the model ------------------------------------------------------------------------------
 
     def open(self, found: FoundModel) -> None:
-        """Let this model speak; where it is a run's, show that run. Raises RunError where the run cannot be read."""
+        """Answer with this model; where it is a run's, show that run. Raises RunError where the run cannot be read."""
         file = found.file
         if file.run is not None:
             self.attach(file.run)
@@ -201,7 +212,7 @@ class Bridge:
         self.generator.load(file.path, follow=False)
 
     def _load_checkpoint(self) -> None:
-        """Ask for the run's model as soon as there is one; the generate process follows it from then on."""
+        """Ask for the run's model as soon as there is one; the generate process follows its newer weights by itself."""
         if self.run is None or self.generator.path == str(self.run.path):
             return
         if self.run.checkpoint() is not None:
@@ -209,16 +220,14 @@ class Bridge:
         else:
             self.generator.unload()
 
-    def _judge_model(self) -> None:
-        """Weights are saved before they are evaluated, so the loss of those that speak stands in the events."""
-        if self.model.step is not None:
-            self.model.validation_loss = self._evaluated.get(self.model.step, self.model.validation_loss)
+    def _model_loaded(self, loaded: Loaded) -> None:
+        self.model.apply(loaded)
+        self._update_model_loss()
 
-    def _from_generator(self, message: Message) -> None:
-        if isinstance(message, ModelReady):
-            self.model.apply(message.loaded)
-            self._judge_model()
-        self._post(message)
+    def _update_model_loss(self) -> None:
+        """Weights are saved before they are evaluated, so the loss of those in memory comes with a later event."""
+        if self.model.step is not None:
+            self.model.validation_loss = self._validation_losses.get(self.model.step, self.model.validation_loss)
 
 
 def run_to_open() -> Run | None:

@@ -1,4 +1,4 @@
-"""Who speaks next: sends prompts to the model, keeps those that come too early, and writes both sides down."""
+"""The prompts and replies of the chat: sends each prompt as soon as a model can answer, and writes both down."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from dataclasses import replace
 
 from textual.content import Content
 
-from ..engine.requests import Ended, SamplingSettings, TokenDetail
-from . import formatting
+from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens
 from .bridge import Bridge
-from .first_start import Offer
-from .replies import Replies
-from .run_states import stage
+from .run_words import stage
+from .text import formatting
+from .training_offer import TrainingOffer
 from .widgets.prompt import Prompt
 from .widgets.transcript import Transcript
 
-_FIRST_SAMPLE = 240  # tokens of what a model writes by itself when it can speak for the first time
+_FIRST_SAMPLE = 240  # tokens of the sample that the model of a new run writes as soon as it can
 
 
 class Conversation:
-    """The prompts and replies of one screen."""
+    """Who writes next, and what waits."""
 
     def __init__(
         self,
@@ -31,53 +30,58 @@ class Conversation:
         settings: Callable[[], tuple[SamplingSettings, int]],  # and how many samples of a prompt
     ) -> None:
         self._bridge = bridge
+        self._generator = bridge.generator
         self._transcript = transcript
         self._prompt = prompt
         self._settings = settings
-        self._waiting: deque[str] = deque()
-        self._offer: Offer | None = None
-        self._reading = False  # a text is being read for a new run
-        self._begins_itself = False
-        self._trouble = ""  # why no model can speak
-        self.explains = False  # whether the tokens of the next replies are explained
-        self._replies: Replies | None = None  # those to the last prompt
-        self._notes: list[str] = []  # what is to be said when they are complete
+        self._waiting: deque[str] = deque()  # prompts sent before the model could answer
+        self._offer: TrainingOffer | None = None
+        self._reading_text = False  # for a new run
+        self._sample_when_ready = False
+        self._problem = ""  # why no model can answer
+        self.explain = False  # whether the tokens of the next replies are explained
+        self._replies: Replies | None = None  # to the last prompt
+        self._notes: list[str] = []  # to be written when the replies are complete
 
     @property
     def explained(self) -> list[list[TokenDetail]]:
-        """The tokens that each of the last replies has so far, where there are any that were explained."""
+        """The tokens of each of the last replies as far as they have come; empty where none was explained."""
         details = [list(tokens) for tokens in self._replies.details] if self._replies else []
         return details if any(details) else []
 
+    # --- the offer to train ---------------------------------------------------------------------
+
     @property
-    def offer(self) -> Offer | None:
-        """The offer to train that stands in the transcript, if it is still to be answered."""
+    def offer(self) -> TrainingOffer | None:
+        """The offer that stands in the transcript, if it is still to be answered."""
         return self._offer
 
-    def make_offer(self, offer: Offer) -> None:
+    def make_offer(self, offer: TrainingOffer) -> None:
         """Say what this is and what Enter does."""
-        self._offer, self._reading = offer, False
+        self._offer, self._reading_text = offer, False
         what, enter, path = offer.lines
         self._transcript.set_welcome(["A GPT of your own", "", what, "", enter, "", path])
         self.show_what_enter_does()
 
-    def take_offer(self) -> Offer | None:
-        """The offer is answered: a text is being read, and a run will come of it."""
+    def take_offer(self) -> TrainingOffer | None:
+        """The offer is accepted: its text is being read for a new run."""
         offer, self._offer = self._offer, None
-        self._reading = True
+        self._reading_text = True
         self.show_what_enter_does()
         return offer
 
+    # --- notes ----------------------------------------------------------------------------------
+
     def opened(self, text: str, *, fresh: bool = False) -> None:
-        """Another run or model is on screen. That of a fresh run shows by itself what it can, as soon as it can."""
-        self._offer, self._reading, self._trouble = None, False, ""
-        self._begins_itself = fresh
+        """Another run or model is on screen. The model of a fresh run writes a sample as soon as it can."""
+        self._offer, self._reading_text, self._problem = None, False, ""
+        self._sample_when_ready = fresh
         self._transcript.set_welcome(None)
         self.note(text)
         self.show_what_enter_does()
 
     def note(self, text: str) -> None:
-        """A remark of the app's own; it waits until nobody is interrupted by it."""
+        """Write a note of the app's own, below the replies that are still being written."""
         self._notes.append(text)
         if self._replies is None or self._replies.complete:
             self._write_notes()
@@ -89,7 +93,7 @@ class Conversation:
         self._notes.clear()
 
     def clear(self) -> None:
-        """Stop what is being written, and forget all that was."""
+        """Stop the replies and empty the transcript."""
         self.stop()
         self._replies = None
         self._transcript.clear()
@@ -100,115 +104,174 @@ class Conversation:
     def ask(self, prompt: str) -> None:
         """Send a prompt, now or as soon as the model is ready."""
         self._waiting.append(prompt)
-        self.go_on()
-
-    def go_on(self) -> None:
-        """Send the next prompt that waits, if a model is ready for it."""
-        if self._waiting and self._bridge.generator.ready:
-            self._send(self._waiting.popleft(), *self._settings())
-        self.show_what_enter_does()
+        self._send_next()
 
     @property
     def can_stop(self) -> bool:
         """Whether there is a reply, or a prompt that waits for one."""
-        return self._bridge.generator.speaks or bool(self._waiting)
+        return self._generator.generating or bool(self._waiting)
 
     def stop(self) -> bool:
-        """Stop the reply, and give back the prompts that wait; whether there was anything to stop."""
+        """Stop the replies, and give back the prompts that wait; whether there was anything to stop."""
         stopped = self.can_stop
-        self._bridge.generator.cancel()
+        self._generator.cancel()
         if self._waiting:
             self._prompt.restore("\n".join(filter(None, self._waiting)))
             self._waiting.clear()
         self.show_what_enter_does()
         return stopped
 
+    def _send_next(self) -> None:
+        if self._waiting and self._generator.ready:
+            self._send(self._waiting.popleft(), *self._settings())
+        self.show_what_enter_does()
+
     def _send(self, prompt: str, settings: SamplingSettings, samples: int) -> None:
         if prompt:
             self._transcript.begin_turn("you", prompt)
             self._transcript.end_turn()
-        self._replies = Replies(self._transcript, samples)
-        self._bridge.generator.generate(prompt, settings, samples, explain=self.explains)
+        replies = self._replies = Replies(self._transcript, prompt, samples)
+        self._generator.generate(
+            prompt, settings, lambda event: self._take(event, replies), samples=samples, explain=self.explain
+        )
 
     # --- what the model says --------------------------------------------------------------------
 
     def model_loading(self) -> None:
-        """A model is on its way."""
-        self._trouble = ""
+        """A model was asked for."""
+        self._problem = ""
         self.show_what_enter_does()
 
     def model_ready(self) -> None:
-        """The model can speak: it answers what waits, or shows itself if it was just made."""
-        self._trouble = ""
-        if self._begins_itself and not self._waiting and self._bridge.generator.ready:
+        """A model can answer: it answers what waits, or writes the first sample of a fresh run."""
+        self._problem = ""
+        if self._sample_when_ready and not self._waiting and self._generator.ready:
             settings, _ = self._settings()
             self._send("", replace(settings, max_tokens=min(settings.max_tokens, _FIRST_SAMPLE)), 1)
-        self._begins_itself = False
-        self.go_on()
+        self._sample_when_ready = False
+        self._send_next()
 
     def model_failed(self, sentence: str) -> None:
-        """No model can speak; what waits goes back to the person."""
-        self._trouble = sentence
+        """No model can answer; the prompts that wait go back into the field."""
+        self._problem = sentence
         self.note(sentence)
         self.stop()
 
-    def said(self, sample: int, text: str, details: tuple[TokenDetail, ...]) -> None:
-        """A piece of a reply."""
-        if self._replies:
-            self._replies.add(sample, text, details)
+    def _take(self, event: Tokens | Ended | Failed, replies: Replies) -> None:
+        """Write what the generator says about a prompt, unless the transcript was emptied since."""
+        shown = replies is self._replies
+        match event:
+            case Tokens():
+                if shown:
+                    replies.add(event.sample, event.text, event.details)
+                return
+            case Ended():
+                if shown:
+                    replies.end(event.sample, status_line(event, several=replies.count > 1))
+            case Failed():
+                if shown:
+                    replies.break_off(event.message)
+                if not self._prompt.text:
+                    self._prompt.restore(replies.prompt)
+        if replies.complete:
+            self._write_notes()
+        if isinstance(event, Failed):
+            self.show_what_enter_does()
+        else:
+            self._send_next()
 
-    def ended(self, ended: Ended) -> None:
-        """A reply is complete."""
-        if self._replies:
-            self._replies.end(ended.sample, status_line(ended, several=self._replies.count > 1))
-            if self._replies.complete:
-                self._write_notes()
-        self.go_on()
-
-    def failed(self, sentence: str, prompt: str) -> None:
-        """The replies broke off: their prompt goes back, unless something else is being written."""
-        if self._replies:
-            self._replies.break_off(sentence)
-        self._write_notes()
-        if not self._prompt.text:
-            self._prompt.restore(prompt)
-        self.show_what_enter_does()
-
-    # --- the prompt itself ----------------------------------------------------------------------
+    # --- the prompt field -----------------------------------------------------------------------
 
     def show_what_enter_does(self) -> None:
-        """The empty prompt says what Enter would do now; its frame says how many prompts wait."""
+        """The empty field says what Enter would do now; its frame says how many prompts wait."""
         self._prompt.refresh_bindings()
         self._prompt.placeholder = Content(self._placeholder())
-        self._prompt.busy = self._bridge.generator.speaks
+        self._prompt.busy = self._generator.generating
         waiting = len(self._waiting)
         self._prompt.border_subtitle = f"{waiting} waiting for the model" if waiting else ""
 
     def _placeholder(self) -> str:
-        generator = self._bridge.generator
         if self._offer is not None:
             return self._offer.placeholder
-        if self._reading:
+        if self._reading_text:
             return "reading the text ..."
-        if self._trouble:
+        if self._problem:
             return "no model can answer now · Ctrl+O or Ctrl+R opens another, Ctrl+T trains one"
-        if generator.speaks:
+        if self._generator.generating:
             if self._replies and self._replies.count > 1:
                 return f"Esc stops all {self._replies.count} samples · what you send now is answered after them"
             return "Esc stops the reply · what you send now is answered after it"
-        if generator.loaded is not None:
+        if self._generator.loaded is not None:
             return "write how a text begins and press Enter · Enter alone begins from nothing"
-        if generator.path is not None:
+        if self._generator.path is not None:
             return "the model is being loaded · what you send now is answered as soon as it is there"
         if preparing := self._bridge.training.preparing:
             return f"{stage(preparing)} · what you send now is answered as soon as it can"
-        if self._bridge.trains:
+        if self._bridge.is_training:
             return "the first words come soon · what you send now is answered as soon as it can"
         return "no model yet · Ctrl+T trains one, Ctrl+O opens one, Ctrl+R shows all runs"
 
 
+class Replies:
+    """Streams the replies to one prompt, `count` at once, one below the other into the transcript.
+
+    Only the first that is not complete streams on the screen; the text of the others is kept and written below it as
+    soon as it has ended. So nothing on the screen ever moves, and each can be read from its beginning.
+    """
+
+    def __init__(self, transcript: Transcript, prompt: str, count: int) -> None:
+        self._transcript = transcript
+        self.prompt = prompt
+        self._texts = [""] * count  # of each, what is not written yet
+        self._status: dict[int, str] = {}  # the status line of each that is complete
+        self._shown = 0  # the one that streams
+        self.details: list[list[TokenDetail]] = [[] for _ in range(count)]
+        self._begin()
+
+    @property
+    def count(self) -> int:
+        """How many replies there are to be."""
+        return len(self._texts)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more comes."""
+        return self._shown == self.count
+
+    def add(self, sample: int, text: str, details: tuple[TokenDetail, ...]) -> None:
+        """A piece of reply number `sample`, counted from 0."""
+        self.details[sample] += details
+        if sample == self._shown:
+            self._transcript.append(text)
+        else:
+            self._texts[sample] += text
+
+    def end(self, sample: int, status: str) -> None:
+        """Reply number `sample` is complete."""
+        self._status[sample] = status
+        while self._shown in self._status:
+            self._transcript.end_turn(self._status[self._shown])
+            self._shown += 1
+            if self._shown < self.count:
+                self._begin()
+
+    def break_off(self, sentence: str) -> None:
+        """None of them goes on: write what has come of each, and `sentence`, which says why there is no more."""
+        unwritten = [sample for sample in range(self._shown + 1, self.count) if self._texts[sample]]
+        for sample in unwritten:
+            self._transcript.end_turn(self._status.get(self._shown, ""))
+            self._shown = sample
+            self._begin()
+        self._transcript.end_turn(sentence)
+        self._shown = self.count
+
+    def _begin(self) -> None:
+        heading = f"sample {self._shown + 1} of {self.count}" if self.count > 1 else ""
+        self._transcript.begin_turn("model", self._texts[self._shown], heading=heading, further=self._shown > 0)
+
+
 def status_line(ended: Ended, *, several: bool = False) -> str:
-    """Below a reply: how much, how fast, by which weights, and what there is to know; of several, each one's seed."""
+    """The line below a reply: its tokens, their rate, the step of the weights, notices; of several, each one's seed."""
     parts = [
         f"{ended.tokens} tokens",
         f"{formatting.compact(ended.tokens_per_second)}/s",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..engine.model_files import ModelFile, find_model, read_config, read_tokenizer
 from ..models.config import ModelConfig, parameter_count
-from . import formatting
+from .text import formatting
 
 _KINDS = {"minigpt": "checkpoint of minigpt-tui", "huggingface": "Hugging Face folder", "nanogpt": "nanoGPT checkpoint"}
 

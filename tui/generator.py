@@ -1,4 +1,4 @@
-"""The generate process as the bridge sees it: one model, one reply at a time, started again when it dies."""
+"""The generate process as the app sees it: one model, one prompt at a time, started again when it dies."""
 
 from __future__ import annotations
 
@@ -12,44 +12,59 @@ from textual.message import Message
 
 from ..engine.client import GenerateProcess
 from ..engine.requests import Cancel, Ended, Failed, Generate, GenerationMessage, Load, Loaded, SamplingSettings, Tokens
-from .messages import ModelFailed, ModelLoading, ModelReady, Notice, ReplyEnded, ReplyFailed, ReplyText
+from .messages import ModelFailed, ModelLoading, ModelReady, Notice
 
-_DEATHS = 3  # so many deaths
-_WITHIN = 60.0  # within so many seconds, and we stop starting it again
+MAX_DEATHS = 3  # so many deaths
+DEATH_WINDOW = 60.0  # within so many seconds, and the process is not started again
+
+ReplyListener = Callable[[Tokens | Ended | Failed], None]
+"""Hears what becomes of a prompt: pieces of text, then one Ended for each sample, or one Failed for all of them."""
 
 
 @dataclass
-class _Reply:
+class _Pending:
+    """A prompt that is being answered."""
+
     id: int
-    prompt: str
+    listener: ReplyListener
     missing: int  # samples that are not complete
     cancelled: bool = False
 
 
 class Generator:
-    """Owns the process. Everything it has to say goes to `post` as a message."""
+    """Owns the process.
 
-    def __init__(self, post: Callable[[Message], None]) -> None:
+    What it says about a prompt goes to that prompt's listener, about a model that was loaded to `on_loaded`, and what
+    a person has to know to `post` as a message. All of it happens in the event loop.
+    """
+
+    def __init__(self, post: Callable[[Message], object], on_loaded: Callable[[Loaded], None]) -> None:
         self._post = post
+        self._on_loaded = on_loaded
         self._process: GenerateProcess | None = None
         self._restart: asyncio.Future[None] | None = None
         self._next_id = 0
         self._load_id: int | None = None
-        self._reply: _Reply | None = None
+        self._pending: _Pending | None = None
         self._deaths: list[float] = []
         self.path: str | None = None  # the model that is wanted: a run folder, or one model on disk
         self._follow = False
-        self.loaded: Loaded | None = None  # the model that would speak now
+        self.loaded: Loaded | None = None  # the model in memory
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process, None while there is none."""
+        return self._process.pid if self._process else None
 
     @property
     def ready(self) -> bool:
         """Whether a prompt would be answered at once."""
-        return self.loaded is not None and self._reply is None
+        return self.loaded is not None and self._pending is None
 
     @property
-    def speaks(self) -> bool:
-        """Whether a reply is being written."""
-        return self._reply is not None
+    def generating(self) -> bool:
+        """Whether a prompt is being answered."""
+        return self._pending is not None
 
     async def start(self) -> None:
         """Start the process; requests may be sent at once, they wait until it is ready."""
@@ -69,7 +84,7 @@ class Generator:
             await self._process.close()
 
     def load(self, path: Path, *, follow: bool) -> None:
-        """Speak with the model at `path` from now on; a reply that streams is cancelled.
+        """Answer with the model at `path` from now on; a reply that streams is cancelled.
 
         With `follow` it is a run folder, whose newest weights are looked for before each reply.
         """
@@ -78,7 +93,7 @@ class Generator:
         self._post(ModelLoading())
         if self._process is not None:
             self._send_load(self.path)
-        elif len(self._deaths) >= _DEATHS:  # given up, but a person asks again
+        elif len(self._deaths) >= MAX_DEATHS:  # given up, but a person asks again
             self._deaths = []
             self._restart = asyncio.ensure_future(self.start())
 
@@ -87,17 +102,25 @@ class Generator:
         self.cancel()
         self.path, self.loaded, self._load_id = None, None, None
 
-    def generate(self, prompt: str, settings: SamplingSettings, samples: int = 1, *, explain: bool = False) -> None:
-        """Continue `prompt`; answered by ReplyText, and by ReplyEnded for each of `samples`, or by one ReplyFailed."""
+    def generate(
+        self,
+        prompt: str,
+        settings: SamplingSettings,
+        listener: ReplyListener,
+        *,
+        samples: int = 1,
+        explain: bool = False,
+    ) -> None:
+        """Continue `prompt` `samples` times; `listener` hears the replies. Only while `ready`."""
         assert self._process is not None, "generate needs a process: ask `ready` first"
-        self._reply = _Reply(self._new_id(), prompt, samples)
-        self._process.send(Generate(self._reply.id, prompt, settings, samples, explain))
+        self._pending = _Pending(self._new_id(), listener, samples)
+        self._process.send(Generate(self._pending.id, prompt, settings, samples, explain))
 
     def cancel(self) -> None:
-        """Stop the reply that streams. What is still on its way is dropped; its end is reported once."""
-        if self._reply is not None and not self._reply.cancelled and self._process is not None:
-            self._reply.cancelled = True
-            self._process.send(Cancel(self._reply.id))
+        """Stop the replies that stream. Text still on its way is dropped; each end is reported once."""
+        if self._pending is not None and not self._pending.cancelled and self._process is not None:
+            self._pending.cancelled = True
+            self._process.send(Cancel(self._pending.id))
 
     def _send_load(self, path: str) -> None:
         assert self._process is not None
@@ -109,38 +132,41 @@ class Generator:
         return self._next_id
 
     def _receive(self, message: GenerationMessage) -> None:
-        reply = self._reply
+        pending = self._pending
         match message:
-            case Tokens(id=id) if reply and id == reply.id and not reply.cancelled:
-                self._post(ReplyText(message.text, message.details, message.sample))
-            case Ended(id=id) if reply and id == reply.id:
-                reply.missing -= 1
-                self._reply = reply if reply.missing else None
-                self._post(ReplyEnded(message))
-            case Failed(id=id, message=sentence) if reply and id == reply.id:
-                self._reply = None
-                self._post(ReplyFailed(sentence, reply.prompt))
+            case Tokens(id=id) if pending and id == pending.id:
+                if not pending.cancelled:
+                    pending.listener(message)
+            case Ended(id=id) if pending and id == pending.id:
+                pending.missing -= 1
+                self._pending = pending if pending.missing else None
+                pending.listener(message)
+            case Failed(id=id) if pending and id == pending.id:
+                self._pending = None
+                pending.listener(message)
             case Failed(id=id, message=sentence) if id == self._load_id:
                 self.path = None  # so that the next checkpoint is tried again
                 self._post(ModelFailed(sentence))
             case Failed(kind="internal", message=sentence):
                 self._post(Notice(sentence, "error"))
-            case Loaded() if message.id == self._load_id:
+            case Loaded(id=id) if id == self._load_id:
                 first, self.loaded = self.loaded is None, message
-                self._post(ModelReady(message, first))
+                self._on_loaded(message)
+                self._post(ModelReady(first))
             case _:
-                pass  # the tokens and ends of replies and models that nobody waits for any more
+                pass  # about a prompt or a model that was given up
 
     def _died(self, code: int, sentence: str) -> None:
-        """Give the prompt back, say what happened, and start another one unless that has not helped before."""
+        """Fail the prompt, say what happened, and start another process unless that did not help before."""
         self._process, self.loaded = None, None
-        if reply := self._reply:
-            self._reply = None
-            self._post(ReplyFailed("the generate process ended before the reply was complete", reply.prompt))
+        if pending := self._pending:
+            self._pending = None
+            failed = Failed(pending.id, "internal", "the generate process ended before the reply was complete")
+            pending.listener(failed)
         now = time.monotonic()
-        self._deaths = [*(death for death in self._deaths if now - death < _WITHIN), now]
-        if len(self._deaths) >= _DEATHS:
-            self._post(ModelFailed(f"{sentence}; it has ended {_DEATHS} times; open a model again to try once more"))
+        self._deaths = [*(death for death in self._deaths if now - death < DEATH_WINDOW), now]
+        if len(self._deaths) >= MAX_DEATHS:
+            self._post(ModelFailed(f"{sentence}; it has ended {MAX_DEATHS} times; open a model again to try once more"))
             return
         self._post(Notice(f"{sentence}; it is started again", "warning"))
         self._post(ModelLoading())

@@ -7,7 +7,7 @@ from typing import Literal
 
 from textual.binding import Binding
 
-Place = Literal["app", "chat", "runs", "new-run", "open-model"]
+Scope = Literal["app", "chat", "runs", "new-run", "open-model"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Command:
     title: str  # in the palette and in the help
     help: str  # one sentence
     footer: str = ""  # the short word in the footer; empty keeps it out of there
-    place: Place = "chat"
+    scope: Scope = "chat"
     priority: bool = False
     palette: bool = True
 
@@ -124,14 +124,14 @@ COMMANDS: tuple[Command, ...] = (
 )  # fmt: skip
 
 
-def bindings(place: Place) -> list[Binding]:
+def bindings(scope: Scope) -> list[Binding]:
     """The bindings of one screen, or of the app."""
-    return [command.binding() for command in COMMANDS if command.place == place]
+    return [command.binding() for command in COMMANDS if command.scope == scope]
 
 
-def commands(place: Place) -> list[Command]:
+def commands(scope: Scope) -> list[Command]:
     """The commands of one screen, or of the app."""
-    return [command for command in COMMANDS if command.place == place]
+    return [command for command in COMMANDS if command.scope == scope]
 
 
 def shown_key(command: Command) -> str:

@@ -1,4 +1,4 @@
-"""What the bridge tells the screens: facts and sentences, nothing that needs a widget or an engine to understand."""
+"""What the bridge and the generator tell the chat: facts and sentences, whatever widget may show them."""
 
 from __future__ import annotations
 
@@ -6,41 +6,22 @@ from typing import Literal
 
 from textual.message import Message
 
-from ..engine.events import CheckpointSaved, Note
-from ..engine.requests import Ended, Loaded, TokenDetail
-from ..engine.runs import Run, ShownState
+from ..engine.runs import ShownState
 from .found_models import FoundModel
 
 Severity = Literal["information", "warning", "error"]
 
 
 class RunAttached(Message):
-    """From now on the screen shows this run."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__()
-        self.run = run
+    """Another run is on screen: the bridge's."""
 
 
-class ModelOpened(Message):
-    """From now on the screen shows this model, which no run belongs to; the run `left` behind, if any, trains on."""
-
-    def __init__(self, found: FoundModel, left: str) -> None:
-        super().__init__()
-        self.found = found
-        self.left = left
+class RunForgotten(Message):
+    """The run on screen was deleted."""
 
 
-class TrainingChanged(Message):
-    """The training view has new figures; posted a few times a second at most."""
-
-    def can_replace(self, message: Message) -> bool:
-        """Two of these in the queue are one."""
-        return isinstance(message, TrainingChanged)
-
-
-class TrainingState(Message):
-    """The run's state changed while we watched."""
+class RunStateChanged(Message):
+    """The state of the run on screen changed."""
 
     def __init__(self, before: ShownState | None, state: ShownState) -> None:
         super().__init__()
@@ -48,12 +29,13 @@ class TrainingState(Message):
         self.state: ShownState = state
 
 
-class TrainingNote(Message):
-    """Something that the run says: a note, or that a checkpoint is saved."""
+class ModelOpened(Message):
+    """A model without a run is on screen; `left` names the run that was there and trains on, if any."""
 
-    def __init__(self, event: Note | CheckpointSaved) -> None:
+    def __init__(self, found: FoundModel, left: str) -> None:
         super().__init__()
-        self.event = event
+        self.found = found
+        self.left = left
 
 
 class ModelLoading(Message):
@@ -61,11 +43,10 @@ class ModelLoading(Message):
 
 
 class ModelReady(Message):
-    """A model is in memory, or its newer weights are. `first` is false for newer weights of the same model."""
+    """A model is in memory, or, where `first` is false, newer weights of the same model."""
 
-    def __init__(self, loaded: Loaded, first: bool) -> None:
+    def __init__(self, first: bool) -> None:
         super().__init__()
-        self.loaded = loaded
         self.first = first
 
 
@@ -77,37 +58,19 @@ class ModelFailed(Message):
         self.sentence = sentence
 
 
-class ReplyText(Message):
-    """A piece of a reply that streams, with the details of its tokens where they were asked for."""
-
-    def __init__(self, text: str, details: tuple[TokenDetail, ...] = (), sample: int = 0) -> None:
-        super().__init__()
-        self.text = text
-        self.details = details
-        self.sample = sample
-
-
-class ReplyEnded(Message):
-    """A reply is complete, or was stopped; of several to one prompt, one of them."""
-
-    def __init__(self, ended: Ended) -> None:
-        super().__init__()
-        self.ended = ended
-
-
-class ReplyFailed(Message):
-    """The reply could not be written; `prompt` goes back to the person."""
-
-    def __init__(self, sentence: str, prompt: str) -> None:
-        super().__init__()
-        self.sentence = sentence
-        self.prompt = prompt
-
-
 class Notice(Message):
-    """A sentence for the person that belongs to no reply."""
+    """A sentence for the person: `lasting` ones stay in the transcript, the others are shown for some seconds."""
 
-    def __init__(self, sentence: str, severity: Severity = "information") -> None:
+    def __init__(self, sentence: str, severity: Severity = "information", *, lasting: bool = False) -> None:
         super().__init__()
         self.sentence = sentence
         self.severity: Severity = severity
+        self.lasting = lasting
+
+
+class ExportWanted(Message):
+    """The person wants the model of this name or path as a GGUF file."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self.model = model

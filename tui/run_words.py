@@ -1,22 +1,61 @@
-"""What the transcript says about a run, in whole sentences."""
+"""A run in words: its state as a glyph, a word and a colour, and whole sentences for the transcript."""
 
 from __future__ import annotations
 
 from pathlib import PurePath
+from typing import NamedTuple
 
+from ..engine.events import Preparing
 from ..engine.runs import RunManifest, ShownState
-from . import formatting
 from .found_models import FoundModel
 from .state import TrainingView
+from .text import formatting
 
 
-def opened(manifest: RunManifest, training: TrainingView) -> str:
-    """A run is on screen from now on."""
+class StateStyle(NamedTuple):
+    """How a state is shown; none of the three parts has to carry the meaning alone."""
+
+    glyph: str
+    word: str
+    colour: str  # the name of a theme variable
+
+    @property
+    def label(self) -> str:
+        """Glyph and word."""
+        return f"{self.glyph} {self.word}"
+
+
+STATE_STYLES: dict[ShownState, StateStyle] = {
+    "starting": StateStyle("◌", "starting", "accent"),
+    "running": StateStyle("●", "training", "success"),
+    "paused": StateStyle("‖", "paused", "warning"),
+    "finished": StateStyle("✓", "finished", "primary"),
+    "stopped": StateStyle("■", "stopped", "secondary"),
+    "failed": StateStyle("✗", "failed", "error"),
+    "crashed": StateStyle("✗", "crashed", "error"),
+}
+
+STAGES = {
+    "reading": "reading the text",
+    "tokenizer": "making the tokenizer",
+    "encoding": "encoding the text",
+    "loading": "loading the model",
+}
+
+
+def stage(event: Preparing) -> str:
+    """What a train process does before its first step: "encoding the text 42%"."""
+    percentage = "" if event.fraction is None else f" {event.fraction:.0%}"
+    return STAGES[event.stage] + percentage
+
+
+def run_opened(manifest: RunManifest, training: TrainingView) -> str:
+    """What the transcript says when a run comes on screen."""
     name, corpus = manifest.name, formatting.one_line(manifest.corpus.name)
     if training.state == "starting" and not training.step:
         budget = manifest.training.budget
         return (
-            f"{name} begins to learn from {corpus}{_beginning(manifest.start_from)}: preset {manifest.preset}, "
+            f"{name} begins to learn from {corpus}{_start_from(manifest.start_from)}: preset {manifest.preset}, "
             f"{budget}. Its first words come soon."
         )
     if not training.ended:
@@ -27,8 +66,8 @@ def opened(manifest: RunManifest, training: TrainingView) -> str:
     return f"{name} has learned from {corpus}: {_progress(training)}.{ending}"
 
 
-def _beginning(start_from: str | None) -> str:
-    """With whose weights, where they are not new."""
+def _start_from(start_from: str | None) -> str:
+    """Whose weights the run starts from, where they are not new."""
     if start_from is None:
         return ""
     path = PurePath(start_from)
@@ -37,7 +76,7 @@ def _beginning(start_from: str | None) -> str:
 
 
 def model_opened(found: FoundModel, left: str = "") -> str:
-    """A model that no run belongs to speaks from now on; the run `left` behind trains on."""
+    """What the transcript says when a model without a run is opened; `left` names the run that trains on meanwhile."""
     name, where = formatting.one_line(found.file.name), formatting.one_line(str(found.file.path))
     size = formatting.parameters(found.parameters)
     beside = f"{formatting.one_line(left)} trains on without it, Ctrl+R shows it" if left else "Nothing trains here"

@@ -1,6 +1,7 @@
 """What the app remembers between two starts: settings.toml in the configuration folder, and the prompt history.
 
-Read with care (an unknown key warns, a bad value falls back and says so), written whole.
+settings.toml may be written by hand. A value that cannot be used is named, and the default is used instead; a save
+writes only what was changed in the app, so comments, order and keys that we do not know stay as they are.
 """
 
 from __future__ import annotations
@@ -8,14 +9,19 @@ from __future__ import annotations
 import contextlib
 import json
 import tomllib
+from collections.abc import Callable, MutableMapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..data.storage.atomic import write_atomic
+from ..data.storage.errors import sentence_of
 from ..data.storage.typed_json import SchemaError, from_plain
 from ..engine import paths
 from ..engine.requests import MOST_SAMPLES, SamplingSettings
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 HISTORY_LENGTH = 500
 
@@ -40,9 +46,31 @@ def check_samples(number: int) -> None:
         raise ValueError(f"samples must lie between 1 and {MOST_SAMPLES}, not {number}")
 
 
+class SettingsStore:
+    """The settings in use, which are saved whenever one changes."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self.settings, self.problems = load_settings()
+
+    def change(self, **changes: Any) -> None:
+        """Change these fields and save them; where they cannot be saved they hold until the app ends."""
+        settings = replace(self.settings, **changes)
+        if settings == self.settings:
+            return
+        self.settings = settings
+        try:
+            save_settings(settings)
+        except OSError as error:
+            self._warn(f"The settings cannot be saved: {sentence_of(error)}")
+
+
 def settings_path() -> Path:
     """Where the settings lie."""
     return paths.config_dir() / "settings.toml"
+
+
+# --- reading --------------------------------------------------------------------------------------
 
 
 def load_settings() -> tuple[Settings, list[str]]:
@@ -52,19 +80,93 @@ def load_settings() -> tuple[Settings, list[str]]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Settings(), []
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
         return Settings(), [f"{path} cannot be read ({error}); the defaults are used"]
-    sampling, notices = _read(SamplingSettings(), table.pop("sampling", {}), "sampling.", path)
-    settings, more = _read(Settings(sampling=sampling), table, "", path)
-    return settings, notices + more
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        later = f"the next change of a setting renames it to {path.name}.damaged"
+        return Settings(), [f"{path} is no TOML ({error}); the defaults are used, and {later}"]
+    return _read_settings(table, path)
+
+
+def _read_settings(table: dict[str, Any], path: Path) -> tuple[Settings, list[str]]:
+    others = {name: value for name, value in table.items() if name != "sampling"}
+    sampling, problems = _read_table(SamplingSettings(), table.get("sampling", {}), "sampling.", path)
+    settings, more = _read_table(Settings(sampling=sampling), others, "", path)
+    return settings, problems + more
+
+
+def _read_table(default: Any, table: Any, prefix: str, path: Path) -> tuple[Any, list[str]]:
+    """`default` with the values of `table` that fit, one at a time, and a sentence for each that does not."""
+    if not isinstance(table, dict):
+        return default, [f"{path}: '{prefix.rstrip('.')}' must be a table; its defaults are used"]
+    known, problems, value = {field.name for field in fields(default)}, [], default
+    for name, raw in table.items():
+        if name not in known:
+            problems.append(f"{path}: there is no setting '{prefix}{name}'; it is ignored")
+            continue
+        try:
+            checked = getattr(from_plain(type(default), {name: raw}, "settings"), name)
+            value = replace(value, **{name: checked})
+        except (SchemaError, ValueError) as error:
+            problems.append(f"{path}: '{prefix}{name}' cannot be used ({error}); the default stays")
+    return value, problems
+
+
+# --- writing --------------------------------------------------------------------------------------
 
 
 def save_settings(settings: Settings) -> None:
-    """Write the settings. Raises OSError with the old file untouched."""
-    plain = asdict(settings)
-    sampling = plain.pop("sampling")
-    lines = [*_lines(plain), "", "[sampling]", *_lines(sampling)]
-    write_atomic(settings_path(), "\n".join(lines) + "\n")
+    """Write what differs from the file into it. Raises OSError with the old file untouched.
+
+    A file that is no TOML is kept beside it as settings.toml.damaged.
+    """
+    import tomlkit  # slow to import, and no start needs it
+
+    path = settings_path()
+    document = _read_document(path)
+    before, _ = _read_settings(document.unwrap(), path)
+    _write_changes(document, asdict(before), asdict(settings))
+    write_atomic(path, tomlkit.dumps(document))
+
+
+def _read_document(path: Path) -> TOMLDocument:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        return tomlkit.parse(path.read_bytes().decode())
+    except FileNotFoundError:
+        pass
+    except (UnicodeDecodeError, TOMLKitError):
+        path.rename(_free_name(path.with_name(f"{path.name}.damaged")))
+    return tomlkit.document()
+
+
+def _free_name(path: Path) -> Path:
+    """`path`, or the first of path-2, path-3, ... that does not exist."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
+
+
+def _write_changes(table: MutableMapping[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Write into `table` the fields of `after` that differ from `before`, those of inner tables as well."""
+    for name, value in after.items():
+        if value == before[name]:
+            continue
+        if isinstance(value, dict):
+            if not isinstance(table.get(name), MutableMapping):
+                table[name] = {}
+            _write_changes(table[name], before[name], value)
+        elif value is None:  # TOML has no null: a setting without a value is not there
+            table.pop(name, None)
+        else:
+            table[name] = list(value) if isinstance(value, tuple) else value
+
+
+# --- the prompt history ---------------------------------------------------------------------------
 
 
 def load_history() -> list[str]:
@@ -89,33 +191,3 @@ def save_history(prompts: list[str]) -> None:
 
 def _history_path() -> Path:
     return paths.state_dir() / "history.jsonl"
-
-
-def _read(default: Any, table: Any, prefix: str, path: Path) -> tuple[Any, list[str]]:
-    """`default` with the values of `table` that fit, one at a time, and a sentence for each that does not."""
-    if not isinstance(table, dict):
-        return default, [f"{path}: '{prefix.rstrip('.')}' must be a table; its defaults are used"]
-    known, notices, value = {field.name for field in fields(default)}, [], default
-    for name, raw in table.items():
-        if name not in known:
-            notices.append(f"{path}: there is no setting '{prefix}{name}'; it is ignored")
-            continue
-        try:
-            checked = getattr(from_plain(type(default), {name: raw}, "settings"), name)
-            value = replace(value, **{name: checked})
-        except (SchemaError, ValueError) as error:
-            notices.append(f"{path}: '{prefix}{name}' cannot be used ({error}); the default stays")
-    return value, notices
-
-
-def _lines(table: dict[str, Any]) -> list[str]:
-    return [f"{name} = {_toml(value)}" for name, value in table.items() if value is not None]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, str):
-        # JSON's string escapes are TOML's, except that TOML wants U+007F escaped as well
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return "true" if value is True else "false" if value is False else repr(value)

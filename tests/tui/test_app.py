@@ -19,7 +19,7 @@ from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.runs import RunsScreen
 from minigpt_tui.tui.screens.too_small import TooSmallScreen
 from minigpt_tui.tui.settings import load_settings
-from minigpt_tui.tui.widgets.sampling_panel import SettingInput
+from minigpt_tui.tui.widgets.sampling_panel import SamplingInput
 from textual.pilot import Pilot
 
 from .runs_on_disk import append, make_run, progress, save_checkpoint, saved
@@ -235,7 +235,7 @@ async def test_sampling_settings_are_used_and_remembered(engine: Engine):
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await model_ready(pilot)
         await pilot.press("f3")
-        assert isinstance(pilot.app.focused, SettingInput)
+        assert isinstance(pilot.app.focused, SamplingInput)
         await pilot.press("up", "f4", "enter")
         await wait_until(pilot, lambda: "and so on" in said(pilot))
         request = engine.processes[0].requests[-1]
@@ -389,7 +389,7 @@ async def test_help_and_palette_know_every_command(engine: Engine):
         assert [command.help for command in TABLE if command.help.split(". ")[0][:40] not in text] == []
         await pilot.press("escape")
         offered = [command.title for command in app_of(pilot).get_system_commands(pilot.app.screen)]
-        wanted = [command for command in TABLE if command.place in ("app", "chat") and command.palette]
+        wanted = [command for command in TABLE if command.scope in ("app", "chat") and command.palette]
         assert [c.title for c in wanted if not any(title.startswith(c.title) for title in offered)] == []
 
 
@@ -406,8 +406,8 @@ async def test_the_palette_carries_a_command_out(engine: Engine):
 
 def test_ids_and_keys_are_unique_where_they_apply():
     assert len({command.id for command in TABLE}) == len(TABLE)
-    for place in ("chat", "runs", "new-run"):
-        keys = [key for command in TABLE if command.place in (place, "app") for key in command.key.split(",")]
+    for scope in ("chat", "runs", "new-run"):
+        keys = [key for command in TABLE if command.scope in (scope, "app") for key in command.key.split(",")]
         assert len(set(keys)) == len(keys)
 
 

@@ -114,7 +114,7 @@ def test_the_question_before_quitting(engine: Engine, snap_compare):
     app = MinigptApp()
 
     async def ask(pilot: Pilot) -> None:
-        await wait_until(pilot, lambda: app.bridge.trains)
+        await wait_until(pilot, lambda: app.bridge.is_training)
         await pilot.press("ctrl+q")
         await wait_until(pilot, lambda: len(pilot.app.screen_stack) > 1)
         await pilot.pause()

@@ -40,7 +40,7 @@ def quick_is_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def last_reply(transcript: Transcript) -> str:
     transcript.plain_text()  # lays out what still waits to be shown
-    return "\n\n".join(transcript.conversation.last_replies())
+    return "\n\n".join(transcript.turns.last_replies())
 
 
 @pytest.mark.usefixtures("quick_is_tiny")
@@ -90,16 +90,16 @@ async def test_a_killed_generate_process_is_started_again_and_the_prompt_is_kept
         generator = app.bridge.generator
         transcript, prompt = app.screen.query_one(Transcript), app.screen.query_one(Prompt)
         await wait_until(pilot, lambda: generator.ready, 120)
-        killed = generator._process
+        killed = generator.pid
         assert killed is not None
         await pilot.press(*"the c", "enter")
         await wait_until(pilot, lambda: len(last_reply(transcript)) > 100, 120)
         assert prompt.text == ""
-        os.kill(killed.pid or 0, signal.SIGKILL)
+        os.kill(killed, signal.SIGKILL)
         await wait_until(pilot, lambda: prompt.text == "the c", 120)
         assert len(last_reply(transcript)) > 100  # what was written is kept as well
         await wait_until(pilot, lambda: generator.ready, 120)
-        assert generator._process is not killed
+        assert generator.pid != killed
         before = len(transcript.plain_text())
         await pilot.press("enter")
         await wait_until(pilot, lambda: len(transcript.plain_text()) > before + 100, 120)

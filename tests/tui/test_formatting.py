@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from minigpt_tui.tui import formatting as f
+from minigpt_tui.tui.text import formatting as f
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from minigpt_tui.engine.events import Evaluation, Preparing, Started, StateChanged, Step
 from minigpt_tui.engine.requests import Loaded
 from minigpt_tui.models.config import ModelConfig
-from minigpt_tui.tui.run_states import LOOKS
+from minigpt_tui.tui.run_words import STATE_STYLES
 from minigpt_tui.tui.state import ModelView, TrainingView
 from minigpt_tui.tui.widgets.model_panel import ModelPanel
 from minigpt_tui.tui.widgets.training_panel import TrainingPanel
@@ -46,7 +46,7 @@ async def test_training_panel_shows_every_figure():
     assert "…" not in text
 
 
-@pytest.mark.parametrize("state", LOOKS)
+@pytest.mark.parametrize("state", STATE_STYLES)
 async def test_each_state_has_a_glyph_and_a_word(state):
     view = running()
     view.state = state
@@ -54,7 +54,7 @@ async def test_each_state_has_a_glyph_and_a_word(state):
     async with Host(panel).run_test(size=(40, 20)) as pilot:
         panel.show(view)
         await pilot.pause()
-        assert LOOKS[state].label in screen_text(pilot.app)
+        assert STATE_STYLES[state].label in screen_text(pilot.app)
 
 
 async def test_a_failure_says_why_and_its_words_are_no_markup():

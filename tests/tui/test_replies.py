@@ -6,9 +6,9 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from minigpt_tui.engine.requests import Ended, Failed, Generate, Tokens
+from minigpt_tui.engine.requests import Generate, Tokens
 from minigpt_tui.tui.app import MinigptApp
-from minigpt_tui.tui.replies import Replies
+from minigpt_tui.tui.conversation import Replies
 from minigpt_tui.tui.screens.explained import ExplainedScreen
 from minigpt_tui.tui.settings import Settings, load_settings, save_settings
 from minigpt_tui.tui.widgets.heat_text import HeatText
@@ -25,14 +25,14 @@ Engine = type[ScriptedEngine]
 
 
 def rows(transcript: Transcript) -> list[str]:
-    transcript._lay_out_queue()
-    return [row.text.rstrip() for row in transcript.conversation.rows]
+    transcript.plain_text()  # lays out what is queued
+    return [row.text.rstrip() for row in transcript.turns.rows]
 
 
 async def test_one_reply_has_no_heading():
     transcript = Transcript()
     async with Host(transcript).run_test():
-        replies = Replies(transcript, 1)
+        replies = Replies(transcript, "a prompt", 1)
         replies.add(0, "to be", ())
         replies.end(0, "5 tokens")
         assert rows(transcript) == ["to be", "5 tokens"]
@@ -43,7 +43,7 @@ async def test_one_reply_has_no_heading():
 async def test_in_whatever_order_they_end_they_stand_one_below_the_other(order: tuple[int, ...]):
     transcript = Transcript()
     async with Host(transcript).run_test():
-        replies = Replies(transcript, 3)
+        replies = Replies(transcript, "a prompt", 3)
         before = rows(transcript)
 
         def look() -> None:
@@ -65,14 +65,14 @@ async def test_in_whatever_order_they_end_they_stand_one_below_the_other(order: 
         blocks = ([f"sample {sample + 1} of 3", "one two", f"end {sample}", ""] for sample in range(3))
         assert before == [row for block in blocks for row in block][:-1]
         assert [len(details) for details in replies.details] == [0, 2, 4]
-        assert transcript.conversation.last_replies() == ["one two"] * 3
+        assert transcript.turns.last_replies() == ["one two"] * 3
         assert transcript.plain_text() == "\n\n".join(["one two"] * 3)
 
 
 async def test_those_that_break_off_keep_what_came_of_each():
     transcript = Transcript()
     async with Host(transcript).run_test():
-        replies = Replies(transcript, 4)
+        replies = Replies(transcript, "a prompt", 4)
         for sample, text in enumerate(("one", "two", "", "four")):
             replies.add(sample, text, ())
         replies.end(1, "2 tokens")
@@ -209,21 +209,3 @@ async def test_what_comes_after_the_transcript_was_emptied_is_not_shown(engine: 
 def test_samples_out_of_range_are_named(home):
     with pytest.raises(ValueError, match="samples must lie between 1 and 256, not 0"):
         Settings(samples=0)
-
-
-def test_a_reply_is_complete_when_each_of_its_samples_is(home):
-    from minigpt_tui.tui import generator
-    from minigpt_tui.tui.messages import ReplyEnded, ReplyFailed
-
-    heard = []
-    speaker = generator.Generator(heard.append)
-    speaker._reply = generator._Reply(5, "a", 2)
-    speaker._receive(Ended(5, "length", 1, 1, 0.1, 10.0, 1, 1, sample=1))
-    assert speaker.speaks
-    speaker._receive(Ended(5, "length", 1, 1, 0.1, 10.0, 1, 1, sample=0))
-    assert not speaker.speaks
-    assert [type(message) for message in heard] == [ReplyEnded, ReplyEnded]
-    speaker._reply = generator._Reply(6, "a", 2)
-    speaker._receive(Failed(6, "prompt", "no"))
-    assert not speaker.speaks
-    assert isinstance(heard[-1], ReplyFailed)

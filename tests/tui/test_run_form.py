@@ -7,7 +7,7 @@ from minigpt_tui.models.presets import PRESETS, fine_tuning, preset
 from minigpt_tui.models.recipe import Budget, TrainingConfig
 from minigpt_tui.tui.cli.main import build_parser
 from minigpt_tui.tui.cli.options import override
-from minigpt_tui.tui.run_form import (
+from minigpt_tui.tui.screens.run_form import (
     FieldError,
     read_recipe,
     starting_values,

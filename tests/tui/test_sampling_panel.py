@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from minigpt_tui.engine.requests import SamplingSettings
-from minigpt_tui.tui.widgets.sampling_panel import FOLDED, SamplingPanel, SettingInput
+from minigpt_tui.tui.widgets.sampling_panel import FOLDED, SamplingInput, SamplingPanel
 from textual.pilot import Pilot
 
 from .host import Host
@@ -20,8 +20,8 @@ class SamplingHost(Host):
         self.changes.append(message.settings)
 
 
-def field(pilot: Pilot, name: str) -> SettingInput:
-    return pilot.app.query_one(f"#{name}", SettingInput)
+def field(pilot: Pilot, name: str) -> SamplingInput:
+    return pilot.app.query_one(f"#{name}", SamplingInput)
 
 
 async def enter(pilot: Pilot, name: str, value: str, *then: str) -> None:
@@ -37,7 +37,7 @@ async def test_sampling_panel_shows_its_settings_in_four_rows_and_the_rest_behin
     )
     panel = SamplingPanel(settings)
     async with SamplingHost(panel).run_test(size=(38, 16)) as pilot:
-        values = {input.setting.name: input.value for input in panel.query(SettingInput) if input.value}
+        values = {input.field.name: input.value for input in panel.query(SamplingInput) if input.value}
         assert values == {
             "temperature": "0.70", "top_k": "40", "top_p": "0.90", "min_p": "0.005", "max_tokens": "250", "seed": "7",
             "samples": "1", "stop": "END",

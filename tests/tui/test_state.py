@@ -3,7 +3,7 @@ import math
 from minigpt_tui.engine.events import CheckpointSaved, Evaluation, Note, Preparing, Sample, Started, StateChanged, Step
 from minigpt_tui.engine.requests import Loaded
 from minigpt_tui.models.config import ModelConfig, flops_per_token, parameter_count
-from minigpt_tui.tui.run_states import stage
+from minigpt_tui.tui.run_words import stage
 from minigpt_tui.tui.state import NOTES_KEPT, ModelView, TrainingView
 
 

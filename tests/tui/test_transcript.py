@@ -80,7 +80,7 @@ async def test_does_not_move_while_somebody_reads_and_counts_what_is_new(key: st
             transcript.append(f" {token}")
         await settle(pilot, transcript)
         assert transcript.scroll_offset == offset
-        new = len(transcript.conversation.rows) - 100
+        new = len(transcript.turns.rows) - 100
         assert new > 50
         assert app.below[-1] == new
         assert shown(transcript)[:-1] == before[:-1]
@@ -135,7 +135,7 @@ async def test_a_new_width_wraps_again_and_keeps_the_reading_position():
         first_word = shown(transcript)[0].split()[0]
         for width in (47, 33, 41, 60):
             await pilot.resize_terminal(width, 12)
-            await wait_until(pilot, lambda width=width: transcript.conversation.width == width - GUTTER - 2)
+            await wait_until(pilot, lambda width=width: transcript.turns.width == width - GUTTER - 2)
             await pilot.pause()
             assert first_word in shown(transcript)[0].split()
             assert all(len(row) < width for row in shown(transcript))
@@ -264,7 +264,7 @@ async def test_any_text_is_shown_and_given_back():
                 await settle(pilot, transcript)
         assert transcript.plain_text() == "\n".join(texts) + "\n"
         app.screen.selections = {transcript: Selection(Offset(3, 5), Offset(2, 1990))}
-        for row in range(0, len(transcript.conversation.rows), 7):
+        for row in range(0, len(transcript.turns.rows), 7):
             transcript.scroll_to(y=row, animate=False)
             strips = [transcript.render_line(y) for y in range(transcript.size.height)]
             assert {strip.cell_length for strip in strips} == {39}
@@ -286,7 +286,7 @@ async def test_append_only_queues_and_a_flush_is_bounded(monkeypatch: pytest.Mon
         transcript = app.transcript
         text = "The long road goes ever on and on down from the door where it began. " * 15_000
         transcript.begin_turn("model", text)
-        conversation = transcript.conversation
+        conversation = transcript.turns
         assert conversation.rows == []
         clock = iter(0.003 * tick for tick in range(10**6))
         monkeypatch.setattr(transcript_module, "perf_counter", lambda: next(clock))

@@ -1,7 +1,7 @@
 import random
 
 import pytest
-from minigpt_tui.tui.transcript_text import Kind, Role, TranscriptText
+from minigpt_tui.tui.text.transcript_text import Role, RowKind, TranscriptText
 
 from .test_wrapping import nasty_text
 
@@ -113,7 +113,7 @@ def test_a_place_is_found_again_at_another_width():
     position = text.rows[3].position
     text.rewrap(10)
     row = text.rows[text.find(position)]
-    assert (row.kind, row.text) == (Kind.TEXT, "know the ")
+    assert (row.kind, row.text) == (RowKind.TEXT, "know the ")
     text.rewrap(200)
     assert text.rows[text.find(position)].text == "What, shall I know the night of thee,"
 

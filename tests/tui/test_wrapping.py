@@ -2,7 +2,7 @@ import random
 
 import pytest
 from minigpt_tui.data.storage.printable import is_plain, visible
-from minigpt_tui.tui.wrapping import MAX_CLUSTER, clusters, runs, snap, tab_cells, wrap
+from minigpt_tui.tui.text.wrapping import MAX_CLUSTER, clusters, runs, snap, tab_cells, wrap
 from rich.cells import cell_len
 
 NASTY = [*"ab  []\\/\t", "\x1b", "\x1b[31m", "\x00", "\x7f", "\x9b", "\u0301", "\u200d", "\ufe0f", "\u202e", "\u2028"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .. import formatting
+from ..text import formatting
 from .braille import Canvas
 from .scale import Scale, fitted, labels
 from .series import Bucket, Series, exponential_moving_average

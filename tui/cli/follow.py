@@ -25,8 +25,8 @@ from ...engine.events import (
 )
 from ...engine.follow import LineFollower
 from ...engine.runs import Run
-from .. import formatting
-from ..run_states import stage
+from ..run_words import stage
+from ..text import formatting
 from .console import Console, progress_bar, sigterm_exits
 from .exit_codes import DONE, FAILED, INTERRUPTED, complain
 

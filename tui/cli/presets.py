@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ...models.presets import PRESETS
-from .. import formatting
+from ..text import formatting
 from .console import Console
 from .exit_codes import DONE
 

@@ -10,32 +10,30 @@ from textual.getters import query_one
 from textual.widgets import Footer
 
 from ...data.storage.errors import EXPECTED, sentence_of
-from ...engine.events import CheckpointSaved
 from ...models.presets import DEFAULT_PRESET, preset
 from .. import keymap, messages
-from ..bridge import Order, run_to_open
+from ..bridge import POLL_INTERVAL, Bridge, CommandName, run_to_open
 from ..conversation import Conversation
-from ..first_start import BUILT_IN, Offer
 from ..found_models import FoundModel
-from ..run_states import stage
-from ..run_words import model_opened, opened, state_changed
-from ..settings import load_history, save_history
-from ..sizes import WIDE
+from ..run_words import model_opened, run_opened, stage, state_changed
+from ..settings import SettingsStore, load_history, save_history
+from ..training_offer import BUILT_IN, TrainingOffer
 from ..widgets.header_line import HeaderLine
 from ..widgets.model_panel import ModelPanel
 from ..widgets.prompt import Prompt
-from ..widgets.sampling_panel import SamplingPanel, SettingInput
+from ..widgets.sampling_panel import SamplingInput, SamplingPanel
 from ..widgets.training_panel import TrainingPanel
 from ..widgets.transcript import Transcript
-from .minigpt_screen import MinigptScreen
+from .command_screen import CommandScreen
+from .sizes import WIDE
 
 _DRAWER = ("#training", "#sampling", "#model")  # the order in which the drawer shows them
 
 
-class ChatScreen(MinigptScreen):
+class ChatScreen(CommandScreen):
     """What a person looks at most of the time."""
 
-    PLACE = "chat"
+    SCOPE = "chat"
     BINDINGS = [*keymap.bindings("chat")]
     AUTO_FOCUS = "#prompt"
 
@@ -47,12 +45,20 @@ class ChatScreen(MinigptScreen):
     training = query_one("#training", TrainingPanel)
     model = query_one("#model", ModelPanel)
 
-    def __init__(self, corpus: str | None = None, model: FoundModel | None = None) -> None:
+    def __init__(
+        self,
+        store: SettingsStore,
+        corpus: str | None = None,
+        model: FoundModel | None = None,
+        poll_interval: float = POLL_INTERVAL,
+    ) -> None:
         super().__init__()
+        self.bridge = Bridge(self.post_message)
+        self._store = store
         self._corpus = corpus
         self._model = model
+        self._poll_interval = poll_interval
         self._drawer = 0  # in a narrow window: which panel is shown, counted from 1; 0 is none
-        self._save_ordered = False
 
     # --- composition ----------------------------------------------------------------------------
 
@@ -71,20 +77,20 @@ class ChatScreen(MinigptScreen):
 
     def on_mount(self) -> None:
         """Show what there is before the first frame is painted."""
-        self.bridge = self.minigpt.bridge
-        self.sampling.settings = self.minigpt.settings.sampling
-        self.sampling.samples = self.minigpt.settings.samples
+        settings = self._store.settings
+        self.sampling.settings = settings.sampling
+        self.sampling.samples = settings.samples
         self.conversation = Conversation(
             self.bridge, self.transcript, self.prompt, lambda: (self.sampling.settings, self.sampling.samples)
         )
-        self.conversation.explains = self.minigpt.settings.explain
+        self.conversation.explain = settings.explain
         self.prompt.earlier = load_history()
         self.show_figures()
         if self._model is not None:
             self.bridge.open(self._model)
         elif self._corpus is not None or not self.open_latest():
-            self.conversation.make_offer(Offer() if self._corpus is None else Offer(self._corpus))
-        self.set_interval(self.minigpt.poll_interval, self.bridge.poll)
+            self.conversation.make_offer(TrainingOffer(self._corpus or BUILT_IN))
+        self.set_interval(self._poll_interval, self.poll)
 
     def open_latest(self) -> bool:
         """Show the newest run that trains, else the newest with a model; whether there is one."""
@@ -97,6 +103,13 @@ class ChatScreen(MinigptScreen):
             self.conversation.note(sentence_of(error))
             return False
         return True
+
+    def poll(self) -> None:
+        """Show what the run on screen has written since the last poll."""
+        if self.bridge.poll():
+            if self.bridge.training.preparing:
+                self.conversation.show_what_enter_does()
+            self.show_figures()
 
     def show_figures(self) -> None:
         """Header and panels as things stand."""
@@ -139,30 +152,27 @@ class ChatScreen(MinigptScreen):
 
     # --- what the bridge says -------------------------------------------------------------------
 
-    def on_training_changed(self, _: messages.TrainingChanged) -> None:
-        """New figures; or no run any more, when the one on screen was deleted."""
-        nothing = self.bridge.run is None and self.bridge.opened is None
-        if nothing and self.conversation.offer is None and not self.open_latest():
-            self.conversation.make_offer(Offer())
-        if self.bridge.training.preparing:
-            self.conversation.show_what_enter_does()
-        self.show_figures()
-
     def on_run_attached(self, _: messages.RunAttached) -> None:
-        """Another run is on screen."""
+        """Introduce the run."""
         bridge = self.bridge
         if bridge.run is not None and bridge.manifest is not None:
             fresh = bridge.state == "starting" and bridge.run.checkpoint() is None
-            self.conversation.opened(opened(bridge.manifest, bridge.training), fresh=fresh)
+            self.conversation.opened(run_opened(bridge.manifest, bridge.training), fresh=fresh)
+        self.show_figures()
+
+    def on_run_forgotten(self, _: messages.RunForgotten) -> None:
+        """Show the newest of the other runs, or offer to train where there is none."""
+        if not self.open_latest():
+            self.conversation.make_offer(TrainingOffer())
         self.show_figures()
 
     def on_model_opened(self, message: messages.ModelOpened) -> None:
-        """A model that no run belongs to is on screen."""
+        """Introduce the model."""
         self.conversation.opened(model_opened(message.found, message.left))
         self.show_figures()
 
-    def on_training_state(self, message: messages.TrainingState) -> None:
-        """The run was paused, ended, or is gone."""
+    def on_run_state_changed(self, message: messages.RunStateChanged) -> None:
+        """Say so where the panels do not say enough."""
         sentence, lasting = state_changed(self.bridge.training, message.before, message.state)
         if lasting:
             self.conversation.note(sentence)
@@ -171,71 +181,50 @@ class ChatScreen(MinigptScreen):
         self.conversation.show_what_enter_does()
         self.show_figures()
 
-    def on_training_note(self, message: messages.TrainingNote) -> None:
-        """The run has something to say; a checkpoint is only worth a word when it was asked for."""
-        event = message.event
-        if isinstance(event, CheckpointSaved):
-            if self._save_ordered:
-                self._save_ordered = False
-                self.notify(f"saved at step {event.step:,}", markup=False)
-        elif event.severity == "information":
-            self.notify(event.text, markup=False)
-        else:
-            self.conversation.note(event.text)
-
     def on_model_loading(self, _: messages.ModelLoading) -> None:
-        """A model is on its way."""
+        """The prompt says that it is being loaded."""
         self.conversation.model_loading()
 
     def on_model_ready(self, message: messages.ModelReady) -> None:
-        """A model, or newer weights of the same one, can speak."""
+        """Show its figures; a model that was not there before answers what waits for it."""
         self.show_figures()
         if message.first:
             self.conversation.model_ready()
 
     def on_model_failed(self, message: messages.ModelFailed) -> None:
-        """No model can speak."""
+        """Say why, and give the prompts back that wait."""
         self.conversation.model_failed(message.sentence)
 
-    def on_reply_text(self, message: messages.ReplyText) -> None:
-        """A piece of the reply."""
-        self.conversation.said(message.sample, message.text, message.details)
-
-    def on_reply_ended(self, message: messages.ReplyEnded) -> None:
-        """The reply is complete."""
-        self.conversation.ended(message.ended)
-
-    def on_reply_failed(self, message: messages.ReplyFailed) -> None:
-        """The reply broke off."""
-        self.conversation.failed(message.sentence, message.prompt)
-
     def on_notice(self, message: messages.Notice) -> None:
-        """A sentence that belongs to no reply."""
-        self.notify(message.sentence, severity=message.severity, markup=False)
+        """In the transcript, or in a corner for some seconds."""
+        if message.lasting:
+            self.conversation.note(message.sentence)
+        else:
+            self.notify(message.sentence, severity=message.severity, markup=False)
 
     # --- what the person asks for ---------------------------------------------------------------
 
     @on(SamplingPanel.Changed)
     def _sampling_changed(self, event: SamplingPanel.Changed) -> None:
-        self.minigpt.remember(sampling=event.settings, samples=event.samples)
+        self._store.change(sampling=event.settings, samples=event.samples)
 
     def action_new_run(self) -> None:
         """The form of a new run."""
         from .new_run import NewRunScreen
 
-        self.app.push_screen(NewRunScreen(corpus=self._corpus or BUILT_IN))
+        self.app.push_screen(NewRunScreen(self.bridge, corpus=self._corpus or BUILT_IN))
 
     def action_runs(self) -> None:
         """The list of runs."""
         from .runs import RunsScreen
 
-        self.app.push_screen(RunsScreen())
+        self.app.push_screen(RunsScreen(self.bridge))
 
     def action_open_model(self) -> None:
         """Ask for a path."""
         from .open_model import OpenModelScreen
 
-        self.app.push_screen(OpenModelScreen())
+        self.app.push_screen(OpenModelScreen(self.bridge))
 
     def action_train_further(self) -> None:
         """The form of a new run that begins with the weights of the model on screen."""
@@ -243,9 +232,9 @@ class ChatScreen(MinigptScreen):
 
         bridge = self.bridge
         if bridge.opened is not None:
-            self.app.push_screen(NewRunScreen(str(bridge.opened.path)))
+            self.app.push_screen(NewRunScreen(self.bridge, str(bridge.opened.path)))
         elif bridge.run is not None and bridge.run.checkpoint() is not None:
-            self.app.push_screen(NewRunScreen(bridge.run.name))
+            self.app.push_screen(NewRunScreen(self.bridge, bridge.run.name))
         else:
             self.notify("There is no model on screen that could be trained further.", markup=False)
 
@@ -256,7 +245,7 @@ class ChatScreen(MinigptScreen):
         if action == "stop_reply":
             return self.conversation.can_stop or self._offered_text or self._drawer > 0
         if action in ("pause", "stop_run"):
-            return self.bridge.trains
+            return self.bridge.is_training
         return True
 
     @property
@@ -291,20 +280,20 @@ class ChatScreen(MinigptScreen):
 
     def action_pause(self) -> None:
         """Pause, or resume what is paused."""
-        self._order("resume" if self.bridge.state == "paused" else "pause")
+        self._send_command("resume" if self.bridge.state == "paused" else "pause")
 
     def action_save(self) -> None:
         """A checkpoint now."""
-        self._save_ordered = self._order("save")
+        self._send_command("save")
 
     def action_stop_run(self) -> None:
         """End the training, with a checkpoint."""
-        if self._order("stop"):
+        if self._send_command("stop"):
             self.notify("The training stops after this step and is saved.", markup=False)
 
-    def _order(self, order: Order) -> bool:
+    def _send_command(self, name: CommandName) -> bool:
         try:
-            self.bridge.order(order)
+            self.bridge.send_command(name)
         except EXPECTED as error:
             self.refuse(error)
             return False
@@ -324,7 +313,7 @@ class ChatScreen(MinigptScreen):
     def action_panels(self) -> None:
         """Show or hide them; in a narrow window turn to the next."""
         if self.wide:
-            self.minigpt.remember(panels=not self.minigpt.settings.panels)
+            self._store.change(panels=not self._store.settings.panels)
         else:
             self._drawer = (self._drawer + 1) % (len(_DRAWER) + 1)
         self.arrange_panels()
@@ -334,11 +323,11 @@ class ChatScreen(MinigptScreen):
     def action_focus_sampling(self) -> None:
         """Go to the first sampling field, wherever the panels are."""
         if self.wide:
-            self.minigpt.remember(panels=True)
+            self._store.change(panels=True)
         else:
             self._drawer = _DRAWER.index("#sampling") + 1
         self.arrange_panels()
-        self.sampling.query(SettingInput).first().focus()
+        self.sampling.query(SamplingInput).first().focus()
 
     def action_explain(self) -> None:
         """Show why the tokens of the last reply were chosen, or see to it that the next reply can say."""
@@ -351,8 +340,8 @@ class ChatScreen(MinigptScreen):
         self.notify("The tokens of the next reply are explained: press F7 after it.", markup=False)
 
     def _explain_further(self, further: bool | None) -> None:
-        self.conversation.explains = bool(further)
-        self.minigpt.remember(explain=bool(further))
+        self.conversation.explain = bool(further)
+        self._store.change(explain=bool(further))
 
     def action_focus_prompt(self) -> None:
         """Back to writing."""
@@ -361,6 +350,6 @@ class ChatScreen(MinigptScreen):
     def arrange_panels(self) -> None:
         """All of them beside the transcript, or one as a drawer."""
         wide = self.wide
-        self.panels.display = self.minigpt.settings.panels if wide else self._drawer > 0
+        self.panels.display = self._store.settings.panels if wide else self._drawer > 0
         for number, selector in enumerate(_DRAWER, 1):
             self.query_one(selector).display = wide or number == self._drawer

@@ -13,8 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ...engine.requests import Alternative, TokenDetail
-from ..sizes import MEDIUM
 from ..widgets.heat_text import HeatText
+from .sizes import MEDIUM
 
 _TOKEN = 12  # cells of a token in the list of alternatives; longer ones are cut
 _COLUMN = 35  # cells of a column of that list

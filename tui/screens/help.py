@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ..keymap import Place, commands, shown_key
+from ..keymap import Scope, commands, shown_key
 
 _ABOUT = """\
 A model learns from a text of yours in a process of its own, and writes what it has learned here, while it learns.
@@ -27,7 +27,7 @@ _EXTRA = (
     ("^C", "Copy what is selected with the mouse. It never quits."),
 )
 _TEXT_WIDTH = 56
-_PLACES: tuple[tuple[Place, str], ...] = (
+_SCOPES: tuple[tuple[Scope, str], ...] = (
     ("chat", "in the chat"),
     ("runs", "in the list of runs"),
     ("new-run", "in the form of a new run"),
@@ -52,10 +52,10 @@ class HelpScreen(ModalScreen[None]):
 
 def _keys() -> Content:
     parts: list[tuple[str, str]] = []
-    for place, title in _PLACES:
+    for scope, title in _SCOPES:
         parts.append((f"\n{title}\n", "bold $primary"))
-        rows = [(shown_key(command), command.help) for command in commands(place)]
-        if place == "chat":
+        rows = [(shown_key(command), command.help) for command in commands(scope)]
+        if scope == "chat":
             rows = [*_EXTRA, *rows]
         for key, text in rows:
             parts.append((f"  {key:<15}", "$accent"))

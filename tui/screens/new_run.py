@@ -19,9 +19,16 @@ from ...engine.launch import vocabulary_size
 from ...engine.runs import RunError, check_name, free_name
 from ...models.config import ConfigError, parameter_count
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
-from .. import formatting, keymap
-from ..first_start import BUILT_IN
-from ..run_form import (
+from .. import keymap
+from ..bridge import Bridge
+from ..text import formatting
+from ..text.typed_paths import PathSuggester, typed_path
+from ..training_offer import BUILT_IN
+from ..widgets.facts import DIM, labelled
+from ..widgets.model_input import ModelInput
+from ..widgets.preset_select import PresetSelect
+from .command_screen import CommandScreen
+from .run_form import (
     NUMBERS,
     TOKENIZERS,
     UNKNOWN,
@@ -30,11 +37,6 @@ from ..run_form import (
     starting_values,
     training_memory,
 )
-from ..typed_paths import PathSuggester, typed_path
-from ..widgets.facts import DIM, labelled
-from ..widgets.model_input import ModelInput
-from ..widgets.preset_select import PresetSelect
-from .minigpt_screen import MinigptScreen
 
 if TYPE_CHECKING:
     from ...models.config import ModelConfig
@@ -44,10 +46,10 @@ OWN_TEXT = "a file or folder ..."
 _TYPING_PAUSE = 0.3  # seconds without a key before a typed path is looked at
 
 
-class NewRunScreen(MinigptScreen):
+class NewRunScreen(CommandScreen):
     """Everything that is wrong is said in place, while it is typed."""
 
-    PLACE = "new-run"
+    SCOPE = "new-run"
     BINDINGS = [*keymap.bindings("new-run")]
     AUTO_FOCUS = "#corpus"
 
@@ -58,8 +60,9 @@ class NewRunScreen(MinigptScreen):
     tokenizer_select = query_one("#tokenizer", Select)
     unknown_select = query_one("#unknown_characters", Select)
 
-    def __init__(self, start_from: str = "", corpus: str = BUILT_IN) -> None:
+    def __init__(self, bridge: Bridge, start_from: str = "", corpus: str = BUILT_IN) -> None:
         super().__init__()
+        self._bridge = bridge
         self._start_from = start_from
         self._named = "" if corpus in CATALOG else corpus  # a text that the form begins with
         self._listed = OWN_TEXT if self._named else corpus
@@ -221,7 +224,7 @@ class NewRunScreen(MinigptScreen):
         start.disabled = True
         name, found = self.query_one("#name", Input).value.strip(), self.start_from.found
         try:
-            await self.minigpt.bridge.train(self._spec(), recipe, name or None, found.file if found else None)
+            await self._bridge.train(self._spec(), recipe, name or None, found.file if found else None)
         except EXPECTED as error:
             self._complain(sentence_of(error))
             start.disabled = False

@@ -11,11 +11,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Footer, Input, Label, Static
 
 from ...data.storage.errors import EXPECTED
-from .. import formatting, keymap, model_words
+from .. import keymap
+from ..bridge import Bridge
 from ..found_models import FoundModel
+from ..text import formatting, model_words
 from ..widgets.facts import DIM, labelled
 from ..widgets.model_input import ModelInput
-from .minigpt_screen import MinigptScreen
+from .command_screen import CommandScreen
 
 _HINT = (
     "A run's name, a checkpoint, a Hugging Face folder (GPT-2, Llama, Qwen, ...) or nanoGPT's ckpt.pt. "
@@ -23,17 +25,18 @@ _HINT = (
 )
 
 
-class OpenModelScreen(MinigptScreen, ModalScreen[None]):
+class OpenModelScreen(CommandScreen, ModalScreen[None]):
     """A small box above the chat."""
 
-    PLACE = "open-model"
+    SCOPE = "open-model"
     BINDINGS = [*keymap.bindings("open-model")]
     AUTO_FOCUS = "#model-path"
 
     path = query_one("#model-path", ModelInput)
 
-    def __init__(self, path: str = "") -> None:
+    def __init__(self, bridge: Bridge, path: str = "") -> None:
         super().__init__()
+        self._bridge = bridge
         self._path = path
         self._open_when_found = False
 
@@ -83,7 +86,7 @@ class OpenModelScreen(MinigptScreen, ModalScreen[None]):
         if self.path.found is None:
             return
         try:
-            self.minigpt.bridge.open(self.path.found)
+            self._bridge.open(self.path.found)
         except EXPECTED as error:
             self.refuse(error)
         else:
@@ -95,7 +98,7 @@ class OpenModelScreen(MinigptScreen, ModalScreen[None]):
         from .new_run import NewRunScreen
 
         if self.path.found is not None:
-            self.app.switch_screen(NewRunScreen(str(self.path.found.file.path)))
+            self.app.switch_screen(NewRunScreen(self._bridge, str(self.path.found.file.path)))
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from time import time
 
 from rich.text import Text
@@ -13,14 +14,15 @@ from textual.getters import query_one
 from textual.widgets import DataTable, Footer, Static
 
 from ...data.storage.errors import EXPECTED
-from ...engine.runs import Run, trash_run
-from .. import formatting, keymap
-from ..bridge import Order
-from ..run_list import RunList, RunRow
-from ..run_states import LOOKS
-from ..sizes import WIDE
-from .minigpt_screen import MinigptScreen
+from ...engine.runs import Run, RunError, RunManifest, ShownState, list_runs, trash_run
+from .. import keymap
+from ..bridge import Bridge, CommandName
+from ..messages import ExportWanted
+from ..run_words import STATE_STYLES
+from ..text import formatting
+from .command_screen import CommandScreen
 from .questions import Answer, Question
+from .sizes import WIDE
 
 REFRESH = 1.0  # seconds
 _COLUMNS = {
@@ -29,19 +31,70 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-class RunsScreen(MinigptScreen):
+@dataclass(frozen=True)
+class RunSummary:
+    """What the table shows about a run. None stands for what is not known."""
+
+    name: str
+    state: ShownState
+    step: int
+    total_steps: int | None
+    train_loss: float | None
+    validation_loss: float | None
+    preset: str
+    corpus: str
+    created: float | None
+
+
+class RunReader:
+    """Reads the summaries again and again; run.json, which never changes, is read once for each run."""
+
+    def __init__(self) -> None:
+        self._manifests: dict[Run, RunManifest] = {}
+        self.runs: dict[str, Run] = {}
+
+    def read(self) -> dict[str, RunSummary]:
+        """All runs by name, the newest first."""
+        self.runs = {run.name: run for run in list_runs()}
+        return {name: self._summary(run) for name, run in self.runs.items()}
+
+    def _summary(self, run: Run) -> RunSummary:
+        manifest, status = self._manifest(run), run.status()
+        return RunSummary(
+            name=run.name,
+            state=run.state(),
+            step=status.step if status else 0,
+            total_steps=status.total_steps if status else None,
+            train_loss=status.train_loss if status else None,
+            validation_loss=status.validation_loss if status else None,
+            preset=manifest.preset if manifest else "",
+            corpus=manifest.corpus.name if manifest else "unreadable run.json",
+            created=manifest.created if manifest else None,
+        )
+
+    def _manifest(self, run: Run) -> RunManifest | None:
+        if run not in self._manifests:
+            try:
+                self._manifests[run] = run.manifest()
+            except RunError:
+                return None
+        return self._manifests[run]
+
+
+class RunsScreen(CommandScreen):
     """Cells are updated in place, so the cursor and the view stay where they are."""
 
-    PLACE = "runs"
+    SCOPE = "runs"
     BINDINGS = [*keymap.bindings("runs")]
     AUTO_FOCUS = "#runs-table"
 
     table = query_one("#runs-table", DataTable)
 
-    def __init__(self) -> None:
+    def __init__(self, bridge: Bridge) -> None:
         super().__init__()
-        self._list = RunList()
-        self._shown: dict[str, RunRow] = {}
+        self._bridge = bridge
+        self._reader = RunReader()
+        self._shown: dict[str, RunSummary] = {}
         self._columns: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
@@ -72,38 +125,38 @@ class RunsScreen(MinigptScreen):
 
     def refresh_rows(self) -> None:
         """Add what is new, remove what is gone, update what changed."""
-        rows = {row.name: row for row in self._list.read()}
-        if rows.keys() != self._shown.keys():
-            self._fill(rows)
+        summaries = self._reader.read()
+        if summaries.keys() != self._shown.keys():
+            self._fill(summaries)
         else:
-            for name, row in rows.items():
-                for key, cell in self._cells(row).items():
+            for name, summary in summaries.items():
+                for key, cell in self._cells(summary).items():
                     if cell != self.table.get_cell(name, key) or cell.style != self.table.get_cell(name, key).style:
                         self.table.update_cell(name, key, cell, update_width=True)
-        self._shown = rows
-        self.table.display = bool(rows)
-        self.query_one("#runs-empty").display = not rows
+        self._shown = summaries
+        self.table.display = bool(summaries)
+        self.query_one("#runs-empty").display = not summaries
 
-    def _fill(self, rows: dict[str, RunRow]) -> None:
-        selected = self._selected_name() or (self.minigpt.bridge.run.name if self.minigpt.bridge.run else None)
+    def _fill(self, summaries: dict[str, RunSummary]) -> None:
+        selected = self._selected_name() or (self._bridge.run.name if self._bridge.run else None)
         self.table.clear()
-        for row in rows.values():
-            self.table.add_row(*self._cells(row).values(), key=row.name)
-        if selected in rows:
-            self.table.move_cursor(row=list(rows).index(selected))
+        for name, summary in summaries.items():
+            self.table.add_row(*self._cells(summary).values(), key=name)
+        if selected in summaries:
+            self.table.move_cursor(row=list(summaries).index(selected))
 
-    def _cells(self, row: RunRow) -> dict[str, Text]:
-        on_screen = self.minigpt.bridge.run is not None and self.minigpt.bridge.run.name == row.name
-        total = "" if row.total_steps is None else f" / {row.total_steps:,}"
-        age = formatting.UNKNOWN if row.created is None else formatting.duration(max(0, time() - row.created))
+    def _cells(self, run: RunSummary) -> dict[str, Text]:
+        on_screen = self._bridge.run is not None and self._bridge.run.name == run.name
+        total = "" if run.total_steps is None else f" / {run.total_steps:,}"
+        age = formatting.UNKNOWN if run.created is None else formatting.duration(max(0, time() - run.created))
         cells = {
-            "name": Text(formatting.one_line(row.name), self._colour("primary") if on_screen else ""),
-            "state": Text(LOOKS[row.state].label, self._colour(LOOKS[row.state].colour)),
-            "step": Text(f"{row.step:,}{total}"),
-            "train": Text(formatting.loss(row.train_loss)),
-            "validation": Text(formatting.loss(row.validation_loss)),
-            "preset": Text(formatting.one_line(row.preset)),
-            "corpus": Text(formatting.one_line(row.corpus)),
+            "name": Text(formatting.one_line(run.name), self._colour("primary") if on_screen else ""),
+            "state": Text(STATE_STYLES[run.state].label, self._colour(STATE_STYLES[run.state].colour)),
+            "step": Text(f"{run.step:,}{total}"),
+            "train": Text(formatting.loss(run.train_loss)),
+            "validation": Text(formatting.loss(run.validation_loss)),
+            "preset": Text(formatting.one_line(run.preset)),
+            "corpus": Text(formatting.one_line(run.corpus)),
             "age": Text(age),
         }
         return {key: cells[key] for key in self._columns}
@@ -123,7 +176,7 @@ class RunsScreen(MinigptScreen):
         if run is None:
             return
         try:
-            self.minigpt.bridge.attach(run)
+            self._bridge.attach(run)
         except EXPECTED as error:
             self.refuse(error)
             return
@@ -132,19 +185,19 @@ class RunsScreen(MinigptScreen):
     def action_pause(self) -> None:
         """Pause, or resume what is paused."""
         if run := self._selected():
-            self._order("resume" if run.state() == "paused" else "pause", run)
+            self._send_command("resume" if run.state() == "paused" else "pause", run)
 
     def action_stop(self) -> None:
         """End the training, with a checkpoint."""
         if run := self._selected():
-            self._order("stop", run)
+            self._send_command("stop", run)
 
     @work(group="continue", exclusive=True)
     async def action_continue(self) -> None:
         """Train further."""
         if run := self._selected():
             try:
-                await self.minigpt.bridge.continue_run(run)
+                await self._bridge.continue_run(run)
             except EXPECTED as error:
                 self.refuse(error)
             self.refresh_rows()
@@ -168,33 +221,33 @@ class RunsScreen(MinigptScreen):
             except EXPECTED as error:
                 self.refuse(error)
             else:
-                self.minigpt.bridge.forget(run)
+                self._bridge.forget(run)
                 self.notify(f"'{run.name}' is in {folder}", markup=False)
             self.refresh_rows()
 
     def action_export(self) -> None:
         """A file for llama.cpp."""
         if run := self._selected():
-            self.minigpt.export(run.name)
+            self.post_message(ExportWanted(run.name))
 
     def action_new(self) -> None:
         """The form of a new run, instead of this list."""
         from .new_run import NewRunScreen
 
-        self.app.switch_screen(NewRunScreen())
+        self.app.switch_screen(NewRunScreen(self._bridge))
 
     def action_close(self) -> None:
         """Back to the chat."""
         self.dismiss()
 
-    def _order(self, order: Order, run: Run) -> None:
+    def _send_command(self, name: CommandName, run: Run) -> None:
         try:
-            self.minigpt.bridge.order(order, run)
+            self._bridge.send_command(name, run)
         except EXPECTED as error:
             self.refuse(error)
 
     def _selected(self) -> Run | None:
-        return self._list.runs.get(self._selected_name() or "")
+        return self._reader.runs.get(self._selected_name() or "")
 
     def _selected_name(self) -> str | None:
         if not self.table.is_valid_coordinate(self.table.cursor_coordinate):

@@ -7,7 +7,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
-from ..sizes import SMALLEST
+from .sizes import SMALLEST
 
 
 class TooSmallScreen(Screen[None]):

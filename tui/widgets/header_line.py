@@ -5,9 +5,9 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widget import Widget
 
-from .. import formatting
-from ..run_states import LOOKS, stage
+from ..run_words import STATE_STYLES, stage
 from ..state import ModelView, TrainingView
+from ..text import formatting
 
 _NAME = ("minigpt", "bold $primary")
 
@@ -48,8 +48,8 @@ def _run(training: TrainingView) -> Content:
     state = training.state
     if state is None:
         return Content.styled(f"○ {training.idle}", "$foreground-muted")
-    look, preparing = LOOKS[state], training.preparing
-    parts = [(f"{look.glyph} {stage(preparing)}" if preparing else look.label, f"${look.colour}")]
+    style, preparing = STATE_STYLES[state], training.preparing
+    parts = [(f"{style.glyph} {stage(preparing)}" if preparing else style.label, f"${style.colour}")]
     if training.step:
         total = "" if training.total_steps is None else f"/{training.total_steps}"
         parts.append((f"  step {training.step}{total}", "$foreground-muted"))

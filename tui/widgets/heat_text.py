@@ -20,7 +20,7 @@ from textual.strip import Strip
 
 from ...data.storage.printable import visible
 from ...engine.requests import TokenDetail
-from ..wrapping import snap, wrap
+from ..text.wrapping import snap, wrap
 
 SHADES = 16
 _SHOWN = str.maketrans("\t␊", "␉↵")

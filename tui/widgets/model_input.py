@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ..found_models import FoundModel, look_up
-from ..typed_paths import PathSuggester, typed_model
+from ..text.typed_paths import PathSuggester, typed_model
 
 _TYPING_PAUSE = 0.3  # seconds without a key before what is typed is looked up
 

@@ -6,8 +6,8 @@ from textual.content import Content
 from textual.widget import Widget
 
 from ...models.config import ModelConfig
-from .. import formatting, model_words
 from ..state import ModelView
+from ..text import formatting, model_words
 from .facts import DIM, ends, in_two_columns
 
 

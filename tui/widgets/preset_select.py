@@ -7,7 +7,7 @@ from textual.widgets import Select
 
 from ...models.presets import DEFAULT_PRESET, PRESETS
 from ...models.recipe import Recipe
-from .. import formatting
+from ..text import formatting
 from .facts import DIM
 
 _NAME = max(map(len, PRESETS)) + 1

@@ -23,7 +23,7 @@ from ..settings import check_samples
 
 
 @dataclass(frozen=True)
-class Setting:
+class SamplingField:
     """One number as a person edits it."""
 
     name: str  # of the field in SamplingSettings, or `samples`
@@ -54,7 +54,7 @@ class Setting:
             raise ValueError(f"{self.label} must be {self.kind}, not '{text}'") from None
 
 
-class Texts(Setting):
+class TextsField(SamplingField):
     r"""Several texts in one field, between bars; what cannot be typed is written as in Python: \n is a new line."""
 
     def text(self, value: Any) -> str:
@@ -87,24 +87,24 @@ def _unescaped(found: re.Match[str]) -> str:
 
 _WHOLE, _REAL = "a whole number", "a number"
 _LEFT, _RIGHT, _WIDE = "left", "right", "wide"
-SAMPLES = Setting("samples", "samples", int, 1, _WHOLE, place=_LEFT)
+SAMPLES = SamplingField("samples", "samples", int, 1, _WHOLE, place=_LEFT)
 FRONT = (
-    Setting("temperature", "temperature", float, 0.05, _REAL, place=_LEFT),
-    Setting("top_k", "top-k", int, 1, _WHOLE, 0, "off", _RIGHT),
-    Setting("top_p", "top-p", float, 0.05, _REAL, 1.0, "off", _LEFT),
-    Setting("min_p", "min-p", float, 0.01, _REAL, 0.0, "off", _RIGHT),
-    Setting("repetition_penalty", "repetition", float, 0.05, _REAL, 1.0, "off", _LEFT),
-    Setting("max_tokens", "max tokens", int, 50, _WHOLE, place=_RIGHT),
+    SamplingField("temperature", "temperature", float, 0.05, _REAL, place=_LEFT),
+    SamplingField("top_k", "top-k", int, 1, _WHOLE, 0, "off", _RIGHT),
+    SamplingField("top_p", "top-p", float, 0.05, _REAL, 1.0, "off", _LEFT),
+    SamplingField("min_p", "min-p", float, 0.01, _REAL, 0.0, "off", _RIGHT),
+    SamplingField("repetition_penalty", "repetition", float, 0.05, _REAL, 1.0, "off", _LEFT),
+    SamplingField("max_tokens", "max tokens", int, 50, _WHOLE, place=_RIGHT),
     SAMPLES,
-    Setting("seed", "seed", int, 1, _WHOLE, None, "random", "right long"),
+    SamplingField("seed", "seed", int, 1, _WHOLE, None, "random", "right long"),
 )
 FOLDED = (
-    Setting("typical_p", "typical-p", float, 0.05, _REAL, 1.0, "off", _LEFT),
-    Setting("presence_penalty", "presence", float, 0.1, _REAL, 0.0, "off", _RIGHT),
-    Setting("frequency_penalty", "frequency", float, 0.1, _REAL, 0.0, "off", _LEFT),
-    Setting("penalty_window", "window", int, 16, _WHOLE, 0, "all", _RIGHT),
-    Texts("stop", "stop", float, 0, "", (), "text|text", _WIDE, 1000),
-    Texts("forbidden", "forbid", float, 0, "", (), "text|text", _WIDE, 1000),
+    SamplingField("typical_p", "typical-p", float, 0.05, _REAL, 1.0, "off", _LEFT),
+    SamplingField("presence_penalty", "presence", float, 0.1, _REAL, 0.0, "off", _RIGHT),
+    SamplingField("frequency_penalty", "frequency", float, 0.1, _REAL, 0.0, "off", _LEFT),
+    SamplingField("penalty_window", "window", int, 16, _WHOLE, 0, "all", _RIGHT),
+    TextsField("stop", "stop", float, 0, "", (), "text|text", _WIDE, 1000),
+    TextsField("forbidden", "forbid", float, 0, "", (), "text|text", _WIDE, 1000),
 )
 _DEFAULTS = SamplingSettings()
 _DESCRIPTIONS = descriptions(SamplingSettings) | {
@@ -112,7 +112,7 @@ _DESCRIPTIONS = descriptions(SamplingSettings) | {
 }
 
 
-class SettingInput(Input):
+class SamplingInput(Input):
     """A number that up and down change, and that is checked when it is left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -124,21 +124,21 @@ class SettingInput(Input):
     class Left(Message):
         """The field was left."""
 
-        input: SettingInput
+        input: SamplingInput
 
     @dataclass
     class Changing(Message):
         """Up or down was pressed."""
 
-        input: SettingInput
+        input: SamplingInput
         direction: int
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, field: SamplingField) -> None:
         super().__init__(
-            compact=True, placeholder=setting.off_word, max_length=setting.longest, id=setting.name.replace("_", "-")
+            compact=True, placeholder=field.off_word, max_length=field.longest, id=field.name.replace("_", "-")
         )
-        self.setting = setting
-        self.tooltip = _DESCRIPTIONS[setting.name]
+        self.field = field
+        self.tooltip = _DESCRIPTIONS[field.name]
 
     def action_change(self, direction: int) -> None:
         """Ask the panel for the next value."""
@@ -194,8 +194,8 @@ class SamplingPanel(Widget):
         Label { width: 11; color: $text-muted; }
         .left Label, .wide Label { width: 12; }
         .long Label { width: 5; }
-        SettingInput { width: 1fr; background: $foreground 6%; }
-        SettingInput:focus { background: $foreground 14%; }
+        SamplingInput { width: 1fr; background: $foreground 6%; }
+        SamplingInput:focus { background: $foreground 14%; }
         #refusal { column-span: 2; height: auto; color: $text-error; display: none; }
         #refusal.-shown { display: block; }
         .wide, Fold { column-span: 2; }
@@ -220,7 +220,7 @@ class SamplingPanel(Widget):
         super().__init__(id=id, classes=classes)
         self._settings = settings or SamplingSettings()
         self._samples = 1
-        self._inputs = {setting.name: SettingInput(setting) for setting in FRONT + FOLDED}
+        self._inputs = {field.name: SamplingInput(field) for field in FRONT + FOLDED}
         self._fold = Fold(id="fold", markup=False)
         self._refusal = Static(id="refusal", markup=False)
 
@@ -232,8 +232,8 @@ class SamplingPanel(Widget):
     @settings.setter
     def settings(self, settings: SamplingSettings) -> None:
         self._settings = settings
-        for field in self._inputs.values():
-            self._write(field)
+        for input in self._inputs.values():
+            self._write(input)
         self._caption()
 
     @property
@@ -248,15 +248,15 @@ class SamplingPanel(Widget):
 
     def compose(self) -> ComposeResult:
         """One field for each setting; what may be long has a row of its own."""
-        for setting in FRONT:
-            yield self._row(setting)
+        for field in FRONT:
+            yield self._row(field)
         yield self._fold
-        for setting in FOLDED:
-            yield self._row(setting).add_class("folded")
+        for field in FOLDED:
+            yield self._row(field).add_class("folded")
         yield self._refusal
 
-    def _row(self, setting: Setting) -> Horizontal:
-        return Horizontal(Label(setting.label), self._inputs[setting.name], classes=setting.place)
+    def _row(self, field: SamplingField) -> Horizontal:
+        return Horizontal(Label(field.label), self._inputs[field.name], classes=field.place)
 
     def on_mount(self) -> None:
         """Fill the fields."""
@@ -278,57 +278,57 @@ class SamplingPanel(Widget):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if isinstance(event.input, SettingInput):
+        if isinstance(event.input, SamplingInput):
             self._take(event.input)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()  # half-typed values are nobody's business
 
-    @on(SettingInput.Left)
-    def _left(self, event: SettingInput.Left) -> None:
+    @on(SamplingInput.Left)
+    def _left(self, event: SamplingInput.Left) -> None:
         event.stop()
         self._take(event.input)
 
-    @on(SettingInput.Changing)
-    def _changing(self, event: SettingInput.Changing) -> None:
+    @on(SamplingInput.Changing)
+    def _changing(self, event: SamplingInput.Changing) -> None:
         event.stop()
         if not self._take(event.input):
             return
-        setting = event.input.setting
-        if not setting.step:  # a text
+        field = event.input.field
+        if not field.step:  # a text
             return
-        value = self._value(setting)
+        value = self._value(field)
         with suppress(ValueError):  # at the end of its range a value stays where it is
-            self._set(setting, round((-1 if value is None else value) + event.direction * setting.step, 6))
+            self._set(field, round((-1 if value is None else value) + event.direction * field.step, 6))
         self._write(event.input)
 
-    def _take(self, field: SettingInput) -> bool:
+    def _take(self, input: SamplingInput) -> bool:
         """Accept what is written in a field, or say why not; the field shows the value that holds."""
-        setting, refusal = field.setting, ""
+        field, refusal = input.field, ""
         try:
-            self._set(setting, setting.value(field.value))
+            self._set(field, field.value(input.value))
         except ValueError as error:
-            refusal = str(error).replace(setting.name, setting.label)
+            refusal = str(error).replace(field.name, field.label)
         self._refusal.update(refusal)
         self._refusal.set_class(bool(refusal), "-shown")
-        self._write(field)
+        self._write(input)
         return not refusal
 
-    def _set(self, setting: Setting, value: Any) -> None:
+    def _set(self, field: SamplingField, value: Any) -> None:
         """Change one of the settings. Raises ValueError with the range."""
-        if value == self._value(setting):
+        if value == self._value(field):
             return
-        if setting is SAMPLES:
+        if field is SAMPLES:
             check_samples(value)
             self._samples = value
         else:
-            self._settings = replace(self._settings, **{setting.name: value})
+            self._settings = replace(self._settings, **{field.name: value})
         self.post_message(self.Changed(self._settings, self._samples))
 
-    def _value(self, setting: Setting) -> Any:
-        return self._samples if setting is SAMPLES else getattr(self._settings, setting.name)
+    def _value(self, field: SamplingField) -> Any:
+        return self._samples if field is SAMPLES else getattr(self._settings, field.name)
 
-    def _write(self, field: SettingInput) -> None:
+    def _write(self, input: SamplingInput) -> None:
         # only ever this field: somebody may be typing in another one already
-        field.value = field.setting.text(self._value(field.setting))
+        input.value = input.field.text(self._value(input.field))

@@ -7,9 +7,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from .. import formatting
-from ..run_states import LOOKS, STAGES
+from ..run_words import STAGES, STATE_STYLES
 from ..state import TrainingView
+from ..text import formatting
 from .facts import DIM, ends, in_two_columns
 from .loss_chart import LossChart
 
@@ -82,7 +82,7 @@ def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:
     """What there is to say about a run, the most important line first; the chart's legend has the losses too."""
     lines = [_heading(view, width), _progress(view, width)]
     if view.reason and view.state in ("failed", "crashed", "stopped"):
-        lines += Content.styled(formatting.one_line(view.reason), f"${LOOKS[view.state].colour}").wrap(width)
+        lines += Content.styled(formatting.one_line(view.reason), f"${STATE_STYLES[view.state].colour}").wrap(width)
     best = formatting.loss(view.best_validation_loss)
     if view.best_step is not None:
         best += f" @ {formatting.compact(view.best_step)}"
@@ -101,12 +101,12 @@ def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:
 
 
 def _heading(view: TrainingView, width: int) -> Content:
-    look = LOOKS[view.state or "starting"]
+    style = STATE_STYLES[view.state or "starting"]
     if view.preparing:
-        return ends(Content.styled(look.label, f"bold ${look.colour}"), Content(STAGES[view.preparing.stage]), width)
+        return ends(Content.styled(style.label, f"bold ${style.colour}"), Content(STAGES[view.preparing.stage]), width)
     of = f" of {formatting.whole(view.total_steps)}" if view.total_steps else ""
     step = Content.assemble(("step ", DIM), (formatting.whole(view.step), "bold"), (of, DIM))
-    return ends(Content.styled(look.label, f"bold ${look.colour}"), step, width)
+    return ends(Content.styled(style.label, f"bold ${style.colour}"), step, width)
 
 
 def _progress(view: TrainingView, width: int) -> Content:
@@ -126,5 +126,5 @@ def _progress(view: TrainingView, width: int) -> Content:
     done = "━" * full + "╸" * half
     # the rest begins with a gap, so that the end of the bar is seen without colour
     rest = ("╺" if full and not half and full < bar else "") + "━" * bar
-    colour = "$primary" if view.state == "running" else f"${LOOKS[view.state or 'starting'].colour}"
+    colour = "$primary" if view.state == "running" else f"${STATE_STYLES[view.state or 'starting'].colour}"
     return Content.assemble((done, colour), (rest[: bar - len(done)], "$foreground 20%"), words)

@@ -24,7 +24,7 @@ from textual.style import Style as VisualStyle
 from textual.timer import Timer
 from textual.widget import Widget
 
-from ..transcript_text import Place, Role, TranscriptText
+from ..text.transcript_text import Location, Role, TranscriptText
 from .transcript_painting import GUTTER, paint_badge, paint_row, paint_welcome
 
 FLUSHES_PER_SECOND = 30
@@ -113,7 +113,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self.conversation = TranscriptText(width=80)
+        self.turns = TranscriptText(width=80)
         self._queue: deque[str | _Begin | _End] = deque()
         self._timer: Timer | None = None
         self._following = True
@@ -148,7 +148,7 @@ class Transcript(ScrollView, can_focus=True):
     def clear(self) -> None:
         """Forget the conversation."""
         self._queue.clear()
-        self.conversation.clear()
+        self.turns.clear()
         self._seen = 0
         self._following = True
         self._lay_out_again()
@@ -161,12 +161,12 @@ class Transcript(ScrollView, can_focus=True):
     def plain_text(self) -> str:
         """All turns as they were generated, an empty line between them, without labels and status lines."""
         self._lay_out_queue()
-        return self.conversation.plain_text()
+        return self.turns.plain_text()
 
     def copy_replies(self) -> list[str]:
         """Copy the replies to the last prompt, an empty line between them, and return those that say anything."""
         self._lay_out_queue()
-        replies = self.conversation.last_replies()
+        replies = self.turns.last_replies()
         if replies:
             self.app.copy_to_clipboard("\n\n".join(replies))
         return replies
@@ -202,16 +202,16 @@ class Transcript(ScrollView, can_focus=True):
 
     def _lay_out_queue(self, seconds: float = float("inf")) -> None:
         """Lay out what is queued, as far as `seconds` reach, and show it."""
-        conversation, deadline = self.conversation, perf_counter() + seconds
-        first_changed = max(0, len(conversation.rows) - 1)
+        turns, deadline = self.turns, perf_counter() + seconds
+        first_changed = max(0, len(turns.rows) - 1)
         while self._queue:
             match self._queue.popleft():
                 case _Begin(role, heading, further):
-                    conversation.begin_turn(role, heading, further=further)
+                    turns.begin_turn(role, heading, further=further)
                 case _End(status):
-                    conversation.end_turn(status)
+                    turns.end_turn(status)
                 case text:
-                    conversation.append(self._with_following_text(text))
+                    turns.append(self._with_following_text(text))
             if perf_counter() >= deadline:
                 break
         if self.is_attached:
@@ -232,14 +232,14 @@ class Transcript(ScrollView, can_focus=True):
         self._set_row_count()
         if self._following and self.text_selection is None and not self.is_vertical_scrollbar_grabbed:
             self._scroll_to_row(self.max_scroll_y)
-        count = len(self.conversation.rows)
+        count = len(self.turns.rows)
         if first_changed < self.scroll_offset.y + self.size.height:
             self.refresh_lines(first_changed, count - first_changed)
         self._count_below()
 
     def _set_row_count(self) -> None:
-        count = len(self.conversation.rows)
-        size = Size(GUTTER + self.conversation.width, count)
+        count = len(self.turns.rows)
+        size = Size(GUTTER + self.turns.width, count)
         if self.show_vertical_scrollbar and count > self.container_size.height:
             # Assigned, it would lay out the screen and paint all of the view again for each row that is added.
             self.set_reactive(Widget.virtual_size, size)  # pyright: ignore[reportArgumentType]
@@ -253,14 +253,14 @@ class Transcript(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Follow exactly while the last row is in view."""
         super().watch_scroll_y(old_value, new_value)
-        top, rows = self.scroll_offset.y, self.conversation.rows
+        top, rows = self.scroll_offset.y, self.turns.rows
         self._following = top >= self.max_scroll_y
         self._reading = rows[top].position if top < len(rows) else (0, 0, 0)
         self._count_below()
 
     def _count_below(self) -> None:
         # The size of the container is also that of a pane that is hidden at the moment.
-        bottom, count = self.scroll_offset.y + self.container_size.height, len(self.conversation.rows)
+        bottom, count = self.scroll_offset.y + self.container_size.height, len(self.turns.rows)
         self._seen = min(count, max(self._seen, bottom))
         if (below := count - self._seen) != self._below:
             self._below = below
@@ -271,7 +271,7 @@ class Transcript(ScrollView, can_focus=True):
         """Wrap at the new width and show the same text as before."""
         if not self.size:
             return
-        if self._wrap_width() != self.conversation.width:
+        if self._wrap_width() != self.turns.width:
             self._lay_out_again()
         elif self._following:
             self._scroll_to_row(self.max_scroll_y)
@@ -282,13 +282,13 @@ class Transcript(ScrollView, can_focus=True):
         return max(NARROWEST, self.scrollable_content_region.width - GUTTER - 1)
 
     def _lay_out_again(self) -> None:
-        conversation, reading, following = self.conversation, self._reading, self._following
-        last_seen = conversation.rows[self._seen - 1].position if self._seen else None
-        conversation.rewrap(self._wrap_width())
-        self._seen = 0 if last_seen is None else conversation.find(last_seen) + 1
+        turns, reading, following = self.turns, self._reading, self._following
+        last_seen = turns.rows[self._seen - 1].position if self._seen else None
+        turns.rewrap(self._wrap_width())
+        self._seen = 0 if last_seen is None else turns.find(last_seen) + 1
         self._strips.clear()
         self._set_row_count()
-        self._scroll_to_row(self.max_scroll_y if following else conversation.find(reading))
+        self._scroll_to_row(self.max_scroll_y if following else turns.find(reading))
         # The position itself, not the row it fell into: a series of widths must not wander away from it.
         self._reading, self._following = reading, following
         self._count_below()
@@ -304,7 +304,7 @@ class Transcript(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Paint one line of the view."""
         width, height = self.scrollable_content_region.size
-        if not self.conversation.rows:
+        if not self.turns.rows:
             welcome = paint_welcome(self._welcome, width, height, self._style)
             return welcome[y] if y < len(welcome) else Strip.blank(width, self._style("welcome"))
         strip = self._row(self.scroll_offset.y + y, width)
@@ -316,12 +316,12 @@ class Transcript(ScrollView, can_focus=True):
     def _row(self, index: int, width: int) -> Strip:
         """Row `index`, from the cache where it can no longer change."""
         selection = self.text_selection
-        if selection is not None or index >= len(self.conversation.rows) - 1:
+        if selection is not None or index >= len(self.turns.rows) - 1:
             selected = None if selection is None else self._places(selection)
-            return paint_row(self.conversation, index, width, self._style, selected)
+            return paint_row(self.turns, index, width, self._style, selected)
         strip = self._strips.get(index)
         if strip is None or strip.cell_length != width:
-            strip = self._strips[index] = paint_row(self.conversation, index, width, self._style, None)
+            strip = self._strips[index] = paint_row(self.turns, index, width, self._style, None)
         return strip
 
     def _style(self, name: str) -> Style:
@@ -332,18 +332,18 @@ class Transcript(ScrollView, can_focus=True):
 
     # Selecting and copying
 
-    def _places(self, selection: Selection) -> tuple[Place, Place]:
-        def place(offset: Offset | None, otherwise: Place) -> Place:
+    def _places(self, selection: Selection) -> tuple[Location, Location]:
+        def place(offset: Offset | None, otherwise: Location) -> Location:
             return otherwise if offset is None else (offset.y, offset.x)
 
-        end = self.conversation.end_of(len(self.conversation.rows) - 1)
+        end = self.turns.end_of(len(self.turns.rows) - 1)
         return place(selection.start, (0, 0)), place(selection.end, end)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text as it was generated: no breaks from wrapping, no labels, no status lines."""
-        if not self.conversation.rows:
+        if not self.turns.rows:
             return None
-        return self.conversation.between(*self._places(selection)), "\n"
+        return self.turns.between(*self._places(selection)), "\n"
 
     def action_copy(self) -> None:
         """Copy the selection, or the last reply (all its samples) where nothing is selected."""

@@ -14,8 +14,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from ...data.storage.printable import visible
-from ..transcript_text import Kind, Place, Role, Row, TranscriptText
-from ..wrapping import runs, tab_cells, wrap
+from ..text.transcript_text import Location, Role, RowKind, TextRow, TranscriptText
+from ..text.wrapping import runs, tab_cells, wrap
 
 GUTTER = 6
 """Cells left of the text, for the speaker's label."""
@@ -39,25 +39,25 @@ class PinnedColumn(int):
         return self
 
 
-def _at(place: Place) -> Style:
+def _at(place: Location) -> Style:
     paragraph, index = place
     return Style.from_meta({"offset": (index, paragraph)})
 
 
-def _pinned(place: Place) -> Style:
+def _pinned(place: Location) -> Style:
     paragraph, index = place
     return Style.from_meta({"offset": (PinnedColumn(index), paragraph)})
 
 
 def paint_row(
-    text: TranscriptText, index: int, width: int, styles: Styles, selected: tuple[Place, Place] | None
+    text: TranscriptText, index: int, width: int, styles: Styles, selected: tuple[Location, Location] | None
 ) -> Strip:
     """Row `index` as a strip of `width` cells; beyond the last row, empty cells that belong to its end."""
     behind = _pinned(text.end_of(min(index, len(text.rows) - 1)))
     segments: list[Segment] = []
     if index < len(text.rows):
         row = text.rows[index]
-        if row.kind is Kind.TEXT:
+        if row.kind is RowKind.TEXT:
             segments += _text_segments(text, index, row, styles, selected)
         else:
             segments += [_label(text, index, styles), Segment(visible(row.text), styles("status") + behind)]
@@ -69,13 +69,13 @@ def paint_row(
 def _label(text: TranscriptText, index: int, styles: Styles) -> Segment:
     """Who speaks, beside the first row of a turn."""
     row = text.rows[index]
-    label = LABELS[row.role] if row.kind is not Kind.GAP and text.opens_turn(index) else ""
-    place = (row.paragraph, row.offset) if row.kind is Kind.TEXT else text.end_of(index)
+    label = LABELS[row.role] if row.kind is not RowKind.GAP and text.opens_turn(index) else ""
+    place = (row.paragraph, row.offset) if row.kind is RowKind.TEXT else text.end_of(index)
     return Segment(label.ljust(GUTTER), styles(f"label-{row.role}") + _pinned(place))
 
 
 def _text_segments(
-    text: TranscriptText, index: int, row: Row, styles: Styles, selected: tuple[Place, Place] | None
+    text: TranscriptText, index: int, row: TextRow, styles: Styles, selected: tuple[Location, Location] | None
 ) -> Iterator[Segment]:
     yield _label(text, index, styles)
     first, last = text.span(index, *selected) if selected else (0, 0)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len, get_character_cell_size
 
-from ..data.storage.printable import is_plain, visible
+from ...data.storage.printable import is_plain, visible
 
 TAB = 4
 """Cells between tab stops."""

@@ -20,11 +20,11 @@ from .wrapping import snap, wrap
 
 Role = Literal["you", "model", "note"]
 
-Place = tuple[int, int]
+Location = tuple[int, int]
 """(paragraph, index of the character in it)"""
 
 
-class Kind(IntEnum):
+class RowKind(IntEnum):
     """What a row shows; in the order in which rows of the same paragraph follow each other.
 
     A heading is a status line above its turn, a paragraph of its own.
@@ -35,18 +35,18 @@ class Kind(IntEnum):
     GAP = 2
 
 
-class Row(NamedTuple):
+class TextRow(NamedTuple):
     """One row of the transcript. Rows are sorted by their first three fields."""
 
     paragraph: int
-    kind: Kind
+    kind: RowKind
     offset: int
     """Index in the paragraph (or status line) of the row's first character."""
     role: Role
     text: str
 
     @property
-    def position(self) -> tuple[int, Kind, int]:
+    def position(self) -> tuple[int, RowKind, int]:
         """What finds this row, or the row that took its place, after the width changed."""
         return self.paragraph, self.kind, self.offset
 
@@ -56,7 +56,7 @@ class TranscriptText:
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self.rows: list[Row] = []
+        self.rows: list[TextRow] = []
         self.open_role: Role | None = None
         """Who is speaking; None between turns."""
         self.wrapped_characters = 0
@@ -73,14 +73,14 @@ class TranscriptText:
         if self.rows:
             last = self.rows[-1]
             paragraph = last.paragraph + 1
-            self.rows.append(Row(last.paragraph, Kind.GAP, 0, last.role, ""))
+            self.rows.append(TextRow(last.paragraph, RowKind.GAP, 0, last.role, ""))
         self.open_role = role
         if heading:
-            self._add(paragraph, Kind.STATUS, role, heading)
+            self._add(paragraph, RowKind.STATUS, role, heading)
             paragraph += 1
         if role == "model":
             self._replies = [*(self._replies if further else ()), paragraph]
-        self._add(paragraph, Kind.TEXT, role, "")
+        self._add(paragraph, RowKind.TEXT, role, "")
 
     def append(self, text: str) -> None:
         """Add text to the open turn; what comes after its end, as from a reply just stopped, is dropped."""
@@ -88,15 +88,15 @@ class TranscriptText:
             return
         last = self.rows.pop()
         first, *others = text.split("\n")
-        self._add(last.paragraph, Kind.TEXT, last.role, last.text + first, last.offset)
+        self._add(last.paragraph, RowKind.TEXT, last.role, last.text + first, last.offset)
         for paragraph, line in enumerate(others, last.paragraph + 1):
-            self._add(paragraph, Kind.TEXT, last.role, line)
+            self._add(paragraph, RowKind.TEXT, last.role, line)
 
     def end_turn(self, status: str = "") -> None:
         """Close the open turn, with a status line below it unless `status` is empty."""
         if self.open_role is not None and status:
             last = self.rows[-1]
-            self._add(last.paragraph, Kind.STATUS, last.role, status.replace("\n", " "))
+            self._add(last.paragraph, RowKind.STATUS, last.role, status.replace("\n", " "))
         self.open_role = None
 
     def clear(self) -> None:
@@ -111,10 +111,10 @@ class TranscriptText:
         for (paragraph, kind, role), group in groupby(rows, key=lambda row: (row.paragraph, row.kind, row.role)):
             self._add(paragraph, kind, role, "".join(row.text for row in group))
 
-    def _add(self, paragraph: int, kind: Kind, role: Role, text: str, offset: int = 0) -> None:
+    def _add(self, paragraph: int, kind: RowKind, role: Role, text: str, offset: int = 0) -> None:
         self.wrapped_characters += len(text)
         for piece in wrap(text, self.width):
-            self.rows.append(Row(paragraph, kind, offset, role, piece))
+            self.rows.append(TextRow(paragraph, kind, offset, role, piece))
             offset += len(piece)
 
     def find(self, position: tuple[int, int, int]) -> int:
@@ -123,38 +123,38 @@ class TranscriptText:
 
     def opens_turn(self, index: int) -> bool:
         """Whether row `index` is the first of a turn, the one that carries the speaker's label."""
-        return index == 0 or self.rows[index - 1].kind is Kind.GAP
+        return index == 0 or self.rows[index - 1].kind is RowKind.GAP
 
-    def end_of(self, index: int) -> Place:
+    def end_of(self, index: int) -> Location:
         """The place behind the last character of row `index`; for a row without text, of the text above it."""
-        while index and self.rows[index].kind is not Kind.TEXT:
+        while index and self.rows[index].kind is not RowKind.TEXT:
             index -= 1
         row = self.rows[index]
-        return row.paragraph, row.offset + len(row.text) if row.kind is Kind.TEXT else 0
+        return row.paragraph, row.offset + len(row.text) if row.kind is RowKind.TEXT else 0
 
-    def span(self, index: int, start: Place, end: Place) -> tuple[int, int]:
+    def span(self, index: int, start: Location, end: Location) -> tuple[int, int]:
         """The part of row `index` between two places, as indices into its text; (0, 0) where there is none."""
         row = self.rows[index]
-        if row.kind is not Kind.TEXT or not start[0] <= row.paragraph <= end[0]:
+        if row.kind is not RowKind.TEXT or not start[0] <= row.paragraph <= end[0]:
             return 0, 0
         size = len(row.text)
         first = snap(row.text, min(max(start[1] - row.offset, 0), size)) if row.paragraph == start[0] else 0
         last = snap(row.text, min(max(end[1] - row.offset, 0), size)) if row.paragraph == end[0] else size
         return (first, last) if first < last else (0, 0)
 
-    def between(self, start: Place, end: Place) -> str:
+    def between(self, start: Location, end: Location) -> str:
         """The text between two places as it was generated, turns apart by an empty line, without labels and status."""
         return "".join(self._pieces(start, end))
 
-    def _pieces(self, start: Place, end: Place) -> Iterator[str]:
+    def _pieces(self, start: Location, end: Location) -> Iterator[str]:
         began = False
-        for index in range(self.find((start[0], Kind.TEXT, 0)), len(self.rows)):
+        for index in range(self.find((start[0], RowKind.TEXT, 0)), len(self.rows)):
             row = self.rows[index]
             if row.paragraph > end[0]:
                 return
-            if row.kind is Kind.GAP and row.paragraph < end[0]:
+            if row.kind is RowKind.GAP and row.paragraph < end[0]:
                 yield "\n"
-            if row.kind is Kind.TEXT:
+            if row.kind is RowKind.TEXT:
                 if row.offset == 0 and began:
                     yield "\n"
                 began = True
@@ -169,7 +169,7 @@ class TranscriptText:
         """The texts with which the model replied to the last prompt, finished or not, without those that are empty."""
         if not self._replies:
             return []
-        starts = [self.find((paragraph, Kind.TEXT, 0)) for paragraph in self._replies]
+        starts = [self.find((paragraph, RowKind.TEXT, 0)) for paragraph in self._replies]
         last = next(index for index in reversed(range(len(self.rows))) if self.rows[index].role == "model")
         ends = [self.end_of(row) for row in (*(start - 1 for start in starts[1:]), last)]
         texts = (self.between((paragraph, 0), end) for paragraph, end in zip(self._replies, ends, strict=True))

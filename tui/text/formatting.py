@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..models.recipe import Budget
+    from ...models.recipe import Budget
 
 UNKNOWN = "–"
 

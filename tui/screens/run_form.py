@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ..data.storage.errors import UserError
-from ..models.config import ConfigError, ModelConfig, descriptions, parameter_count
-from ..models.presets import fine_tuning, preset
-from ..models.recipe import Budget, Recipe, TokenizerKind, TrainingConfig, UnknownCharacters
+from ...data.storage.errors import UserError
+from ...models.config import ConfigError, ModelConfig, descriptions, parameter_count
+from ...models.presets import fine_tuning, preset
+from ...models.recipe import Budget, Recipe, TokenizerKind, TrainingConfig, UnknownCharacters
 
 TOKENIZERS: dict[TokenizerKind, str] = {
     "char": "char: each character of the text",

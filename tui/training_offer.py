@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..data.catalog import CATALOG
-from .typed_paths import looks_like_path, typed_path
+from .text.typed_paths import looks_like_path, typed_path
 
 BUILT_IN = "tales"
 
 
 @dataclass(frozen=True)
-class Offer:
+class TrainingOffer:
     """Enter alone trains on `corpus`; a path or the name of a corpus trains on that instead."""
 
     corpus: str = BUILT_IN

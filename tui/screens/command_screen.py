@@ -1,0 +1,20 @@
+"""What the chat, the list of runs, the form of a new run and the box that opens a model have in common."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.screen import Screen
+
+from ...data.storage.errors import sentence_of
+from .. import keymap
+
+
+class CommandScreen(Screen[None]):
+    """A screen that has commands of its own in the keymap."""
+
+    SCOPE: ClassVar[keymap.Scope]
+
+    def refuse(self, error: BaseException) -> None:
+        """Say why something was not done."""
+        self.notify(sentence_of(error), severity="warning", markup=False)

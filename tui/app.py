@@ -105,7 +105,7 @@ class MinigptApp(App[int]):
     # --- sizes ----------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        """Below the smallest size a sentence covers everything; above it, it goes."""
+        """Cover everything with a sentence while the window is too small."""
         covered = isinstance(self.screen, TooSmallScreen)
         if is_too_small(event.size):
             if isinstance(self.screen, TooSmallScreen):
@@ -116,7 +116,7 @@ class MinigptApp(App[int]):
             self.pop_screen()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nothing but quitting where nothing can be shown."""
+        """Only quitting works while the window is too small."""
         return not isinstance(self.screen, TooSmallScreen) or action == "quit"
 
     # --- commands -------------------------------------------------------------------------------
@@ -142,14 +142,14 @@ class MinigptApp(App[int]):
         yield SystemCommand("Screenshot", "Save a picture (SVG) of the screen.", self.deliver_screenshot)
 
     def action_help(self) -> None:
-        """The keys, and what this is."""
+        """Show the keys and how the parts work together."""
         from .screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen())
 
     def action_toggle_theme(self) -> None:
-        """From dark to light and back."""
+        """Switch between the dark and the light theme."""
         self.theme = other_side(self.current_theme.dark)
 
     def action_export(self) -> None:

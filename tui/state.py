@@ -1,4 +1,4 @@
-"""What the panels show, as plain dataclasses that fold in events; no terminal is needed to look at the result."""
+"""What the panels show of a run and a model: plain dataclasses, updated from events, that know no widget."""
 
 from __future__ import annotations
 
@@ -89,13 +89,13 @@ class TrainingView:
         return None
 
     def mark_crashed(self) -> None:
-        """The train process is gone without a word: its lock is free and its last state has not ended."""
+        """The train process died: its lock is free and its last state has not ended."""
         self.state, self.preparing = "crashed", None
         self.reason = "the train process ended without saying why; resume the run to go on from its last checkpoint"
-        self._stop_the_clock()
+        self._clear_rates()
 
     def apply(self, event: TrainingEvent) -> None:
-        """Fold in the next event of the run's file; one from before the present step is out of date and skipped."""
+        """Update from the next event of the run's file; a Step before the present one is out of date and skipped."""
         match event:
             case Preparing():
                 self.preparing = event
@@ -113,7 +113,7 @@ class TrainingView:
                 self.state, self.reason, self.preparing = event.state, event.reason, None
                 self.step = max(self.step, event.step)
                 if self.ended:
-                    self._stop_the_clock()
+                    self._clear_rates()
             case Note():
                 self.notes.append(event)
 
@@ -125,7 +125,7 @@ class TrainingView:
         self.device, self.device_name, self.dtype = event.device, event.device_name, event.dtype
         self.threads, self.device_reason = event.threads, event.reason
         self.entropy_floor = event.entropy_floor
-        self._stop_the_clock()
+        self._clear_rates()
         # a resumed run repeats the steps after its checkpoint: they replace what was drawn there, as they come
         self.train.resume(event.step)
         self.validation.resume(event.step)
@@ -151,7 +151,7 @@ class TrainingView:
         if event.best:
             self.best_validation_loss, self.best_step = event.validation_loss, event.step
 
-    def _stop_the_clock(self) -> None:
+    def _clear_rates(self) -> None:
         self.remaining = self.tokens_per_second = self.mfu = None
 
 
@@ -176,7 +176,7 @@ class ModelView:
         return cls(name, config, tokenizer, parameter_count(config), flops_per_token(config))
 
     def apply(self, loaded: Loaded) -> None:
-        """Take in what the generate process says about the weights that it holds."""
+        """Take over what the generate process says about its weights."""
         self.parameters = loaded.parameters
         self.flops_per_token = loaded.flops_per_token or self.flops_per_token
         self.device, self.dtype, self.memory = loaded.device, loaded.dtype, loaded.memory

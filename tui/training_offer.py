@@ -1,4 +1,4 @@
-"""The offer to train: what the transcript says while there is no model, and what an answer to it means."""
+"""The offer to train that stands in the transcript while there is no model, and what an answer to it means."""
 
 from __future__ import annotations
 

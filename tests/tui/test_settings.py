@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +6,7 @@ from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.tui.settings import (
     HISTORY_LENGTH,
     Settings,
+    SettingsStore,
     load_history,
     load_settings,
     save_history,
@@ -61,6 +62,65 @@ def test_a_damaged_file_is_one_notice(home: Path, text: str):
     assert settings == Settings()
     assert len(notices) == 1
     assert str(settings_path()) in notices[0]
+
+
+HAND_WRITTEN = """\
+# my settings, kept in a repository
+
+theme = "minigpt-light"   # for the afternoon
+future = [1,
+          2]              # of a newer version
+
+[sampling]
+top_k = 40      # few
+temperature = -1
+seed = 7
+mood = "calm"
+
+[colours]
+you = "blue"
+"""
+
+
+def test_a_change_leaves_comments_order_unknown_keys_and_bad_values_of_a_person_alone(home: Path):
+    written(HAND_WRITTEN)
+    settings, problems = load_settings()
+    assert len(problems) == 4
+    save_settings(replace(settings, panels=False, sampling=replace(settings.sampling, top_k=12, seed=None)))
+    text = settings_path().read_text()
+    expected = HAND_WRITTEN.replace("top_k = 40 ", "top_k = 12 ").replace("seed = 7\n", "")
+    assert [line for line in text.splitlines() if line not in expected.splitlines()] == ["panels = false"]
+    assert [line for line in expected.splitlines() if line not in text.splitlines()] == []
+    assert load_settings()[0] == Settings("minigpt-light", False, sampling=SamplingSettings(top_k=12))
+
+
+def test_saving_what_the_file_says_already_changes_nothing(home: Path):
+    written(HAND_WRITTEN)
+    save_settings(load_settings()[0])
+    assert settings_path().read_text() == HAND_WRITTEN
+
+
+@pytest.mark.parametrize("damaged", [b'theme = \n# "mine"', b"\x00", b"\xff\xfe"], ids=["cut", "zero", "utf-16"])
+def test_a_damaged_file_is_kept_beside_the_new_one(home: Path, damaged: bytes):
+    for number, name in enumerate(("settings.toml.damaged", "settings.toml.damaged-2")):
+        written("")
+        settings_path().write_bytes(damaged)
+        settings, (problem,) = load_settings()
+        assert "settings.toml.damaged" in problem
+        save_settings(replace(settings, samples=number + 2))
+        assert (settings_path().parent / name).read_bytes() == damaged
+        assert load_settings() == (Settings(samples=number + 2), [])
+
+
+def test_a_change_that_cannot_be_saved_is_told_and_holds_until_the_app_ends(home: Path):
+    home.mkdir()
+    (home / "config").write_text("a file where the folder should be")
+    told: list[str] = []
+    store = SettingsStore(told.append)
+    store.change(samples=3)
+    store.change(samples=3)
+    assert store.settings == Settings(samples=3)
+    assert ["cannot be saved" in sentence for sentence in told] == [True]
 
 
 def test_history_keeps_the_newest_prompts_and_survives_damage(home: Path):

@@ -72,8 +72,8 @@ def draw(
                 canvas.dot(x, row, _FLOOR)
     train_strokes = _strokes(trained, smooth, start, across)
     band = _band(canvas, scale, train_strokes)
-    _pen(canvas, scale, train_strokes, _TRAIN)
-    _pen(canvas, scale, _strokes(validated, held_out, start, across), _VALIDATION)
+    _draw_curves(canvas, scale, train_strokes, _TRAIN)
+    _draw_curves(canvas, scale, _strokes(validated, held_out, start, across), _VALIDATION)
 
     plot = [[_plot_cell(canvas, column, row, band, ascii) for column in range(canvas.columns)] for row in range(rows)]
     labelled = floor is not None and floor_row is not None and _label_floor(plot[floor_row], floor)
@@ -82,9 +82,9 @@ def draw(
             column = min(canvas.columns - 1, round((bucket.x - start) * across) // 2)
             plot[-1][column] = Cell("x" if ascii else "×", "alarm")
 
-    picture = [side + row for side, row in zip(_axis(canvas, scale, ticks, gutter, ascii), plot, strict=True)]
+    picture = [side + row for side, row in zip(_value_axis(canvas, scale, ticks, gutter, ascii), plot, strict=True)]
     if has_steps:
-        picture.append(_steps(start, end, gutter, width, ascii))
+        picture.append(_step_axis(start, end, gutter, width, ascii))
     if has_legend:
         unlabelled_floor = None if labelled or floor_row is None else floor
         picture.insert(0, _legend(train, validation, unlabelled_floor, width, logarithmic, window, ascii))
@@ -132,7 +132,7 @@ def _dot_row(canvas: Canvas, scale: Scale, value: float) -> int | None:
     return row if row is not None and 0 <= row < canvas.height else None
 
 
-def _pen(canvas: Canvas, scale: Scale, strokes: list[list[Point]], ink: int) -> None:
+def _draw_curves(canvas: Canvas, scale: Scale, strokes: list[list[Point]], ink: int) -> None:
     for stroke in strokes:
         dots = [(point.x, _dot(canvas, scale, point.value)) for point in stroke]
         for x, y in dots:
@@ -187,7 +187,7 @@ def _label_floor(row: list[Cell], floor: float) -> bool:
     return False
 
 
-def _axis(canvas: Canvas, scale: Scale, ticks: list[float], gutter: int, ascii: bool) -> list[list[Cell]]:
+def _value_axis(canvas: Canvas, scale: Scale, ticks: list[float], gutter: int, ascii: bool) -> list[list[Cell]]:
     if not gutter:
         return [[] for _ in range(canvas.rows)]
     line, tick_mark = "|+" if ascii else "│┤"
@@ -198,7 +198,7 @@ def _axis(canvas: Canvas, scale: Scale, ticks: list[float], gutter: int, ascii: 
     return [_cells(side) for side in sides]
 
 
-def _steps(start: float, end: float, gutter: int, width: int, ascii: bool) -> list[Cell]:
+def _step_axis(start: float, end: float, gutter: int, width: int, ascii: bool) -> list[Cell]:
     """The axis of steps with its two ends: 0 ──────── 1.2k."""
     first, last = formatting.compact(start), formatting.compact(end)
     line = "-" if ascii else "─"

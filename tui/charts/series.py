@@ -28,8 +28,8 @@ class Bucket:
         """A bucket of one point."""
         return cls(x, y, y, y, 1, 0) if math.isfinite(y) else cls(x, math.nan, math.nan, math.nan, 0, 1)
 
-    def absorb(self, later: Bucket) -> None:
-        """Take in the bucket that follows this one."""
+    def merge(self, later: Bucket) -> None:
+        """Merge the bucket that follows this one into it."""
         if not self.finite:
             self.low, self.high, self.mean = later.low, later.high, later.mean
         elif later.finite:
@@ -74,7 +74,7 @@ class Series:
         if self.last_x is not None and x <= self.last_x:
             if x < self.last_x and (self._resumed_at is None or x < self._resumed_at):
                 return
-            self._forget_from(x)
+            self._drop_from(x)
         self._resumed_at = None
         self.last_x = x
         if math.isfinite(y):
@@ -83,7 +83,7 @@ class Series:
         point = Bucket.of(x, y)
         newest = self.buckets[-1] if self.buckets else None
         if newest is not None and newest.finite + newest.not_finite < self._points_per_bucket:
-            newest.absorb(point)
+            newest.merge(point)
             return
         if len(self.buckets) >= self._capacity:
             self._merge_pairs()
@@ -93,14 +93,14 @@ class Series:
         """Index of the first bucket that begins at or after `x`."""
         return bisect_left(self.buckets, x, key=lambda bucket: bucket.x)
 
-    def _forget_from(self, x: float) -> None:
+    def _drop_from(self, x: float) -> None:
         del self.buckets[self.start_of_tail(x) :]
 
     def _merge_pairs(self) -> None:
         merged = []
         for first, second in zip_longest(self.buckets[::2], self.buckets[1::2]):
             if second is not None:
-                first.absorb(second)
+                first.merge(second)
             merged.append(first)
         self.buckets = merged
         self._points_per_bucket *= 2

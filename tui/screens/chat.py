@@ -31,7 +31,7 @@ _DRAWER = ("#training", "#sampling", "#model")  # the order in which the drawer 
 
 
 class ChatScreen(CommandScreen):
-    """What a person looks at most of the time."""
+    """The screen of the app that is always there."""
 
     SCOPE = "chat"
     BINDINGS = [*keymap.bindings("chat")]
@@ -112,7 +112,7 @@ class ChatScreen(CommandScreen):
             self.show_figures()
 
     def show_figures(self) -> None:
-        """Header and panels as things stand."""
+        """Header and panels from the bridge's views."""
         self.header.show(self.bridge.model, self.bridge.training)
         self.training.show(self.bridge.training)
         self.model.show(self.bridge.model)
@@ -141,7 +141,7 @@ class ChatScreen(CommandScreen):
 
     @work(group="train", exclusive=True)
     async def _train(self, corpus: str) -> None:
-        """Accept the offer; where the text cannot be had or learned from, say why and offer again."""
+        """Accept the offer; where the text cannot be used, say why and offer again."""
         offer = self.conversation.take_offer()
         try:
             await self.bridge.train(corpus, preset(DEFAULT_PRESET))
@@ -150,7 +150,7 @@ class ChatScreen(CommandScreen):
             if offer is not None:
                 self.conversation.make_offer(offer)
 
-    # --- what the bridge says -------------------------------------------------------------------
+    # --- messages of the bridge -------------------------------------------------------------------
 
     def on_run_attached(self, _: messages.RunAttached) -> None:
         """Introduce the run."""
@@ -202,7 +202,7 @@ class ChatScreen(CommandScreen):
         else:
             self.notify(message.sentence, severity=message.severity, markup=False)
 
-    # --- what the person asks for ---------------------------------------------------------------
+    # --- actions ---------------------------------------------------------------
 
     @on(SamplingPanel.Changed)
     def _sampling_changed(self, event: SamplingPanel.Changed) -> None:
@@ -239,7 +239,7 @@ class ChatScreen(CommandScreen):
             self.notify("There is no model on screen that could be trained further.", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The footer offers what would do something now."""
+        """The footer shows only the commands that would do something now."""
         if not hasattr(self, "conversation"):  # asked before `on_mount`: nothing would do anything yet
             return False
         if action == "stop_reply":
@@ -254,7 +254,7 @@ class ChatScreen(CommandScreen):
         return self._corpus is not None and self.conversation.offer is not None
 
     def action_stop_reply(self) -> None:
-        """Stop the reply; where there is none, put away the drawer, or the offer that came with the command."""
+        """Stop the reply; without one close the drawer, or leave the command line's offer for the newest run."""
         if self.conversation.stop():
             return
         if self._drawer and not self.wide:
@@ -283,7 +283,7 @@ class ChatScreen(CommandScreen):
         self._send_command("resume" if self.bridge.state == "paused" else "pause")
 
     def action_save(self) -> None:
-        """A checkpoint now."""
+        """Ask for a checkpoint now."""
         self._send_command("save")
 
     def action_stop_run(self) -> None:
@@ -307,7 +307,7 @@ class ChatScreen(CommandScreen):
         return self.app.size.width >= WIDE
 
     def on_resize(self, _: events.Resize) -> None:
-        """From wide to narrow and back."""
+        """Arrange the panels for the new size."""
         self.arrange_panels()
 
     def action_panels(self) -> None:
@@ -330,7 +330,7 @@ class ChatScreen(CommandScreen):
         self.sampling.query(SamplingInput).first().focus()
 
     def action_explain(self) -> None:
-        """Show why the tokens of the last reply were chosen, or see to it that the next reply can say."""
+        """Show why the tokens of the last reply were chosen, or have those of the next reply explained."""
         from .explained import ExplainedScreen
 
         if self.conversation.explained:
@@ -344,7 +344,7 @@ class ChatScreen(CommandScreen):
         self._store.change(explain=bool(further))
 
     def action_focus_prompt(self) -> None:
-        """Back to writing."""
+        """Focus the prompt."""
         self.prompt.focus()
 
     def arrange_panels(self) -> None:

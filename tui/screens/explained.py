@@ -46,7 +46,7 @@ class ExplainedScreen(ModalScreen[bool]):
         self._columns = 2  # of alternatives
 
     def compose(self) -> ComposeResult:
-        """The text and, below it, what there is to know of one token."""
+        """The text and, below it, the figures of one token."""
         with Vertical(id="explained") as box:
             several = " · n next sample" if len(self._replies) > 1 else ""
             box.border_subtitle = f"arrows move{several} · Esc closes · x explains no more"
@@ -61,7 +61,7 @@ class ExplainedScreen(ModalScreen[bool]):
         self.query_one(HeatText).focus()
 
     def on_resize(self, event: events.Resize) -> None:
-        """The text has what the figures leave; in a small window the explanation of the words makes room."""
+        """Give the text the rows that the figures leave; a small window drops the explanation of the words."""
         short = event.size.height < _SHORT
         self.query_one("#explained-about").display = not short
         self._columns = 2 if event.size.width >= MEDIUM else 1

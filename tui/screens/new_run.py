@@ -1,4 +1,4 @@
-"""The form of a new run: a text, a recipe, a budget, and the few numbers that matter."""
+"""The form of a new run: a text, a preset, a budget, and the most important numbers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _TYPING_PAUSE = 0.3  # seconds without a key before a typed path is looked at
 
 
 class NewRunScreen(CommandScreen):
-    """Everything that is wrong is said in place, while it is typed."""
+    """Whatever is wrong is said while it is typed."""
 
     SCOPE = "new-run"
     BINDINGS = [*keymap.bindings("new-run")]
@@ -64,19 +64,19 @@ class NewRunScreen(CommandScreen):
         super().__init__()
         self._bridge = bridge
         self._start_from = start_from
-        self._named = "" if corpus in CATALOG else corpus  # a text that the form begins with
+        self._named = "" if corpus in CATALOG else corpus  # a path that the form begins with
         self._listed = OWN_TEXT if self._named else corpus
         self._corpus: Corpus | None = None
         self._problem_of_text = ""
         self._problem = ""
-        self._inspection = 0  # which look at a corpus is the newest
-        self._own_name = False  # whether the person has typed a name
-        self._preset_before = DEFAULT_PRESET  # the one that a fine-tuning took the place of
+        self._reading = 0  # the number of the newest reading of a text
+        self._name_was_typed = False  # whether the person has typed a name
+        self._preset_before = DEFAULT_PRESET  # the one before fine-tuning
 
     # --- composition ----------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        """A form, what it comes to, and two buttons."""
+        """The form, the estimate beside it, and two buttons."""
         with VerticalScroll(id="form", can_focus=False) as box:
             box.border_title = "new run"
             with Horizontal(id="columns"):
@@ -155,9 +155,9 @@ class NewRunScreen(CommandScreen):
         """Begin with the text that was named, or the built-in one, and the quick preset."""
         self.query_one("#path-field").display = self._listed == OWN_TEXT
         self._fill_in()
-        self._look_at_text()
+        self._begin_reading()
 
-    # --- what the person does -------------------------------------------------------------------
+    # --- events -------------------------------------------------------------------
 
     @on(Select.Changed, "#corpus")
     def _corpus_chosen(self) -> None:
@@ -165,13 +165,13 @@ class NewRunScreen(CommandScreen):
         self.query_one("#path-field").display = own
         if own:
             self.path_input.focus()
-        self._look_at_text()
+        self._begin_reading()
 
     @on(Input.Changed, "#path")
     def _path_typed(self) -> None:
         self._corpus = None
-        self._inspection += 1
-        self.set_timer(_TYPING_PAUSE, lambda wanted=self._inspection: self._look_at_text_if(wanted))
+        self._reading += 1
+        self.set_timer(_TYPING_PAUSE, lambda wanted=self._reading: self._begin_reading_if(wanted))
 
     @on(Select.Changed, "#preset")
     def _preset_chosen(self) -> None:
@@ -179,7 +179,7 @@ class NewRunScreen(CommandScreen):
 
     @on(ModelInput.Looked)
     def _model_looked_up(self) -> None:
-        """The form follows the model that is trained further, and goes back when there is none any more."""
+        """Switch the preset to fine-tuning with the model that is trained further, and back without one."""
         if self._model is not None and self.preset_select.value != FINE_TUNING.name:
             self._preset_before = str(self.preset_select.value)
             self.preset_select.value = FINE_TUNING.name  # fills the form
@@ -188,18 +188,18 @@ class NewRunScreen(CommandScreen):
         elif self._model is not None:
             self._fill_in()
         else:
-            self._judge()
+            self._validate()
 
     @on(Input.Changed, "#name")
     def _name_typed(self, event: Input.Changed) -> None:
-        self._own_name = bool(event.value) and event.input.has_focus
-        self._judge()
+        self._name_was_typed = bool(event.value) and event.input.has_focus
+        self._validate()
 
     @on(Input.Changed)
     @on(Select.Changed, "#tokenizer")
     @on(Select.Changed, "#unknown_characters")
     def _something_changed(self) -> None:
-        self._judge()
+        self._validate()
 
     @on(Input.Submitted)
     def _to_the_next(self) -> None:
@@ -217,7 +217,7 @@ class NewRunScreen(CommandScreen):
     @work(group="start", exclusive=True)
     async def action_start(self) -> None:
         """Make the run and start it; where that fails, say why and stay."""
-        recipe = self._judge()
+        recipe = self._validate()
         if recipe is None:
             return
         start = self.query_one("#start", Button)
@@ -226,7 +226,7 @@ class NewRunScreen(CommandScreen):
         try:
             await self._bridge.train(self._spec(), recipe, name or None, found.file if found else None)
         except EXPECTED as error:
-            self._complain(sentence_of(error))
+            self._show_problem(sentence_of(error))
             start.disabled = False
         else:
             self.dismiss()
@@ -238,31 +238,31 @@ class NewRunScreen(CommandScreen):
             return str(typed_path(self.path_input.value)) if self.path_input.value.strip() else ""
         return str(self.corpus_select.value)
 
-    def _look_at_text_if(self, wanted: int) -> None:
-        if wanted == self._inspection:
-            self._look_at_text()
+    def _begin_reading_if(self, wanted: int) -> None:
+        if wanted == self._reading:
+            self._begin_reading()
 
-    def _look_at_text(self) -> None:
+    def _begin_reading(self) -> None:
         self._corpus, self._problem_of_text = None, ""
-        self._inspection += 1
+        self._reading += 1
         spec = self._spec()
         self.query_one("#summary", Static).update("reading the text ..." if spec else "")
         self.query_one("#preview").display = False
         if spec:
-            self._inspect(spec, self._inspection)
-        self._judge()
+            self._read_text(spec, self._reading)
+        self._validate()
 
     @work(thread=True, group="inspect", exit_on_error=False)
-    def _inspect(self, spec: str, inspection: int) -> None:
-        """Read the text beside the screen; only the newest look counts."""
+    def _read_text(self, spec: str, reading: int) -> None:
+        """Read the text in a thread; only the newest reading counts."""
         try:
             result: Corpus | str = open_corpus(spec)
         except EXPECTED as error:
             result = sentence_of(error)
-        self.app.call_from_thread(self._inspected, result, inspection)
+        self.app.call_from_thread(self._text_read, result, reading)
 
-    def _inspected(self, result: Corpus | str, inspection: int) -> None:
-        if inspection != self._inspection or not self.is_mounted:
+    def _text_read(self, result: Corpus | str, reading: int) -> None:
+        if reading != self._reading or not self.is_mounted:
             return
         if isinstance(result, str):
             self._problem_of_text = result
@@ -270,9 +270,9 @@ class NewRunScreen(CommandScreen):
         else:
             self._corpus = result
             self._show_corpus(result)
-            if not self._own_name:
+            if not self._name_was_typed:
                 self.query_one("#name", Input).value = free_name(result.name)
-        self._judge()
+        self._validate()
 
     def _show_corpus(self, corpus: Corpus) -> None:
         files = f" in {corpus.n_files:,} files" if corpus.n_files > 1 else ""
@@ -296,7 +296,7 @@ class NewRunScreen(CommandScreen):
         return self.start_from.found.config if self.start_from.found else None
 
     def _fill_in(self) -> None:
-        """Let the form say what the preset says, or the model that is trained further."""
+        """Fill the form from the preset, and from the model that is trained further."""
         recipe = PRESETS[str(self.preset_select.value)]
         self.query_one("#preset-description", Static).update(
             Content.assemble(recipe.description, ("\n" + recipe.source, DIM))
@@ -305,10 +305,10 @@ class NewRunScreen(CommandScreen):
             widget = self.query_one(f"#{field}")
             if isinstance(widget, (Select, Input)):
                 widget.value = text
-        self._judge()
+        self._validate()
 
-    def _arrange(self) -> None:
-        """Show the fields that mean something now."""
+    def _show_fields(self) -> None:
+        """Show the fields that apply now."""
         own = self._model is None
         for number in NUMBERS:
             self.query_one(f"#{number.name}", Input).disabled = number.shape and not own
@@ -316,9 +316,9 @@ class NewRunScreen(CommandScreen):
         self.query_one("#vocabulary-field").display = own and self.tokenizer_select.value == "bpe"
         self.query_one("#unknown-field").display = own and self.tokenizer_select.value == "char"
 
-    def _judge(self) -> Recipe | None:
+    def _validate(self) -> Recipe | None:
         """The recipe if everything is in order; the estimate and the first problem are shown either way."""
-        self._arrange()
+        self._show_fields()
         for field in self.query(Input):
             field.remove_class("-wrong")
         try:
@@ -328,17 +328,17 @@ class NewRunScreen(CommandScreen):
             check_name(self.query_one("#name", Input).value.strip() or "run")
         except FieldError as error:
             self.query_one(f"#{error.field}", Input).add_class("-wrong")
-            self._complain(str(error))
+            self._show_problem(str(error))
             return None
         except RunError as error:
             self.query_one("#name", Input).add_class("-wrong")
-            self._complain(str(error))
+            self._show_problem(str(error))
             return None
         except ConfigError as error:
-            self._complain(str(error))
+            self._show_problem(str(error))
             return None
         self._show_estimate(recipe)
-        self._complain(self._problem_of_text)
+        self._show_problem(self._problem_of_text)
         return recipe if self._corpus is not None and not self.start_from.looking else None
 
     def _recipe(self) -> Recipe:
@@ -376,7 +376,7 @@ class NewRunScreen(CommandScreen):
         """What is wrong with the form, in one sentence; empty where nothing is."""
         return self._problem
 
-    def _complain(self, sentence: str) -> None:
+    def _show_problem(self, sentence: str) -> None:
         self._problem = sentence
         problem = self.query_one("#problem", Static)
         problem.update(sentence)

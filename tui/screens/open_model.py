@@ -1,4 +1,4 @@
-"""A path goes in, what lies there is said in place, and Enter lets that model speak."""
+"""A field for a name or path: says which model that is, and Enter opens it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class OpenModelScreen(CommandScreen, ModalScreen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Nothing is found yet."""
+        """Show the hint."""
         self._show()
 
     @on(ModelInput.Looked)
@@ -76,12 +76,12 @@ class OpenModelScreen(CommandScreen, ModalScreen[None]):
         for name in ("#open", "#train"):
             self.query_one(name, Button).disabled = found is None
 
-    # --- what the person asks for ---------------------------------------------------------------
+    # --- actions ---------------------------------------------------------------
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#open")
     def action_open(self) -> None:
-        """Let this model speak, as soon as it is known which one it is."""
+        """Open this model, as soon as its look-up has ended."""
         self._open_when_found = self.path.looking
         if self.path.found is None:
             return

@@ -1,4 +1,4 @@
-"""A question with a few answers, each with its key: before quitting, before deleting."""
+"""A question with a few answers, each with its key, such as before quitting or deleting."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Question(ModalScreen[str | None]):
 
 
 class Waiting(ModalScreen[None]):
-    """A sentence that stands still while something has to end first."""
+    """A sentence that covers the app while it waits for something to end."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

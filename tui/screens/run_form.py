@@ -1,4 +1,4 @@
-"""What a person fills in to start a run, as plain text in and a Recipe out: testable without a terminal."""
+"""The form of a new run without a screen: the texts of its fields in, a Recipe out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FieldError(UserError):
 
 @dataclass(frozen=True)
 class Number:
-    """One of the few numbers that matter."""
+    """A number of the recipe that the form lets a person change."""
 
     name: str
     label: str

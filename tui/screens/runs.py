@@ -1,4 +1,4 @@
-"""All runs in a table that stays true: open, pause, stop, continue, delete."""
+"""All runs in a table that is kept up to date: open, pause, stop, continue, delete."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class RunsScreen(CommandScreen):
         self._columns: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
-        """A table, and a sentence where it would be empty."""
+        """The table, and a sentence for when it is empty."""
         with Vertical(id="runs") as box:
             box.border_title = "runs"
             yield DataTable(id="runs-table", cursor_type="row", zebra_stripes=False)
@@ -108,11 +108,11 @@ class RunsScreen(CommandScreen):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Keep the table true."""
+        """Refresh the table at a steady pace."""
         self.set_interval(REFRESH, self.refresh_rows)
 
     def on_resize(self) -> None:
-        """Begin anew with the columns that there is room for."""
+        """Build the table anew with the columns that fit."""
         columns = dict(_COLUMNS)
         if self.app.size.width < WIDE:
             del columns["preset"]
@@ -164,7 +164,7 @@ class RunsScreen(CommandScreen):
     def _colour(self, variable: str) -> str:
         return Color.parse(self.app.theme_variables[variable]).hex6
 
-    # --- what the person asks for ---------------------------------------------------------------
+    # --- actions ---------------------------------------------------------------
 
     @on(DataTable.RowSelected)
     def _row_selected(self, event: DataTable.RowSelected) -> None:
@@ -194,7 +194,7 @@ class RunsScreen(CommandScreen):
 
     @work(group="continue", exclusive=True)
     async def action_continue(self) -> None:
-        """Train further."""
+        """Train the run further from its last checkpoint."""
         if run := self._selected():
             try:
                 await self._bridge.continue_run(run)
@@ -204,7 +204,7 @@ class RunsScreen(CommandScreen):
 
     @work(group="delete", exclusive=True)
     async def action_delete(self) -> None:
-        """To the trash, once it is confirmed."""
+        """Move the run to the trash once that is confirmed."""
         run = self._selected()
         if run is None:
             return
@@ -226,7 +226,7 @@ class RunsScreen(CommandScreen):
             self.refresh_rows()
 
     def action_export(self) -> None:
-        """A file for llama.cpp."""
+        """Ask the app for a file for llama.cpp."""
         if run := self._selected():
             self.post_message(ExportWanted(run.name))
 

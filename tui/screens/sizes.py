@@ -13,5 +13,5 @@ BREAKPOINTS = [(0, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide"), (LARGE, "-l
 
 
 def is_too_small(size: Size) -> bool:
-    """Whether nothing can be shown honestly in a window of this size."""
+    """Whether a window of this size is too small for every screen but TooSmallScreen."""
     return size.width < SMALLEST.width or size.height < SMALLEST.height

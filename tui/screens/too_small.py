@@ -1,4 +1,4 @@
-"""What stands on the screen when the window is too small to show anything else honestly."""
+"""What is shown while the window is too small for anything else."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ class TooSmallScreen(Screen[None]):
         )
 
     def on_mount(self) -> None:
-        """The size is known from the start."""
+        """Name both sizes from the start."""
         self.show(self.app.size)

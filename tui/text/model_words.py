@@ -1,4 +1,4 @@
-"""What a model is made of, in words: the options of its block by the names that the command line gives them."""
+"""A model's architecture in words, with the names that the command line uses."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""A conversation laid out in rows: the transcript without a screen.
+"""A conversation wrapped into rows: the transcript without a screen.
 
 Only the last row can still change, so appending costs as much as what is appended. The rows are the only copy of the
 text: joined, they give back what was generated, character for character.
 
-A place in the text is a paragraph (a line of the source, numbered through the whole conversation) and an index into
+A location in the text is a paragraph (a line of the source, numbered through the whole conversation) and an index into
 it. Unlike a row and a column it stays the same when text is appended or the width changes, so selections and reading
-positions are kept as places.
+positions are kept as locations.
 """
 
 from __future__ import annotations
@@ -100,13 +100,13 @@ class TranscriptText:
         self.open_role = None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all turns."""
         self.rows.clear()
         self._replies.clear()
         self.open_role = None
 
     def rewrap(self, width: int) -> None:
-        """Lay out everything again at another width."""
+        """Wrap everything again at another width."""
         rows, self.rows, self.width = self.rows, [], width
         for (paragraph, kind, role), group in groupby(rows, key=lambda row: (row.paragraph, row.kind, row.role)):
             self._add(paragraph, kind, role, "".join(row.text for row in group))
@@ -126,14 +126,14 @@ class TranscriptText:
         return index == 0 or self.rows[index - 1].kind is RowKind.GAP
 
     def end_of(self, index: int) -> Location:
-        """The place behind the last character of row `index`; for a row without text, of the text above it."""
+        """The location behind the last character of row `index`; for a row without text, of the text above it."""
         while index and self.rows[index].kind is not RowKind.TEXT:
             index -= 1
         row = self.rows[index]
         return row.paragraph, row.offset + len(row.text) if row.kind is RowKind.TEXT else 0
 
     def span(self, index: int, start: Location, end: Location) -> tuple[int, int]:
-        """The part of row `index` between two places, as indices into its text; (0, 0) where there is none."""
+        """The part of row `index` between two locations, as indices into its text; (0, 0) where there is none."""
         row = self.rows[index]
         if row.kind is not RowKind.TEXT or not start[0] <= row.paragraph <= end[0]:
             return 0, 0
@@ -143,7 +143,7 @@ class TranscriptText:
         return (first, last) if first < last else (0, 0)
 
     def between(self, start: Location, end: Location) -> str:
-        """The text between two places as it was generated, turns apart by an empty line, without labels and status."""
+        """The text between two locations as generated: turns apart by an empty line, no labels, no status lines."""
         return "".join(self._pieces(start, end))
 
     def _pieces(self, start: Location, end: Location) -> Iterator[str]:

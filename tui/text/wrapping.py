@@ -1,9 +1,9 @@
 """Text to rows of terminal cells: greedy word wrap that loses no character and never shows a control character.
 
 The text comes from a model, a person or a file, so nothing in it is trusted: it is never markup, control characters
-become visible symbols, and one glyph cannot pile up without end. All widths are Rich's, as Textual paints by them.
+become visible symbols, and a glyph has a limited number of marks. All widths are Rich's, as Textual paints by them.
 
-Invariants that incremental layout rests on: `"".join(wrap(text, width)) == text`, and the break before a row depends on
+Incremental layout needs two invariants: `"".join(wrap(text, width)) == text`, and the break before a row depends on
 nothing that comes later than that row, so wrapping a text piece by piece (each time from the start of the last row)
 gives the rows of wrapping it whole.
 """

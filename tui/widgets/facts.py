@@ -1,4 +1,4 @@
-"""Facts in columns: a dim label at the left of its column, the value at the right."""
+"""Labels and values in columns: a dim label at the left, its value at the right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The top line: whose app this is, which model speaks, how its training stands."""
+"""The top line: the app's name, the model that answers, and the state of the run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class HeaderLine(Widget):
         self._right = Content()
 
     def show(self, model: ModelView, training: TrainingView) -> None:
-        """Say what is known; what is not known is left out."""
+        """Show what is known; the rest is left out."""
         facts = [formatting.one_line(model.name)]
         if model.parameters:
             facts.append(formatting.parameters(model.parameters))

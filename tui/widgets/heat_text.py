@@ -1,4 +1,4 @@
-"""A text whose tokens are coloured by their probability, with a cursor that goes from token to token."""
+"""A text whose tokens are coloured by their probability, with a cursor that moves from token to token."""
 
 from __future__ import annotations
 
@@ -105,20 +105,20 @@ class HeatText(ScrollView, can_focus=True):
         return rows
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many rows as the text has."""
+        """The number of rows that the text takes at `width`."""
         return len(self._wrapped(width - self.styles.scrollbar_size_vertical))
 
-    def _row_of(self, place: int) -> int:
-        return max(0, bisect_right(self._rows, place, key=lambda row: row[0]) - 1)
+    def _row_of(self, offset: int) -> int:
+        return max(0, bisect_right(self._rows, offset, key=lambda row: row[0]) - 1)
 
-    def _token_at(self, place: int) -> int:
-        """The token that the character at `place` belongs to; of tokens without any text, none."""
-        return max(0, bisect_right(self._starts, place) - 1)
+    def _token_at(self, offset: int) -> int:
+        """The token that the character at `offset` belongs to; of tokens without any text, none."""
+        return max(0, bisect_right(self._starts, offset) - 1)
 
     # --- painting -------------------------------------------------------------------------------
 
     def notify_style_update(self) -> None:
-        """Forget the colours of the old theme."""
+        """Compute the colours anew after a change of theme."""
         super().notify_style_update()
         self._styles = []
 
@@ -135,20 +135,20 @@ class HeatText(ScrollView, can_focus=True):
         if y >= len(self._rows):
             return Strip.blank(width, background)
         start, row = self._rows[y]
-        segments, place = list[Segment](), 0
-        while place < len(row):
-            index = self._token_at(start + place)
+        segments, offset = list[Segment](), 0
+        while offset < len(row):
+            index = self._token_at(start + offset)
             next_start = self._starts[index + 1] - start if index + 1 < len(self._starts) else len(row)
-            end = min(len(row), snap(row, max(place + 1, next_start)))
+            end = min(len(row), snap(row, max(offset + 1, next_start)))
             style = background + self._style(index) + Style.from_meta({"@click": f"choose({index})"})
-            segments.append(Segment(row[place:end], style))
-            place = end
+            segments.append(Segment(row[offset:end], style))
+            offset = end
         return Strip(segments).adjust_cell_length(width, background)
 
     # --- the cursor -----------------------------------------------------------------------------
 
     def watch_cursor(self) -> None:
-        """Show where it is, and tell."""
+        """Scroll to the cursor and post Chosen."""
         if self._rows:
             self._reveal()
 
@@ -165,21 +165,21 @@ class HeatText(ScrollView, can_focus=True):
         self.cursor = max(0, min(index, len(self._details) - 1))
 
     def action_move(self, tokens: int) -> None:
-        """So many tokens on, or back."""
+        """Move the cursor by `tokens`, forward or back."""
         self.action_choose(self.cursor + tokens)
 
     def action_row(self, rows: int) -> None:
-        """To the token as far to the right, so many rows below."""
+        """Move the cursor by `rows`, in the same column."""
         if not self._rows:
             return
-        place = self._starts[self.cursor]
-        row = self._row_of(place)
+        offset = self._starts[self.cursor]
+        row = self._row_of(offset)
         start, text = self._rows[max(0, min(row + rows, len(self._rows) - 1))]
-        column = min(place - self._rows[row][0], len(text) - 1)
+        column = min(offset - self._rows[row][0], len(text) - 1)
         self.action_choose(self._token_at(start + column))
 
     def action_page(self, pages: int) -> None:
-        """A view further down, or up."""
+        """Move the cursor by `pages` of the view."""
         self.action_row(pages * max(1, self.size.height - 1))
 
     def action_end(self, which: int) -> None:

@@ -19,7 +19,7 @@ SMALLEST_WINDOW = 1 / 64
 
 
 class LossChart(Widget, can_focus=True):
-    """Draws two series; costs the same however many points they hold, and redraws only in `show`."""
+    """Draws two series, at the same cost however many points they hold; drawn again only after `show`."""
 
     ALLOW_MAXIMIZE = True
     HELP = "Training and validation loss over the steps. The tint behind the curve is the spread of single readings."

@@ -1,4 +1,4 @@
-"""A field for the name or path of a model, which says what lies there while it is typed."""
+"""A field for the name or path of a model, looked up while it is typed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _TYPING_PAUSE = 0.3  # seconds without a key before what is typed is looked up
 
 
 class ModelInput(Input):
-    """Posts Looked whenever it is known what the text means."""
+    """Posts Looked whenever a look-up begins or ends."""
 
     class Looked(Message):
-        """What stands in the field is a model, is none and why, or is nothing at all."""
+        """`found` or `problem` of the input has changed, or the look-up is still going on."""
 
         def __init__(self, input: ModelInput) -> None:
             super().__init__()
@@ -29,16 +29,16 @@ class ModelInput(Input):
         )
         self.found: FoundModel | None = None
         self.problem = ""  # why it is no model, in one sentence
-        self.looking = False  # it is not known yet
-        self._newest = 0  # which look is the newest
+        self.looking = False  # whether a look-up is going on
+        self._newest = 0  # the number of the newest look-up
 
     def on_mount(self) -> None:
-        """What stands there from the beginning is looked up at once."""
+        """Look up at once what the field begins with."""
         if self.value.strip():
             self._begin(0)
 
     def on_input_changed(self) -> None:
-        """Forget what was found, and look again soon."""
+        """Look again after a pause in the typing."""
         self._begin(_TYPING_PAUSE)
 
     def _begin(self, pause: float) -> None:

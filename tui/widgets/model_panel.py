@@ -12,7 +12,7 @@ from .facts import DIM, ends, in_two_columns
 
 
 class ModelPanel(Widget):
-    """A model's name and figures in six rows, which are there before the model is; `show` is the only way in."""
+    """A model's name and figures in six rows, which are kept free while there is no model; `show` updates it."""
 
     DEFAULT_CSS = """
     ModelPanel {
@@ -59,7 +59,7 @@ class ModelPanel(Widget):
 
 
 def _block(view: ModelView, config: ModelConfig, width: int) -> Content:
-    """The architecture in the words that there is room for, and what a token of training costs."""
+    """The architecture in the longest words that fit, and the FLOPs of a token of training."""
     cost = Content.assemble((formatting.flops(view.flops_per_token), ""), ("/token", DIM))
     room = width - cost.cell_length - 1
     words = next((words for words in model_words.block(config) if len(words) <= room), model_words.block(config)[-1])
@@ -67,7 +67,7 @@ def _block(view: ModelView, config: ModelConfig, width: int) -> Content:
 
 
 def _validation(view: ModelView) -> tuple[str, str]:
-    """The validation loss of the weights that speak, and the step they are from."""
+    """The validation loss of the weights in memory, and their step."""
     if view.validation_loss is None:
         return "step", formatting.whole(view.step or None)
     return "val", f"{formatting.loss(view.validation_loss)} @ {formatting.compact(view.step)}"

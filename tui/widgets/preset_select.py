@@ -1,4 +1,4 @@
-"""The list of recipes: one line each, with what it comes to, in columns."""
+"""The list of presets, one line each: name, parameters, tokenizer and budget in columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TOKENIZERS = {"huggingface": ""}  # a fine-tuning has the tokenizer of its mode
 
 
 class PresetSelect(Select[str]):
-    """Name, parameters with the vocabulary that is usual, tokenizer and budget of every preset."""
+    """The parameters are those with the usual vocabulary of the preset's tokenizer."""
 
     def __init__(self, *, id: str | None = None) -> None:
         options = [(_line(recipe), name) for name, recipe in PRESETS.items()]

@@ -1,4 +1,4 @@
-"""Where a person writes: Enter sends, the field grows with the text, up and down walk through earlier prompts."""
+"""The field for prompts: Enter sends, the field grows with the text, up and down step through earlier prompts."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ class Prompt(TextArea):
         self.match_cursor_bracket = False
         self.earlier = earlier if earlier is not None else []
         """Prompts sent before, oldest first; what is sent is added. (TextArea's `history` is that of its edits.)"""
-        self._walked = 0
+        self._steps_back = 0
         """How many prompts back the text shown is; 0 is the draft."""
         self._draft = ""
 
     def restore(self, text: str) -> None:
         """Put `text` back into the field as the draft, with the cursor behind it."""
-        self._walked = 0
+        self._steps_back = 0
         self._show(text)
 
     def _show(self, text: str) -> None:
@@ -117,27 +117,27 @@ class Prompt(TextArea):
     def action_cursor_up(self, select: bool = False) -> None:
         """One row up; on the first row, to the prompt before."""
         if not select and self.navigator.is_first_wrapped_line(self.cursor_location):
-            self._walk_to(self._walked + 1)
+            self._step_to(self._steps_back + 1)
         else:
             super().action_cursor_up(select)
 
     def action_cursor_down(self, select: bool = False) -> None:
         """One row down; on the last row, to the prompt after, and at last back to the draft."""
         if not select and self.navigator.is_last_wrapped_line(self.cursor_location):
-            self._walk_to(self._walked - 1)
+            self._step_to(self._steps_back - 1)
         else:
             super().action_cursor_down(select)
 
-    def _walk_to(self, back: int) -> None:
+    def _step_to(self, back: int) -> None:
         if not 0 <= back <= len(self.earlier):
             return
-        if self._walked == 0:
+        if self._steps_back == 0:
             self._draft = self.text
-        self._walked = back
+        self._steps_back = back
         self._show(self.earlier[-back] if back else self._draft)
 
 
 def _typable(text: str) -> str:
-    """`text` with line feeds for all line ends, and without characters that would steer the terminal."""
+    """`text` with line feeds for all line ends, and without control characters."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(character for character in lines if character in "\n\t" or character.isprintable())

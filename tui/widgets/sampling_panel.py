@@ -1,4 +1,4 @@
-"""The sampling panel: how the next replies are drawn, and how many, edited in place."""
+"""The sampling panel: the settings that the next replies are sampled with, and how many replies a prompt gets."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from ..settings import check_samples
 
 @dataclass(frozen=True)
 class SamplingField:
-    """One number as a person edits it."""
+    """A sampling setting as a field: how its value is written and read."""
 
     name: str  # of the field in SamplingSettings, or `samples`
     label: str
     number: Callable[[str], float]
     step: float
-    kind: str  # what it must be, for the refusal
+    kind: str  # what it must be, for the sentence of an error
     off: Any = ...  # the value that an empty field means, where there is one
     off_word: str = ""  # what the empty field shows
     place: str = ""  # in the grid
@@ -113,7 +113,7 @@ _DESCRIPTIONS = descriptions(SamplingSettings) | {
 
 
 class SamplingInput(Input):
-    """A number that up and down change, and that is checked when it is left."""
+    """An input whose value up and down change, and which is checked when the focus leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "change(1)", "More", id="sampling.more", tooltip="Raise the value"),
@@ -122,7 +122,7 @@ class SamplingInput(Input):
 
     @dataclass
     class Left(Message):
-        """The field was left."""
+        """The input has lost the focus."""
 
         input: SamplingInput
 
@@ -145,19 +145,19 @@ class SamplingInput(Input):
         self.post_message(self.Changing(self, direction))
 
     def on_blur(self) -> None:
-        """Have the value checked."""
+        """Have the panel check the value."""
         self.post_message(self.Left(self))
 
 
 class Fold(Static, can_focus=True):
-    """The line that shows and hides what is rarely changed."""
+    """The line that shows and hides the fields that are rarely changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "fold", "More settings", id="sampling.fold", tooltip="Show or hide the other settings"),
     ]
 
     class Pressed(Message):
-        """The person wants to see more, or less."""
+        """Enter, space or the mouse on the line."""
 
     def action_fold(self) -> None:
         """Ask the panel."""
@@ -226,7 +226,7 @@ class SamplingPanel(Widget):
 
     @property
     def settings(self) -> SamplingSettings:
-        """What the next reply is drawn with; assigning shows it and posts nothing."""
+        """What the next reply is sampled with; assigning shows it and posts nothing."""
         return self._settings
 
     @settings.setter
@@ -283,7 +283,7 @@ class SamplingPanel(Widget):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        event.stop()  # half-typed values are nobody's business
+        event.stop()  # half-typed values concern no one outside
 
     @on(SamplingInput.Left)
     def _left(self, event: SamplingInput.Left) -> None:
@@ -299,12 +299,12 @@ class SamplingPanel(Widget):
         if not field.step:  # a text
             return
         value = self._value(field)
-        with suppress(ValueError):  # at the end of its range a value stays where it is
+        with suppress(ValueError):  # at the end of its range a value stays
             self._set(field, round((-1 if value is None else value) + event.direction * field.step, 6))
         self._write(event.input)
 
     def _take(self, input: SamplingInput) -> bool:
-        """Accept what is written in a field, or say why not; the field shows the value that holds."""
+        """Take the value of an input, or say why it cannot be used; the input shows the value in use."""
         field, refusal = input.field, ""
         try:
             self._set(field, field.value(input.value))
@@ -330,5 +330,5 @@ class SamplingPanel(Widget):
         return self._samples if field is SAMPLES else getattr(self._settings, field.name)
 
     def _write(self, input: SamplingInput) -> None:
-        # only ever this field: somebody may be typing in another one already
+        # only this input: the person may be typing in another one already
         input.value = input.field.text(self._value(input.field))

@@ -1,4 +1,4 @@
-"""The training panel: how a run stands, how far it is, how well it does, and the chart of its losses."""
+"""The training panel: a run's state, progress and figures, and the chart of its losses."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..text import formatting
 from .facts import DIM, ends, in_two_columns
 from .loss_chart import LossChart
 
-CHART_ROWS = 5  # what the chart shrinks to before figures give way
+CHART_ROWS = 5  # the chart shrinks to these before figures are left out
 
 
 class TrainingPanel(Vertical):
-    """A run's figures above its chart; `show` is the only way in."""
+    """A run's figures above its chart; `show` updates both."""
 
     DEFAULT_CSS = """
     TrainingPanel {
@@ -49,7 +49,7 @@ class TrainingPanel(Vertical):
         yield self._chart
 
     def on_mount(self) -> None:
-        """Say that there is nothing to show yet, unless somebody was faster."""
+        """Write what is known so far, which may be nothing."""
         self._write()
 
     def on_resize(self) -> None:

@@ -1,4 +1,4 @@
-"""The conversation pane: streams text without ever moving what somebody reads or has selected.
+"""The transcript: streams text without moving what the person reads or has selected.
 
 `append` only queues. While something is queued a timer runs thirty times a second; each flush lays out what fits into a
 few milliseconds and repaints the rows that changed. With nothing queued there is no timer. The pane follows the text
@@ -125,7 +125,7 @@ class Transcript(ScrollView, can_focus=True):
         self._strips: LRUCache[int, Strip] = LRUCache(1024)
         self._welcome: list[str] = []
 
-    # What the owner says
+    # Turns
 
     def begin_turn(self, role: Role, text: str = "", *, heading: str = "", further: bool = False) -> None:
         """Open a turn of `you`, of the `model`, or a `note` of the app; it closes the turn before it.
@@ -146,7 +146,7 @@ class Transcript(ScrollView, can_focus=True):
         self._enqueue(_End(_without_surrogates(status)))
 
     def clear(self) -> None:
-        """Forget the conversation."""
+        """Remove all turns."""
         self._queue.clear()
         self.turns.clear()
         self._seen = 0
@@ -182,7 +182,7 @@ class Transcript(ScrollView, can_focus=True):
     # The queue
 
     def on_mount(self) -> None:
-        """Start on what was queued before there was a screen."""
+        """Lay out what was queued before the widget was mounted."""
         self._run_while_queued()
 
     def _enqueue(self, edit: str | _Begin | _End) -> None:
@@ -297,7 +297,7 @@ class Transcript(ScrollView, can_focus=True):
     # Painting
 
     def notify_style_update(self) -> None:
-        """Forget rows painted in the old colours."""
+        """Paint all rows again after a change of theme."""
         super().notify_style_update()
         self._strips.clear()
 
@@ -317,7 +317,7 @@ class Transcript(ScrollView, can_focus=True):
         """Row `index`, from the cache where it can no longer change."""
         selection = self.text_selection
         if selection is not None or index >= len(self.turns.rows) - 1:
-            selected = None if selection is None else self._places(selection)
+            selected = None if selection is None else self._locations(selection)
             return paint_row(self.turns, index, width, self._style, selected)
         strip = self._strips.get(index)
         if strip is None or strip.cell_length != width:
@@ -332,18 +332,18 @@ class Transcript(ScrollView, can_focus=True):
 
     # Selecting and copying
 
-    def _places(self, selection: Selection) -> tuple[Location, Location]:
-        def place(offset: Offset | None, otherwise: Location) -> Location:
+    def _locations(self, selection: Selection) -> tuple[Location, Location]:
+        def location(offset: Offset | None, otherwise: Location) -> Location:
             return otherwise if offset is None else (offset.y, offset.x)
 
         end = self.turns.end_of(len(self.turns.rows) - 1)
-        return place(selection.start, (0, 0)), place(selection.end, end)
+        return location(selection.start, (0, 0)), location(selection.end, end)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text as it was generated: no breaks from wrapping, no labels, no status lines."""
         if not self.turns.rows:
             return None
-        return self.turns.between(*self._places(selection)), "\n"
+        return self.turns.between(*self._locations(selection)), "\n"
 
     def action_copy(self) -> None:
         """Copy the selection, or the last reply (all its samples) where nothing is selected."""

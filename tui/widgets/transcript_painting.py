@@ -1,6 +1,6 @@
 """One row of the transcript as segments: label, text, selection, the streaming cursor, the badge, the welcome.
 
-Each segment carries the place in the text that a mouse finds there (Textual reads it from the style's meta data): the
+Each segment carries the location in the text under the mouse (Textual reads it from the style's meta data): the
 paragraph and the index in it, not row and column, so that a selection means the same after more text or another width.
 """
 
@@ -32,20 +32,20 @@ class PinnedColumn(int):
     """An index that stays as it is when Textual adds cells to it.
 
     Textual finds the character under the mouse by counting from the start of the segment. A label, a tab and the empty
-    cells behind a row have no characters of their own: wherever the mouse is on them, it is at one place.
+    cells behind a row have no characters of their own: wherever the mouse is on them, it is at one location.
     """
 
     def __add__(self, _: int) -> PinnedColumn:
         return self
 
 
-def _at(place: Location) -> Style:
-    paragraph, index = place
+def _at(location: Location) -> Style:
+    paragraph, index = location
     return Style.from_meta({"offset": (index, paragraph)})
 
 
-def _pinned(place: Location) -> Style:
-    paragraph, index = place
+def _pinned(location: Location) -> Style:
+    paragraph, index = location
     return Style.from_meta({"offset": (PinnedColumn(index), paragraph)})
 
 
@@ -70,8 +70,8 @@ def _label(text: TranscriptText, index: int, styles: Styles) -> Segment:
     """Who speaks, beside the first row of a turn."""
     row = text.rows[index]
     label = LABELS[row.role] if row.kind is not RowKind.GAP and text.opens_turn(index) else ""
-    place = (row.paragraph, row.offset) if row.kind is RowKind.TEXT else text.end_of(index)
-    return Segment(label.ljust(GUTTER), styles(f"label-{row.role}") + _pinned(place))
+    location = (row.paragraph, row.offset) if row.kind is RowKind.TEXT else text.end_of(index)
+    return Segment(label.ljust(GUTTER), styles(f"label-{row.role}") + _pinned(location))
 
 
 def _text_segments(
@@ -82,11 +82,11 @@ def _text_segments(
     column = 0
     for start, end in _split(runs(row.text), first, last):
         style = styles("selection") if first <= start < last else styles(row.role)
-        place = row.paragraph, row.offset + start
+        location = row.paragraph, row.offset + start
         if row.text[start:end] == "\t":
-            segment = Segment(" " * tab_cells(column, text.width), style + _pinned(place))
+            segment = Segment(" " * tab_cells(column, text.width), style + _pinned(location))
         else:
-            segment = Segment(visible(row.text[start:end]), style + _at(place))
+            segment = Segment(visible(row.text[start:end]), style + _at(location))
         column += segment.cell_length
         yield segment
 

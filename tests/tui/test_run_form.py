@@ -13,7 +13,7 @@ from minigpt_tui.tui.screens.run_form import (
     starting_values,
     training_memory,
 )
-from minigpt_tui.tui.typed_paths import complete, looks_like_path, typed_path
+from minigpt_tui.tui.text.typed_paths import complete, looks_like_path, typed_path
 
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name != "finetune"])
@@ -91,7 +91,7 @@ def test_an_impossible_vocabulary_names_its_field_for_a_bpe_alone(size: str):
 )
 def test_the_form_and_the_command_line_override_a_preset_alike(name: str, fields: dict[str, str]):
     options = [f"--{field.replace('_', '-')}={text}" for field, text in fields.items()]
-    arguments = build_parser().parse_args(["train", "--preset", name, *options])
+    arguments = build_parser().parse_args(["train", "tales", "--preset", name, *options])
     assert override(preset(name), arguments) == read_recipe(name, starting_values(name) | fields)
 
 

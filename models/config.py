@@ -31,6 +31,8 @@ FACTORS: dict[str, tuple[float, float]] = {
     "rope_low_frequency_factor": (1e-6, 1e6), "rope_high_frequency_factor": (1e-6, 1e6),
 }  # fmt: skip
 
+EXPLICIT_LENGTH = 256  # up to this context a CPU computes attention by matrix products and keeps its weights: gpt.py
+
 
 def described(default: Any, text: str) -> Any:
     """A dataclass field with its one description."""

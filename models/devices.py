@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import platform
-import re
 import sys
 import time
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from ..data.storage.errors import UserError
+from .cpu import cpu_name, physical_cores
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 BF16_GAIN = 1.25  # bfloat16 must beat float32 by this in a product: casts and element-wise operators are slower in it
@@ -63,7 +63,16 @@ def choose_device(
     if dtype != "auto":
         best, why = DTYPES[dtype], f"{dtype} was asked for"
     place = f"{found} was asked for" if device != "auto" else f"{found} is the best device here"
-    return DeviceChoice(target, best, _hardware_name(target), f"{place}; {why}")
+    return DeviceChoice(target, best, hardware_name(target), f"{place}; {why}")
+
+
+def hardware_name(device: torch.device) -> str:
+    """What the device is called by its maker, for people."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "xpu":
+        return torch.xpu.get_device_name(device)
+    return f"Apple GPU ({platform.machine()})" if device.type == "mps" else cpu_name()
 
 
 def memory_in_use(device: torch.device) -> int:
@@ -78,24 +87,6 @@ def memory_in_use(device: torch.device) -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return _peak_memory()
-
-
-def physical_cores() -> int:
-    """Cores this process may use: without hyper-threads, within its affinity and its container's share."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    try:
-        siblings = {
-            Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text() for cpu in allowed
-        }
-        cores = len(siblings)
-    except OSError:
-        cores = len(allowed)
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        cores = cores if quota == "max" else min(cores, int(quota) // int(period))
-    except (OSError, ValueError):
-        pass
-    return max(1, cores)
 
 
 def choose_threads(requested: int, leave_core: bool) -> int:
@@ -144,20 +135,6 @@ def bfloat16_gain() -> float:
         if turn >= 5 and time.perf_counter() > deadline:
             break
     return best[torch.float32] / best[torch.bfloat16]
-
-
-def _hardware_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    if device.type == "xpu":
-        return torch.xpu.get_device_name(device)
-    if device.type == "mps":
-        return f"Apple GPU ({platform.machine()})"
-    try:
-        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        model = None
-    return model[1].strip() if model else platform.processor() or platform.machine() or "CPU"
 
 
 def _peak_memory() -> int:

@@ -16,11 +16,10 @@ from torch import Tensor, nn
 
 from .activations import ACTIVATIONS
 from .cache import KVCache
-from .config import ModelConfig
+from .config import EXPLICIT_LENGTH, ModelConfig
 from .norms import RMSNorm, build_norm
 
 TABLE_SIZE = 1 << 19  # numbers that a table of fixed positions holds at first; a longer text lengthens it
-EXPLICIT_LENGTH = 256  # up to here bmm/softmax/bmm may be faster than the fused kernel
 
 Step = Callable[[Tensor, KVCache], Tensor]
 Multiply = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # x [..., in], weight [out, in] and a bias -> [..., out]

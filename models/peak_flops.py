@@ -6,6 +6,8 @@ import re
 
 import torch
 
+from .devices import hardware_name
+
 # Dense bfloat16 products that are summed up in float32, in 10^12 operations a second; the first pattern that is found
 # in the device's name holds.
 _TERAFLOPS = (
@@ -33,7 +35,7 @@ def peak_flops(device: torch.device, dtype: torch.dtype) -> float | None:
     """Operations a second that `device` can at most do in `dtype`; None for what is not in the table."""
     if device.type != "cuda" or dtype != torch.bfloat16:
         return None
-    return peak_of(torch.cuda.get_device_name(device))
+    return peak_of(hardware_name(device))
 
 
 def peak_of(name: str) -> float | None:

@@ -6,13 +6,13 @@ import datetime
 import importlib.metadata
 import os
 import platform
-import re
 import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
+from ...models.cpu import cpu_name, total_memory
 from ..client import child_environment, python_module
 from ..paths import state_dir
 
@@ -40,7 +40,7 @@ class Machine:
 def this_machine(gpu: str = "") -> Machine:
     """What machine runs here; `gpu` is what an engine process said it computes on."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Machine(_cpu(), cores, _memory(), gpu, f"{platform.system()} {platform.release()}")
+    return Machine(cpu_name(), cores, total_memory() or 0, gpu, f"{platform.system()} {platform.release()}")
 
 
 def versions() -> dict[str, str]:
@@ -78,18 +78,3 @@ def find_gpu() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return asked.stdout.strip() if asked.returncode == 0 else ""
-
-
-def _cpu() -> str:
-    try:
-        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        model = None
-    return model[1].strip() if model else platform.processor() or platform.machine() or "CPU"
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 0

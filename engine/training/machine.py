@@ -7,6 +7,7 @@ import os
 import torch
 import torch.utils.deterministic
 
+from ...models.cpu import total_memory
 from ...models.devices import DeviceChoice, DeviceError, choose_threads
 from ..freed_memory import keep_freed_memory
 from .group import Group
@@ -64,7 +65,5 @@ def memory_of(device: torch.device, group: Group | None) -> int | None:
     """
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    if not hasattr(os, "sysconf"):
-        return None
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return there // (group.local_size if group else 1)
+    there = total_memory()
+    return there // (group.local_size if group else 1) if there else None

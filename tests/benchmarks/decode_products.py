@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 import torch
-from minigpt_tui.models.devices import physical_cores
+from minigpt_tui.models.cpu import physical_cores
 from minigpt_tui.models.fast import onednn
 from minigpt_tui.models.fast.weighted_sums import RoundedTable, partial_sums
 from minigpt_tui.models.gpt import GPT

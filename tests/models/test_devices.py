@@ -2,15 +2,14 @@
 
 import mmap
 import os
-import subprocess
-import sys
 import time
 
 import pytest
 import torch
 import torch.nn.functional as F
 from minigpt_tui.models import devices
-from minigpt_tui.models.devices import DeviceError, choose_device, choose_threads, memory_in_use, physical_cores
+from minigpt_tui.models.cpu import cpu_name
+from minigpt_tui.models.devices import DeviceError, choose_device, choose_threads, hardware_name, memory_in_use
 
 
 def only_cpu(monkeypatch, gain: float = 1.0) -> None:
@@ -86,18 +85,8 @@ def test_threads_are_what_was_asked_for_or_the_cores_less_one_for_the_screen(mon
     assert choose_threads(0, leave_core=True) == devices.MOST_THREADS
 
 
-def test_cores_are_those_this_process_may_use():
-    assert 1 <= physical_cores() <= (os.cpu_count() or 1)
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity")
-def test_a_process_bound_to_one_core_has_one():
-    program = (
-        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "from minigpt_tui.models.devices import physical_cores; print(physical_cores())"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout == "1\n"
+def test_a_cpu_is_called_what_the_system_calls_it():
+    assert choose_device("cpu", "float32").name == hardware_name(torch.device("cpu")) == cpu_name()
 
 
 def test_memory_grows_with_what_is_held():

@@ -2,16 +2,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
+from minigpt_tui.models.config import ConfigError, ModelConfig
 from minigpt_tui.models.presets import PRESETS, fine_tuning, preset
-from minigpt_tui.models.recipe import Budget, TrainingConfig
-from minigpt_tui.tui.cli.main import build_parser
+from minigpt_tui.models.recipe import Budget
 from minigpt_tui.tui.cli.options import override
+from minigpt_tui.tui.cli.parser import build_parser
 from minigpt_tui.tui.screens.run_form import (
     FieldError,
     read_recipe,
     starting_values,
-    training_memory,
 )
 from minigpt_tui.tui.text.typed_paths import complete, looks_like_path, typed_path
 
@@ -91,16 +90,8 @@ def test_an_impossible_vocabulary_names_its_field_for_a_bpe_alone(size: str):
 )
 def test_the_form_and_the_command_line_override_a_preset_alike(name: str, fields: dict[str, str]):
     options = [f"--{field.replace('_', '-')}={text}" for field, text in fields.items()]
-    arguments = build_parser().parse_args(["train", "tales", "--preset", name, *options])
+    arguments = build_parser(["train"]).parse_args(["train", "tales", "--preset", name, *options])
     assert override(preset(name), arguments) == read_recipe(name, starting_values(name) | fields)
-
-
-def test_memory_grows_with_parameters_and_with_the_batch():
-    small, wide = ModelConfig(vocab_size=65, d_model=64), ModelConfig(vocab_size=65, d_model=512)
-    one, many = TrainingConfig(batch_size=1), TrainingConfig(batch_size=64)
-    assert training_memory(wide, one) - training_memory(small, one) > 16 * parameter_count(wide) * 0.9
-    assert training_memory(small, many) > training_memory(small, one)
-    assert training_memory(small, TrainingConfig(batch_size=64, micro_batch_size=1)) == training_memory(small, one)
 
 
 def test_paths_as_people_type_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

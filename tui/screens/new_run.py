@@ -18,6 +18,7 @@ from ...data.storage.errors import EXPECTED, sentence_of
 from ...engine.launch import vocabulary_size
 from ...engine.runs import RunError, check_name, free_name
 from ...models.config import ConfigError, parameter_count
+from ...models.memory import expected_memory
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
 from .. import keymap
 from ..bridge import Bridge
@@ -35,7 +36,6 @@ from .run_form import (
     FieldError,
     read_recipe,
     starting_values,
-    training_memory,
 )
 
 if TYPE_CHECKING:
@@ -356,7 +356,7 @@ class NewRunScreen(CommandScreen):
             model = replace(model, vocab_size=vocabulary_size(recipe, self._corpus))
         at_most = "at most " if recipe.tokenizer == "bpe" and not found else ""
         tokens = recipe.training.batch_size * model.context_length
-        memory = formatting.memory(round(training_memory(model, recipe.training)))
+        memory = formatting.memory(expected_memory(model, recipe.training))
         if found:
             start = [("start from", f"{formatting.one_line(found.file.name)} ({found.kind})")]
             vocabulary = ("tokenizer", f"the model's: {found.tokenizer}, {model.vocab_size:,} tokens")

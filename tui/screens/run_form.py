@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...data.storage.errors import UserError
-from ...models.config import ConfigError, ModelConfig, descriptions, parameter_count
+from ...models.config import ConfigError, ModelConfig, descriptions
 from ...models.presets import fine_tuning, preset
 from ...models.recipe import Budget, Recipe, TokenizerKind, TrainingConfig, UnknownCharacters
 
@@ -22,8 +22,6 @@ UNKNOWN: dict[UnknownCharacters, str] = {
     "refuse": "refused",
     "token": "one token for all of them",
 }
-
-_PROCESS = 330e6  # bytes that a train process holds before it has a model: the interpreter and torch
 
 
 class FieldError(UserError):
@@ -101,18 +99,6 @@ def read_recipe(name: str, values: dict[str, str], start_from: ModelConfig | Non
     elif changes["context_length"] > start_from.context_length:
         raise FieldError("context_length", f"context can be at most {start_from.context_length:,}, as the model has it")
     return recipe.overridden(budget=budget, **changes)
-
-
-def training_memory(model: ModelConfig, training: TrainingConfig) -> float:
-    """About how many bytes the train process will hold.
-
-    Weights, gradients and two moments are 16 bytes a parameter. Kept for the backward pass, per token of a forward:
-    some fourteen vectors of the model's width and three of the MLP's in each block, and the logits three times
-    (themselves, as float32, their gradient), four bytes a number.
-    """
-    tokens = (training.micro_batch_size or training.batch_size) * model.context_length
-    block = 14 * model.d_model + 3 * model.hidden_size
-    return _PROCESS + 16.0 * parameter_count(model) + 4.0 * tokens * (model.n_layer * block + 3 * model.vocab_size)
 
 
 def _recipe(name: str, start_from: ModelConfig | None) -> Recipe:

@@ -16,12 +16,11 @@ from torch import Tensor
 
 from ....data.dataset import validation_windows
 from ....models.gpt import GPT
+from ....models.memory import evaluation_windows
 from ....models.recipe import Protocol
 from ..group import Group, Instruction
 
 _IGNORED = -100  # F.cross_entropy leaves such targets out
-_TOKENS_PER_PASS = {"cpu": 4096}  # what stays in a CPU's cache; an accelerator wants more
-_LOGITS_PER_PASS = 2**27  # half a gigabyte
 
 
 class EvaluationGivenUpError(Exception):
@@ -72,7 +71,7 @@ def evaluate(
     model.eval()
     total, count = 0.0, 0
     length = context_length or model.config.context_length
-    rows = _rows_per_pass(model.config.vocab_size, length, tokens.device)
+    rows = evaluation_windows(model.config.vocab_size, length, tokens.device.type)
     windows = _windows(tokens, length, protocol, rows, batches * batch_size, seed)
     try:
         # a model that is spread keeps what it gathers here, and could not train with what inference mode made
@@ -155,8 +154,3 @@ def _sliding_starts(n_tokens: int, context_length: int) -> Tensor:
     last = n_tokens - 1 - context_length
     starts = torch.arange(0, last, max(1, context_length // 4))
     return torch.cat((starts, torch.tensor([last])))
-
-
-def _rows_per_pass(vocab_size: int, context_length: int, device: torch.device) -> int:
-    n_tokens = min(_TOKENS_PER_PASS.get(device.type, 2**16), _LOGITS_PER_PASS // vocab_size)
-    return max(1, n_tokens // context_length)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import torch
 
 from ....models.config import ModelConfig, parameter_count
-from ....models.gpt import EXPLICIT_LENGTH
+from ....models.memory import training_memory
+from ....models.recipe import TrainingConfig
 from ...runs import RunManifest
 from ..errors import TrainingError
 from ..group import Group
 from ..machine import memory_of
 
-_PARAMETER = 12  # bytes: a weight, its gradient and one moment, each a float32
 _PLACE = 32  # bytes of a batch for each token: where it is read from, its id, and the one after it
 _SHARE = 0.5  # of the memory, which activations may take
 
@@ -27,7 +27,7 @@ def check_memory(manifest: RunManifest, device: torch.device, group: Group | Non
         return
     parameters, training = parameter_count(manifest.model), manifest.training
     shared = group is not None and training.sharded
-    least = parameters * _PARAMETER // (group.size if group and shared else 1)
+    least = training_memory(manifest.model, training, 4).state // (group.size if group and shared else 1)
     if least > there:
         what = f"training {parameters:,} parameters takes at least {least / 1e9:,.0f} GB of memory"
         advice = "choose a smaller model"
@@ -49,23 +49,17 @@ def check_memory(manifest: RunManifest, device: torch.device, group: Group | Non
 
 
 def micro_batch_within_memory(
-    batch_size: int, model: ModelConfig, dtype: torch.dtype, device: torch.device, group: Group | None
+    model: ModelConfig, training: TrainingConfig, dtype: torch.dtype, device: torch.device, group: Group | None
 ) -> int:
-    """How many sequences of a batch a computer's memory has room for at once: all, half of them, and so on.
+    """How many sequences of a micro-batch a computer's memory has room for: all, half of them, and so on.
 
     Of an accelerator it is not asked.
     """
+    sequences = training.micro_batch_size or training.batch_size
     there = memory_of(device, group) if device.type == "cpu" else None
-    while there is not None and batch_size > 1 and batch_size * _activations(model, dtype) > _SHARE * there:
-        batch_size = -(-batch_size // 2)
-    return batch_size
-
-
-def _activations(model: ModelConfig, dtype: torch.dtype) -> int:
-    """Bytes that a sequence leaves behind for its gradient, about."""
-    length, width = model.context_length, model.size_per_head
-    heads = (model.n_head + 2 * model.kv_heads) * width
-    scores = 3 * model.n_head * length if length <= EXPLICIT_LENGTH else 0
-    hidden = 0 if model.mlp == "none" else 4 * model.hidden_size
-    block = (8 * model.d_model + 4 * heads + scores + hidden) * dtype.itemsize
-    return length * (model.n_layer * block + 14 * model.vocab_size)
+    if there is None:
+        return sequences
+    each = training_memory(model, training, dtype.itemsize).sequence
+    while sequences > 1 and sequences * each > _SHARE * there:
+        sequences = -(-sequences // 2)
+    return sequences

@@ -49,7 +49,7 @@ class ReplicatedLearner(Learner):
         self._optimizer = build_optimizer(model, self._flat, config, group)
         self._average = WeightAverage(self._flat.values, config.average) if config.average else None
         wanted = config.micro_batch_size or config.batch_size
-        self._micro_batch = micro_batch_within_memory(wanted, model.config, model.compute_dtype, self.device, group)
+        self._micro_batch = micro_batch_within_memory(model.config, config, model.compute_dtype, self.device, group)
         if self._micro_batch < wanted:
             note(f"the memory has room for {self._micro_batch} sequences at a time; the batch stays whole")
         self._clipped_norm = torch.zeros((), device=self.device)  # the gradient's, before it was clipped

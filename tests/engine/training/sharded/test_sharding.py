@@ -29,6 +29,7 @@ from minigpt_tui.engine.training.update.memory import check_memory
 from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface import open_checkpoint
+from minigpt_tui.models.memory import training_memory
 from minigpt_tui.models.recipe import Budget, TrainingConfig
 from minigpt_tui.models.tensor_file import load_tensors
 
@@ -310,7 +311,7 @@ class _Pair:
 
 def test_of_the_memory_that_a_model_takes_each_process_needs_its_share(make, monkeypatch):
     manifest = make("large").manifest()
-    bytes_there = 8 * parameter_count(manifest.model)  # two thirds of weights, gradients and one moment
+    bytes_there = training_memory(manifest.model, manifest.training, 4).state * 2 // 3
     monkeypatch.setattr(memory_needs, "memory_of", lambda device, group: bytes_there)
     check_memory(manifest, torch.device("cpu"), _Pair())  # type: ignore[arg-type]
     whole = dataclasses.replace(manifest, training=dataclasses.replace(manifest.training, sharded=False))

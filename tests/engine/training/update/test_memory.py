@@ -32,17 +32,21 @@ def test_more_windows_than_the_memory_can_name_are_refused(make_run, changes: di
         check_memory(dataclasses.replace(manifest, training=training), CPU, None)
 
 
+def fitting(batch_size: int, dtype: torch.dtype = torch.bfloat16, device: torch.device = CPU) -> int:
+    training = preset("thorough").overridden(batch_size=batch_size).training
+    return micro_batch_within_memory(MODEL, training, dtype, device, None)
+
+
 def test_a_batch_is_halved_until_the_memory_has_room_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_needs, "memory_of", lambda device, group: 1 << 30)
-    whole = micro_batch_within_memory(16, MODEL, torch.bfloat16, CPU, None)
-    assert whole == 16  # its update takes some 400 MB
-    parts = [micro_batch_within_memory(n, MODEL, torch.bfloat16, CPU, None) for n in (1, 100, 1000, 10**9)]
+    assert fitting(16) == 16  # its update takes some 400 MB
+    parts = [fitting(n) for n in (1, 100, 1000, 10**9)]
     assert parts[0] == 1
     assert all(8 <= part <= 64 for part in parts[1:])
-    assert micro_batch_within_memory(100, MODEL, torch.float32, CPU, None) < parts[1]
-    assert micro_batch_within_memory(10**6, MODEL, torch.bfloat16, torch.device("cuda"), None) == 10**6
+    assert fitting(100, torch.float32) < parts[1]
+    assert fitting(10**6, device=torch.device("cuda")) == 10**6
     monkeypatch.setattr(memory_needs, "memory_of", lambda device, group: None)
-    assert micro_batch_within_memory(10**6, MODEL, torch.bfloat16, CPU, None) == 10**6
+    assert fitting(10**6) == 10**6
 
 
 def test_a_learner_of_parts_learns_from_the_whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from .storage.atomic import replace
 from .storage.memo import recall, remember
 
 DTYPES = {"B": torch.uint8, "H": torch.uint16, "I": torch.int32}  # by the typecode of an array of ids
-_LARGEST = 4 * 10**9  # bytes of all files
+LARGEST = 4 * 10**9  # bytes of all files
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _make_room(newest: Path) -> None:
             files.append((path.stat().st_mtime, path.stat().st_size, path))
     size = sum(size for _, size, _ in files)
     for _, n_bytes, path in sorted(files):
-        if size <= _LARGEST:
+        if size <= LARGEST:
             return
         if path.suffix != ".json" and path != newest:
             with contextlib.suppress(OSError):

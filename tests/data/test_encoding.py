@@ -1,19 +1,23 @@
+"""A corpus becomes token ids: the same whatever the pieces, from memory or from the cache, whole or not at all."""
+
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import torch
-from minigpt_tui.data import catalog, encoding, text_files, token_cache
+from minigpt_tui.data import catalog
 from minigpt_tui.data.corpus import Corpus, open_corpus, split_position
 from minigpt_tui.data.dataset import TokenDataset
 from minigpt_tui.data.encoding import encode_corpus
 from minigpt_tui.data.storage.errors import UserError
+from minigpt_tui.data.token_cache import DTYPES, LARGEST
 from minigpt_tui.data.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer, TokenizerError, build_tokenizer
 from minigpt_tui.data.tokenizers.tokenizer import typecode
 
@@ -26,12 +30,6 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     monkeypatch.setenv("MINIGPT_HOME", str(tmp_path_factory.mktemp("home")))
 
 
-@pytest.fixture
-def cached(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small texts use the cache as well."""
-    monkeypatch.setattr(encoding, "_SMALL", 0)
-
-
 def write(path: Path, text: str) -> Corpus:
     path.write_bytes(text.encode())
     return open_corpus(str(path))
@@ -39,7 +37,26 @@ def write(path: Path, text: str) -> Corpus:
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Corpus:
-    return write(tmp_path / "fox.txt", PROSE * 200)
+    """A text of a little more than a megabyte: large enough for the cache."""
+    return write(tmp_path / "fox.txt", PROSE * 13_000)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Corpus:
+    """A text that is encoded sooner than a file is written."""
+    return write(tmp_path / "small.txt", PROSE * 200)
+
+
+@dataclass(frozen=True)
+class InPieces:
+    """A source that gives a text in pieces of one length."""
+
+    text: str
+    length: int
+
+    def pieces(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
+        for start in range(0, len(self.text), self.length):
+            yield self.text[start : start + self.length]
 
 
 def encode(
@@ -80,56 +97,58 @@ def tokenizer_for(kind: str, text: str, monkeypatch: pytest.MonkeyPatch) -> Toke
     return build_tokenizer(kind, alphabet=text, pieces=lambda: [text], bpe_vocab_size=600)  # type: ignore[arg-type]
 
 
+def assert_encodes(dataset: TokenDataset, text: str, split: int, tokenizer: Tokenizer) -> None:
+    """The tokens are those of the two whole parts of the text."""
+    assert dataset.train.tolist() == tokenizer.encode(text[:split]).tolist()
+    assert dataset.validation.tolist() == tokenizer.encode(text[split:]).tolist()
+    assert dataset.validation_bytes == len(text[split:].encode())
+    assert dataset.train.dtype == DTYPES[typecode(tokenizer.vocab_size)]
+    assert dataset.left_out == {}
+
+
 @pytest.mark.parametrize("kind", ["char", "byte", "bpe", "gpt2"])
-@pytest.mark.parametrize("piece", [7, 1000, 10**6])
+@pytest.mark.parametrize("length", [7, 1000, 10**6])
 def test_pieces_leave_no_seam_in_either_part(
-    corpus: Corpus, kind: str, piece: int, monkeypatch: pytest.MonkeyPatch
+    small: Corpus, kind: str, length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Read in pieces of any length, through the cache or not, the tokens are those of the two whole parts."""
+    text = small.read()
+    tokenizer = tokenizer_for(kind, text, monkeypatch)
+    dataset = encode(replace(small, source=InPieces(text, length)), tokenizer, 0.3)
+    assert_encodes(dataset, text, split_position(len(text), 0.3), tokenizer)
+    assert not tokens_folder().exists()
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "bpe", "gpt2"])
+def test_the_cache_holds_the_tokens_of_both_parts(corpus: Corpus, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text = corpus.read()
     tokenizer = tokenizer_for(kind, text, monkeypatch)
-    split = split_position(len(text), 0.3)
-    monkeypatch.setattr(text_files, "_PIECE", piece)
-    datasets = []
-    for small in (1 << 20, 0, 0):  # in memory, written, read back
-        monkeypatch.setattr(encoding, "_SMALL", small)
-        datasets.append(encode(corpus, tokenizer, 0.3))
-    assert files() == [".ids", ".json"]
-    for dataset in datasets:
-        assert dataset.train.tolist() == tokenizer.encode(text[:split]).tolist()
-        assert dataset.validation.tolist() == tokenizer.encode(text[split:]).tolist()
-        assert dataset.validation_bytes == len(text[split:].encode())
-        assert dataset.train.dtype == token_cache.DTYPES[typecode(tokenizer.vocab_size)]
-        assert dataset.left_out == {}
+    for _ in range(2):  # written, read back
+        assert_encodes(encode(corpus, tokenizer, 0.3), text, split_position(len(text), 0.3), tokenizer)
+        assert files() == [".ids", ".json"]
 
 
 def test_a_text_without_any_place_to_cut_is_encoded_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_files, "_PIECE", 100)
     text = "abcabd" * 2000
     tokenizer = tokenizer_for("bpe", "abcabd abd abc " * 50, monkeypatch)
-    dataset = encode(write(tmp_path / "a.txt", text), tokenizer)
+    dataset = encode(replace(write(tmp_path / "a.txt", text), source=InPieces(text, 100)), tokenizer)
     assert dataset.train.tolist() == tokenizer.encode(text[:10_800]).tolist()
 
 
 @pytest.mark.parametrize("size", [256, 257, 65_537])
-def test_ids_have_the_width_that_the_vocabulary_needs(tmp_path: Path, cached: None, size: int) -> None:
+def test_ids_have_the_width_that_the_vocabulary_needs_and_an_accelerator_can_index(tmp_path: Path, size: int) -> None:
     alphabet = "".join(map(chr, range(0xE000, 0xE000 + size)))
-    dataset = encode(write(tmp_path / "a.txt", alphabet * 2), CharTokenizer(alphabet), 0.5)
+    corpus, tokenizer = write(tmp_path / "a.txt", alphabet * 2), CharTokenizer(alphabet)
+    dataset = encode(corpus, tokenizer, 0.5)
     assert dataset.train.dtype == {256: torch.uint8, 257: torch.uint16, 65_537: torch.int32}[size]
     assert dataset.train.tolist() == dataset.validation.tolist() == list(range(size))
-
-
-def test_an_accelerator_gets_types_that_it_can_index() -> None:
-    for before, after in ((torch.uint8, torch.uint8), (torch.uint16, torch.int32), (torch.int32, torch.int32)):
-        tokens = torch.zeros(10, dtype=before)
-        assert encoding._move(tokens, "meta").dtype == after
-        assert encoding._move(tokens, "cpu") is tokens
+    moved = encode_corpus(corpus, tokenizer, validation_fraction=0.5, context_length=16, device="meta")
+    assert moved.train.dtype == moved.validation.dtype == (torch.uint8 if size == 256 else torch.int32)
 
 
 # --- the cache ------------------------------------------------------------------------------------
 
 
-def test_the_second_time_takes_the_tokens_from_the_cache(corpus: Corpus, cached: None) -> None:
+def test_the_second_time_takes_the_tokens_from_the_cache(corpus: Corpus) -> None:
     fractions: list[float] = []
     first = encode(corpus, ByteTokenizer(), progress=fractions.append)
     assert fractions[-1] == 1.0
@@ -137,7 +156,7 @@ def test_the_second_time_takes_the_tokens_from_the_cache(corpus: Corpus, cached:
     assert_same(encode(corpus, ByteTokenizer()), first)
 
 
-def test_whatever_decides_the_ids_is_part_of_the_name(corpus: Corpus, tmp_path: Path, cached: None) -> None:
+def test_whatever_decides_the_ids_is_part_of_the_name(corpus: Corpus, tmp_path: Path) -> None:
     alphabet = corpus.alphabet
     other = write(tmp_path / "other.txt", corpus.read().replace("fox", "hen"))
     for text, tokenizer, fraction in (
@@ -174,7 +193,7 @@ def damaged(name: str, change: Callable[[bytes], bytes]) -> Callable[[], object]
         lambda: next(tokens_folder().glob("*.ids")).unlink(),
     ],
 )
-def test_a_damaged_file_is_made_anew(corpus: Corpus, cached: None, damage: Callable[[], object]) -> None:
+def test_a_damaged_file_is_made_anew(corpus: Corpus, damage: Callable[[], object]) -> None:
     first = encode(corpus, ByteTokenizer()).train.tolist()  # read out, for the file is about to change
     damage()
     assert encode(corpus, ByteTokenizer()).train.tolist() == first
@@ -183,7 +202,7 @@ def test_a_damaged_file_is_made_anew(corpus: Corpus, cached: None, damage: Calla
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(
-    corpus: Corpus, tmp_path: Path, cached: None, monkeypatch: pytest.MonkeyPatch
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = encode(corpus, ByteTokenizer())
     (tmp_path / "home").write_text("a file where a folder should be")
@@ -197,8 +216,6 @@ def test_a_disk_that_becomes_full_costs_only_time(corpus: Corpus) -> None:
         f"""
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
-from minigpt_tui.data import encoding
-encoding._SMALL = 0
 dataset = encode(open_corpus({corpus.spec!r}))
 print(len(dataset.train) + len(dataset.validation))
 """
@@ -208,12 +225,10 @@ print(len(dataset.train) + len(dataset.validation))
 
 
 class GivenUpError(Exception):
-    """Somebody does not want to wait any longer."""
+    """The caller does not want to wait any longer."""
 
 
-def test_whoever_gives_up_leaves_nothing_behind(corpus: Corpus, cached: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_files, "_PIECE", 1000)
-
+def test_giving_up_leaves_nothing_behind(corpus: Corpus) -> None:
     def give_up(fraction: float) -> None:
         if fraction > 0.5:
             raise GivenUpError
@@ -223,8 +238,8 @@ def test_whoever_gives_up_leaves_nothing_behind(corpus: Corpus, cached: None, mo
     assert files() == []
 
 
-def test_a_text_that_changes_meanwhile_is_not_kept(corpus: Corpus, cached: None) -> None:
-    Path(corpus.spec).write_text(PROSE * 199 + PROSE.replace("fox", "hen"), encoding="utf-8")
+def test_a_text_that_changes_meanwhile_is_not_kept(corpus: Corpus) -> None:
+    Path(corpus.spec).write_text(PROSE * 12_999 + PROSE.replace("fox", "hen"), encoding="utf-8")
     with pytest.raises(UserError, match="changed while it was read"):
         encode(corpus, ByteTokenizer())
     assert files() == []
@@ -257,22 +272,24 @@ print(dataset.train.long().sum().item())
     assert files() == [".ids", ".json"]
 
 
-def test_what_was_not_used_for_the_longest_time_makes_room(
-    tmp_path: Path, cached: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one, two, three = (write(tmp_path / name, PROSE * 100 + name) for name in ("one.txt", "two.txt", "three.txt"))
-    monkeypatch.setattr(token_cache, "_LARGEST", int(2.5 * one.n_bytes))
+def test_what_was_not_used_for_the_longest_time_makes_room(tmp_path: Path) -> None:
+    one, two, three = (write(tmp_path / name, PROSE * 13_000 + name) for name in ("one.txt", "two.txt", "three.txt"))
     for age, corpus in ((300, one), (200, two)):
         encode(corpus, ByteTokenizer())
         newest = max(tokens_folder().glob("*.ids"), key=lambda path: path.stat().st_mtime)
         os.utime(newest, (time.time(), time.time() - age))
+    filler = tokens_folder() / "filler.ids"  # no block of it is written, yet it counts: room for two and a half texts
+    filler.touch()
+    os.truncate(filler, LARGEST - int(2.5 * one.n_bytes))
+    os.utime(filler, (time.time(), time.time() + 3600))
     encode(one, ByteTokenizer())  # so it is `two` that was not used for longer
     encode(three, ByteTokenizer())
-    assert files() == [".ids", ".ids", ".json", ".json"]
+    assert files() == [".ids", ".ids", ".ids", ".json", ".json"]
     assert [read_at(corpus, ByteTokenizer()) for corpus in (one, three)] == [False, False]
-    monkeypatch.setattr(token_cache, "_LARGEST", 1)
+    os.truncate(filler, LARGEST + 1)
+    os.utime(filler, (time.time(), time.time() + 3600))
     assert read_at(two, ByteTokenizer())
-    assert files() == [".ids", ".json"]  # a text larger than all that may be kept is kept alone
+    assert files() == [".ids", ".json"]  # the newest stays, even where it is the last to be in the way
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory in use")
@@ -314,22 +331,23 @@ def test_a_text_shorter_than_the_context_says_what_would_fit(tmp_path: Path) -> 
         encode(1, write(tmp_path / "b.txt", "to be"))
 
 
-def test_characters_without_a_token_go_as_the_policy_says(tmp_path: Path, cached: None) -> None:
-    corpus = write(tmp_path / "a.txt", "abcab" * 90 + "abd—b" * 10)
+def test_characters_without_a_token_go_as_the_policy_says(tmp_path: Path) -> None:
+    n = 20_000
+    corpus = write(tmp_path / "a.txt", "abcab" * 9 * n + "abd—b" * n)
     for _ in range(2):  # written, and read back
         dropped = encode(corpus, CharTokenizer("ab"))
-        assert dropped.left_out == {"c": 90, "d": 10, "—": 10}
-        assert (len(dropped.train), len(dropped.validation), dropped.validation_bytes) == (360, 30, 30)
+        assert dropped.left_out == {"c": 9 * n, "d": n, "—": n}
+        assert (len(dropped.train), len(dropped.validation), dropped.validation_bytes) == (36 * n, 3 * n, 3 * n)
     token = encode(corpus, CharTokenizer("ab", "token"))
-    assert token.validation.tolist() == [0, 1, 2, 2, 1] * 10
-    assert (token.left_out, token.validation_bytes) == ({}, 70)
+    assert token.validation.tolist() == [0, 1, 2, 2, 1] * n
+    assert (token.left_out, token.validation_bytes) == ({}, 7 * n)
     with pytest.raises(UserError, match=r"a\.txt cannot be encoded: .*'c', 'd', '—'; leave them out"):
         encode(corpus, CharTokenizer("ab", "refuse"))
     with pytest.raises(UserError, match="has 0 tokens to train on"):
         encode(corpus, CharTokenizer("x"))
 
 
-def test_tokenizer_errors_are_not_hidden(corpus: Corpus, cached: None) -> None:
+def test_tokenizer_errors_are_not_hidden(corpus: Corpus) -> None:
     class Broken(ByteTokenizer):
         def encode(self, text: str):
             raise TokenizerError("no")

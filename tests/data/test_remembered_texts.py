@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from minigpt_tui.data import catalog
-from minigpt_tui.data import corpus as corpus_module
 from minigpt_tui.data.corpus import Corpus, open_corpus
 
 from .test_corpus import PROSE, write
@@ -18,13 +17,13 @@ from .test_corpus import PROSE, write
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A corpus that counts as large, of files that nobody has touched for an hour; and a home of its own."""
+    """A corpus of files that nobody has touched for an hour, large by one that is not text; and a home of its own."""
     monkeypatch.setenv("MINIGPT_HOME", str(tmp_path / "own"))
-    monkeypatch.setattr(corpus_module, "_LARGE", 10_000)
     folder = tmp_path / "folder"
     settle(write(folder / "a.txt", PROSE))
     settle(write(folder / "b.txt", ("café\r\n" * 2000).encode("cp1252")))
     settle(write(folder / "c.bin", b"\0" * 100))
+    settle(write(folder / "large.bin", b"\0" * 8 * 10**6))
     return folder
 
 
@@ -55,8 +54,8 @@ def test_a_large_text_that_nobody_touched_is_not_read_to_open_it(folder: Path) -
     assert (again.n_files, again.preview) == (2, PROSE[:300])
 
 
-def test_a_small_text_is_read_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "_LARGE", 10**6)
+def test_a_small_text_is_read_anew(folder: Path) -> None:
+    (folder / "large.bin").unlink()
     assert [read_through(folder)[1] for _ in range(2)] == [True, True]
 
 

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..data.storage.errors import UserError
+from ..data.storage.printable import printable
 
 DTYPE_NAMES = {
     torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16", torch.float64: "F64", torch.uint8: "U8",
@@ -75,4 +76,4 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _reason(error: Exception) -> str:
     """The first line of a foreign message, short and printable."""
     line = (str(error).splitlines() or [""])[0].removeprefix("Error while deserializing header: ")
-    return "".join(c if c.isprintable() else "?" for c in line)[:120] or type(error).__name__
+    return printable(line, 120) or type(error).__name__

@@ -14,11 +14,16 @@ import typing
 from functools import cache
 from typing import Any, TypeVar
 
+from .errors import UserError
+
 T = TypeVar("T")
 
 
 class SchemaError(ValueError):
-    """A value does not fit the dataclass it should become; the message names the field."""
+    """A value does not fit the dataclass it should become; the message names the field.
+
+    It knows neither the file nor what to do about it: the caller says both, in a UserError.
+    """
 
 
 def to_plain(value: Any) -> Any:
@@ -38,7 +43,8 @@ def from_plain(cls: type[T], value: Any, where: str = "") -> T:
     """Build the dataclass `cls` from a JSON object.
 
     Unknown keys are ignored (a newer version wrote them), missing keys take the field's default, and every value is
-    checked against its annotation. Raises SchemaError with the path of the field, counted from `where`.
+    checked against its annotation. Raises SchemaError with the path of the field, counted from `where`; also where the
+    dataclass itself refuses the values with a ValueError or a UserError.
     """
     where = where or cls.__name__
     if not isinstance(value, dict):
@@ -54,7 +60,7 @@ def from_plain(cls: type[T], value: Any, where: str = "") -> T:
         return cls(**known)
     except SchemaError:
         raise
-    except ValueError as error:
+    except (ValueError, UserError) as error:
         raise SchemaError(f"{where}: {error}") from error
 
 
@@ -88,7 +94,7 @@ def _check(kind: Any, value: Any, where: str) -> Any:
     if origin is typing.Literal:
         if value in arguments:
             return value
-        raise SchemaError(f"{where}: one of {', '.join(map(str, arguments))} is needed, found {value!r}")
+        raise SchemaError(f"{where}: one of {', '.join(map(str, arguments))} is needed, found {_kind(value)}")
     if origin is list and isinstance(value, list):
         return [_check(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
     if origin is tuple and isinstance(value, list):

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from minigpt_tui.data.storage.typed_json import dumps, loads
 from minigpt_tui.models.config import ConfigError, ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface_layouts import model_type
 from minigpt_tui.models.presets import DEFAULT_PRESET, PRESETS, fine_tuning, preset
-from minigpt_tui.models.recipe import Budget
+from minigpt_tui.models.recipe import Budget, Recipe
 
 # With 65 characters, GPT-2's 50,257 tokens, or as many as the recipe's own BPE has.
 SIZES = {
@@ -171,3 +172,8 @@ def test_the_rate_of_a_fine_tuning_follows_the_models_width():
 def test_what_a_recipe_cannot_mean_is_refused(options, named):
     with pytest.raises(ConfigError, match=named):
         replace(preset("quick").training, **options)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_survives_the_way_to_json_and_back(name: str) -> None:
+    assert loads(Recipe, dumps(PRESETS[name])) == PRESETS[name]

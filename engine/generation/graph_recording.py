@@ -12,12 +12,12 @@ from collections.abc import Callable, Hashable
 
 import torch
 
+from ...models.fast.cuda_graph import CudaGraphCapture, Work
 from ...models.fast.static_decoding import StaticDecoding
 from ...models.gpt import GPT
 from .gumbel import draws_at_once
 from .sampling import Sampler
 
-Work = Callable[[], None]
 Record = Callable[[Work, Work, torch.device], Work]
 
 TOKENS_AT_ONCE = 16  # a replay, and so a wait of the program, for so many tokens
@@ -28,21 +28,13 @@ _MOST_KINDS = 8  # of settings whose recordings are kept
 def record_graph(work: Work, rewind: Work, device: torch.device) -> Work:
     """`work` as a CUDA graph, which repeats exactly its kernels on the same memory; `rewind` undoes what `work` did.
 
-    The work is done twice before, on a stream of its own, so that libraries have set up what they need. While it is
-    recorded nothing is computed (PyTorch's notes on CUDA graphs).
+    The work is done twice before, so that libraries have set up what they need.
     """
-    with torch.cuda.device(device):
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(2):
-                work()
-                rewind()
-        torch.cuda.current_stream().wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            work()
-    return graph.replay
+    graph = CudaGraphCapture(device)
+    for _ in range(2):
+        graph.warm_up(work)
+        graph.warm_up(rewind)
+    return graph.capture(work)
 
 
 def call_again(work: Work, rewind: Work, device: torch.device) -> Work:

@@ -31,7 +31,7 @@ from .loop.preparation_stages import Stages
 from .loop.stop_request import StopRequest
 from .loop.trainer import Trainer
 from .machine import device_of, repeat_exactly, set_up_processor, threads_of
-from .update.cuda_graph import can_record
+from .update.cuda_graph import captures_updates, update_capture
 from .update.learner import Learner
 from .update.memory import check_memory
 from .update.replicated import ReplicatedLearner
@@ -110,7 +110,10 @@ def prepare(
             model = _new_model(manifest, tokenizer, choice)
         if group:
             begin(group, choice, model.config, dataset, manifest.training)
-        learner = ReplicatedLearner(model, dataset.train, manifest.training, warn, group, journal.note)
+        learner = ReplicatedLearner(
+            model, dataset.train, manifest.training, warn, group, journal.note,
+            update_capture(choice.device, manifest.training, group),
+        )  # fmt: skip
         return learner, _go_on(learner, _with_joined_shards(resumed, model)) if resumed else Counters()
 
     def begin_again() -> tuple[Learner, Counters]:
@@ -165,7 +168,7 @@ def _reason(choice: DeviceChoice, threads: Threads, count: int, config: Training
     return "; ".join(
         [choice.reason]
         + ([f"up to {count} threads, as many as make it faster"] if threads.tries else [])
-        + (["each update as one CUDA graph, once it is recorded"] if can_record(choice.device, config, group) else [])
+        + (["each update as one CUDA graph, once it is recorded"] * captures_updates(choice.device, config, group))
         + (["deterministic: nothing depends on timing"] if config.deterministic else [])
         + ([f"{group.size} processes train together" + " and share the model" * config.sharded] if group else [])
     )

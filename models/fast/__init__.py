@@ -1,4 +1,4 @@
 """What makes a CPU or GPU decode faster than the plain model, and equals it by test.
 
-Imports the model; the model and the training never import this room.
+Imports the model, which never imports this room; the training uses its CUDA graphs alone.
 """

@@ -23,7 +23,7 @@ from ..errors import OutOfMemoryError
 from ..group import Group, Instruction
 from ..initial_weights import WholeWeights
 from ..machine import memory_of
-from ..update.ema import share_of_newest
+from ..update.ema import weight_of_newest
 from ..update.learner import Learner
 from .model import as_shard, own_shard, shards_of, spread
 from .optimizers import ShardedOptimizer, gradient_of, rows_of
@@ -48,7 +48,7 @@ class ShardedLearner(Learner):
         self._optimizer = ShardedOptimizer(model, self._shards, config, group)
         self._averages: dict[str, Tensor] = {}
         self._swapped = False  # whether `_averages` holds the weights, and the model their average
-        self._begin_average()
+        self._reset_average()
         self._micro_batch = config.micro_batch_size or config.batch_size
         self._norm = torch.zeros((), device=self.device)
         self._state: Callable[[str], Tensor] | None = None
@@ -68,7 +68,7 @@ class ShardedLearner(Learner):
         """
         if self._group.rank == 0:
             self._group.instruct(Instruction.UPDATE, factor)
-        self._enter_update()
+        self._begin_update()
         self._cache = None
         inputs, targets = self._stream.next_batch()
         try:
@@ -91,7 +91,7 @@ class ShardedLearner(Learner):
         self._optimizer.step(factor)
         for shard in self._shards.values():
             shard.grad = None
-        self._count_update(sums[0])
+        self._end_update(sums[0])
         if self._averages:
             self._take_average()
 
@@ -134,7 +134,7 @@ class ShardedLearner(Learner):
 
     def state_dict(self) -> dict[str, Tensor]:
         """What is not spread: the place in the data, and counts."""
-        return self._place() | {
+        return self._position() | {
             "optimizer.updates": self._optimizer.updates.clone(),
             "micro_batch": torch.tensor(self._micro_batch),
         }
@@ -158,7 +158,7 @@ class ShardedLearner(Learner):
         try:
             self._optimizer.updates.copy_(state["optimizer.updates"])
             self._micro_batch = int(state["micro_batch"])
-            self._go_to(state)
+            self._load_position(state)
             if shards is None:
                 self._state = split_state(state, self.model)
                 for name in self._rows():
@@ -239,10 +239,10 @@ class ShardedLearner(Learner):
         for tensor in (counts, self._optimizer.updates):
             group.broadcast(tensor)
         self._micro_batch = int(counts)
-        self._share_place(group)
+        self._broadcast_position(group)
 
     @torch.no_grad()
-    def _begin_average(self) -> None:
+    def _reset_average(self) -> None:
         if self._config.average:
             self._averages = {name: rows_of(shard).clone() for name, shard in self._shards.items()}
 
@@ -250,7 +250,7 @@ class ShardedLearner(Learner):
         """Let the average take in the weights of this step."""
         weights = [rows_of(shard) for shard in self._shards.values()]
         torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
-            list(self._averages.values()), weights, share_of_newest(self._config.average, self.step)
+            list(self._averages.values()), weights, weight_of_newest(self._config.average, self.step)
         )
 
     def _swap_average(self) -> None:

@@ -1,4 +1,4 @@
-"""An exponential average of the weights: smoother than the weights themselves, and mostly better on unseen text."""
+"""An exponential moving average (EMA) of the weights: mostly better on unseen text than the weights themselves."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 
-def share_of_newest(decay: float, step: int) -> float:
-    """What the weights after `step` steps are to make up; early on it is more, so the start weighs little."""
+def weight_of_newest(decay: float, step: int) -> float:
+    """1 - decay, with a smaller decay in the first steps, so that the initial weights soon count for little."""
     return 1 - min(decay, (1 + step) / (10 + step))
 
 
@@ -21,14 +21,14 @@ class WeightAverage:
         self._values, self._decay = values, decay
         self.average = values.clone()
 
-    def share(self, step: int) -> float:
-        """What the weights after `step` steps are to make up."""
-        return share_of_newest(self._decay, step)
+    def weight_of_newest(self, step: int) -> float:
+        """The share that the weights after `step` steps have in the average."""
+        return weight_of_newest(self._decay, step)
 
     @torch.no_grad()
-    def update(self, share: float | Tensor) -> None:
-        """Take in the weights as they are now, as `share` of the average; a tensor () lies on their device."""
-        self.average.lerp_(self._values, share)
+    def update(self, weight: float | Tensor) -> None:
+        """Average += weight * (weights - average); a tensor () lies on their device."""
+        self.average.lerp_(self._values, weight)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ _ALIGNMENT = 16  # elements; each parameter begins on a cache line of 64 bytes
 
 
 class FlatLayout:
-    """Where each parameter of a model lies in a buffer for all of them.
+    """The offset of each parameter of a model in one buffer for all of them.
 
     The hidden matrices come first, then embeddings, output layer and vectors, each part a slice. It needs the
     parameters' shapes alone.
@@ -49,12 +49,12 @@ class FlatLayout:
 
 
 class FlatParameters(FlatLayout):
-    """Moves the parameters of `model` into `values` and their gradients into `gradients`, both (n,) float32.
+    """Moves the master weights of `model` into `values` and their gradients into `gradients`, both (n,) float32.
 
-    The parameters stay what they were, as views. Gradients accumulate until `zero_gradients`; never set a parameter's
+    The model's parameters become views of them. Gradients accumulate until `zero_gradients`; never set a parameter's
     `grad` to None.
 
-    `sums` (n + 1,) holds the gradients and after them `loss`, so that processes that train together add up one buffer.
+    `sums` (n + 1,) holds the gradients and after them `loss`, so that one all-reduce adds up both.
     """
 
     def __init__(self, model: GPT) -> None:
@@ -70,7 +70,7 @@ class FlatParameters(FlatLayout):
             parameter.grad = self.view(self.gradients, parameter)
 
     def zero_gradients(self) -> None:
-        """Begin a new accumulation."""
+        """Begin a new accumulation, of gradients and loss."""
         self.sums.zero_()
 
     def clip_gradients(self, largest: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""What every learner is to those who train with it, wherever its weights lie: a place in the text, and losses."""
+"""What every learner has, wherever its weights lie: a position in the training text, losses, and updates."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ..group import Group, Instruction
 class Learner(ABC):
     """A model that learns, one update after another, from a stream of batches.
 
-    An update does not wait for the device: losses add up there until `take_loss`. With a `group` that of the first
-    process is the one to talk to; it has the others do the same (`follower`).
+    An update does not wait for the device: losses add up there until `take_loss`. Of a `group` the trainer calls the
+    learner of rank 0, which instructs the others to do the same (`follower`).
     """
 
-    collective_forward = False  # whether a pass of the model needs all processes of the group
+    collective_forward = False  # whether a forward pass needs all ranks of the group
 
     def __init__(self, model: GPT, train_tokens: Tensor, config: TrainingConfig, group: Group | None) -> None:
         self.model = model.train().requires_grad_(True)
@@ -37,8 +37,8 @@ class Learner(ABC):
             train_tokens, model.config.context_length, config.batch_size, order=config.data_order, seed=config.seed
         )
         self._epoch = 0
-        self._losses, self._summed = torch.zeros((), device=self.device), 0
-        self._epoch_losses, self._epoch_updates = torch.zeros((), device=self.device), 0
+        self._loss_sum, self._summed_updates = torch.zeros((), device=self.device), 0
+        self._epoch_loss_sum, self._epoch_updates = torch.zeros((), device=self.device), 0
         torch.manual_seed(config.seed)  # dropout's; weights and data have generators of their own
 
     @abstractmethod
@@ -54,11 +54,11 @@ class Learner(ABC):
 
     @abstractmethod
     def is_finite(self) -> bool:
-        """Whether every weight is a number."""
+        """Whether every weight is finite. Waits for the device."""
 
     @abstractmethod
     def averaged(self) -> AbstractContextManager[GPT]:
-        """The model as it should be judged and kept: with the averaged weights where an average is asked for."""
+        """The model as it is evaluated and saved: with the averaged weights where the recipe averages."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Tensor]:
@@ -73,10 +73,10 @@ class Learner(ABC):
 
     @abstractmethod
     def broadcast_state(self) -> None:
-        """Take over weights, optimizer and place in the data from the first process; all of a group call this."""
+        """Take over weights, optimizer and position in the data from rank 0; a collective."""
 
     def follow(self, instruction: Instruction, value: float) -> None:
-        """Do, in another process of the group, what the first one's learner does at this moment."""
+        """Do, in another rank, what the learner of rank 0 does at this moment."""
         match instruction:
             case Instruction.UPDATE:
                 self.update(value)
@@ -86,106 +86,106 @@ class Learner(ABC):
                 raise ValueError(f"{instruction.name} is no instruction for a learner")
 
     def full_tensor(self, name: str) -> Tensor:
-        """The model's parameter `name` with all its rows, wherever they lie."""
+        """The model's parameter `name`, with the rows of all ranks."""
         return self.model.get_parameter(name)
 
     def write_shards(self, folder: Path) -> None:
-        """Write into `folder`, which is made, what belongs to the state and is spread over processes.
+        """Write into `folder`, which is made, what of the state is spread over the ranks.
 
         Within `averaged()`. Raises OSError.
         """
         return
 
     @abstractmethod
-    def _begin_average(self) -> None:
-        """Let the average of the weights, where one is asked for, start from what they are now."""
+    def _reset_average(self) -> None:
+        """Let the average of the weights start from what they are now."""
 
     def steps_until(self, epochs: float) -> int:
-        """Updates until `epochs` passes over the training text are behind; 0 at the one that completes them.
+        """Updates until `epochs` passes over the training text are completed; 0 at the one that completes them.
 
-        A guess until then: where an epoch's windows begin is drawn anew, and decides whether one more of them fits.
+        Before that an estimate: where an epoch's windows begin is drawn anew, which may change their number by one.
         """
         if self._stream.epoch >= epochs:
             return 0
         state, windows = self._stream.state_dict(), self._stream.windows_per_epoch
-        behind = state["epoch"] * windows + state["cursor"]
-        return math.ceil((epochs * windows - behind) / self._config.batch_size)
+        done = state["epoch"] * windows + state["cursor"]
+        return math.ceil((epochs * windows - done) / self._config.batch_size)
 
     def take_loss(self) -> float:
         """The mean loss of the updates since the last call, in nats per token. Waits for the device."""
-        loss = self._losses.item() / max(1, self._summed)
-        self._losses.zero_()
-        self._summed = 0
+        loss = self._loss_sum.item() / max(1, self._summed_updates)
+        self._loss_sum.zero_()
+        self._summed_updates = 0
         return loss
 
     def epoch_loss(self) -> float | None:
         """The mean loss of the updates since the epoch began, the latest one included. Waits for the device."""
-        return self._epoch_losses.item() / self._epoch_updates if self._epoch_updates else None
+        return self._epoch_loss_sum.item() / self._epoch_updates if self._epoch_updates else None
 
     def skip_to(self, step: int) -> None:
         """Count from `step` where only weights are left: the optimizer starts anew, the data with a fresh order."""
         self.step = step
-        self._begin_average()
+        self._reset_average()
         epoch, cursor = divmod(step * self._config.batch_size, self._stream.windows_per_epoch)
         self._stream.load_state_dict({"seed": self._config.seed, "epoch": epoch, "cursor": cursor})
-        self._hand_over()
+        self._send_state()
 
     def reorder(self) -> None:
-        """Draw the order of the batches to come anew: none of them comes again as it was to come."""
+        """Draw another order for the batches to come."""
         state = self._stream.state_dict()
         self._stream.load_state_dict(state | {"seed": state["seed"] + 1})
-        self._hand_over()
+        self._send_state()
 
-    def _enter_update(self) -> None:
-        """Prepare the sums for the update that begins, whose batch is the stream's next."""
+    def _begin_update(self) -> None:
+        """Call before the stream's next batch is taken."""
         if self.completed_epoch:
-            self._epoch_losses.zero_()
+            self._epoch_loss_sum.zero_()
             self._epoch_updates = 0
         self._epoch = int(self._stream.epoch)
-        if self.group:  # other units in each process and step; without a state, so a resumed run drops the same ones
+        if self.group:  # each rank and step drops other units; seeded by both alone, so a resumed run drops the same
             seed = random.Random(f"{self._config.seed}:{self.group.rank}:{self.step}").getrandbits(63)
             torch.manual_seed(seed)
 
-    def _count_update(self, loss: Tensor) -> None:
-        """The update is done, and `loss` was that of its whole batch."""
+    def _end_update(self, loss: Tensor) -> None:
+        """Count the update, whose whole batch had this mean `loss`, a tensor ()."""
         self.step += 1
-        self._losses += loss
-        self._summed += 1
-        self._epoch_losses += loss
+        self._loss_sum += loss
+        self._summed_updates += 1
+        self._epoch_loss_sum += loss
         self._epoch_updates += 1
         self.completed_epoch = int(self._stream.epoch) > self._epoch
 
-    def _place(self) -> dict[str, Tensor]:
-        """Where the learner stands, without weights and optimizer."""
-        place = {"random.cpu": torch.get_rng_state(), "epoch_losses": self._epoch_losses.clone()}
+    def _position(self) -> dict[str, Tensor]:
+        """The part of the state that is neither weights nor optimizer: counts, random states, position in the data."""
+        position = {"random.cpu": torch.get_rng_state(), "epoch_losses": self._epoch_loss_sum.clone()}
         if self.device.type != "cpu":
-            place["random.device"] = torch.get_device_module(self.device).get_rng_state()
+            position["random.device"] = torch.get_device_module(self.device).get_rng_state()
         numbers = {
             "step": self.step, "epoch_updates": self._epoch_updates, "completed_epoch": int(self.completed_epoch),
             **self._stream.state_dict(),
         }  # fmt: skip
-        return place | {name: torch.tensor(number) for name, number in numbers.items()}
+        return position | {name: torch.tensor(number) for name, number in numbers.items()}
 
-    def _go_to(self, place: dict[str, Tensor]) -> None:
-        """Stand where `_place` was taken. Raises KeyError, RuntimeError or TypeError for what is no place."""
-        self._stream.load_state_dict({name: int(place[name]) for name in self._stream.state_dict()})
-        self.step = int(place["step"])
-        self._epoch_losses.copy_(place["epoch_losses"])
-        self._epoch_updates, self.completed_epoch = int(place["epoch_updates"]), bool(place["completed_epoch"])
-        torch.set_rng_state(place["random.cpu"].clone())
-        if self.device.type != "cpu" and "random.device" in place:
-            torch.get_device_module(self.device).set_rng_state(place["random.device"].clone())
+    def _load_position(self, state: dict[str, Tensor]) -> None:
+        """Go to where `_position` was taken. Raises KeyError, RuntimeError or TypeError where `state` holds none."""
+        self._stream.load_state_dict({name: int(state[name]) for name in self._stream.state_dict()})
+        self.step = int(state["step"])
+        self._epoch_loss_sum.copy_(state["epoch_losses"])
+        self._epoch_updates, self.completed_epoch = int(state["epoch_updates"]), bool(state["completed_epoch"])
+        torch.set_rng_state(state["random.cpu"].clone())
+        if self.device.type != "cpu" and "random.device" in state:
+            torch.get_device_module(self.device).set_rng_state(state["random.device"].clone())
 
-    def _share_place(self, group: Group) -> None:
-        """Take over the step and the place in the data from the first process."""
+    def _broadcast_position(self, group: Group) -> None:
+        """Take over the step and the position in the data from rank 0."""
         stream = self._stream.state_dict()
         numbers = torch.tensor([self.step, *stream.values()], device=self.device)
         group.broadcast(numbers)
-        self.step, *places = map(int, numbers.tolist())
-        self._stream.load_state_dict(dict(zip(stream, places, strict=True)))
+        self.step, *positions = map(int, numbers.tolist())
+        self._stream.load_state_dict(dict(zip(stream, positions, strict=True)))
 
-    def _hand_over(self) -> None:
-        """Give the others of a group the state that the first process has now."""
+    def _send_state(self) -> None:
+        """Send the state that rank 0 has now to the other ranks."""
         if self.group and self.group.rank == 0:
             self.group.instruct(Instruction.LOAD_STATE)
             self.broadcast_state()

@@ -20,6 +20,17 @@ _PLACE = 32  # bytes of a batch for each token: where it is read from, its id, a
 _SHARE = 0.5  # of the memory, which activations may take
 
 
+class MicroBatchTooLarge(Exception):
+    """The memory ran out before anything was changed: the update can be tried again with a smaller micro-batch."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, be it in a kernel or while an earlier error of that kind was handled."""
+    if isinstance(error, (MicroBatchTooLarge, torch.OutOfMemoryError)) or "out of memory" in str(error):
+        return True
+    return error.__context__ is not None and is_out_of_memory(error.__context__)
+
+
 def check_memory(manifest: RunManifest, device: torch.device, group: Group | None) -> None:
     """Raise TrainingError for a run that could only end with the whole machine out of memory."""
     there = memory_of(device, group)

@@ -1,4 +1,4 @@
-"""A model that learns: one update after another from a stream of batches, and all that is needed to go on exactly."""
+"""A learner that holds the whole model: alone, or as one of several ranks that each compute some rows of the batch."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ....models.recipe import TrainingConfig
 from ..errors import OutOfMemoryError
 from ..group import Group, Instruction
 from .compile import Loss, compiled
-from .cuda_graph import Given, Lead, OutOfMemory, UpdatePath, is_out_of_memory, recorder_for
+from .cuda_graph import Capture, UpdateInputs, UpdateRunner
 from .ema import WeightAverage
 from .flat_parameters import FlatParameters
+from .in_flight import UpdatesInFlight
 from .learner import Learner
-from .memory import micro_batch_within_memory
+from .memory import MicroBatchTooLarge, is_out_of_memory, micro_batch_within_memory
 from .optimizers import build_optimizer
 
 
 class ReplicatedLearner(Learner):
-    """A learner that holds the whole model, its optimizer and its average.
+    """A learner with the whole model, its optimizer and its average; in a `group` all are equal after each update.
 
-    `note` receives a sentence when the memory ran out and the micro-batch was halved, or when updates can be neither
-    compiled nor recorded as they were to be; `tell` one when they are. The learners of a `group` are equal after each
-    update: every one learns from its rows of the same batch.
+    `warn` receives a sentence when the memory ran out and the micro-batch was halved, or when updates can be neither
+    compiled nor captured as they were to be; `tell` one when they are. `capture` makes CUDA graphs of the updates.
     """
 
     def __init__(
@@ -35,53 +35,53 @@ class ReplicatedLearner(Learner):
         model: GPT,
         train_tokens: Tensor,
         config: TrainingConfig,
-        note: Callable[[str], None],
+        warn: Callable[[str], None],
         group: Group | None = None,
         tell: Callable[[str], None] = lambda sentence: None,
+        capture: Capture | None = None,
     ) -> None:
         super().__init__(model, train_tokens, config, group)
-        self._note, self._tell = note, tell
+        self._warn, self._tell = warn, tell
         self._to_compile = config.compile == "on"
         self._compiled_loss: Loss | None = None
-        self._path = UpdatePath(recorder_for(self.device, config, group), tell, note)
-        self._lead = Lead(self.device)
+        self._runner = UpdateRunner(capture, tell, warn)
+        self._in_flight = UpdatesInFlight(self.device)
         self._flat = FlatParameters(model)
         self._optimizer = build_optimizer(model, self._flat, config, group)
         self._average = WeightAverage(self._flat.values, config.average) if config.average else None
         wanted = config.micro_batch_size or config.batch_size
         self._micro_batch = micro_batch_within_memory(model.config, config, model.compute_dtype, self.device, group)
         if self._micro_batch < wanted:
-            note(f"the memory has room for {self._micro_batch} sequences at a time; the batch stays whole")
-        self._clipped_norm = torch.zeros((), device=self.device)  # the gradient's, before it was clipped
-        self._given: Given | None = None
+            warn(f"the memory has room for {self._micro_batch} sequences at a time; the batch stays whole")
+        self._norm_before_clipping = torch.zeros((), device=self.device)
+        self._inputs: UpdateInputs | None = None
         rows, length = config.batch_size, model.config.context_length
-        self._fixed = Given.at_one_place(rows, length, self.device) if self._path.records else None
+        self._static_inputs = UpdateInputs.static(rows, length, self.device) if self._runner.captures else None
         self._rows = slice(None)
         if group:
-            bounds = [config.batch_size * rank // group.size for rank in (group.rank, group.rank + 1)]
-            self._rows = slice(*bounds)
-            self._hand_over()
+            self._rows = slice(*(config.batch_size * rank // group.size for rank in (group.rank, group.rank + 1)))
+            self._send_state()
 
     def update(self, factor: float) -> None:
-        """One optimizer step on the whole batch, or on this process's rows of it.
+        """One optimizer step on the whole batch, or on this rank's rows of it.
 
         Raises OutOfMemoryError, LostProcessError.
         """
         if self.group and self.group.rank == 0:
             self.group.instruct(Instruction.UPDATE, factor)
-        self._enter_update()
+        self._begin_update()
         inputs, targets = self._stream.next_batch(self._rows)
         if self._to_compile:
             self._compile(inputs, targets)
-        share = self._average.share(self.step + 1) if self._average else 0.0
-        self._given = Given(inputs, targets, factor, share)
-        if self._fixed:
-            self._fixed.become(self._given)
-            self._given = self._fixed
+        ema_weight = self._average.weight_of_newest(self.step + 1) if self._average else 0.0
+        self._inputs = UpdateInputs(inputs, targets, factor, ema_weight)
+        if self._static_inputs:
+            self._static_inputs.copy_from(self._inputs)
+            self._inputs = self._static_inputs
         while not self._fits():
             self._halve_micro_batch()
-        self._count_update(self._flat.loss)
-        self._lead.sent()
+        self._end_update(self._flat.loss)
+        self._in_flight.launched()
 
     def _compile(self, inputs: Tensor, targets: Tensor) -> None:
         """Let torch compile the loss of a micro-batch, if it can."""
@@ -91,44 +91,44 @@ class ReplicatedLearner(Learner):
             loss(inputs[rows], targets[rows]).backward()  # each update begins with gradients of zero
 
         self._to_compile = False
-        self._compiled_loss = compiled(self.model.loss, self._tell, self._note, try_out)
+        self._compiled_loss = compiled(self.model.loss, self._tell, self._warn, try_out)
 
     def _fits(self) -> bool:
         """Carry out the update; False, with nothing changed, where memory ran out."""
         try:
-            self._path.run(self._compute)
-        except OutOfMemory:
+            self._runner.run(self._compute_update)
+        except MicroBatchTooLarge:
             return False
         return True
 
-    def _compute(self) -> None:
-        """The whole update, from a batch to new weights: the same operators on the same tensors each time.
+    def _compute_update(self) -> None:
+        """The whole update, from a batch to new weights: the same kernels on the same tensors each time.
 
-        It leaves its results in tensors that were there before: a recording writes to those that it was made with.
+        Its results go to tensors that were there before: a graph writes to those that it was captured with.
         """
-        given = self._given
+        given = self._inputs
         assert given
-        self._accumulate(given.inputs, given.targets)
+        self._accumulate_gradients(given.inputs, given.targets)
         if self.group:
             self.group.all_reduce(self._flat.sums)
         if self._config.gradient_clip:
-            self._clipped_norm.copy_(self._flat.clip_gradients(self._config.gradient_clip))
-        self._optimizer.step(given.factor)
+            self._norm_before_clipping.copy_(self._flat.clip_gradients(self._config.gradient_clip))
+        self._optimizer.step(given.learning_rate_factor)
         if self._average:
-            self._average.update(given.share)
+            self._average.update(given.ema_weight)
 
     def gradient_norm(self) -> float:
         """The norm of the last gradient, before clipping. Waits for the device."""
-        norm = self._clipped_norm if self._config.gradient_clip else self._flat.gradients.norm()
+        norm = self._norm_before_clipping if self._config.gradient_clip else self._flat.gradients.norm()
         return norm.item()
 
     def is_finite(self) -> bool:
-        """Whether every weight is a number."""
+        """Whether every weight is finite. Waits for the device."""
         return bool(self._flat.values.isfinite().all())
 
     @contextmanager
     def averaged(self) -> Iterator[GPT]:
-        """The model, with the averaged weights within the context where an average is asked for."""
+        """The model; within the context it has the averaged weights, where the recipe averages."""
         if self._average is None:
             yield self.model
         else:
@@ -140,7 +140,7 @@ class ReplicatedLearner(Learner):
         state = {f"optimizer.{name}": tensor for name, tensor in self._optimizer.state_dict().items()}
         if self._average:
             state["weights"] = self._flat.values.clone()  # `averaged()` overwrites them for a while
-        return state | self._place() | {"micro_batch": torch.tensor(self._micro_batch)}
+        return state | self._position() | {"micro_batch": torch.tensor(self._micro_batch)}
 
     def load_state_dict(self, state: dict[str, Tensor], shards: Path | None = None) -> None:
         """Go on where `state` was taken; what ranks of a sharded model wrote must have been joined into it.
@@ -153,35 +153,35 @@ class ReplicatedLearner(Learner):
             optimizer = {name: state["optimizer." + name] for name in self._optimizer.state_dict()}
             self._optimizer.load_state_dict(optimizer)
             if self._average:
-                self._begin_average()
+                self._reset_average()
                 self._flat.values.copy_(state["weights"])
             self._micro_batch = int(state["micro_batch"])
-            self._go_to(state)
-            self._hand_over()
+            self._load_position(state)
+            self._send_state()
         except (KeyError, RuntimeError, TypeError) as error:
             raise ValueError(f"the resume state does not fit this run ({error})") from error
 
     def broadcast_state(self) -> None:
-        """Take over weights, optimizer and place in the data from the first process; all of a group call this."""
+        """Take over weights, optimizer and position in the data from rank 0; a collective."""
         assert self.group
         for tensor in (self._flat.values, *self._optimizer.state_dict().values()):
             self.group.broadcast(tensor)
         if self._average:
             self.group.broadcast(self._average.average)
-        self._share_place(self.group)
+        self._broadcast_position(self.group)
 
-    def _begin_average(self) -> None:
+    def _reset_average(self) -> None:
         if self._average:
             self._average.average.copy_(self._flat.values)
 
-    def _accumulate(self, inputs: Tensor, targets: Tensor) -> None:
-        """Sum the gradients and the loss of rows of a batch (B, T), micro-batch by micro-batch. Raises OutOfMemory."""
+    def _accumulate_gradients(self, inputs: Tensor, targets: Tensor) -> None:
+        """Sum gradients and loss of rows of a batch (B, T), one micro-batch at a time. Raises MicroBatchTooLarge."""
         self._flat.zero_gradients()
-        if not len(inputs):  # more processes than rows
+        if not len(inputs):  # more ranks than rows
             return
-        pieces = zip(inputs.split(self._micro_batch), targets.split(self._micro_batch), strict=True)
+        micro_batches = zip(inputs.split(self._micro_batch), targets.split(self._micro_batch), strict=True)
         try:
-            for some_inputs, some_targets in pieces:
+            for some_inputs, some_targets in micro_batches:
                 loss = (self._compiled_loss or self.model.loss)(some_inputs, some_targets)
                 if len(some_inputs) < self._config.batch_size:
                     loss = loss * (len(some_inputs) / self._config.batch_size)
@@ -189,12 +189,12 @@ class ReplicatedLearner(Learner):
                 self._flat.loss += loss.detach()
         except RuntimeError as error:
             if is_out_of_memory(error):
-                raise OutOfMemory from error
+                raise MicroBatchTooLarge from error
             raise
 
     def _halve_micro_batch(self) -> None:
-        if self._micro_batch == 1 and self._path.records:
-            self._path.give_up("a recording of them does not fit into the memory")
+        if self._micro_batch == 1 and self._runner.captures:
+            self._runner.stay_eager("a recording of them does not fit into the memory")
             return
         if self._micro_batch == 1:
             raise OutOfMemoryError(
@@ -202,7 +202,7 @@ class ReplicatedLearner(Learner):
                 "choose a smaller model or a shorter context"
             )
         self._micro_batch = -(-self._micro_batch // 2)
-        self._path.forget()
+        self._runner.reset()
         if self.device.type != "cpu":
             torch.get_device_module(self.device).empty_cache()
-        self._note(f"the memory ran out; going on with {self._micro_batch} sequences at a time, the batch stays whole")
+        self._warn(f"the memory ran out; going on with {self._micro_batch} sequences at a time, the batch stays whole")

@@ -10,11 +10,12 @@ import torch
 from minigpt_tui.data.tokenizers import Tokenizer
 from minigpt_tui.engine.generation import graph_recording as recording
 from minigpt_tui.engine.generation.decoder import Decoder
-from minigpt_tui.engine.generation.graph_recording import Recorder, Work, call_again
+from minigpt_tui.engine.generation.graph_recording import Recorder, call_again
 from minigpt_tui.engine.generation.gumbel import sample_seed
 from minigpt_tui.engine.generation.penalties import ForbiddenError
 from minigpt_tui.engine.generation.reply import Reply, together
 from minigpt_tui.engine.requests import SamplingSettings
+from minigpt_tui.models.fast.cuda_graph import Work
 from minigpt_tui.models.gpt import GPT
 
 BLOCKS = {

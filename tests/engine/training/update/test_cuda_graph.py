@@ -1,21 +1,21 @@
-"""An update that is recorded and replayed is the update itself.
+"""An update that is captured as a graph and replayed is the update itself.
 
-No GPU is needed: what takes a CUDA graph's place records each operator with the tensors and numbers that it was
-called with, and replays exactly these: whatever the update reads from anywhere else stays as it was at the recording.
+No GPU is needed: what takes a CUDA graph's place captures each operator with the tensors and numbers that it was
+called with, and replays exactly these: whatever the update reads from anywhere else stays as it was at the capture.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import pytest
 import torch
 from minigpt_tui.engine.training.errors import OutOfMemoryError
-from minigpt_tui.engine.training.update import replicated
-from minigpt_tui.engine.training.update.cuda_graph import WARM_UP, OutOfMemory, UpdatePath, can_record, is_out_of_memory
+from minigpt_tui.engine.training.update.cuda_graph import WARM_UP, UpdateRunner, captures_updates
+from minigpt_tui.engine.training.update.memory import MicroBatchTooLarge, is_out_of_memory
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
+from minigpt_tui.models.fast.cuda_graph import Work
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.recipe import TrainingConfig
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -32,50 +32,58 @@ FACTORS = [0.1, 0.4, 0.7, 1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
 
 
 class _Operators(TorchDispatchMode):
-    """Notes every operator with its arguments and results."""
+    """Notes every operator with its arguments and results, and what each tensor held that one writes to."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[tuple] = []
+        self.overwritten: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
-        self.calls.append((function, args, kwargs or {}, result))
+        kwargs = kwargs or {}
+        for i, argument in enumerate(function._schema.arguments):
+            if argument.alias_info and argument.alias_info.is_write:
+                written = args[i] if i < len(args) else kwargs.get(argument.name)
+                tensors = [value for value in tree_leaves(written) if isinstance(value, torch.Tensor)]
+                self.overwritten += [(tensor, tensor.clone()) for tensor in tensors]
+        result = function(*args, **kwargs)
+        self.calls.append((function, args, kwargs, result))
         return result
 
+    def undo(self) -> None:
+        """Give every tensor back what it held."""
+        for tensor, before in reversed(self.overwritten):
+            tensor.copy_(before)
 
-class OperatorRecorder:
-    """Records the operators of work on a CPU, as a CUDA graph does on a GPU."""
+
+class OperatorCapture:
+    """Captures the operators of work on a CPU, as a CUDA graph captures a GPU's kernels."""
 
     name = "one recording"
 
     def __init__(self) -> None:
-        self.learner: ReplicatedLearner | None = None
-        self.runs, self.recordings, self.replays = 0, 0, 0
+        self.eager_runs, self.captures, self.replays = 0, 0, 0
 
-    def run(self, work: Callable[[], None]) -> None:
-        self.runs += 1
+    def warm_up(self, work: Work) -> None:
+        self.eager_runs += 1
         work()
 
-    def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """A CUDA graph's operators are not carried out while they are recorded; here what they did is undone."""
-        assert self.learner
-        held = [self.learner._flat.values, self.learner._flat.sums, *self.learner._optimizer.state_dict().values()]
-        held += [self.learner._average.average] if self.learner._average else []
-        before, random_state = [tensor.clone() for tensor in held], torch.get_rng_state()
+    def capture(self, work: Work) -> Work:
+        """Kernels are not carried out while a CUDA graph is captured; here what they did is undone."""
+        random_state = torch.get_rng_state()
         with _Operators() as operators:
             work()
-        for tensor, was in zip(held, before, strict=True):
-            tensor.copy_(was)
+        with torch.no_grad():
+            operators.undo()
         torch.set_rng_state(random_state)
         names = {str(function) for function, *_ in operators.calls}
         assert "aten._fused_adamw_.tensor_lr" in names
         assert not any("_local_scalar_dense" in name for name in names), "the update waits for the device"
-        self.recordings += 1
+        self.captures += 1
 
         def replay() -> None:
             self.replays += 1
-            now: dict[int, torch.Tensor] = {}  # the tensors of this replay, by those of the recording
+            now: dict[int, torch.Tensor] = {}  # the tensors of this replay, by those of the capture
 
             def present(value):
                 return now.get(id(value), value) if isinstance(value, torch.Tensor) else value
@@ -91,53 +99,49 @@ class OperatorRecorder:
 
 
 def make(
-    config: TrainingConfig, monkeypatch, recorder: OperatorRecorder | None = None, notes=None
+    config: TrainingConfig, capture: OperatorCapture | None = None, notes: list[str] | None = None
 ) -> ReplicatedLearner:
     network = GPT(MODEL)
     network.reset_parameters(torch.Generator().manual_seed(config.seed))
-    monkeypatch.setattr(replicated, "recorder_for", lambda device, config, group: recorder)
     notes = notes if notes is not None else []
-    learner = ReplicatedLearner(network, TOKENS, config, notes.append, tell=notes.append)
-    if recorder:
-        recorder.learner = learner
-    return learner
+    return ReplicatedLearner(network, TOKENS, config, notes.append, tell=notes.append, capture=capture)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("changes", [{}, {"average": 0.0, "gradient_clip": 0.0, "micro_batch_size": 0}], ids=str)
-def test_replayed_updates_are_the_updates_themselves(monkeypatch, optimizer, changes):
+def test_replayed_updates_are_the_updates_themselves(optimizer, changes):
     config = dataclasses.replace(EVERYTHING, optimizer=optimizer, **changes)
-    recorder, notes = OperatorRecorder(), []
-    plain, recorded = make(config, monkeypatch), make(config, monkeypatch, recorder, notes)
+    capture, notes = OperatorCapture(), []
+    plain, replayed = make(config), make(config, capture, notes)
     losses: list[list[float]] = [[], []]
     norms: list[list[float]] = [[], []]
-    for i, learner in enumerate((plain, recorded)):
+    for i, learner in enumerate((plain, replayed)):
         torch.manual_seed(config.seed)
         for factor in FACTORS:
             learner.update(factor)
             losses[i].append(learner.take_loss())
             norms[i].append(learner.gradient_norm())
-    assert (recorder.runs, recorder.recordings, recorder.replays) == (WARM_UP, 1, len(FACTORS) - WARM_UP)
+    assert (capture.eager_runs, capture.captures, capture.replays) == (WARM_UP, 1, len(FACTORS) - WARM_UP)
     assert notes == ["each update is now one recording"]
     # a learning rate in a float32 tensor is rounded, so the two are not the same bit for bit
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
     assert norms[1] == pytest.approx(norms[0], rel=1e-4)
-    with plain.averaged(), recorded.averaged():
-        for one, other in zip(plain.model.parameters(), recorded.model.parameters(), strict=True):
+    with plain.averaged(), replayed.averaged():
+        for one, other in zip(plain.model.parameters(), replayed.model.parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
-def test_a_run_in_parts_takes_the_same_path_and_ends_the_same(monkeypatch):
-    whole = make(EVERYTHING, monkeypatch, OperatorRecorder())
+def test_a_run_in_parts_is_replayed_too_and_ends_the_same():
+    whole = make(EVERYTHING, OperatorCapture())
     for factor in FACTORS:
         whole.update(factor)
-    first = make(EVERYTHING, monkeypatch, OperatorRecorder())
+    first = make(EVERYTHING, OperatorCapture())
     for factor in FACTORS[:5]:
         first.update(factor)
     with first.averaged() as model:
         kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     state = {name: tensor.clone() for name, tensor in first.state_dict().items()}
-    second = make(EVERYTHING, monkeypatch, OperatorRecorder())
+    second = make(EVERYTHING, OperatorCapture())
     with torch.no_grad():
         second.model.load_state_dict(kept)
     second.load_state_dict(state)
@@ -147,14 +151,14 @@ def test_a_run_in_parts_takes_the_same_path_and_ends_the_same(monkeypatch):
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
-def test_what_cannot_be_recorded_goes_on_operator_by_operator(monkeypatch):
-    recorder, notes = OperatorRecorder(), []
-    learner, plain = make(EVERYTHING, monkeypatch, recorder, notes), make(EVERYTHING, monkeypatch)
+def test_what_cannot_be_captured_goes_on_operator_by_operator(monkeypatch):
+    capture, notes = OperatorCapture(), []
+    learner, plain = make(EVERYTHING, capture, notes), make(EVERYTHING)
 
     def fails(work):
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
-    monkeypatch.setattr(recorder, "record", fails)
+    monkeypatch.setattr(capture, "capture", fails)
     for it in (learner, plain):
         torch.manual_seed(1)
         for factor in FACTORS:
@@ -168,31 +172,31 @@ def test_what_cannot_be_recorded_goes_on_operator_by_operator(monkeypatch):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
-def test_when_the_recording_does_not_fit_the_micro_batch_is_halved_and_recorded_again(monkeypatch):
-    recorder, notes = OperatorRecorder(), []
-    learner = make(dataclasses.replace(EVERYTHING, micro_batch_size=0), monkeypatch, recorder, notes)
-    record = recorder.record
+def test_when_the_graph_does_not_fit_the_micro_batch_is_halved_and_captured_again(monkeypatch):
+    capture, notes = OperatorCapture(), []
+    learner = make(dataclasses.replace(EVERYTHING, micro_batch_size=0), capture, notes)
+    original = capture.capture
 
     def too_large(work):
-        if learner._micro_batch > 3:
+        if learner.state_dict()["micro_batch"] > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return record(work)
+        return original(work)
 
-    monkeypatch.setattr(recorder, "record", too_large)
+    monkeypatch.setattr(capture, "capture", too_large)
     for factor in FACTORS:
         learner.update(factor)
-    assert (recorder.runs, recorder.recordings, recorder.replays) == (2 * WARM_UP, 1, len(FACTORS) - 2 * WARM_UP)
+    assert (capture.eager_runs, capture.captures, capture.replays) == (2 * WARM_UP, 1, len(FACTORS) - 2 * WARM_UP)
     assert [note.split(";")[0] for note in notes] == ["the memory ran out", "each update is now one recording"]
 
 
-def test_when_no_recording_fits_the_updates_do_without(monkeypatch):
-    recorder, notes = OperatorRecorder(), []
-    learner = make(dataclasses.replace(EVERYTHING, micro_batch_size=1), monkeypatch, recorder, notes)
+def test_when_no_graph_fits_the_updates_do_without(monkeypatch):
+    capture, notes = OperatorCapture(), []
+    learner = make(dataclasses.replace(EVERYTHING, micro_batch_size=1), capture, notes)
 
     def too_large(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(recorder, "record", too_large)
+    monkeypatch.setattr(capture, "capture", too_large)
     for factor in FACTORS:
         learner.update(factor)
     assert learner.step == len(FACTORS)
@@ -209,23 +213,23 @@ def test_memory_that_ran_out_is_known_behind_the_error_that_followed_it():
     assert is_out_of_memory(error)
 
 
-def test_one_process_alone_records_on_what_torch_calls_cuda_unless_told_not_to():
+def test_one_process_alone_captures_on_what_torch_calls_cuda_unless_told_not_to():
     gpu, off = torch.device("cuda"), dataclasses.replace(EVERYTHING, cuda_graph="off")
-    assert can_record(gpu, EVERYTHING, None)
-    assert not can_record(gpu, off, None)
-    assert not can_record(gpu, EVERYTHING, object())  # type: ignore[arg-type]
-    assert not any(can_record(torch.device(other), EVERYTHING, None) for other in ("cpu", "mps", "xpu"))
+    assert captures_updates(gpu, EVERYTHING, None)
+    assert not captures_updates(gpu, off, None)
+    assert not captures_updates(gpu, EVERYTHING, object())  # type: ignore[arg-type]
+    assert not any(captures_updates(torch.device(other), EVERYTHING, None) for other in ("cpu", "mps", "xpu"))
 
 
 def test_work_that_was_never_begun_may_be_tried_again():
-    path, done = UpdatePath(None, print, print), []
+    runner, done = UpdateRunner(None, print, print), []
 
     def work() -> None:
         done.append(len(done))
         if len(done) == 1:
-            raise OutOfMemory
+            raise MicroBatchTooLarge
 
-    with pytest.raises(OutOfMemory):
-        path.run(work)
-    path.run(work)
+    with pytest.raises(MicroBatchTooLarge):
+        runner.run(work)
+    runner.run(work)
     assert done == [0, 1]

@@ -1,4 +1,4 @@
-"""What only a GPU can show of recorded updates."""
+"""What only a GPU can show of updates that are captured as a CUDA graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import pytest
 import torch
 from minigpt_tui.engine.training.machine import repeat_exactly
-from minigpt_tui.engine.training.update.cuda_graph import WARM_UP
+from minigpt_tui.engine.training.update.cuda_graph import WARM_UP, update_capture
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
@@ -37,9 +37,11 @@ def exact(monkeypatch):
 def make(
     config: TrainingConfig, notes: list[str], model: ModelConfig = MODEL, tokens: torch.Tensor = TOKENS
 ) -> ReplicatedLearner:
-    network = GPT(model, "cuda:0", torch.bfloat16)
+    device = torch.device("cuda:0")
+    network = GPT(model, device, torch.bfloat16)
     network.reset_parameters(torch.Generator().manual_seed(1))
-    return ReplicatedLearner(network, tokens.to("cuda:0"), config, notes.append, tell=notes.append)
+    capture = update_capture(device, config, None)
+    return ReplicatedLearner(network, tokens.to(device), config, notes.append, tell=notes.append, capture=capture)
 
 
 def losses(learner: ReplicatedLearner, updates: int = UPDATES, factor: float = 1.0) -> list[float]:
@@ -54,11 +56,11 @@ def losses(learner: ReplicatedLearner, updates: int = UPDATES, factor: float = 1
 def test_a_graph_learns_what_its_operators_learn_one_by_one(optimizer):
     notes: list[str] = []
     config = dataclasses.replace(EVERYTHING, optimizer=optimizer)
-    recorded, plain = make(config, notes), make(dataclasses.replace(config, cuda_graph="off"), notes)
-    one, other = losses(recorded), losses(plain)
+    replayed, plain = make(config, notes), make(dataclasses.replace(config, cuda_graph="off"), notes)
+    one, other = losses(replayed), losses(plain)
     assert notes == ["each update is now one CUDA graph"]
     assert one == pytest.approx(other, rel=0.01)
-    assert recorded.gradient_norm() == pytest.approx(plain.gradient_norm(), rel=0.1)
+    assert replayed.gradient_norm() == pytest.approx(plain.gradient_norm(), rel=0.1)
 
 
 def test_each_replay_drops_other_units():
@@ -90,7 +92,7 @@ def test_in_parts_it_is_the_same_bit_for_bit(exact, optimizer):
     assert [name for name in ends[0] if not torch.equal(ends[0][name], ends[1][name])] == []
 
 
-def test_an_update_that_waits_for_the_gpu_is_not_recorded_and_goes_on(monkeypatch):
+def test_an_update_that_waits_for_the_gpu_is_not_captured_and_goes_on(monkeypatch):
     notes: list[str] = []
     learner = make(EVERYTHING, notes, DROPPING)
     loss = learner.model.loss
@@ -108,7 +110,7 @@ def test_an_update_that_waits_for_the_gpu_is_not_recorded_and_goes_on(monkeypatc
     assert torch.cuda.current_stream() == outside
 
 
-def test_a_compiled_loss_can_be_recorded_too():
+def test_a_compiled_loss_can_be_captured_too():
     notes: list[str] = []
     config = dataclasses.replace(EVERYTHING, compile="on")
     compiled, plain = losses(make(config, notes)), losses(make(EVERYTHING, []))

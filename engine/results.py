@@ -29,6 +29,21 @@ class ProgressLines:
 
 
 @dataclass(frozen=True)
+class DeviceReport:
+    """What the engine computes on: the device that "auto" chooses here."""
+
+    torch: str  # the version
+    devices: tuple[str, ...]  # all that there are, the best first
+    device: str
+    device_name: str
+    training_dtype: str
+    generation_dtype: str
+    reason: str  # why this device and the dtype of training, in one sentence
+    threads: int  # of a CPU that trains, at most
+    memory: int | None  # bytes of the device; None where the system does not tell
+
+
+@dataclass(frozen=True)
 class EvaluationResult:
     """What `evaluate` prints: one object."""
 

@@ -201,11 +201,15 @@ class Recipe:
         of_training = {field.name: changes.pop(field.name) for field in fields(training) if field.name in changes}
         return replace(self, model=replace(model, **of_model), training=replace(training, **of_training), **changes)
 
+    @property
+    def usual_vocabulary(self) -> int:
+        """How many tokens its tokenizer usually has; 0 where a model will bring one."""
+        return self.bpe_vocab_size if self.tokenizer == "bpe" else _USUAL_VOCABULARY.get(self.tokenizer, 0)
+
     def parameters(self, vocab_size: int = 0) -> int:
         """The model's parameters with that vocabulary; without one, with the size that its tokenizer usually has.
 
         0 where neither is known, as for a fine-tuning before its model is chosen.
         """
-        usual = self.bpe_vocab_size if self.tokenizer == "bpe" else _USUAL_VOCABULARY.get(self.tokenizer, 0)
-        size = vocab_size or self.model.vocab_size or usual
+        size = vocab_size or self.model.vocab_size or self.usual_vocabulary
         return parameter_count(replace(self.model, vocab_size=size)) if size else 0

@@ -17,7 +17,7 @@ VERBS: dict[str, str] = {
     "score": "how likely a model finds a text",
     "evaluate": "loss, perplexity and bits per byte of a run",
     "export": "a model as a file for llama.cpp, or as a Hugging Face folder",
-    "bench": "measure this machine, beside other programs where they are there",
+    "bench": "how fast this machine trains and generates",
     "runs": "list the runs",
     "presets": "list the recipes known by name",
     "corpora": "list the corpora known by name",

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from minigpt_tui.engine.bench.rows import ROWS
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.models.presets import PRESETS
@@ -173,13 +172,6 @@ def test_what_is_no_model_is_refused_before_the_app_starts(home: Path, model: st
     assert result.returncode == 2
     assert sentence in result.stderr
     assert result.stdout == ""
-
-
-def test_bench_lists_what_it_can_measure(home: Path) -> None:
-    result = command(home, "bench", "train", "--list")
-    assert result.returncode == 0, result.stderr
-    assert [line.split()[0] for line in result.stdout.splitlines()] == list(ROWS)
-    assert command(home, "bench", "train", "gpu-quantity").returncode == 2
 
 
 def test_paths_and_corpora(home: Path) -> None:

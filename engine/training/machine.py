@@ -1,4 +1,4 @@
-"""What each train process takes of its machine, be it alone or one of several."""
+"""The device and the CPU threads of a train process, whether it trains alone or as one of several."""
 
 from __future__ import annotations
 
@@ -8,12 +8,27 @@ import torch
 import torch.utils.deterministic
 
 from ...models.cpu import total_memory
-from ...models.devices import DeviceChoice, DeviceError, choose_threads
+from ...models.devices import DeviceChoice, DeviceError, choose_device, choose_threads
+from ...models.recipe import TrainingConfig
 from ..freed_memory import keep_freed_memory
 from .group import Group
 
 _KEPT = 1 << 30  # bytes between one update and the next
-POLITENESS = 10  # added to the process's niceness on a CPU, behind the screen and the replies
+POLITENESS = 10  # added to the process's niceness on a CPU: the screen and the replies come first
+
+
+def set_up_machine(config: TrainingConfig, group: Group | None, leave_core: bool) -> tuple[DeviceChoice, int]:
+    """Choose the device, the dtype and the number of CPU threads, and set torch up for them.
+
+    `leave_core` leaves a core to the screen, except in a deterministic run. Raises DeviceError.
+    """
+    exact = config.deterministic
+    if exact:
+        repeat_exactly()
+    choice = choose_device(device_of(group, config.device), config.dtype, by_trying=not exact)
+    threads = threads_of(group, config.threads, leave_core and not exact)
+    set_up_processor(choice, threads)
+    return choice, threads
 
 
 def device_of(group: Group | None, device: str) -> str:
@@ -39,7 +54,7 @@ def threads_of(group: Group | None, requested: int, leave_core: bool) -> int:
 
 
 def repeat_exactly() -> None:
-    """Let torch use only kernels that repeat their results, and raise where there is none; before anything else."""
+    """Let torch use only deterministic kernels, and raise where there is none; to be called before anything else."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first used
     # torch.use_deterministic_algorithms is this call; it also imports torch._inductor, which costs a second
     torch.set_deterministic_debug_mode("error")
@@ -48,7 +63,7 @@ def repeat_exactly() -> None:
 
 
 def set_up_processor(choice: DeviceChoice, threads: int) -> None:
-    """Give torch its threads, and the screen the right of way."""
+    """Give torch its threads, and the screen priority."""
     torch.set_num_threads(threads)
     if choice.device.type == "cpu":
         keep_freed_memory(_KEPT)
@@ -59,9 +74,9 @@ def set_up_processor(choice: DeviceChoice, threads: int) -> None:
 
 
 def memory_of(device: torch.device, group: Group | None) -> int | None:
-    """Bytes of memory that this process may take there, be they free or not; None where the system does not tell.
+    """Bytes of memory on `device`, used or not; None where the system does not say.
 
-    The processes of one machine share what its CPU has.
+    The processes of one machine share its main memory.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory

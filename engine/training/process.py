@@ -1,6 +1,6 @@
 """The train process: `python -m minigpt_tui.engine.training.process RUN_DIR [--resume] [--leave-core] [--budget TEXT]`.
 
-Several of them train a run together where torchrun starts them: the first is the train process, the others follow it.
+Where torchrun starts several of them they train the run together: the first as written here, the others as `follower`.
 Exit codes: 0 finished or stopped, 1 failed, 2 not a run that can be trained, 3 another process trains it already.
 """
 
@@ -15,11 +15,10 @@ from pathlib import Path
 
 from ...data.storage.errors import EXPECTED, UserError
 from .. import locks
+from ..events import Command
 from ..runs import Run
-from .loop.commands import CommandReader, size_of_commands
-from .loop.event_log import Journal
-from .loop.preparation_stages import PreparationStopped
-from .loop.stop_request import StopRequest
+from .loop.commands import CommandReader, StopRequested
+from .loop.event_log import EventLog
 
 FAILED, NOT_A_RUN, ALREADY_TRAINING = 1, 2, 3
 
@@ -54,31 +53,29 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _train(run: Run, resume: bool, leave_core: bool, budget: str) -> int:
-    stop = StopRequest()
-    stop.listen()
-    commands = CommandReader(run, size_of_commands(run) if resume else 0)
-    with Journal(run) as journal:
+    commands = CommandReader(run, skip_existing=resume)
+    commands.listen_to_signals()
+    with EventLog(run) as event_log:
         try:
-            # only now, with "starting" on the disk for those who wait: this imports torch
+            # imported only now that "starting" is on the disk for those who wait: this imports torch
             from .group import process_group
             from .setup import prepare
 
             with process_group() as group:
                 try:
                     trainer = prepare(
-                        run, resume=resume, leave_core=leave_core, journal=journal, commands=commands, stop=stop,
-                        group=group,
-                    )  # fmt: skip
-                except PreparationStopped:
-                    journal.state("stopped", "a stop was asked for while it was prepared")
+                        run, resume=resume, leave_core=leave_core, event_log=event_log, commands=commands, group=group
+                    )
+                except StopRequested:
+                    event_log.state("stopped", "a stop was asked for while it was prepared")
                 else:
                     if budget:
-                        trainer.change_budget(budget)
+                        trainer.carry_out(Command("budget", text=budget))
                     trainer.train()
         except BaseException as error:
             reason = _sentence(error)
-            _log(run)
-            journal.state("failed", reason)
+            _log_traceback(run)
+            event_log.state("failed", reason)
             print(reason, file=sys.stderr)
             return FAILED
     return 0
@@ -96,8 +93,8 @@ def _sentence(error: BaseException) -> str:
     return f"the training failed with {type(error).__name__}: {line}; the details are in log.txt of the run's folder"
 
 
-def _log(run: Run) -> None:
-    """The traceback goes to the log alone."""
+def _log_traceback(run: Run) -> None:
+    """Append the traceback to the run's log; nobody reads it elsewhere."""
     try:
         with run.log_path.open("a", encoding="utf-8") as file:
             file.write(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}")

@@ -1,4 +1,4 @@
-"""From a run folder to a trainer: device, text, tokenizer, tokens, model, and where an earlier process ended."""
+"""From a run folder to its trainer: device, text, tokenizer, tokens, weights, learner, trainer."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from ...data.corpus import Corpus, open_corpus, split_position
 from ...data.corpus_tokenizer import corpus_tokenizer
+from ...data.dataset import TokenDataset
 from ...data.encoding import encode_corpus
 from ...data.tokenizers import Tokenizer
-from ...models.devices import DeviceChoice, choose_device
+from ...models.config import ModelConfig
+from ...models.devices import DeviceChoice
 from ...models.gpt import GPT
 from ...models.recipe import TrainingConfig
 from ..events import Started
@@ -26,11 +30,12 @@ from .follower import begin
 from .group import Group
 from .initial_weights import WholeWeights, fresh_weights, starting_file, starting_model, stored_start, stored_weights
 from .loop.commands import CommandReader
-from .loop.event_log import Journal
-from .loop.preparation_stages import Stages
-from .loop.stop_request import StopRequest
-from .loop.trainer import Trainer
-from .machine import device_of, repeat_exactly, set_up_processor, threads_of
+from .loop.event_log import EventLog
+from .loop.intervals import Stopwatch
+from .loop.progress import Progress
+from .loop.trainer import REPORT_INTERVAL, Trainer, TrainingContext
+from .machine import set_up_machine
+from .setup_progress import SetupProgress
 from .update.cuda_graph import captures_updates, update_capture
 from .update.learner import Learner
 from .update.memory import check_memory
@@ -45,92 +50,39 @@ def prepare(
     *,
     resume: bool,
     leave_core: bool,
-    journal: Journal,
+    event_log: EventLog,
     commands: CommandReader,
-    stop: StopRequest,
     group: Group | None = None,
+    report_interval: float = REPORT_INTERVAL,
 ) -> Trainer:
-    """Everything before the first update; the journal says how far it is, and at last Started.
+    """Everything before the first update; the event log says how far it is, and at last Started.
 
-    Raises UserError, TokenizerError, DeviceError, CheckpointError or TrainingError, each in one sentence, and
-    PreparationStopped. With a `group` this is its first process; the others hear from it what they need.
+    In a `group` this is its first process, from which the others receive what they need. Raises StopRequested, and
+    UserError where the text, the tokenizer, the device or the checkpoint is not what the run needs.
     """
-
-    def warn(sentence: str) -> None:
-        journal.note(sentence, "warning")
-
-    manifest, stages = run.manifest(), Stages(journal, commands, stop)
-    exact = manifest.training.deterministic
-    if exact:
-        repeat_exactly()
-    device = device_of(group, manifest.training.device)
-    choice = choose_device(device, manifest.training.dtype, by_trying=not exact)
-    count = threads_of(group, manifest.training.threads, leave_core and not exact)
-    set_up_processor(choice, count)
-    threads = _threads(choice, count, manifest.training, group)
-    corpus = _corpus(manifest, stages, journal)
-    resumed = _resumed(run, stages, journal) if resume else None
-    origin = starting_file(manifest) if resumed is None else None
-    if resumed:
-        tokenizer = resumed.tokenizer
-    elif origin:
-        tokenizer = read_tokenizer(origin)
-    else:
-        tokenizer = _tokenizer(manifest, corpus, stages)
-    if tokenizer.vocab_size > manifest.model.vocab_size:
-        raise TrainingError(
-            f"the model of run '{manifest.name}' knows {manifest.model.vocab_size} tokens but its tokenizer has "
-            f"{tokenizer.vocab_size}; start a new run"
-        )
+    manifest, progress = run.manifest(), SetupProgress(event_log, commands)
+    config = manifest.training
+    choice, thread_count = set_up_machine(config, group, leave_core)
+    threads = _choose_threads(choice, thread_count, config, group)
+    corpus = _open_corpus(manifest, progress, event_log)
+    resumed = _load_checkpoint(run, progress, event_log) if resume else None
+    tokenizer = _choose_tokenizer(manifest, corpus, resumed, progress)
     dataset = encode_corpus(
         corpus,
         tokenizer,
         validation_fraction=manifest.corpus.validation_fraction,
         context_length=manifest.model.context_length,
         device=choice.device,
-        progress=stages.enter("encoding"),
+        progress=progress.enter("encoding"),
     )
-    _tell_left_out(dataset.left_out, journal)
-    stages.enter("loading")
+    _warn_left_out(dataset.left_out, event_log)
+    progress.enter("loading")
     check_memory(manifest, choice.device, group)
-
-    def learn_from(resumed: Resumed | None) -> tuple[Learner, Counters]:
-        if group and manifest.training.sharded:
-            from .sharded.learner import sharded_learner  # takes seconds to import
-
-            weights = _weights(manifest, tokenizer, resumed)
-            begin(group, choice, weights.config, dataset, manifest.training)
-            learner = sharded_learner(weights.config, dataset.train, manifest.training, choice, group, weights)
-            return learner, _go_on(learner, resumed) if resumed else Counters()
-        if resumed:
-            model = resumed.stored.build(choice.device, choice.dtype, None)
-        elif origin := starting_file(manifest):
-            model = starting_model(origin, manifest.model, choice.device, choice.dtype)
-        else:
-            model = _new_model(manifest, tokenizer, choice)
-        if group:
-            begin(group, choice, model.config, dataset, manifest.training)
-        learner = ReplicatedLearner(
-            model, dataset.train, manifest.training, warn, group, journal.note,
-            update_capture(choice.device, manifest.training, group),
-        )  # fmt: skip
-        return learner, _go_on(learner, _with_joined_shards(resumed, model)) if resumed else Counters()
-
-    def begin_again() -> tuple[Learner, Counters]:
-        learner, counters = learn_from(resume_from(run.checkpoints, warn))
-        # watchers take what follows for the steps of a run that goes on from here
-        journal.emit(dataclasses.replace(started, step=learner.step, time=time.time()))
-        return learner, counters
-
-    learner, counters = learn_from(resumed)
-    trainer = Trainer(
-        run, learner, tokenizer, dataset, manifest.training, counters, journal, commands, stop,
-        threads, begin_again,
-    )  # fmt: skip
-    split = split_position(corpus.n_characters, manifest.corpus.validation_fraction)
+    builder = LearnerBuilder(manifest, tokenizer, dataset, choice, group, event_log)
+    learner, counters = builder.build(resumed)
     started = Started(
         step=learner.step,
-        total_steps=trainer.total_steps,
+        total_steps=Progress(config, learner, Stopwatch(counters.seconds), counters).total_steps,
         parameters=sum(parameter.numel() for parameter in learner.model.parameters()),
         vocab_size=learner.model.config.vocab_size,
         train_tokens=len(dataset.train),
@@ -138,18 +90,191 @@ def prepare(
         device=str(choice.device),
         device_name=choice.name,
         dtype=str(choice.dtype).removeprefix("torch."),
-        threads=count,
-        reason=_reason(choice, threads, count, manifest.training, group),
+        threads=thread_count,
+        reason=_reason(choice, threads, thread_count, config, group),
         time=time.time(),
-        entropy_floor=corpus.entropy_floor(split, corpus.n_characters),
+        entropy_floor=_entropy_floor(corpus, manifest),
     )
-    journal.emit(started)
+    context = TrainingContext(run, config, tokenizer, dataset, event_log, commands, threads, report_interval)
+    trainer = Trainer(context, learner, counters, Restart(run.checkpoints, builder, started, event_log))
+    event_log.emit(started)
     gc.freeze()  # what exists now stays; collections need not look at it again
     return trainer
 
 
-def _threads(choice: DeviceChoice, count: int, config: TrainingConfig, group: Group | None) -> Threads:
-    """The `count` CPU threads, or as many of them as a trial finds where nothing speaks against one."""
+# --- text and tokenizer ---------------------------------------------------------------------------
+
+
+def _open_corpus(manifest: RunManifest, progress: SetupProgress, event_log: EventLog) -> Corpus:
+    """The run's text, unchanged since the run was made."""
+    corpus = open_corpus(manifest.corpus.spec, progress=progress.enter("reading"))
+    if corpus.fingerprint != manifest.corpus.fingerprint:
+        raise TrainingError(
+            f"the text of '{manifest.corpus.name}' ({manifest.corpus.spec}) has changed since the run was made; put "
+            "the old text back, or start a new run on the new one"
+        )
+    for notice in corpus.notices:
+        event_log.note(notice)
+    return corpus
+
+
+def _load_checkpoint(run: Run, progress: SetupProgress, event_log: EventLog) -> Resumed | None:
+    """The newest complete checkpoint; None, with a warning, where there is none."""
+    progress.enter("loading")
+    resumed = resume_from(run.checkpoints, event_log.warn)
+    if resumed is None:
+        event_log.warn("there is no checkpoint to resume from; the run begins anew")
+    return resumed
+
+
+def _choose_tokenizer(
+    manifest: RunManifest, corpus: Corpus, resumed: Resumed | None, progress: SetupProgress
+) -> Tokenizer:
+    """That of the checkpoint or of the model that the run begins with, else one made for its text."""
+    if resumed:
+        tokenizer = resumed.tokenizer
+    elif origin := starting_file(manifest):
+        tokenizer = read_tokenizer(origin)
+    else:
+        tokenizer = corpus_tokenizer(
+            corpus,
+            manifest.tokenizer,
+            validation_fraction=manifest.corpus.validation_fraction,
+            bpe_vocab_size=manifest.bpe_vocab_size,
+            unknown=manifest.unknown_characters,
+            progress=progress.enter("tokenizer"),
+        )
+    if tokenizer.vocab_size > manifest.model.vocab_size:
+        raise TrainingError(
+            f"the model of run '{manifest.name}' knows {manifest.model.vocab_size} tokens but its tokenizer has "
+            f"{tokenizer.vocab_size}; start a new run"
+        )
+    return tokenizer
+
+
+def _entropy_floor(corpus: Corpus, manifest: RunManifest) -> float | None:
+    """The loss below which no model can come on the validation text, where the corpus knows it."""
+    split = split_position(corpus.n_characters, manifest.corpus.validation_fraction)
+    return corpus.entropy_floor(split, corpus.n_characters)
+
+
+def _warn_left_out(left_out: Mapping[str, int], event_log: EventLog) -> None:
+    """One warning about the characters that have no token."""
+    if not left_out:
+        return
+    frequent = Counter(left_out).most_common(_NAMED)
+    named = ", ".join(f"{character!r} ({count:,})" for character, count in frequent)
+    more = f" and {len(left_out) - len(frequent):,} others" if len(left_out) > len(frequent) else ""
+    event_log.warn(
+        f"{sum(left_out.values()):,} characters are left out of the text, because the tokenizer has no token for "
+        f"{named}{more}"
+    )
+
+
+# --- weights and learner --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LearnerBuilder:
+    """Builds a run's learner: from its checkpoint, from the model that it begins with, or with new weights."""
+
+    manifest: RunManifest
+    tokenizer: Tokenizer
+    dataset: TokenDataset
+    device: DeviceChoice
+    group: Group | None
+    event_log: EventLog
+
+    def build(self, resumed: Resumed | None) -> tuple[Learner, Counters]:
+        """The learner as the checkpoint has it, or as the run begins. Raises UserError."""
+        if self.group and self.manifest.training.sharded:
+            learner = self._sharded_learner(self.group, resumed)
+        else:
+            learner = self._replicated_learner(resumed)
+        return learner, resumed.counters if resumed else Counters()
+
+    def _replicated_learner(self, resumed: Resumed | None) -> Learner:
+        manifest, device, log = self.manifest, self.device, self.event_log
+        if resumed:
+            model = resumed.stored.build(device.device, device.dtype, None)
+        elif origin := starting_file(manifest):
+            model = starting_model(origin, manifest.model, device.device, device.dtype)
+        else:
+            model = GPT(self._new_config(), device.device, device.dtype)
+            model.reset_parameters(torch.Generator().manual_seed(manifest.training.seed))
+        if self.group:
+            begin(self.group, device, model.config, self.dataset, manifest.training)
+        capture = update_capture(device.device, manifest.training, self.group)
+        learner = ReplicatedLearner(
+            model, self.dataset.train, manifest.training, log.warn, self.group, log.note, capture
+        )
+        if resumed:
+            _restore(learner, _with_joined_shards(resumed, model))
+        return learner
+
+    def _sharded_learner(self, group: Group, resumed: Resumed | None) -> Learner:
+        from .sharded.learner import sharded_learner  # takes seconds to import
+
+        weights, config = self._whole_weights(resumed), self.manifest.training
+        begin(group, self.device, weights.config, self.dataset, config)
+        learner = sharded_learner(weights.config, self.dataset.train, config, self.device, group, weights)
+        if resumed:
+            _restore(learner, resumed)
+        return learner
+
+    def _whole_weights(self, resumed: Resumed | None) -> WholeWeights:
+        if resumed:
+            return stored_weights(resumed.stored)
+        if origin := starting_file(self.manifest):
+            return stored_weights(stored_start(origin, self.manifest.model), self.manifest.model)
+        return fresh_weights(self._new_config(), self.manifest.training.seed)
+
+    def _new_config(self) -> ModelConfig:
+        """That of the manifest, with as many tokens as the tokenizer turned out to have."""
+        return dataclasses.replace(self.manifest.model, vocab_size=self.tokenizer.vocab_size)
+
+
+def _with_joined_shards(resumed: Resumed, model: GPT) -> Resumed:
+    """The checkpoint with its whole state in one piece, as a replicated learner takes it."""
+    if resumed.state is None or resumed.rows is None:
+        return resumed
+    from .sharded.state import joined_state  # takes most of a second to import
+
+    return dataclasses.replace(resumed, state=resumed.state | joined_state(resumed.rows, model), rows=None)
+
+
+def _restore(learner: Learner, resumed: Resumed) -> None:
+    """Put the learner where the checkpoint was written."""
+    if resumed.state is None:
+        learner.skip_to(resumed.counters.step)
+        return
+    try:
+        learner.load_state_dict(resumed.state, resumed.rows)
+    except ValueError as error:
+        raise TrainingError(f"{resumed.folder} cannot be resumed: {error}; start a new run") from error
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Builds the learner of a run that diverged anew, from its newest checkpoint or as the run began."""
+
+    checkpoints: Path
+    builder: LearnerBuilder
+    started: Started
+    event_log: EventLog
+
+    def __call__(self) -> tuple[Learner, Counters]:
+        """The learner and its counters; a second Started tells those who watch from which step the run goes on."""
+        learner, counters = self.builder.build(resume_from(self.checkpoints, self.event_log.warn))
+        self.event_log.emit(dataclasses.replace(self.started, step=learner.step, time=time.time()))
+        return learner, counters
+
+
+# --- threads --------------------------------------------------------------------------------------
+
+
+def _choose_threads(choice: DeviceChoice, count: int, config: TrainingConfig, group: Group | None) -> Threads:
+    """The `count` CPU threads, or as many of them as trying finds to be fastest, unless something forbids that."""
     if choice.device.type != "cpu":
         return Threads(kept_because="the model trains on an accelerator; CPU threads make no difference")
     if group:
@@ -172,89 +297,3 @@ def _reason(choice: DeviceChoice, threads: Threads, count: int, config: Training
         + (["deterministic: nothing depends on timing"] if config.deterministic else [])
         + ([f"{group.size} processes train together" + " and share the model" * config.sharded] if group else [])
     )
-
-
-def _corpus(manifest: RunManifest, stages: Stages, journal: Journal) -> Corpus:
-    """The run's text, unchanged since the run was made."""
-    corpus = open_corpus(manifest.corpus.spec, progress=stages.enter("reading"))
-    if corpus.fingerprint != manifest.corpus.fingerprint:
-        raise TrainingError(
-            f"the text of '{manifest.corpus.name}' ({manifest.corpus.spec}) has changed since the run was made; put "
-            "the old text back, or start a new run on the new one"
-        )
-    for notice in corpus.notices:
-        journal.note(notice)
-    return corpus
-
-
-def _resumed(run: Run, stages: Stages, journal: Journal) -> Resumed | None:
-    """The newest whole checkpoint; None, with a word about it, where there is none."""
-    stages.enter("loading")
-    resumed = resume_from(run.checkpoints, lambda text: journal.note(text, "warning"))
-    if resumed is None:
-        journal.note("there is no checkpoint to resume from; the run begins anew", "warning")
-    return resumed
-
-
-def _tokenizer(manifest: RunManifest, corpus: Corpus, stages: Stages) -> Tokenizer:
-    return corpus_tokenizer(
-        corpus,
-        manifest.tokenizer,
-        validation_fraction=manifest.corpus.validation_fraction,
-        bpe_vocab_size=manifest.bpe_vocab_size,
-        unknown=manifest.unknown_characters,
-        progress=stages.enter("tokenizer"),
-    )
-
-
-def _tell_left_out(left_out: Mapping[str, int], journal: Journal) -> None:
-    """One note about the characters that have no token."""
-    if not left_out:
-        return
-    often = Counter(left_out).most_common(_NAMED)
-    named = ", ".join(f"{character!r} ({count:,})" for character, count in often)
-    more = f" and {len(left_out) - len(often):,} others" if len(left_out) > len(often) else ""
-    journal.note(
-        f"{sum(left_out.values()):,} characters are left out of the text, because the tokenizer has no token for "
-        f"{named}{more}",
-        "warning",
-    )
-
-
-def _new_model(manifest: RunManifest, tokenizer: Tokenizer, choice: DeviceChoice) -> GPT:
-    """A model with fresh weights and as many tokens as the tokenizer turned out to have."""
-    config = dataclasses.replace(manifest.model, vocab_size=tokenizer.vocab_size)
-    model = GPT(config, choice.device, choice.dtype)
-    model.reset_parameters(torch.Generator().manual_seed(manifest.training.seed))
-    return model
-
-
-def _weights(manifest: RunManifest, tokenizer: Tokenizer, resumed: Resumed | None) -> WholeWeights:
-    """What a model that the processes share begins with."""
-    if resumed:
-        return stored_weights(resumed.stored)
-    if origin := starting_file(manifest):
-        return stored_weights(stored_start(origin, manifest.model), manifest.model)
-    config = dataclasses.replace(manifest.model, vocab_size=tokenizer.vocab_size)
-    return fresh_weights(config, manifest.training.seed)
-
-
-def _with_joined_shards(resumed: Resumed, model: GPT) -> Resumed:
-    """The checkpoint with its whole state in one piece, as a replicated learner takes it."""
-    if resumed.state is None or resumed.rows is None:
-        return resumed
-    from .sharded.state import joined_state  # takes most of a second to import
-
-    return dataclasses.replace(resumed, state=resumed.state | joined_state(resumed.rows, model), rows=None)
-
-
-def _go_on(learner: Learner, resumed: Resumed) -> Counters:
-    """Put the learner where the checkpoint was written."""
-    if resumed.state is None:
-        learner.skip_to(resumed.counters.step)
-        return resumed.counters
-    try:
-        learner.load_state_dict(resumed.state, resumed.rows)
-    except ValueError as error:
-        raise TrainingError(f"{resumed.folder} cannot be resumed: {error}; start a new run") from error
-    return resumed.counters

@@ -1,4 +1,4 @@
-"""What a run keeps of its model while it trains, and what it says where the disk does not take it."""
+"""Writes the checkpoints of a run while it trains, and says where the disk does not take one."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from ...runs import Run
 from .. import checkpoints
 from ..checkpoints import Counters, Kind
 from ..update.learner import Learner
-from .event_log import Journal
+from .event_log import EventLog
 
 
-class Keeper:
-    """Writes the checkpoints of `run`; at most `history_limit` of them are kept to look back to.
+class CheckpointWriter:
+    """Writes `last`, `best` and at most `history_limit` checkpoints of the run's history.
 
-    `step` is that of the latest whole `last`, None while there is none.
+    `step` is that of the latest complete `last`, None while there is none.
     """
 
-    def __init__(self, run: Run, tokenizer: Tokenizer, journal: Journal, history_limit: int) -> None:
-        self._folder, self._tokenizer, self._journal, self._limit = run.checkpoints, tokenizer, journal, history_limit
+    def __init__(self, run: Run, tokenizer: Tokenizer, event_log: EventLog, history_limit: int) -> None:
+        self._folder, self._tokenizer = run.checkpoints, tokenizer
+        self._event_log, self._limit = event_log, history_limit
         self._room_for_history = True
         self.step: int | None = None
 
     @property
     def kept(self) -> str:
-        """What is there to go on from, for the end of a sentence."""
+        """Which checkpoint the run can be resumed from, for the end of a sentence."""
         return "none is kept yet" if self.step is None else f"the checkpoint of step {self.step} is kept"
 
     def save(self, kind: Kind, learner: Learner, counters: Counters) -> None:
@@ -38,21 +39,21 @@ class Keeper:
             )  # fmt: skip
         if kind == "last":
             self.step = counters.step
-        self._journal.emit(CheckpointSaved(counters.step, kind, counters.validation_loss))
+        self._event_log.emit(CheckpointSaved(counters.step, kind, counters.validation_loss))
 
     def save_or_warn(self, kind: Kind, learner: Learner, counters: Counters) -> None:
-        """Write a checkpoint; where that is not possible the journal says so."""
+        """Write a checkpoint; where that fails, emit a note."""
         try:
             self.save(kind, learner, counters)
         except OSError as error:
-            self._journal.note(
+            self._event_log.note(
                 f"the checkpoint of step {counters.step} could not be saved ({error.strerror or error}); free some "
                 f"space: the training goes on, and {self.kept}",
                 "error",
             )
 
-    def save_to_look_back(self, learner: Learner, counters: Counters) -> None:
-        """Keep the weights of this step, unless the disk becomes so full that the run itself might not go on."""
+    def save_history(self, learner: Learner, counters: Counters) -> None:
+        """Keep the weights of this step, unless that leaves the run too little disk to go on."""
         weights = 4 * sum(parameter.numel() for parameter in learner.model.parameters())
         if checkpoints.has_room_for_history(self._folder, weights):
             self._room_for_history = True
@@ -60,8 +61,7 @@ class Keeper:
             checkpoints.thin(self._folder, self._limit)
         elif self._room_for_history:
             self._room_for_history = False
-            self._journal.note(
+            self._event_log.warn(
                 f"the disk is too full to keep step {counters.step} to look back to; the last and the best checkpoint "
-                "are still saved",
-                "warning",
+                "are still saved"
             )

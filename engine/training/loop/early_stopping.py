@@ -1,17 +1,18 @@
-"""How good a run is: its validation losses so far, and whether its patience is lost."""
+"""Early stopping: the validation losses of a run so far, and whether they still improve."""
 
 from __future__ import annotations
 
 from ....models.recipe import TrainingConfig
 from ..checkpoints import Counters
 
-LONG_WORSE = 3  # evaluations without a better loss, after which the person is told
+WARN_AFTER = 3  # evaluations without a better loss, after which the person is told
 
 
-class Standing:
-    """What the evaluations of a run have shown, from where `counters` were written.
+class EarlyStopping:
+    """Says when the validation loss has not improved for `patience` evaluations; a patience of 0 never stops a run.
 
-    `best` and `latest` are validation losses, None before the first; `step` is that of the latest.
+    `best` and `latest` are validation losses, None before the first; `step` is that of the latest, and `worse` counts
+    the evaluations since the best.
     """
 
     def __init__(self, config: TrainingConfig, counters: Counters) -> None:
@@ -19,20 +20,20 @@ class Standing:
         self.best = counters.best_validation_loss
         self.latest = counters.validation_loss
         self.step = -1 if counters.validation_loss is None else counters.step
-        self.worse = counters.evaluations_without_better  # evaluations since the best
-        if self.out_of_patience(counters.step):  # whoever resumes a run that had lost its patience gives it new
+        self.worse = counters.evaluations_without_better
+        if self.out_of_patience(counters.step):  # resuming a run that stopped early asks for as many evaluations again
             self.worse = 0
 
     def out_of_patience(self, step: int) -> bool:
-        """Whether the loss has not become better for too long; never before the steps that the recipe grants."""
+        """Whether the run should stop at `step`; never before the minimum number of steps."""
         return step >= self._minimum_steps and 0 < self._patience <= self.worse
 
-    def judge(self, step: int, loss: float, *, eligible: bool, counts: bool) -> bool:
-        """Take in a validation loss; whether it is the best so far.
+    def update(self, step: int, loss: float, *, can_be_best: bool, counts: bool) -> bool:
+        """Take in the validation loss at `step`; whether it is the best so far.
 
-        One that is not `eligible` cannot be. With `counts` one that is worse is held against the run's patience.
+        Only where it `counts` does one that is not better use up patience.
         """
-        better = eligible and (self.best is None or loss < self.best)
+        better = can_be_best and (self.best is None or loss < self.best)
         if better:
             self.best, self.worse = loss, 0
         elif counts:
@@ -44,11 +45,11 @@ class Standing:
         """The validation loss at this very step, where it was evaluated."""
         return self.latest if self.step == step else None
 
-    def doubt(self, train_loss: float | None) -> str:
-        """A sentence for a run that has not become better for LONG_WORSE evaluations."""
-        by_heart = self.best is not None and train_loss is not None and train_loss < self.best
-        why = "begins to learn its text by heart" if by_heart else "does not become better at present"
+    def warning(self, train_loss: float | None) -> str:
+        """A sentence for a run whose loss has not improved for WARN_AFTER evaluations."""
+        overfits = self.best is not None and train_loss is not None and train_loss < self.best
+        why = "begins to learn its text by heart" if overfits else "does not become better at present"
         return (
-            f"no better validation loss in {LONG_WORSE} evaluations: the model {why}; its best state is kept in "
+            f"no better validation loss in {WARN_AFTER} evaluations: the model {why}; its best state is kept in "
             "checkpoints/best"
         )

@@ -1,4 +1,4 @@
-"""What a train process writes for its watchers: events in metrics.jsonl, and how it stands in status.json."""
+"""What a train process writes for those who watch: events in metrics.jsonl, and its state in status.json."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ...runs import Run, RunStatus
 HEARTBEAT = 1.5  # seconds
 
 
-class Journal:
-    """Appends events and keeps status.json up to date; a thread keeps its heartbeat going, also while paused.
+class EventLog:
+    """Appends events and keeps status.json up to date; in its context a thread writes the heartbeat, also in a pause.
 
-    A full disk costs events, never the run: an event that cannot be written is dropped. Use it as a context.
+    A full disk costs events, never the run: an event that cannot be written is dropped.
     """
 
     def __init__(self, run: Run) -> None:
         self._run = run
         blank = RunStatus("starting", os.getpid(), socket.gethostname(), 0, None, time.time())
-        # a resumed run stands where it stood, also if it is given up before it goes on
+        # a resumed run keeps its step and losses, also if it is stopped before its next step
         self._status = dataclasses.replace(
             run.status() or blank,
             state="starting",
@@ -37,10 +37,10 @@ class Journal:
         )
         self._writing = threading.Lock()
         self._closed = threading.Event()
-        self._torn = _ends_within_a_line(run)
+        self._line_is_open = _ends_within_a_line(run)
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> EventLog:
         self.state("starting")
         self._thread.start()
         return self
@@ -50,7 +50,7 @@ class Journal:
         self._thread.join()
 
     def emit(self, event: TrainingEvent) -> None:
-        """Append one event; who reads of a change of state finds it in status.json too."""
+        """Append one event; a change of state is in status.json before it is in metrics.jsonl."""
         with self._writing:
             self._status = _after(self._status, event)
             if isinstance(event, StateChanged):
@@ -65,14 +65,18 @@ class Journal:
         """Emit one sentence for the person, at the present step."""
         self.emit(Note(self._status.step, text, severity))
 
+    def warn(self, text: str) -> None:
+        """Emit a warning."""
+        self.note(text, "warning")
+
     def _append(self, line: str) -> None:
         try:
             # opened anew for each event: a file that was deleted or rotated away is made again
             with self._run.metrics_path.open("ab", buffering=0) as file:
-                content = (("\n" if self._torn else "") + line).encode()
-                self._torn = file.write(content) < len(content)
+                content = (("\n" if self._line_is_open else "") + line).encode()
+                self._line_is_open = file.write(content) < len(content)
         except OSError:
-            self._torn = True
+            self._line_is_open = True
 
     def _write_status(self) -> None:
         self._status = dataclasses.replace(self._status, heartbeat=time.time())

@@ -1,4 +1,4 @@
-"""When something costly is due: at fixed steps, or so that it takes a small share of the training time."""
+"""When a checkpoint, an evaluation or a sample is due: at fixed steps, or within a share of the training time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Stopwatch:
         return self._before + (0.0 if self._since is None else time.perf_counter() - self._since)
 
     def start(self) -> None:
-        """Begin to count, or go on with it."""
+        """Begin or go on counting."""
         if self._since is None:
             self._since = time.perf_counter()
 
@@ -41,12 +41,12 @@ class Stopwatch:
                 self.start()
 
 
-class Pace:
-    """Decides when to save, to evaluate or to sample.
+class Interval:
+    """Decides when something is due.
 
-    With `every` above 0 it is due at each multiple of that many steps. Else the `gaps` are seconds of training between
-    one time and the next, the last of them repeated, and a time is put off until all that was spent, and `expected`,
-    are within `share` of the training time; only the first may take half of it.
+    With `every` above 0 that is at each multiple of that many steps. Else the `gaps` are the seconds of training from
+    one time to the next, the last of them repeated, and it is put off until its total cost stays within `share` of the
+    training time; only the first time may take half of it.
     """
 
     def __init__(self, every: int, gaps: tuple[float, ...], share: float) -> None:
@@ -55,9 +55,9 @@ class Pace:
         self.cost: float | None = None  # seconds that the latest took
 
     def due(self, step: int, seconds: float, expected: float = 0.0) -> bool:
-        """Whether it is time, after `step` steps and `seconds` of training since the process started.
+        """Whether it is due after `step` steps and `seconds` of training since the process started.
 
-        `expected` is a guess of the cost in seconds, which counts until the first cost is known.
+        `expected` is an estimate of its cost in seconds, for the first time.
         """
         if self._every:
             return step % self._every == 0 and step != self._last_step
@@ -74,24 +74,24 @@ class Pace:
         self._last_step, self._last_seconds, self.cost = step, seconds, cost
 
 
-def checkpoint_pace(every: int) -> Pace:
-    """First after 2 s, so that a person can soon talk to the model; then often enough that the replies keep up with it.
+def checkpoint_interval(every: int) -> Interval:
+    """First after 2 s, so that a person can soon talk to the model; then often enough that its replies keep up.
 
     A small model costs a few hundredths of a second; a large one is held to 3 percent of the time by its cost.
     """
-    return Pace(every, gaps=(2, 2, 2, 3, 3, 4, 5, 5, 10, 10, 20, 30), share=0.03)
+    return Interval(every, gaps=(2, 2, 2, 3, 3, 4, 5, 5, 10, 10, 20, 30), share=0.03)
 
 
-def evaluation_pace(every: int) -> Pace:
+def evaluation_interval(every: int) -> Interval:
     """Soon after the first checkpoint and often at first, when the loss falls fast; within 15 percent of the time."""
-    return Pace(every, gaps=(2, 2, 2, 2, 3, 3, 5, 5, 10, 10, 20, 30), share=0.15)
+    return Interval(every, gaps=(2, 2, 2, 2, 3, 3, 5, 5, 10, 10, 20, 30), share=0.15)
 
 
-def history_pace(every: int) -> Pace:
-    """At fixed steps alone: what is looked back to should lie evenly."""
-    return Pace(every, gaps=(math.inf,), share=0.0)
+def history_interval(every: int) -> Interval:
+    """At fixed steps alone: the checkpoints of the history should be evenly spaced."""
+    return Interval(every, gaps=(math.inf,), share=0.0)
 
 
-def sample_pace(every: int) -> Pace:
+def sample_interval(every: int) -> Interval:
     """At each evaluation, within a twentieth of the time."""
-    return Pace(every, gaps=(0,), share=0.05)
+    return Interval(every, gaps=(0,), share=0.05)

@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
-from ....models.recipe import TrainingConfig
+import math
+
+from ....models.recipe import Budget, TrainingConfig
 from ..checkpoints import Counters
 from ..update.learner import Learner
 from .intervals import Stopwatch
-from .schedules import learning_rate_factor, progress_of, steps_in_budget
 
 
-class Course:
-    """What is behind and what is to come, from the learner's steps and epochs and the clock's seconds of training.
+def steps_in_budget(budget: Budget, tokens_per_step: int) -> int | None:
+    """The number of optimizer steps that a budget pays for, at least 1.
+
+    None for minutes, which the clock counts, and for epochs, which the batches count (`Learner.steps_until`).
+    """
+    match budget.unit:
+        case "minutes" | "epochs":
+            return None
+        case "steps":
+            return int(budget.amount)
+        case "tokens":
+            return max(1, math.ceil(budget.amount / tokens_per_step))
+
+
+def fraction_of_budget(budget: Budget, total_steps: int | None, step: int, seconds: float) -> float:
+    """The fraction used after `step` steps and `seconds` of training; the budget ends at 1."""
+    return step / total_steps if total_steps else seconds / (60 * budget.amount)
+
+
+def learning_rate_factor(config: TrainingConfig, fraction: float, step: int, total_steps: int | None) -> float:
+    """What the schedule multiplies the peak learning rates by in the update after `step` updates.
+
+    `fraction` is that of the budget that is used, from 0 to 1.
+    """
+    warmup = min(1.0, (step + 1) / (config.warmup_steps + 1))
+    final = config.final_learning_rate_fraction
+    match config.schedule:
+        case "constant":
+            return warmup
+        case "linear":
+            left = (1 - fraction) / config.decay_fraction if config.decay_fraction else 1.0
+            return warmup * (final + (1 - final) * min(1.0, max(0.0, left)))
+        case "cosine":  # nanoGPT's get_lr: the half wave begins where the warm-up ends
+            if step < config.warmup_steps:
+                return warmup
+            begin = min(config.warmup_steps / total_steps, 0.99) if total_steps else 0.0
+            wave = min(1.0, max(0.0, (fraction - begin) / (1 - begin)))
+            return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * wave))
+
+
+class Progress:
+    """The progress of a run, from the steps and epochs of its learner and the seconds of training on its clock.
 
     The `budget` and `learning_rate_scale`, by which the schedule's rates are multiplied, may change at any time.
     """
@@ -22,7 +63,15 @@ class Course:
         self._first_step, self._first_seconds = learner.step, clock.seconds
 
     @property
-    def steps(self) -> int | None:
+    def total_steps(self) -> int | None:
+        """The steps of the whole budget; for minutes an estimate from the speed so far, None before the first step."""
+        if steps := self._exact_steps:
+            return steps
+        step, fraction = self._learner.step, self.fraction
+        return max(step, round(step / fraction)) if step and fraction else None
+
+    @property
+    def _exact_steps(self) -> int | None:
         """The steps of the whole budget; None where it is in minutes."""
         budget, learner = self.budget, self._learner
         if budget.unit == "epochs":
@@ -30,28 +79,20 @@ class Course:
         return steps_in_budget(budget, learner.tokens_per_step)
 
     @property
-    def total_steps(self) -> int | None:
-        """As `steps`; for minutes a guess from the pace so far, None before the first step."""
-        if steps := self.steps:
-            return steps
-        step, progress = self._learner.step, self.progress
-        return max(step, round(step / progress)) if step and progress else None
-
-    @property
-    def progress(self) -> float:
-        """The share of the budget that is behind; 1 and above is the end."""
-        return progress_of(self.budget, self.steps, self._learner.step, self._clock.seconds)
+    def fraction(self) -> float:
+        """The fraction of the budget that is used; it ends at 1."""
+        return fraction_of_budget(self.budget, self._exact_steps, self._learner.step, self._clock.seconds)
 
     @property
     def learning_rate_factor(self) -> float:
         """What the peak learning rates are multiplied by in the next update."""
-        scheduled = learning_rate_factor(self._config, self.progress, self._learner.step, self.steps)
+        scheduled = learning_rate_factor(self._config, self.fraction, self._learner.step, self._exact_steps)
         return self.learning_rate_scale * scheduled
 
     @property
-    def remaining(self) -> float:
-        """Seconds of training to the end of the budget; needs a step of this process for its pace."""
-        if (steps := self.steps) is None:
+    def remaining_seconds(self) -> float:
+        """Seconds of training to the end of the budget; needs a step of this process, for its speed."""
+        if (steps := self._exact_steps) is None:
             return max(0.0, 60 * self.budget.amount - self._clock.seconds)
         return self.seconds_here / self.steps_here * (steps - self._learner.step)
 

@@ -1,4 +1,4 @@
-"""A glimpse of what the model writes, while it trains."""
+"""What the model writes while it trains: a short sample, with a decoder of its own."""
 
 from __future__ import annotations
 
@@ -15,14 +15,10 @@ from ...requests import SamplingSettings
 LENGTH = 200  # tokens
 
 
-class PromptError(UserError):
-    """The samples cannot begin as they were asked to; one sentence."""
+class SampleWriter:
+    """Continues `prompt` at `temperature`, greedily at 0; characters that have no token are left out of the prompt.
 
-
-class Preview:
-    """Continues `prompt`, as far as the tokenizer knows its characters, at `temperature`; 0 is greedy.
-
-    Raises PromptError where the tokenizer refuses a character of the prompt.
+    Raises UserError where the tokenizer refuses a character of the prompt.
     """
 
     def __init__(self, tokenizer: Tokenizer, prompt: str = "", temperature: float = 0.8) -> None:
@@ -30,26 +26,25 @@ class Preview:
         try:
             self.prompt, _ = tokenizer.admit(prompt)
         except UnknownCharacterError as error:
-            raise PromptError(f"the sample prompt cannot be used: {error}") from error
+            raise UserError(f"the sample prompt cannot be used: {error}") from error
 
-    @torch.no_grad()  # not inference mode: a model that is spread over processes keeps what it gathers here
-    def write(self, model: GPT, seed: int) -> str:
-        """The continuation, up to 200 tokens or one that ends a text; the model is left as it was.
+    @torch.no_grad()  # not inference mode: a sharded model keeps the parameters that it gathers here
+    def write(self, model: GPT, seed: int, length: int = LENGTH) -> str:
+        """A continuation of up to `length` tokens, or to an end token; the model keeps its mode.
 
-        Not the generate process's decoder: that one lays the weights out anew for speed, and a model that trains
-        cannot.
+        The generate process's decoder is no use here: it packs the weights for speed, and these are being trained.
         """
         config, device, training = model.config, next(model.parameters()).device, model.training
         settings = SamplingSettings(temperature=self._temperature, seed=seed)
         sampler = Sampler(settings, self._tokenizer.vocab_size, device)
-        ids = self._beginning(seed)
+        ids = self._prompt_ids(seed)
         first = len(ids)
         cache = KVCache(config, 1, config.context_length, device, model.compute_dtype)
         unread = list(ids)
         model.eval()
         try:
-            while len(ids) < first + LENGTH:
-                if cache.length + len(unread) > config.context_length:  # read the last half of the window anew
+            while len(ids) < first + length:
+                if cache.length + len(unread) > config.context_length:  # prefill anew with the last half of the window
                     cache.reset()
                     unread = ids[-max(1, config.context_length // 2) :]
                 logits = model(torch.tensor([unread], device=device), cache)[:, -1, : self._tokenizer.vocab_size]
@@ -62,8 +57,8 @@ class Preview:
             model.train(training)
         return self._tokenizer.decode(ids[first:])
 
-    def _beginning(self, seed: int) -> list[int]:
-        """What the model reads before it writes: the prompt, or else as little as there can be."""
+    def _prompt_ids(self, seed: int) -> list[int]:
+        """The tokens to prefill: the prompt, or a single token where it is empty."""
         tokenizer = self._tokenizer
         if ids := [*tokenizer.begin, *tokenizer.encode(self.prompt)]:
             return ids

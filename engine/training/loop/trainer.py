@@ -1,4 +1,4 @@
-"""The training loop, and what watchers want of it between two updates."""
+"""The trainer: updates until the budget ends, and between them reports, checkpoints, evaluations, samples, commands."""
 
 from __future__ import annotations
 
@@ -6,176 +6,178 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from ....data.dataset import TokenDataset
 from ....data.tokenizers import Tokenizer
 from ....models.config import flops_per_token
 from ....models.devices import memory_in_use
 from ....models.peak_flops import peak_flops
-from ....models.recipe import TrainingConfig
-from ...events import Evaluation, Sample, Step
+from ....models.recipe import Budget, TrainingConfig
+from ...events import Command, Evaluation, Sample, Step
 from ...runs import Run
 from ..checkpoints import Counters, Kind
 from ..errors import TrainingError
 from ..update.learner import Learner
 from ..update.threads import Threads
-from .checkpoint_writer import Keeper
-from .commands import CommandReader
-from .divergence import LossWatch
-from .early_stopping import LONG_WORSE, Standing
+from .checkpoint_writer import CheckpointWriter
+from .commands import CommandHandler, CommandReader, StopRequested
+from .divergence import Diverged, DivergenceDetector, Recovery
+from .early_stopping import WARN_AFTER, EarlyStopping
 from .evaluation import evaluate, predictions
-from .event_log import Journal
-from .intervals import Pace, Stopwatch, checkpoint_pace, evaluation_pace, history_pace, sample_pace
-from .progress import Course
-from .recovery import Diverged, Recovery
-from .sample import Preview
-from .steering import Steering
-from .stop_request import StopRequest
+from .event_log import EventLog
+from .intervals import (
+    Interval,
+    Stopwatch,
+    checkpoint_interval,
+    evaluation_interval,
+    history_interval,
+    sample_interval,
+)
+from .progress import Progress
+from .sample import SampleWriter
 
 REPORT_INTERVAL = 0.2  # seconds between two Step events
-_SHORT_EVALUATION = 2.0  # seconds; a run that is stopped takes this time to say how good it is
-_FORWARD_GAIN = 3.0  # evaluation is about this much faster per token than training: for a first guess
+_SHORT_EVALUATION = 2.0  # seconds; a run that is stopped takes this time for a last evaluation
+_FORWARD_SPEEDUP = 3.0  # evaluation is about this much faster per token than training: for a first estimate
 
 
-class _InterruptedEvaluation(Exception):
-    """A stop was asked for in the middle of an evaluation."""
+@dataclass(frozen=True)
+class TrainingContext:
+    """What a run trains with, except for its learner, which a divergence replaces."""
+
+    run: Run
+    config: TrainingConfig
+    tokenizer: Tokenizer
+    dataset: TokenDataset
+    event_log: EventLog
+    commands: CommandReader
+    threads: Threads = field(default_factory=Threads)
+    report_interval: float = REPORT_INTERVAL  # seconds between two Step events
 
 
 class Trainer:
-    """Trains until the budget ends, somebody stops it, or it cannot go on (TrainingError).
+    """Trains until the budget ends, a stop is asked for, or the validation loss no longer improves.
 
-    A training that diverges goes back to where `begin_again` finds it (`Recovery`); between two updates it does what
-    the commands say (`Steering`). Raises PromptError for a sample prompt that the tokenizer refuses.
+    `restart` makes the learner anew where the training diverged. Raises UserError for a sample prompt that the
+    tokenizer refuses.
     """
 
     def __init__(
         self,
-        run: Run,
+        context: TrainingContext,
         learner: Learner,
-        tokenizer: Tokenizer,
-        dataset: TokenDataset,
-        config: TrainingConfig,
         counters: Counters,
-        journal: Journal,
-        commands: CommandReader,
-        stop: StopRequest,
-        threads: Threads | None = None,
-        begin_again: Callable[[], tuple[Learner, Counters]] | None = None,
+        restart: Callable[[], tuple[Learner, Counters]] | None = None,
     ) -> None:
-        self._dataset, self._config, self._journal, self._stop = dataset, config, journal, stop
-        self._threads = threads or Threads()
-        self._steering = Steering(commands, stop, journal, self._threads)
-        self._recovery = Recovery(journal, begin_again)
-        self._keeper = Keeper(run, tokenizer, journal, config.checkpoint_history_limit)
-        self._preview = Preview(tokenizer, config.sample_prompt, config.sample_temperature)
+        config, tokenizer, event_log = context.config, context.tokenizer, context.event_log
+        self._context, self._config, self._event_log = context, config, event_log
+        self._commands = context.commands
+        self._command_handler = CommandHandler(context.commands, event_log)
+        self._recovery = Recovery(event_log, restart)
+        self._checkpoints = CheckpointWriter(context.run, tokenizer, event_log, config.checkpoint_history_limit)
+        self._samples = SampleWriter(tokenizer, config.sample_prompt, config.sample_temperature)
         self._begin_at(learner, counters)
 
     def _begin_at(self, learner: Learner, counters: Counters) -> None:
-        """Stand where `counters` were written, with the `learner` as it was there."""
-        config, self._learner = self._config, learner
+        """Begin with a `learner` that was restored to where `counters` were written."""
+        config, self.learner = self._config, learner
         self._clock = Stopwatch(counters.seconds)
-        self.course = Course(config, learner, self._clock, counters)
-        self._standing = Standing(config, counters)
-        self._watch = LossWatch(learner.model.config.vocab_size)
-        self._recovery.tried = counters.recoveries
-        self._checkpoint_pace = checkpoint_pace(config.checkpoint_interval)
-        self._evaluation_pace = evaluation_pace(config.evaluation_interval)
-        self._sample_pace = sample_pace(config.sample_interval)
-        self._history_pace = history_pace(config.checkpoint_history)
-        self._factor = 0.0  # of the peak learning rate, at the last update
+        self.progress = Progress(config, learner, self._clock, counters)
+        self._early_stopping = EarlyStopping(config, counters)
+        self._divergence = DivergenceDetector(learner.model.config.vocab_size)
+        self._recovery.attempts = counters.recoveries
+        self._checkpoint_interval = checkpoint_interval(config.checkpoint_interval)
+        self._evaluation_interval = evaluation_interval(config.evaluation_interval)
+        self._sample_interval = sample_interval(config.sample_interval)
+        self._history_interval = history_interval(config.checkpoint_history)
+        self._learning_rate_factor = 0.0  # at the last update
         self._train_loss: float | None = None
         self._reported_step, self._reported_seconds, self._reported_at = learner.step, counters.seconds, -math.inf
-        self._keeper.step = learner.step or None
+        self._checkpoints.step = learner.step or None
 
     # --- the loop --------------------------------------------------------------------------------
 
     def train(self) -> None:
-        """Train to the end of the budget or until a stop; what was learned is saved when this returns.
+        """Train to the end; what was learned is saved when this returns.
 
         Raises TrainingError where the run cannot go on.
         """
-        while problem := self._recovery.problem_of(self._train):
-            what = self._recovery.check(self._learner.step, problem, self._keeper.kept)
-            now = self._counters()
-            del self._learner, self.course  # their memory is needed
-            self._begin_at(*self._recovery.go_back(what, now))
+        while problem := self._train_until_divergence():
+            diverged = self._counters()
+            del self.learner, self.progress  # their memory is needed for the learner that follows
+            self._begin_at(*self._recovery.go_back(problem, diverged, self._checkpoints.kept))
+
+    def _train_until_divergence(self) -> str | None:
+        """What is wrong with a training that diverged; None at its end."""
+        try:
+            self._train()
+        except Diverged as error:
+            return str(error)  # not the error itself: its traceback keeps the learner in memory
+        return None
 
     def _train(self) -> None:
-        self._journal.state("running")
+        self._event_log.state("running")
         self._clock.start()
-        if self._epoch_is_due:  # the process before saved the end of an epoch and did not come to judge it
-            with self._taking_time(self._evaluation_pace):
+        if self._epoch_is_due:  # an earlier process saved the end of an epoch and ended before it evaluated
+            with self._taking_time(self._evaluation_interval):
                 self.evaluate()
-        while self.course.progress < 1 and not self._stop.requested and not self._out_of_patience:
+        while self.progress.fraction < 1 and not self._commands.stop_requested and not self._out_of_patience:
             self._update()
             self._report()
             self._keep()
-            self._obey()
+            self._handle_commands()
         self._finish()
 
     def _update(self) -> None:
-        self._factor = self.course.learning_rate_factor
+        self._learning_rate_factor = self.progress.learning_rate_factor
         start = time.perf_counter()
-        self._learner.update(self._factor)
-        self._threads.updated(time.perf_counter() - start)
-
-    def _obey(self) -> None:
-        if self._steering.listen():
-            with self._clock.stopped():
-                self._steering.obey(self)
+        self.learner.update(self._learning_rate_factor)
+        self._context.threads.updated(time.perf_counter() - start)
 
     @property
     def _out_of_patience(self) -> bool:
-        return self._standing.out_of_patience(self._learner.step)
+        return self._early_stopping.out_of_patience(self.learner.step)
 
-    @property
-    def total_steps(self) -> int | None:
-        """The steps of the whole budget; for minutes a guess from the pace so far, None before the first step."""
-        return self.course.total_steps
-
-    def change_budget(self, text: str) -> None:
-        """As the command does: let the run follow another budget from here on."""
-        self._steering.change_budget(text, self)
-
-    # --- progress --------------------------------------------------------------------------------
+    # --- reports ---------------------------------------------------------------------------------
 
     def _report(self, now: bool = False) -> None:
-        """A Step event, a few times a second; the only place that waits for the device."""
-        step, steps = self._learner.step, self._learner.step - self._reported_step
-        if steps == 0 or not (now or time.perf_counter() - self._reported_at >= REPORT_INTERVAL):
+        """Emit a Step, a few times a second; the only place that waits for the device. Raises Diverged."""
+        step, steps = self.learner.step, self.learner.step - self._reported_step
+        if steps == 0 or not (now or time.perf_counter() - self._reported_at >= self._context.report_interval):
             return
-        loss = self._learner.take_loss()
+        loss = self.learner.take_loss()
         if not math.isfinite(loss):
             raise Diverged("the loss is no number any more")
-        gradient_norm = self._learner.gradient_norm()
-        self._watch.see(loss, steps, gradient_norm)
-        if problem := self._watch.problem:
+        gradient_norm = self.learner.gradient_norm()
+        self._divergence.update(loss, steps, gradient_norm)
+        if problem := self._divergence.problem:
             raise Diverged(problem)
         seconds = self._clock.seconds
-        tokens_per_step = self._learner.tokens_per_step
-        speed = steps * tokens_per_step / max(seconds - self._reported_seconds, 1e-9)
+        tokens_per_step = self.learner.tokens_per_step
+        tokens_per_second = steps * tokens_per_step / max(seconds - self._reported_seconds, 1e-9)
         self._train_loss = loss
-        self._journal.emit(
+        self._event_log.emit(
             Step(
                 step=step,
-                total_steps=self.total_steps,
+                total_steps=self.progress.total_steps,
                 tokens=step * tokens_per_step,
                 seconds=seconds,
-                remaining=self.course.remaining,
+                remaining=self.progress.remaining_seconds,
                 loss=loss,
-                learning_rate=self._config.learning_rate * self._factor,
+                learning_rate=self._config.learning_rate * self._learning_rate_factor,
                 gradient_norm=gradient_norm,
-                tokens_per_second=speed,
-                memory=memory_in_use(self._learner.device),
-                mfu=self._utilisation(speed),
+                tokens_per_second=tokens_per_second,
+                memory=memory_in_use(self.learner.device),
+                mfu=self._utilisation(tokens_per_second),
             )
         )
         self._reported_step, self._reported_seconds, self._reported_at = step, seconds, time.perf_counter()
 
     def _utilisation(self, tokens_per_second: float) -> float | None:
-        """The model's operations as a share of what its devices can do; None where nobody knows the latter."""
-        model, group = self._learner.model, self._learner.group
-        peak = peak_flops(self._learner.device, model.compute_dtype)
+        """The model's FLOPs as a fraction of what its devices can do; None where that is not known."""
+        model, group = self.learner.model, self.learner.group
+        peak = peak_flops(self.learner.device, model.compute_dtype)
         processes = group.size if group else 1
         return peak and flops_per_token(model.config) * tokens_per_second / (peak * processes)
 
@@ -184,106 +186,116 @@ class Trainer:
     @property
     def _epoch_is_due(self) -> bool:
         """Whether the latest update ended an epoch that is to be evaluated and has not been."""
-        every_epoch, learner = self._config.evaluate_every_epoch, self._learner
-        return every_epoch and learner.completed_epoch and self._standing.step != learner.step
+        learner = self.learner
+        return (
+            self._config.evaluate_every_epoch
+            and learner.completed_epoch
+            and self._early_stopping.loss_at(learner.step) is None
+        )
 
     def _keep(self) -> None:
-        """Save, evaluate and sample where it is time. Saving comes first: nothing is lost if the rest fails."""
-        step, seconds = self._learner.step, self.course.seconds_here
+        """Save, evaluate and sample where it is due. Saving comes first: nothing is lost if the rest fails."""
+        step, seconds = self.learner.step, self.progress.seconds_here
         if self._config.evaluate_every_epoch:
             evaluated = self._epoch_is_due
         else:
-            evaluated = self._evaluation_pace.due(step, seconds, self._expected_evaluation(seconds))
+            evaluated = self._evaluation_interval.due(step, seconds, self._estimated_evaluation_seconds())
         before_evaluation = evaluated and not self._config.checkpoint_interval
-        if self._checkpoint_pace.due(step, seconds) or before_evaluation:
-            with self._taking_time(self._checkpoint_pace):
-                self.save(astray_too=False)
+        if self._checkpoint_interval.due(step, seconds) or before_evaluation:
+            with self._taking_time(self._checkpoint_interval):
+                self._save_unless_diverging()
         if evaluated:
-            with self._taking_time(self._evaluation_pace):
+            with self._taking_time(self._evaluation_interval):
                 self.evaluate()
-        if self._config.checkpoint_history and self._history_pace.due(step, seconds):
-            with self._taking_time(self._history_pace):
-                self._keeper.save_to_look_back(self._learner, self._checked_counters())
-        if (evaluated or self._config.sample_interval) and self._sample_pace.due(step, seconds):
-            with self._taking_time(self._sample_pace):
+        if self._config.checkpoint_history and self._history_interval.due(step, seconds):
+            with self._taking_time(self._history_interval):
+                self._checkpoints.save_history(self.learner, self._checked_counters())
+        if (evaluated or self._config.sample_interval) and self._sample_interval.due(step, seconds):
+            with self._taking_time(self._sample_interval):
                 self.sample()
 
     @contextmanager
-    def _taking_time(self, pace: Pace) -> Iterator[None]:
-        """Whatever happens within is charged to `pace` and not to the training time."""
+    def _taking_time(self, interval: Interval) -> Iterator[None]:
+        """The time of what is done within counts towards `interval`, not as training."""
         self._report(now=True)  # waits for the updates that the device has still to do: they are training
         with self._clock.stopped():
             start = time.perf_counter()
             yield
             cost = time.perf_counter() - start
-        pace.done(self._learner.step, self.course.seconds_here, cost)
+        interval.done(self.learner.step, self.progress.seconds_here, cost)
 
-    def _expected_evaluation(self, seconds: float) -> float:
-        """A guess in seconds, before the first evaluation, from `seconds` of training."""
-        trained = self.course.steps_here * self._learner.tokens_per_step
-        context_length = self._learner.model.config.context_length
-        n_tokens = len(self._dataset.validation)
+    def _estimated_evaluation_seconds(self) -> float:
+        """How long the first evaluation will take, from the speed of the training so far."""
+        trained = self.progress.steps_here * self.learner.tokens_per_step
+        context_length = self.learner.model.config.context_length
+        n_tokens = len(self._context.dataset.validation)
         random_windows = self._config.evaluation_batches * self._config.batch_size
         read = predictions(self._config.evaluation, n_tokens, context_length, random_windows)
-        return read * seconds / (_FORWARD_GAIN * trained) if trained else math.inf
+        return read * self.progress.seconds_here / (_FORWARD_SPEEDUP * trained) if trained else math.inf
 
     def _counters(self) -> Counters:
-        """How far the run is."""
-        step, budget = self._learner.step, self.course.budget
+        """What a checkpoint says of the run's progress."""
+        step, budget = self.learner.step, self.progress.budget
         return Counters(
             step=step,
             seconds=self._clock.seconds,
-            best_validation_loss=self._standing.best,
-            evaluations_without_better=self._standing.worse,
-            learning_rate_scale=self.course.learning_rate_scale,
-            validation_loss=self._standing.loss_at(step),
+            best_validation_loss=self._early_stopping.best,
+            evaluations_without_better=self._early_stopping.worse,
+            learning_rate_scale=self.progress.learning_rate_scale,
+            validation_loss=self._early_stopping.loss_at(step),
             budget=None if budget == self._config.budget else budget,
-            recoveries=self._recovery.tried,
+            recoveries=self._recovery.attempts,
         )
 
     def _checked_counters(self) -> Counters:
         """The counters for a checkpoint. Raises Diverged where the weights are not worth one."""
         self._report(now=True)
-        if not self._learner.is_finite():
+        if not self.learner.is_finite():
             raise Diverged("a weight is no number any more")
         return self._counters()
 
-    def save(self, astray_too: bool = True) -> None:
-        """Keep what is needed to go on; unless `astray_too` not amid a divergence, when what stands there is better."""
-        if astray_too or not self._watch.astray:
-            self._save_or_warn("last")
+    def save(self) -> None:
+        """Write the checkpoint that the run is resumed from; where that fails, emit a note."""
+        self._save_or_warn("last")
+
+    def _save_unless_diverging(self) -> None:
+        """Save, but leave the earlier checkpoint, which is better, while the loss is too high."""
+        if not self._divergence.diverging:
+            self.save()
 
     def _save_or_warn(self, kind: Kind) -> None:
-        self._keeper.save_or_warn(kind, self._learner, self._checked_counters())
+        self._checkpoints.save_or_warn(kind, self.learner, self._checked_counters())
 
     def evaluate(self, stopping: bool = False) -> None:
-        """The validation loss, and `best` where it is the lowest so far.
+        """The validation loss, and the checkpoint `best` where it is the lowest so far.
 
-        A stop ends it, unless the run is `stopping`. Then a worse loss costs no patience either: a run that nobody had
-        stopped would not have been judged here.
+        A stop ends the evaluation, except in a run that is `stopping` already. There a loss that is not better uses up
+        no patience either: a run that was not stopped would not have been evaluated at this step.
         """
 
-        def check(fraction: float) -> None:
-            self._steering.listen()
-            if not stopping and self._stop.requested:
-                raise _InterruptedEvaluation
+        def check_stop(fraction: float) -> None:
+            if stopping:
+                self._commands.poll()
+            else:
+                self._commands.check_stop()
 
-        config, step, worse = self._config, self._learner.step, self._standing.worse
+        config, dataset, stopper = self._config, self._context.dataset, self._early_stopping
+        step, worse = self.learner.step, stopper.worse
         self._report(now=True)
         try:
-            with self._learner.averaged() as model:
+            with self.learner.averaged() as model:
                 score = evaluate(
-                    model, self._dataset.validation, self._dataset.validation_bytes, config.evaluation,
-                    batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed, progress=check,
-                    group=self._learner.group, collective_forward=self._learner.collective_forward,
+                    model, dataset.validation, dataset.validation_bytes, config.evaluation,
+                    batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed,
+                    progress=check_stop, group=self.learner.group, collective_forward=self.learner.collective_forward,
                 )  # fmt: skip
-        except _InterruptedEvaluation:
+        except StopRequested:
             return
         if not math.isfinite(score.loss):
             raise Diverged("the validation loss is no number any more")
-        found = not self._watch.astray
-        better = self._standing.judge(step, score.loss, eligible=found, counts=found and not stopping)
-        self._journal.emit(
+        sound = not self._divergence.diverging
+        better = stopper.update(step, score.loss, can_be_best=sound, counts=sound and not stopping)
+        self._event_log.emit(
             Evaluation(
                 step=step,
                 seconds=self._clock.seconds,
@@ -292,47 +304,86 @@ class Trainer:
                 bits_per_byte=score.bits_per_byte,
                 protocol=config.evaluation,
                 best=better,
-                train_loss=self._learner.epoch_loss() if config.evaluate_every_epoch else self._train_loss,
+                train_loss=self.learner.epoch_loss() if config.evaluate_every_epoch else self._train_loss,
             )
         )
         if better:
             self._save_or_warn("best")
-        elif worse < self._standing.worse == LONG_WORSE:
-            self._journal.note(self._standing.doubt(self._train_loss), "warning")
+        elif worse < stopper.worse == WARN_AFTER:
+            self._event_log.warn(stopper.warning(self._train_loss))
 
     def sample(self) -> None:
-        """Something that the model writes."""
-        with self._learner.averaged() as model:
-            text = self._preview.write(model, seed=self._learner.step)
-        self._journal.emit(Sample(self._learner.step, self._preview.prompt, text))
+        """Emit something that the model writes."""
+        with self.learner.averaged() as model:
+            text = self._samples.write(model, seed=self.learner.step)
+        self._event_log.emit(Sample(self.learner.step, self._samples.prompt, text))
+
+    # --- commands --------------------------------------------------------------------------------
+
+    def _handle_commands(self) -> None:
+        if self._commands.poll():
+            with self._clock.stopped():
+                self._command_handler.handle(self)
+
+    def carry_out(self, command: Command) -> None:
+        """Carry out a command as if it had been sent to the run."""
+        self._command_handler.carry_out(command, self)
+
+    def scale_learning_rate(self, factor: float | None) -> str:
+        """Multiply the learning rates from here on; a sentence that says so. Raises ValueError with a sentence."""
+        if factor is None or not 0 < factor <= 1000:
+            raise ValueError(f"the learning rate cannot be scaled by {factor}; give a number above 0")
+        self.progress.learning_rate_scale *= factor
+        return f"the learning rate is now {self.progress.learning_rate_scale:g} times the schedule's"
+
+    def set_threads(self, number: float | None) -> str:
+        """Train with another number of CPU threads; a sentence that says so. Raises ValueError with a sentence."""
+        return self._context.threads.change(number)
+
+    def set_budget(self, text: str) -> str:
+        """Train to another budget, as `Budget.parse` reads it; the learning rate follows it from here on.
+
+        It counts from the run's beginning, and is saved at once, so that a resumed run knows it. Raises ValueError,
+        with a sentence, where `text` is not understood, or a budget that is used up already.
+        """
+        before, self.progress.budget = self.progress.budget, Budget.parse(text)
+        if self.progress.fraction >= 1:
+            spent, self.progress.budget = self.progress.budget, before
+            raise ValueError(
+                f"a budget of {spent} is spent already, because it counts from the run's beginning; it stays at "
+                f"{before}"
+            )
+        self._save_unless_diverging()
+        return f"the budget is now {self.progress.budget}; the learning rate follows it from here on"
 
     # --- the end ---------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        """Save, evaluate a last time, and say how it ended.
+        """Save, evaluate a last time, and say how the run ended.
 
-        A run that is stopped within an epoch of which it wants the whole is evaluated when it has gone on to its end.
+        A run that evaluates every epoch and is stopped within one is not evaluated: resumed, it is at that epoch's end.
         """
         self._clock.stop()
-        early = self._out_of_patience and self.course.progress < 1
-        stopped = self._stop.requested and self.course.progress < 1 and not early
+        early = self._out_of_patience and self.progress.fraction < 1
+        stopped = self._commands.stop_requested and self.progress.fraction < 1 and not early
         self._report(now=True)
-        self._save_at_last()
-        cost = self._evaluation_pace.cost or self._expected_evaluation(self.course.seconds_here)
-        whole = not self._config.evaluate_every_epoch or self._learner.completed_epoch
-        if self._standing.step != self._learner.step and (not stopped or (whole and cost < _SHORT_EVALUATION)):
+        self._save_at_end()
+        cost = self._evaluation_interval.cost or self._estimated_evaluation_seconds()
+        whole = not self._config.evaluate_every_epoch or self.learner.completed_epoch
+        evaluated = self._early_stopping.loss_at(self.learner.step) is not None
+        if not evaluated and (not stopped or (whole and cost < _SHORT_EVALUATION)):
             self.evaluate(stopping=stopped)
-            self._save_at_last()  # now with its validation loss
+            self._save_at_end()  # now with its validation loss
         if not stopped:
             self.sample()
         reason = f"no better validation loss in {self._config.patience} evaluations" if early else ""
-        self._journal.state("stopped" if stopped else "finished", reason)
+        self._event_log.state("stopped" if stopped else "finished", reason)
 
-    def _save_at_last(self) -> None:
+    def _save_at_end(self) -> None:
         try:
-            self._keeper.save("last", self._learner, self._checked_counters())
+            self._checkpoints.save("last", self.learner, self._checked_counters())
         except OSError as error:
             raise TrainingError(
-                f"the last checkpoint could not be saved ({error.strerror or error}), and {self._keeper.kept}; free "
-                "some space, then resume the run"
+                f"the last checkpoint could not be saved ({error.strerror or error}), and {self._checkpoints.kept}; "
+                "free some space, then resume the run"
             ) from error

@@ -10,13 +10,10 @@ from minigpt_tui.data.storage.atomic import write_atomic
 from minigpt_tui.data.storage.typed_json import dumps
 from minigpt_tui.engine.events import CheckpointSaved, Evaluation, StateChanged, Step, TrainingEvent
 from minigpt_tui.engine.runs import Run
-from minigpt_tui.engine.training import setup as preparation
-from minigpt_tui.engine.training.loop.commands import CommandReader
-from minigpt_tui.engine.training.loop.event_log import Journal
-from minigpt_tui.engine.training.loop.stop_request import StopRequest
 from minigpt_tui.models.recipe import Budget
 
 from .conftest import read_events
+from .preparing import prepared
 
 # every evaluation and checkpoint at a fixed step
 TRAINING = {
@@ -39,9 +36,7 @@ def lengthen(run: Run, steps: int) -> None:
 
 def train_alone(run: Run, resume: bool = False) -> None:
     """As one process does it, which holds everything."""
-    preparation.prepare(
-        run, resume=resume, leave_core=False, journal=Journal(run), commands=CommandReader(run), stop=StopRequest()
-    ).train()
+    prepared(run, resume).train()
 
 
 def steps_saved(events: Sequence[TrainingEvent]) -> list[int]:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from minigpt_tui.data.corpus import open_corpus
-from minigpt_tui.engine.events import Command, Evaluation, Note, Sample, Step
+from minigpt_tui.engine.events import Command, Evaluation, Note, Sample, Started, Step
 from minigpt_tui.engine.launch import new_run
 from minigpt_tui.engine.runs import Run
-from minigpt_tui.engine.training.loop import trainer
-from minigpt_tui.engine.training.loop.commands import CommandReader, size_of_commands
-from minigpt_tui.engine.training.loop.event_log import Journal
-from minigpt_tui.engine.training.loop.stop_request import StopRequest
-from minigpt_tui.engine.training.loop.trainer import Trainer
-from minigpt_tui.engine.training.setup import prepare
+from minigpt_tui.engine.training.checkpoints import resume_from
+from minigpt_tui.engine.training.loop.commands import CommandReader
 from minigpt_tui.models import devices
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.recipe import Budget, Recipe, TrainingConfig
+
+from .preparing import at_steps, kill, prepared, stop
 
 MODEL = ModelConfig(
     context_length=16, n_layer=2, n_head=2, d_model=16,
@@ -37,9 +35,8 @@ TRAINING = TrainingConfig(
 
 
 @pytest.fixture(autouse=True)
-def every_step_is_reported(monkeypatch):
-    """What the events say then does not depend on the clock; and this is no process that steps back for a screen."""
-    monkeypatch.setattr(trainer, "REPORT_INTERVAL", 0.0)
+def as_nice_as_before(monkeypatch):
+    """The train process lowers its priority; the process of the tests does not."""
     monkeypatch.setattr(os, "nice", lambda increment: 0)
 
 
@@ -55,23 +52,11 @@ def new(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch):
     return make
 
 
-def prepared(run: Run, resume: bool = False) -> tuple[Trainer, StopRequest]:
-    stop = StopRequest()
-    commands = CommandReader(run, size_of_commands(run) if resume else 0)
-    journal = Journal(run)
-    return prepare(run, resume=resume, leave_core=False, journal=journal, commands=commands, stop=stop), stop
-
-
-def at_step(it: Trainer, step: int, act) -> None:
-    """Let `act` happen after the update that makes `step`."""
-    keep = it._keep
-
-    def then_act() -> None:
-        if it._learner.step == step:
-            act()
-        keep()
-
-    it._keep = then_act
+def trained(
+    run: Run, acts: Mapping[int, Callable[[CommandReader], object]] | None = None, resume: bool = False
+) -> None:
+    """Train the run; every step is reported, so that what the events say does not depend on the clock."""
+    prepared(run, resume, at_steps(acts or {}), report_interval=0.0).train()
 
 
 def kept(run: Run) -> dict[str, bytes]:
@@ -84,14 +69,15 @@ def test_a_run_in_parts_is_the_run_in_one_go(new, optimizer, order):
     runs = []
     for name in ("whole", "parts"):
         run = new(name, optimizer=optimizer, data_order=order, learning_rate=0.01)
-        it, stop = prepared(run)
-        at_step(it, 12, lambda run=run: run.send(Command("budget", text="80 steps")))
-        at_step(it, 13, lambda run=run: run.send(Command("scale_learning_rate", 0.5)))
+        acts = {
+            12: lambda _, run=run: run.send(Command("budget", text="80 steps")),
+            13: lambda _, run=run: run.send(Command("scale_learning_rate", 0.5)),
+        }
         if name == "parts":
-            at_step(it, 33, lambda stop=stop: setattr(stop, "requested", True))
-            it.train()
-            it, _ = prepared(run, resume=True)
-        it.train()
+            trained(run, acts | {33: stop})
+            trained(run, resume=True)
+        else:
+            trained(run, acts)
         runs.append(run)
     whole, parts = map(kept, runs)
     assert "checkpoints/last/state.safetensors" in whole
@@ -99,24 +85,14 @@ def test_a_run_in_parts_is_the_run_in_one_go(new, optimizer, order):
     assert parts == whole
 
 
-def test_a_killed_run_ends_as_if_it_had_not_been(new):
-    runs = []
-    for name in ("whole", "killed"):
-        run = new(name)
-        it, _ = prepared(run)
-        if name == "killed":
-
-            def kill() -> None:
-                raise KeyboardInterrupt
-
-            at_step(it, 31, kill)
-            with pytest.raises(KeyboardInterrupt):
-                it.train()
-            it, _ = prepared(run, resume=True)
-            assert it._learner.step == 27
-        it.train()
-        runs.append(run)
-    assert kept(runs[0]) == kept(runs[1])
+def test_a_killed_run_ends_as_if_it_had_not_been(new, events_of):
+    whole, killed = new("whole"), new("killed")
+    trained(whole)
+    with pytest.raises(KeyboardInterrupt):
+        trained(killed, {31: kill})
+    trained(killed, resume=True)
+    assert [event.step for event in events_of(killed) if isinstance(event, Started)] == [0, 27]
+    assert kept(killed) == kept(whole)
 
 
 @pytest.fixture
@@ -138,19 +114,13 @@ def test_a_deterministic_run_leaves_nothing_to_timing(new, monkeypatch, events_o
     monkeypatch.setattr(torch, "set_num_threads", threads.append)  # two would wait for each other here
     for name in ("whole", "parts"):
         run = new(name, **EVERY_OPTION, dtype="auto")
-        it, stop = prepared(run)
-        at_step(it, 20, lambda run=run: run.send(Command("threads", 1)))
+        acts = {20: lambda _, run=run: run.send(Command("threads", 1))}
         if name == "parts":
-
-            def kill() -> None:
-                raise KeyboardInterrupt
-
-            stopping = partial(setattr, stop, "requested", True)
-            at_step(it, 31, kill if end == "a kill" else stopping)
             with pytest.raises(KeyboardInterrupt) if end == "a kill" else nullcontext():
-                it.train()
-            it, _ = prepared(run, resume=True)
-        it.train()
+                trained(run, acts | {31: kill if end == "a kill" else stop})
+            trained(run, resume=True)
+        else:
+            trained(run, acts)
         runs.append(run)
     assert kept(runs[0]) == kept(runs[1])
     assert threads == [2, 2, 2]  # once for each process
@@ -165,17 +135,25 @@ def test_a_run_that_came_back_from_a_divergence_resumes_exactly(new):
     runs = []
     for name in ("whole", "parts"):
         run = new(name, budget=Budget(240), schedule="constant", patience=0, learning_rate=0.01, **SELDOM)
-        it, stop = prepared(run)
-        at_step(it, 155, lambda it=it: setattr(it.course, "learning_rate_scale", 0.5 if it._recovery.tried else 1e4))
+        too_high = iter([1000.0, 10.0])  # the run comes to this step once more
+
+        def scale_up(_, run=run, too_high=too_high) -> None:
+            for factor in too_high:
+                run.send(Command("scale_learning_rate", factor))
+
         if name == "parts":
-            at_step(it, 200, lambda it=it, stop=stop: setattr(stop, "requested", bool(it._recovery.tried)))
-            it.train()
-            assert it._recovery.tried == 1
-            it, _ = prepared(run, resume=True)
-        it.train()
-        assert it._recovery.tried == 1
+            trained(run, {155: scale_up, 230: stop})
+            trained(run, resume=True)
+        else:
+            trained(run, {155: scale_up})
+        assert recoveries(run) == 1
         runs.append(run)
     assert kept(runs[0]) == kept(runs[1])
+
+
+def recoveries(run: Run) -> int:
+    resumed = resume_from(run.checkpoints, print)
+    return resumed.counters.recoveries if resumed else 0
 
 
 def told(run: Run, events_of) -> list[object]:
@@ -189,7 +167,7 @@ def told(run: Run, events_of) -> list[object]:
 def test_a_seed_decides_weights_order_dropout_and_samples(new, events_of):
     runs = {name: new(name, seed=seed) for name, seed in (("one", 5), ("again", 5), ("other", 6))}
     for run in runs.values():
-        prepared(run)[0].train()
+        trained(run)
     one, again, other = (told(run, events_of) for run in runs.values())
     assert again == one
     assert kept(runs["again"]) == kept(runs["one"])

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import Tokenizer, TokenizerError, TokenizerKind, build_tokenizer
-from minigpt_tui.engine.training.loop import sample as preview
-from minigpt_tui.engine.training.loop.sample import Preview
+from minigpt_tui.engine.training.loop.sample import SampleWriter
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
@@ -68,14 +67,13 @@ def test_each_preset_learns_and_writes(name, monkeypatch):
         if not RANKS.is_dir():
             pytest.skip(f"GPT-2's tokenizer is not at {RANKS}")
         monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(RANKS))
-    monkeypatch.setattr(preview, "LENGTH", 20)
     tokenizer = tokenizer_of(recipe.tokenizer, recipe.bpe_vocab_size)
     model = new_model(replace(recipe.model, vocab_size=tokenizer.vocab_size))
     before, after = learn(recipe, tokenizer, model)
     assert after < before
-    sample = Preview(tokenizer, recipe.training.sample_prompt, recipe.training.sample_temperature)
+    sample = SampleWriter(tokenizer, recipe.training.sample_prompt, recipe.training.sample_temperature)
     assert sample.prompt == recipe.training.sample_prompt
-    assert sample.write(model, seed=3)
+    assert sample.write(model, seed=3, length=20)
     assert model.training is False  # as it was
 
 

@@ -23,19 +23,16 @@ from minigpt_tui.engine.events import Command, Note, Preparing, Started, StateCh
 from minigpt_tui.engine.launch import new_run
 from minigpt_tui.engine.model_files import find_model, read_tokenizer
 from minigpt_tui.engine.runs import Run
-from minigpt_tui.engine.training import process
+from minigpt_tui.engine.training import process, setup_progress
 from minigpt_tui.engine.training import setup as preparation
 from minigpt_tui.engine.training.errors import TrainingError
-from minigpt_tui.engine.training.loop import preparation_stages as stages
-from minigpt_tui.engine.training.loop.commands import CommandReader
-from minigpt_tui.engine.training.loop.event_log import Journal
-from minigpt_tui.engine.training.loop.preparation_stages import PreparationStopped
-from minigpt_tui.engine.training.loop.stop_request import StopRequest
-from minigpt_tui.engine.training.loop.trainer import Trainer
+from minigpt_tui.engine.training.loop.commands import CommandReader, StopRequested
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import Budget, Recipe, TrainingConfig
 from minigpt_tui.models.tensor_file import load_tensors, save_tensors
+
+from .preparing import prepared, stop
 
 MODEL = ModelConfig(context_length=16, n_layer=1, n_head=2, d_model=16)
 LEARNED = replace(MODEL, position="learned", norm="layer", mlp="gelu", qk_norm=False)
@@ -53,29 +50,6 @@ pytestmark = pytest.mark.usefixtures("polite")
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINIGPT_HOME", str(tmp_path / "home"))
-
-
-class WatchedJournal(Journal):
-    """Calls a function with each event before it is written."""
-
-    def __init__(self, run: Run, watch: Callable[[TrainingEvent], None]) -> None:
-        super().__init__(run)
-        self._watch = watch
-
-    def emit(self, event: TrainingEvent) -> None:
-        self._watch(event)
-        super().emit(event)
-
-
-def prepare(
-    run: Run, resume: bool = False, watch: Callable[[TrainingEvent, StopRequest], None] | None = None
-) -> Trainer:
-    """As the process does it."""
-    stop = StopRequest()
-    journal = WatchedJournal(run, lambda event: watch(event, stop)) if watch else Journal(run)
-    return preparation.prepare(
-        run, resume=resume, leave_core=False, journal=journal, commands=CommandReader(run), stop=stop
-    )
 
 
 def make(spec: Path, name: str = "run", start_from: str | None = None, **changes: object) -> Run:
@@ -96,7 +70,7 @@ def notes(events: list[TrainingEvent]) -> list[str]:
 
 def test_a_model_has_as_many_tokens_as_its_tokenizer_turned_out_to_have(text: Path, events_of: Events) -> None:
     run = make(text, tokenizer="bpe", bpe_vocab_size=100_000)
-    prepare(run).train()
+    prepared(run).train()
     size = last(events_of(run), Started).vocab_size
     assert 300 < size < 10_000
     checkpoint = run.checkpoint("last")
@@ -111,7 +85,7 @@ def test_unknown_characters_have_a_token_that_the_validation_text_needs(tmp_path
     path.write_text("abc" * 300 + "abz" * 33)
     run = make(path, tokenizer="char", unknown_characters="token")
     assert run.manifest().model.vocab_size == 5
-    prepare(run).train()
+    prepared(run).train()
     assert last(events_of(run), Started).vocab_size == 4
     tokenizer = read_tokenizer(find_model(run.name))
     assert isinstance(tokenizer, CharTokenizer)
@@ -122,13 +96,13 @@ def test_a_resumed_run_keeps_the_tokenizer_of_its_checkpoint(
     text: Path, events_of: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make(text, tokenizer="bpe", bpe_vocab_size=400)
-    prepare(run).train()
+    prepared(run).train()
     shutil.rmtree(catalog.cache_folder())
     monkeypatch.setattr(preparation, "corpus_tokenizer", None)
-    prepare(run, resume=True)
+    prepared(run, resume=True)
     assert last(events_of(run), Started).step == 5
     (run.checkpoints / "last" / "tokenizer.json").write_text("{")
-    prepare(run, resume=True)
+    prepared(run, resume=True)
     assert "tokenizer.json is damaged" in notes(events_of(run))[-1]
     assert "going on from best" in notes(events_of(run))[-1]
 
@@ -138,7 +112,7 @@ def test_byte_pairs_too_few_for_the_context_say_what_would_fit(tmp_path: Path) -
     path.write_text("the cat sat on the mat. " * 100)
     run = make(path, tokenizer="bpe", bpe_vocab_size=300, model=replace(MODEL, context_length=200))
     with pytest.raises(UserError, match=r"needs at least 201 of each; choose a context length of at most \d+ or a"):
-        prepare(run)
+        prepared(run)
 
 
 # --- fine-tuning ----------------------------------------------------------------------------------
@@ -149,19 +123,19 @@ def test_a_run_begins_with_the_weights_and_the_tokenizer_of_a_model(
     text: Path, tmp_path: Path, events_of: Events, model: ModelConfig
 ) -> None:
     base = make(text, "base", model=model)
-    prepare(base).train()
+    prepared(base).train()
     before = load_checkpoint(base.checkpoints / "best").model
     other = tmp_path / "other.txt"
     other.write_text("def éèê(): return 'ü'\n" * 200, encoding="utf-8")
     run = make(other, "tuned", "base", model=replace(model, context_length=8, residual_dropout=0.5))
-    trainer = prepare(run)
+    trainer = prepared(run)
     started = last(events_of(run), Started)
     assert (started.vocab_size, started.step) == (before.config.vocab_size, 0)
     assert notes(events_of(run)) == [
         "800 characters are left out of the text, because the tokenizer has no token for 'é' (200), 'è' (200), 'ê' "
         "(200), 'ü' (200)"
     ]
-    tuned = trainer._learner.model
+    tuned = trainer.learner.model
     assert tuned.config == replace(before.config, context_length=8, residual_dropout=0.5)
     tokens = torch.arange(16).reshape(2, 8)
     with torch.no_grad():
@@ -171,28 +145,28 @@ def test_a_run_begins_with_the_weights_and_the_tokenizer_of_a_model(
     assert read_tokenizer(find_model("tuned")).fingerprint == read_tokenizer(find_model("base")).fingerprint
 
     shutil.rmtree(base.path)  # a checkpoint of its own is all that a run needs to go on
-    prepare(run, resume=True)
+    prepared(run, resume=True)
     assert last(events_of(run), Started).step == 5
 
 
 def test_a_model_that_is_gone_or_another_one_is_one_sentence(text: Path) -> None:
     base = make(text, "base")
-    prepare(base).train()
+    prepared(base).train()
     run = make(text, "tuned", "base")
     shutil.rmtree(base.path)
     with pytest.raises(TrainingError, match=r"the model that 'tuned' begins with is gone \(nothing lies at .*best\)"):
-        prepare(run)
+        prepared(run)
     larger = make(text, "base", model=replace(MODEL, d_model=32))
-    prepare(larger).train()
+    prepared(larger).train()
     with pytest.raises(TrainingError, match=r"another model lies at .*d_model 16 \(it has 32\).*start a new run"):
-        prepare(run)
+        prepared(run)
 
 
 def test_weights_that_are_no_numbers_are_refused_before_anything_is_learned(
     text: Path, events_of: Events, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = make(text, "base")
-    prepare(base).train()
+    prepared(base).train()
     weights = base.checkpoints / "best" / "model.safetensors"
     tensors, metadata = load_tensors(weights)
     changed = {name: tensor.clone() for name, tensor in tensors.items()}
@@ -214,7 +188,7 @@ def test_weights_that_are_no_numbers_are_refused_before_anything_is_learned(
 def test_a_model_larger_than_the_memory_is_refused_before_it_is_built(text: Path) -> None:
     run = make(text, model=replace(MODEL, n_layer=1000, d_model=60_000, n_head=60))
     with pytest.raises(TrainingError, match=r"takes at least [\d,]+ GB of memory, and cpu has .*a smaller model"):
-        prepare(run)
+        prepared(run)
 
 
 # --- while it lasts -------------------------------------------------------------------------------
@@ -222,12 +196,12 @@ def test_a_model_larger_than_the_memory_is_refused_before_it_is_built(text: Path
 
 def test_a_preparation_that_is_quick_needs_no_words(text: Path, events_of: Events, monkeypatch) -> None:
     run = make(text)
-    prepare(run)
+    prepared(run)
     assert [type(event) for event in events_of(run)] == [Started]
-    monkeypatch.setattr(stages, "_PATIENCE", 0.0)
-    monkeypatch.setattr(stages, "_INTERVAL", 0.0)
+    monkeypatch.setattr(setup_progress, "_DELAY", 0.0)
+    monkeypatch.setattr(setup_progress, "_REPORT_INTERVAL", 0.0)
     slow = make(text, "slow", tokenizer="bpe", bpe_vocab_size=300)
-    prepare(slow)
+    prepared(slow)
     said = [event for event in events_of(slow) if isinstance(event, Preparing)]
     assert list(dict.fromkeys(event.stage for event in said)) == ["reading", "tokenizer", "encoding"]
     assert {event.fraction for event in said if event.stage == "encoding"} == {1.0}
@@ -238,17 +212,17 @@ def test_a_preparation_that_is_quick_needs_no_words(text: Path, events_of: Event
 def test_a_stop_ends_every_stage_at_its_next_report(
     text: Path, stage: str, events_of: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "_PATIENCE", 0.0)
-    monkeypatch.setattr(stages, "_INTERVAL", 0.0)
+    monkeypatch.setattr(setup_progress, "_DELAY", 0.0)
+    monkeypatch.setattr(setup_progress, "_REPORT_INTERVAL", 0.0)
     monkeypatch.setattr(encoding, "_SMALL", 0)
     monkeypatch.setattr(text_files, "_PIECE", 1000)
     run = make(text, tokenizer="bpe", bpe_vocab_size=300)
 
-    def stop_at(event: TrainingEvent, stop: StopRequest) -> None:
-        stop.requested |= isinstance(event, Preparing) and event.stage == stage
+    def stop_at(event: TrainingEvent, commands: CommandReader) -> None:
+        commands.stop_requested |= isinstance(event, Preparing) and event.stage == stage
 
-    with pytest.raises(PreparationStopped):
-        prepare(run, watch=stop_at)
+    with pytest.raises(StopRequested):
+        prepared(run, watch=stop_at)
     assert {event.stage for event in events_of(run) if isinstance(event, Preparing)} >= {stage}
     assert not any(isinstance(event, Started) for event in events_of(run))
     assert list(catalog.cache_folder().glob("tokens/*")) == []
@@ -279,14 +253,11 @@ def test_a_process_that_prepares_obeys_a_stop(tmp_path: Path, text: Path, events
 
 def test_a_resumed_run_that_is_stopped_early_stands_where_it_stood(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make(text)
-    with Journal(run) as journal:
-        preparation.prepare(
-            run, resume=False, leave_core=False, journal=journal, commands=CommandReader(run), stop=StopRequest()
-        ).train()
+    prepared(run).train()
     before = run.status()
     assert before is not None
     assert (before.step, before.state) == (5, "finished")
-    monkeypatch.setattr(StopRequest, "listen", lambda stop: setattr(stop, "requested", True))
+    monkeypatch.setattr(CommandReader, "listen_to_signals", stop)  # a signal that comes at once
     assert process.main([str(run.path), "--resume"]) == 0
     stopped = run.status()
     assert stopped is not None
@@ -299,8 +270,8 @@ def test_a_text_that_changed_since_the_run_was_made_is_refused(text: Path, monke
     long_ago = time.time() - 3600
     os.utime(text, (long_ago, long_ago))
     run = make(text)
-    prepare(run)
+    prepared(run)
     text.write_text(text.read_text().replace("a", "b", 1))
     os.utime(text, (long_ago, long_ago))
     with pytest.raises(TrainingError, match="has changed since the run was made"):
-        prepare(run)
+        prepared(run)

@@ -1,28 +1,26 @@
-"""A training that goes astray is told from one with spikes, and brought back once."""
+"""A divergence is told from a spike in the loss, and the run goes back once."""
 
 from __future__ import annotations
 
 import math
 import random
+import re
 
 import pytest
 from minigpt_tui.engine.events import Command, Note, Started, StateChanged, Step
-from minigpt_tui.engine.runs import Run
+from minigpt_tui.engine.training.checkpoints import resume_from
 from minigpt_tui.engine.training.errors import TrainingError
-from minigpt_tui.engine.training.loop.commands import CommandReader
-from minigpt_tui.engine.training.loop.divergence import ASTRAY_STEPS, LossWatch
-from minigpt_tui.engine.training.loop.event_log import Journal
-from minigpt_tui.engine.training.loop.stop_request import StopRequest
-from minigpt_tui.engine.training.loop.trainer import Trainer
-from minigpt_tui.engine.training.setup import prepare
+from minigpt_tui.engine.training.loop.divergence import DIVERGED_AFTER, DivergenceDetector
 from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import Budget
 
+from ..preparing import prepared
 
-def watch(losses, vocab_size: int = 65) -> LossWatch:
-    it = LossWatch(vocab_size)
+
+def detector(losses, vocab_size: int = 65) -> DivergenceDetector:
+    it = DivergenceDetector(vocab_size)
     for loss in losses:
-        it.see(loss, 1, 1.0)
+        it.update(loss, 1, 1.0)
         if it.problem:
             break
     return it
@@ -34,14 +32,14 @@ def falling(steps: int, start: float = 4.2, end: float = 1.5, noise: float = 0.1
 
 
 def test_a_loss_that_stays_high_is_a_divergence():
-    astray = watch(falling(500))
-    astray.see(9.0, 1, 1.0)
-    assert astray.astray  # no moment to save it, ...
-    astray.see(1.5, 1, 1.0)
-    assert not astray.astray  # ... but one wild batch is soon forgotten
-    for _ in range(ASTRAY_STEPS + 30):
-        astray.see(3.3, 1, 1.0)  # what the frequencies of the characters alone are good for
-    assert astray.problem == f"the loss was {astray._lowest:.2f} and is 3.30 since {astray._updates} steps"
+    it = detector(falling(500))
+    it.update(9.0, 1, 1.0)
+    assert it.diverging  # no moment to save it, ...
+    it.update(1.5, 1, 1.0)
+    assert not it.diverging  # ... but one bad batch is soon forgotten
+    for _ in range(DIVERGED_AFTER + 30):
+        it.update(3.3, 1, 1.0)  # what the frequencies of the characters alone are good for
+    assert re.fullmatch(r"the loss was 1\.\d\d and is 3\.30 since 2\d\d steps", it.problem or "")
 
 
 @pytest.mark.parametrize(
@@ -56,39 +54,30 @@ def test_a_loss_that_stays_high_is_a_divergence():
     ],
 )
 def test_spikes_and_plateaus_are_none(losses):
-    assert watch(losses).problem is None
+    assert detector(losses).problem is None
 
 
 def test_a_model_that_nothing_reaches_any_more_has_diverged():
-    it = LossWatch(65)
-    for _ in range(ASTRAY_STEPS):
-        it.see(math.log(65), 1, 0.0)
+    it = DivergenceDetector(65)
+    for _ in range(DIVERGED_AFTER):
+        it.update(math.log(65), 1, 0.0)
     assert it.problem
-    knows_all = LossWatch(65)
-    for _ in range(2 * ASTRAY_STEPS):
-        knows_all.see(0.0, 1, 0.0)
-    assert not knows_all.astray
+    knows_all = DivergenceDetector(65)
+    for _ in range(2 * DIVERGED_AFTER):
+        knows_all.update(0.0, 1, 0.0)
+    assert not knows_all.diverging
 
 
 def test_one_report_over_many_updates_proves_nothing():
-    it = LossWatch(65)
-    it.see(1.5, 1000, 1.0)
-    it.see(1e5, 1000, 1.0)  # one loss of 1e8 among a thousand would do that
+    it = DivergenceDetector(65)
+    it.update(1.5, 1000, 1.0)
+    it.update(1e5, 1000, 1.0)  # one loss of 1e8 among a thousand would do that
     assert it.problem is None
-    it.see(1.5, 1000, 1.0)
-    assert not it.astray
+    it.update(1.5, 1000, 1.0)
+    assert not it.diverging
 
 
-def prepared(run: Run, resume: bool = False) -> Trainer:
-    """The trainer as the process makes it."""
-    stop = StopRequest()
-    return prepare(run, resume=resume, leave_core=False, journal=Journal(run), commands=CommandReader(run), stop=stop)
-
-
-@pytest.fixture(autouse=True)
-def as_nice_as_before(monkeypatch):
-    """The train process steps back behind the screen; these tests are not one."""
-    monkeypatch.setattr("minigpt_tui.engine.training.machine.POLITENESS", 0)
+pytestmark = pytest.mark.usefixtures("polite")
 
 
 def kinds(events, kind):
@@ -121,18 +110,15 @@ def test_what_was_evaluated_amid_a_divergence_is_no_place_to_go_back_to(make_run
     assert run.checkpoint() is None
 
 
-def test_a_run_that_diverges_goes_back_and_ends_well(make_run, events_of, monkeypatch):
+def test_a_run_that_diverges_goes_back_and_ends_well(make_run, events_of):
     run = make_run(budget=Budget(700), schedule="constant", checkpoint_interval=50, evaluation_interval=10_000)
-    it = prepared(run)
-    keep = it._keep
+    scale_up = iter([Command("scale_learning_rate", 1000.0)])
 
-    def scale_up() -> None:
-        keep()
-        if it._learner.step == 220 and not kinds(events_of(run), Note):
-            run.send(Command("scale_learning_rate", 1000.0))
+    def at_step_220(event, _) -> None:
+        if isinstance(event, Step) and event.step == 220 and (command := next(scale_up, None)):
+            run.send(command)
 
-    monkeypatch.setattr(it, "_keep", scale_up)
-    it.train()
+    prepared(run, watch=at_step_220, report_interval=0.0).train()
     events = events_of(run)
     (back,) = kinds(events, Started)[1:]
     assert back.step == 200  # the checkpoint of 250 and those behind it would have been no good
@@ -142,5 +128,6 @@ def test_a_run_that_diverges_goes_back_and_ends_well(make_run, events_of, monkey
     assert kinds(after, StateChanged)[-1].state == "finished"
     assert kinds(after, Step)[-1].loss < 2.8
     assert load_checkpoint(run.checkpoints / "last").step == 700
-    # the run remembers that it had its second chance
-    assert prepared(run, resume=True)._recovery.tried == 1
+    resumed = resume_from(run.checkpoints, print)
+    assert resumed is not None
+    assert resumed.counters.recoveries == 1  # the run remembers that it had its second chance

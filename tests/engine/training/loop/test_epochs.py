@@ -31,7 +31,9 @@ def test_each_epoch_is_saved_and_evaluated_at_its_end_and_the_last_one_ends_the_
     changes = EPOCHS | {"budget": Budget(3, "epochs"), "schedule": "constant"}
     run = make_run(**changes)
     it, _, _ = build(run, text)
-    assert it.total_steps == 3 * 1125 // 32 + 1  # 18,000 characters are 1125 windows of 16, but for some last ones
+    assert (
+        it.progress.total_steps == 3 * 1125 // 32 + 1
+    )  # 18,000 characters are 1125 windows of 16, but for some last ones
     it.train()
     epochs, events = epochs_of(make_run("alone", **changes), text, 3), events_of(run)
     ends = [sum(map(len, epochs[: i + 1])) for i in range(3)]
@@ -58,13 +60,13 @@ def test_epochs_stay_whole_where_a_run_goes_on(make_run, text, events_of, monkey
     whole = make_run("whole", **changes)
     build(whole, text)[0].train()
     run = make_run("parts", **changes)
-    it, learner, stop = build(run, text)
+    it, learner, commands = build(run, text)
     end = next(event.step for event in kinds(events_of(whole), Evaluation))
     update, evaluate = learner.update, trainer.evaluate
 
     def stopping(factor: float) -> None:
         update(factor)
-        stop.requested = learner.step == (end if at == "after the evaluation" else end + 5)
+        commands.stop_requested = learner.step == (end if at == "after the evaluation" else end + 5)
 
     def killed(*_, **__):
         raise KeyboardInterrupt

@@ -1,25 +1,35 @@
-"""What the journal writes, and in which order."""
+"""What the event log writes, and in which order."""
 
 from __future__ import annotations
 
-from minigpt_tui.engine.events import Evaluation, Note
-from minigpt_tui.engine.training.loop.event_log import Journal
+from minigpt_tui.engine.events import Evaluation, Note, StateChanged
+from minigpt_tui.engine.runs import Run
+from minigpt_tui.engine.training.loop.event_log import EventLog
 
 
-def test_a_journal_survives_a_place_that_cannot_be_written(make_run, events_of):
+def test_an_event_log_survives_a_place_that_cannot_be_written(make_run, events_of):
     run = make_run()
     run.metrics_path.mkdir()
-    journal = Journal(run)
-    journal.note("lost")
+    event_log = EventLog(run)
+    event_log.note("lost")
     run.metrics_path.rmdir()
-    journal.note("kept")
+    event_log.note("kept")
     assert [event.text for event in events_of(run) if isinstance(event, Note)] == ["kept"]
 
 
-def test_who_reads_of_a_change_of_state_finds_it_in_the_status(make_run, monkeypatch):
-    run, seen, append = make_run(), [], Journal._append
-    monkeypatch.setattr(Journal, "_append", lambda journal, line: (seen.append(run.status()), append(journal, line)))
-    journal = Journal(run)
-    journal.emit(Evaluation(3, 0.1, 1.5, 4.5, 2.2, "full", True))
-    journal.state("finished")
-    assert (seen[-1].state, seen[-1].validation_loss) == ("finished", 1.5)
+def test_a_change_of_state_is_in_the_status_before_it_is_an_event(make_run, events_of, monkeypatch):
+    run, written, write_status = make_run(), [], Run.write_status
+
+    def write(of, status):
+        written.append((status.state, [event.state for event in events_of(of) if isinstance(event, StateChanged)]))
+        write_status(of, status)
+
+    monkeypatch.setattr(Run, "write_status", write)
+    event_log = EventLog(run)
+    event_log.emit(Evaluation(3, 0.1, 1.5, 4.5, 2.2, "full", True))
+    event_log.state("finished")
+    assert written == [("finished", [])]
+    assert [event.state for event in events_of(run) if isinstance(event, StateChanged)] == ["finished"]
+    status = run.status()
+    assert status is not None
+    assert (status.state, status.validation_loss) == ("finished", 1.5)

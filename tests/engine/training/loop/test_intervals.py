@@ -6,51 +6,53 @@ import time
 
 import pytest
 from minigpt_tui.engine.training.loop.intervals import (
-    Pace,
+    Interval,
     Stopwatch,
-    checkpoint_pace,
-    evaluation_pace,
-    sample_pace,
+    checkpoint_interval,
+    evaluation_interval,
+    sample_interval,
 )
 
 
-def times(pace: Pace, until: float, cost: float, expected: float = 0.0) -> list[float]:
+def times(interval: Interval, until: float, cost: float, expected: float = 0.0) -> list[float]:
     """When it is due if it is looked at ten times a second of training."""
     found = []
     for tenth in range(round(10 * until)):
-        if pace.due(tenth, tenth / 10, expected):
+        if interval.due(tenth, tenth / 10, expected):
             found.append(tenth / 10)
-            pace.done(tenth, tenth / 10, cost)
+            interval.done(tenth, tenth / 10, cost)
     return found
 
 
 def test_fixed_steps():
-    pace = checkpoint_pace(5)
+    interval = checkpoint_interval(5)
     due = []
     for step in range(1, 21):
         for _ in range(2):  # looked at twice
-            if pace.due(step, 0.0):
+            if interval.due(step, 0.0):
                 due.append(step)
-                pace.done(step, 0.0, 100.0)
+                interval.done(step, 0.0, 100.0)
     assert due == [5, 10, 15, 20]
 
 
 def test_cheap_checkpoints_come_soon_and_then_more_and_more_rarely():
-    assert times(checkpoint_pace(0), 205, cost=0.01) == [2, 4, 6, 9, 12, 16, 21, 26, 36, 46, 66, 96, 126, 156, 186]
+    assert times(checkpoint_interval(0), 205, cost=0.01) == [2, 4, 6, 9, 12, 16, 21, 26, 36, 46, 66, 96, 126, 156, 186]
 
 
-@pytest.mark.parametrize(("pace", "share"), [(checkpoint_pace, 0.03), (evaluation_pace, 0.15), (sample_pace, 0.05)])
+@pytest.mark.parametrize(
+    ("make", "share"), [(checkpoint_interval, 0.03), (evaluation_interval, 0.15), (sample_interval, 0.05)]
+)
 @pytest.mark.parametrize("cost", [0.01, 0.5, 7.0])
-def test_the_share_of_the_time_is_kept(pace, share, cost):
-    found = times(pace(0), 1000, cost)
+def test_the_share_of_the_time_is_kept(make, share, cost):
+    found = times(make(0), 1000, cost)
     assert len(found) >= 3
     for count, seconds in enumerate(found[1:], 2):
         assert count * cost <= share * seconds + cost
 
 
 def test_the_first_evaluation_waits_while_it_would_take_more_than_half_of_the_time():
-    assert times(evaluation_pace(0), 100, cost=0.1, expected=20.0)[0] == 40.0
-    assert times(evaluation_pace(0), 100, cost=0.1, expected=0.1)[0] == 2.0
+    assert times(evaluation_interval(0), 100, cost=0.1, expected=20.0)[0] == 40.0
+    assert times(evaluation_interval(0), 100, cost=0.1, expected=0.1)[0] == 2.0
 
 
 def test_the_stopwatch_counts_training_alone():

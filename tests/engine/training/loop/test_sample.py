@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import pytest
+from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer, build_tokenizer
-from minigpt_tui.engine.training.loop.sample import Preview, PromptError
+from minigpt_tui.engine.training.loop.sample import SampleWriter
 
 from .test_trainer import build
 
 
-def test_a_preview_is_long_seeded_and_leaves_the_model_as_it_was(make_run, text):
+def test_a_sample_is_long_seeded_and_leaves_the_model_as_it_was(make_run, text):
     run = make_run()
     _, learner, _ = build(run, text)
-    preview = Preview(build_tokenizer("char", alphabet=text.read_text(), pieces=list))
-    first, again, other = (preview.write(learner.model, seed) for seed in (1, 1, 2))
+    samples = SampleWriter(build_tokenizer("char", alphabet=text.read_text(), pieces=list))
+    first, again, other = (samples.write(learner.model, seed) for seed in (1, 1, 2))
     assert len(first) == 200  # far beyond the context of 16
     assert first == again != other
     assert learner.model.training
     learner.update(1.0)
-    long = Preview(build_tokenizer("char", alphabet=text.read_text(), pieces=list), text.read_text()[:100], 1.0)
+    long = SampleWriter(build_tokenizer("char", alphabet=text.read_text(), pieces=list), text.read_text()[:100], 1.0)
     assert len(long.write(learner.model, 1)) == 200
 
 
-def test_a_preview_begins_with_what_the_model_expects_before_every_text(make_run, text):
+def test_a_sample_begins_with_what_the_model_expects_before_every_text(make_run, text):
     _, learner, _ = build(make_run(), text)
     tokenizer = CharTokenizer("".join(sorted(set(text.read_text()))))
-    prompted = Preview(tokenizer, "#def").write(learner.model, 1)
+    prompted = SampleWriter(tokenizer, "#def").write(learner.model, 1)
     tokenizer.begin = tuple(tokenizer.encode("#"))
-    assert Preview(tokenizer, "def").write(learner.model, 1) == prompted
+    assert SampleWriter(tokenizer, "def").write(learner.model, 1) == prompted
 
 
-def test_a_preview_ends_where_the_tokenizer_says_that_a_text_ends(make_run, text):
+def test_a_sample_ends_where_the_tokenizer_says_that_a_text_ends(make_run, text):
     _, learner, _ = build(make_run(), text)
     tokenizer = CharTokenizer("".join(sorted(set(text.read_text()))))
-    whole = Preview(tokenizer).write(learner.model, 1)
+    whole = SampleWriter(tokenizer).write(learner.model, 1)
     tokenizer.end_tokens = frozenset(tokenizer.encode(whole[50]))
-    assert Preview(tokenizer).write(learner.model, 1) == whole[: whole.index(whole[50])]
+    assert SampleWriter(tokenizer).write(learner.model, 1) == whole[: whole.index(whole[50])]
 
 
 def test_a_prompt_that_the_tokenizer_refuses_is_said_before_the_training_begins():
-    with pytest.raises(PromptError, match=r"the sample prompt cannot be used: .* no token for 'x'"):
-        Preview(CharTokenizer("abc", "refuse"), "abx")
+    with pytest.raises(UserError, match=r"the sample prompt cannot be used: .* no token for 'x'"):
+        SampleWriter(CharTokenizer("abc", "refuse"), "abx")

@@ -17,9 +17,8 @@ from minigpt_tui.engine.training.checkpoints import Counters
 from minigpt_tui.engine.training.errors import TrainingError
 from minigpt_tui.engine.training.loop import trainer
 from minigpt_tui.engine.training.loop.commands import CommandReader
-from minigpt_tui.engine.training.loop.event_log import Journal
-from minigpt_tui.engine.training.loop.stop_request import StopRequest
-from minigpt_tui.engine.training.loop.trainer import Trainer
+from minigpt_tui.engine.training.loop.event_log import EventLog
+from minigpt_tui.engine.training.loop.trainer import REPORT_INTERVAL, Trainer, TrainingContext
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import flops_per_token
 from minigpt_tui.models.gpt import GPT
@@ -27,7 +26,9 @@ from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import Budget
 
 
-def build(run: Run, text: Path, resume: bool = False) -> tuple[Trainer, ReplicatedLearner, StopRequest]:
+def build(
+    run: Run, text: Path, resume: bool = False, report_interval: float = REPORT_INTERVAL
+) -> tuple[Trainer, ReplicatedLearner, CommandReader]:
     """The trainer of a new run, or of one that goes on from its newest checkpoint, as the process makes it."""
     manifest = run.manifest()
     content = text.read_text()
@@ -36,22 +37,19 @@ def build(run: Run, text: Path, resume: bool = False) -> tuple[Trainer, Replicat
     dataset = TokenDataset(tokens[:split], tokens[split:], len(content[split:].encode()))
     model, counters, state = GPT(manifest.model), Counters(), None
     model.reset_parameters(torch.Generator().manual_seed(0))
-    journal, stop = Journal(run), StopRequest()
+    event_log, commands = EventLog(run), CommandReader(run)
     if resume:
-        resumed = checkpoints.resume_from(run.checkpoints, journal.note)
+        resumed = checkpoints.resume_from(run.checkpoints, event_log.note)
         assert resumed is not None
         counters, state = resumed.counters, resumed.state
         model = resumed.stored.build("cpu", torch.float32, None)
-    learner = ReplicatedLearner(model, dataset.train, manifest.training, journal.note)
+    learner = ReplicatedLearner(model, dataset.train, manifest.training, event_log.note)
     if state is not None:
         learner.load_state_dict(state)
-    return (
-        Trainer(
-            run, learner, tokenizer, dataset, manifest.training, counters, journal, CommandReader(run), stop
-        ),
-        learner,
-        stop,
-    )  # fmt: skip
+    context = TrainingContext(
+        run, manifest.training, tokenizer, dataset, event_log, commands, report_interval=report_interval
+    )
+    return Trainer(context, learner, counters), learner, commands
 
 
 def kinds(events, kind):
@@ -131,13 +129,13 @@ def test_patience_waits_for_the_floor_of_steps(make_run, text, events_of, monkey
 
 def test_a_run_resumed_before_the_floor_has_no_more_patience_than_one_that_went_on(make_run, text, monkeypatch):
     run = make_run(patience=2, minimum_steps=27, budget=Budget(1000), evaluation_interval=5, checkpoint_interval=5)
-    it, learner, stop = build(run, text)
+    it, learner, commands = build(run, text)
     pretend_losses(monkeypatch, [2.0] + 8 * [3.0])
     update = learner.update
 
     def stopping(factor: float) -> None:
         update(factor)
-        stop.requested = learner.step == 22
+        commands.stop_requested = learner.step == 22
 
     learner.update = stopping
     it.train()
@@ -151,13 +149,13 @@ def test_a_run_resumed_before_the_floor_has_no_more_patience_than_one_that_went_
 
 def test_being_stopped_costs_no_patience(make_run, text, monkeypatch):
     run = make_run(patience=2, budget=Budget(1000), evaluation_interval=5)
-    it, learner, stop = build(run, text)
+    it, learner, commands = build(run, text)
     pretend_losses(monkeypatch, [3.0, 2.5, 2.6, 2.6, 2.4, 2.6, 2.6])  # at 5 and 10, where it is stopped, at 15, ...
     update = learner.update
 
     def stopping(factor: float) -> None:
         update(factor)
-        stop.requested = learner.step == 12
+        commands.stop_requested = learner.step == 12
 
     learner.update = stopping
     it.train()
@@ -210,11 +208,10 @@ def rates(events) -> dict[int, float]:
     return {event.step: event.learning_rate for event in kinds(events, Step)}
 
 
-def test_the_schedule_follows_a_budget_that_is_changed_in_the_middle(make_run, text, events_of, monkeypatch):
-    monkeypatch.setattr(trainer, "REPORT_INTERVAL", 0.0)
+def test_the_schedule_follows_a_budget_that_is_changed_in_the_middle(make_run, text, events_of):
     settings = {"budget": Budget(40), "decay_fraction": 1.0, "learning_rate": 0.01, "checkpoint_interval": 100}
     run = make_run(**settings)
-    it, learner, stop = build(run, text)
+    it, learner, commands = build(run, text, report_interval=0.0)
     update = learner.update
 
     def ordering(factor: float) -> None:
@@ -224,13 +221,13 @@ def test_the_schedule_follows_a_budget_that_is_changed_in_the_middle(make_run, t
         if learner.step == 12:
             run.send(Command("budget", text="7"))  # spent already
             run.send(Command("budget", text="a while"))
-        stop.requested = learner.step == 15
+        commands.stop_requested = learner.step == 15
 
     learner.update = ordering
     it.train()
-    build(run, text, resume=True)[0].train()  # it is remembered
-    it, learner, _ = build(run, text, resume=True)
-    it.change_budget("30 steps")
+    build(run, text, resume=True, report_interval=0.0)[0].train()  # it is remembered
+    it, learner, _ = build(run, text, resume=True, report_interval=0.0)
+    it.carry_out(Command("budget", text="30 steps"))
     it.train()
     events = events_of(run)
     expected = {i + 1: 0.01 * (1 - i / (40 if i < 10 else 20 if i < 20 else 30)) for i in range(30)}
@@ -268,7 +265,7 @@ def test_a_full_disk_keeps_the_old_checkpoint(make_run, text, events_of, monkeyp
 def test_a_budget_in_minutes_ends_by_the_training_time(make_run, text, events_of):
     run = make_run(budget=Budget(0.01, "minutes"), evaluation_interval=0, checkpoint_interval=0)
     it, _, _ = build(run, text)
-    assert it.total_steps is None
+    assert it.progress.total_steps is None
     it.train()
     steps = kinds(events_of(run), Step)
     assert steps[-1].seconds >= 0.6
@@ -291,20 +288,23 @@ def test_utilisation_is_the_models_operations_over_those_of_its_device(make_run,
 
 
 def test_a_stop_ends_an_evaluation(make_run, text, events_of, monkeypatch):
-    monkeypatch.setattr(trainer, "_SHORT_EVALUATION", 0.0)
     run = make_run()
     it, learner, _ = build(run, text)
-    original = trainer.evaluate
+    original, ended = trainer.evaluate, []
 
     def evaluate(*arguments, progress, **keywords):
         run.send(Command("stop"))
-        return original(*arguments, progress=progress, **keywords)
+        ended.append("early")
+        score = original(*arguments, progress=progress, **keywords)
+        ended[-1] = "whole"
+        return score
 
     monkeypatch.setattr(trainer, "evaluate", evaluate)
     it.train()
     assert learner.step == 10
     assert learner.model.training
-    assert kinds(events_of(run), Evaluation) == []
+    assert ended == ["early", "whole"]  # the second is short, and says how good the stopped run is
+    assert [event.step for event in kinds(events_of(run), Evaluation)] == [10]
     assert kinds(events_of(run), StateChanged)[-1].state == "stopped"
 
 

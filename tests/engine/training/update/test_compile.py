@@ -9,15 +9,13 @@ import os
 import pytest
 import torch
 from minigpt_tui.engine.events import Started
-from minigpt_tui.engine.training.loop.commands import CommandReader
-from minigpt_tui.engine.training.loop.event_log import Journal
-from minigpt_tui.engine.training.loop.stop_request import StopRequest
-from minigpt_tui.engine.training.setup import prepare
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models import devices
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.recipe import TrainingConfig
+
+from ..preparing import prepared
 
 MODEL = ModelConfig(vocab_size=16, context_length=8, n_layer=1, n_head=2, d_model=16)
 TRAINING = TrainingConfig(batch_size=4, micro_batch_size=2, compile="on")
@@ -76,10 +74,7 @@ def test_no_number_of_threads_is_tried_where_each_would_be_compiled_for(make_run
     threads: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     run = make_run(threads=0, compile=compile)
-    with Journal(run) as journal:
-        prepare(
-            run, resume=False, leave_core=False, journal=journal, commands=CommandReader(run, 0), stop=StopRequest()
-        )
+    prepared(run)
     (started,) = (event for event in events_of(run) if isinstance(event, Started))
     assert started.threads == 4
     assert ("as many as make it faster" in started.reason) == (compile == "off")

@@ -1,11 +1,11 @@
-"""Budgets and learning rates as functions of progress."""
+"""Budgets and learning-rate schedules."""
 
 from __future__ import annotations
 
 import math
 
 import pytest
-from minigpt_tui.engine.training.loop.schedules import learning_rate_factor, progress_of, steps_in_budget
+from minigpt_tui.engine.training.loop.progress import fraction_of_budget, learning_rate_factor, steps_in_budget
 from minigpt_tui.models.recipe import Budget, TrainingConfig
 
 
@@ -18,9 +18,9 @@ def test_steps_in_a_budget(text, steps):
 
 
 def test_progress_follows_steps_or_training_seconds():
-    assert progress_of(Budget(10), 10, step=5, seconds=1000) == 0.5
-    assert progress_of(Budget(2, "minutes"), None, step=10**6, seconds=30) == 0.25
-    assert progress_of(Budget(2, "minutes"), None, step=0, seconds=240) == 2.0
+    assert fraction_of_budget(Budget(10), 10, step=5, seconds=1000) == 0.5
+    assert fraction_of_budget(Budget(2, "minutes"), None, step=10**6, seconds=30) == 0.25
+    assert fraction_of_budget(Budget(2, "minutes"), None, step=0, seconds=240) == 2.0
 
 
 def factors(config: TrainingConfig, total: int) -> list[float]:
@@ -61,5 +61,5 @@ def test_cosine_equals_nanogpt():
 
 def test_a_budget_in_minutes_decays_by_time():
     config = TrainingConfig(budget=Budget(1, "minutes"), schedule="linear", decay_fraction=1.0)
-    progress = progress_of(config.budget, None, step=3, seconds=45)
-    assert learning_rate_factor(config, progress, 3, None) == pytest.approx(0.25)
+    fraction = fraction_of_budget(config.budget, None, step=3, seconds=45)
+    assert learning_rate_factor(config, fraction, 3, None) == pytest.approx(0.25)

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test test-long check format picture clean
+.PHONY: run test test-long bench check format picture clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/minigpt-tui
@@ -17,6 +17,10 @@ test: $(VENV)/.installed-dev
 
 test-long: $(VENV)/.installed-dev
 	$(PYTEST) -m long --timeout 1200
+
+# The engine beside other programs: make bench ARGS="train --nanogpt PATH"; see docs/benchmarks.md.
+bench: $(VENV)/.installed
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(or $(ARGS),--help)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -36,13 +36,7 @@ def test_a_verb_loads_the_terminal_library_only_when_it_draws() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     modules = set(result.stdout.split())
-    benches = {"minigpt_tui.engine.bench.training", "minigpt_tui.engine.bench.generation"}
-    assert not ({"rich", "textual", "asyncio", "torch"} | benches) & modules
-
-
-def test_a_bench_loads_neither_torch_nor_what_draws() -> None:
-    loaded = loaded_by(*(f"minigpt_tui.engine.bench.{name}" for name in ("command", "training", "generation")))
-    assert not {"torch", "textual", "rich"} & loaded
+    assert not {"rich", "textual", "asyncio", "torch"} & modules
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .epoch_order import BLOCK, DataOrder, EpochOrder
 
-__all__ = ["BatchStream", "DataOrder", "TokenDataset", "validation_windows"]
+__all__ = ["BatchStream", "DataOrder", "TokenDataset", "sliding_window_starts", "validation_windows"]
 
 
 @dataclass(frozen=True)
@@ -123,3 +123,14 @@ def validation_windows(tokens: Tensor, context_length: int, batch_size: int) -> 
             yield some_inputs.long(), some_targets.long()
     if end < len(tokens) - 1:
         yield tokens[None, end:-1].long(), tokens[None, end + 1 :].long()
+
+
+def sliding_window_starts(n_tokens: int, context_length: int) -> tuple[Tensor, Tensor]:
+    """The `sliding` protocol: windows a quarter of the context apart, the last one at the end of the text.
+
+    Returns where the windows begin, and for each the first position whose next token no earlier window has predicted:
+    so each token but the first is predicted once, with at least three quarters of the context, or all that there is.
+    """
+    last = n_tokens - 1 - context_length
+    starts = torch.cat((torch.arange(0, last, max(1, context_length // 4)), torch.tensor([last])))
+    return starts, torch.cat((starts[:1], starts[:-1] + context_length))

@@ -90,13 +90,14 @@ class Responder:
             if cancelled():
                 self._send(Failed(request.id, "prompt", "the scoring was cancelled"))
                 return
+        result = score.result
         self._send(
             Scored(
                 id=request.id,
-                loss=score.loss,
-                perplexity=score.perplexity,
-                bits_per_byte=score.bits_per_byte,
-                tokens=score.tokens,
+                loss=result.loss,
+                perplexity=result.perplexity,
+                bits_per_byte=result.bits_per_byte,
+                tokens=result.tokens,
                 step=model.step,
                 notices=model.notices + score.notices,
             )

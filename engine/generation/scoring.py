@@ -7,14 +7,15 @@ there is.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import torch
 
+from ...data.dataset import sliding_window_starts
 from ...data.storage.errors import UserError
 from ...models.cache import KVCache
 from ..requests import TokenDetail
+from ..text_loss import TextLoss
 from .decoder import Decoder
 from .reply import named
 from .token_details import explain_tokens
@@ -43,24 +44,14 @@ class TextScore:
         self._unpredicted = max(1, len(tokenizer.begin))  # at the beginning, where nothing stands before
         if len(self._ids) <= self._unpredicted:
             raise TooShortError("a text of at least two tokens is needed: the first one has nothing before it")
-        self.tokens = len(self._ids) - self._unpredicted
         self._bytes_per_token = len(known.encode()) / len(ids)
         self._total = 0.0
 
     @property
-    def loss(self) -> float:
-        """Mean negative log-likelihood, in nats per token."""
-        return self._total / self.tokens
-
-    @property
-    def perplexity(self) -> float:
-        """exp(loss), infinite where that is too large for a float."""
-        return math.exp(self.loss) if self.loss < 700 else math.inf
-
-    @property
-    def bits_per_byte(self) -> float:
-        """The loss by bytes of UTF-8; a token that cannot be predicted counts as the mean of the others."""
-        return self.loss / math.log(2) / self._bytes_per_token
+    def result(self) -> TextLoss:
+        """The loss of the whole text, once it was iterated over."""
+        tokens = len(self._ids) - self._unpredicted
+        return TextLoss(self._total / tokens, tokens, self._bytes_per_token)
 
     @torch.inference_mode()
     def __iter__(self) -> Iterator[tuple[float, list[TokenDetail]]]:
@@ -68,8 +59,8 @@ class TextScore:
         decoder, last = self._decoder, len(self._ids) - 1
         decoder.check_ids(self._ids)
         ids, length = torch.tensor(self._ids, device=decoder.device), min(decoder.context_length, last)
-        starts = torch.tensor([*range(0, last - length, max(1, length // 4)), last - length], device=decoder.device)
-        scored = torch.cat((starts.new_tensor([self._unpredicted - 1]), starts[:-1] + length))  # before each window
+        starts, scored = (tensor.to(decoder.device) for tensor in sliding_window_starts(len(ids), length))
+        scored[0] = self._unpredicted - 1
         n_rows = max(1, min(_TOKENS_PER_PASS, _LOGITS_PER_PASS // decoder.tokenizer.vocab_size) // length)
         n_positions = min(length, max(1, _LOGITS_PER_PASS // decoder.tokenizer.vocab_size))
         for i in range(0, len(starts), n_rows):

@@ -22,7 +22,7 @@ from ...models.gpt import GPT
 from ...models.recipe import TrainingConfig
 from .errors import LostProcessError
 from .group import Group, Instruction, process_group
-from .loop.evaluation import EvaluationGivenUpError, evaluate
+from .loop.evaluation import EvaluationEnded, evaluate
 from .machine import device_of, repeat_exactly, set_up_processor, threads_of
 from .update.learner import Learner
 from .update.replicated import ReplicatedLearner
@@ -137,7 +137,7 @@ class _Along:
 
     def _evaluate(self) -> None:
         config = self._config
-        with self._learner.averaged() as model, contextlib.suppress(EvaluationGivenUpError):
+        with self._learner.averaged() as model, contextlib.suppress(EvaluationEnded):
             evaluate(
                 model, self._dataset.validation, self._dataset.validation_bytes, config.evaluation,
                 batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed, group=self._group,

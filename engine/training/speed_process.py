@@ -107,7 +107,7 @@ class SpeedMeasurement:
         device, length = self._training.device, recipe.model.context_length
         config = recipe.overridden(batch_size=rows).training
         tokens = torch.randint(recipe.model.vocab_size, (max(_TEXT, 2 * length),), device=device)
-        learner = ReplicatedLearner(_random_model(recipe, self._training), tokens, config, note=lambda sentence: None)
+        learner = ReplicatedLearner(_random_model(recipe, self._training), tokens, config, warn=lambda sentence: None)
         updates = seconds * (self._flops or _FIRST_GUESS) / (flops_per_token(recipe.model) * length * rows)
         tries = device.type == "cpu" and self._threads > 1 and updates > _UPDATES_OF_A_TRIAL
         threads = Threads(ThreadTrial(self._threads) if tries else None)

@@ -7,38 +7,23 @@ sliding  windows a quarter of the context apart; each token is predicted once, w
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ....data.dataset import validation_windows
+from ....data.dataset import sliding_window_starts, validation_windows
 from ....models.gpt import GPT
 from ....models.memory import evaluation_windows
 from ....models.recipe import Protocol
+from ...text_loss import TextLoss
 from ..group import Group, Instruction
 
 _IGNORED = -100  # F.cross_entropy leaves such targets out
 
 
-class EvaluationGivenUpError(Exception):
-    """The first process of a group has ended the evaluation; raised in the others."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """The mean negative log-likelihood of text under a model."""
-
-    loss: float  # nats per token
-    tokens: int  # predictions that the mean is over
-    bits_per_byte: float
-
-    @property
-    def perplexity(self) -> float:
-        """exp(loss), infinite where that is too large for a float."""
-        return math.exp(self.loss) if self.loss < 700 else math.inf
+class EvaluationEnded(Exception):
+    """Rank 0 has ended the evaluation; raised in the other ranks."""
 
 
 def evaluate(
@@ -54,16 +39,16 @@ def evaluate(
     progress: Callable[[float], None] | None = None,
     group: Group | None = None,
     collective_forward: bool = False,
-) -> Score:
-    """Score `tokens` (1-D, on the model's device), which stand for `n_bytes` of UTF-8 text.
+) -> TextLoss:
+    """The loss of `tokens` (1-D, on the model's device), which stand for `n_bytes` of UTF-8 text.
 
     Windows are as long as the model's context, unless `context_length` says a shorter one.
     `batch_size`, `batches` and `seed` matter to `random` alone; `progress` receives the fraction done after each pass.
-    Draws from no global random state, and leaves the model in the mode in which it was. The processes of a `group`
-    share the passes: the first one gives the order, and what `progress` raises there ends the evaluation everywhere.
+    Draws from no global random state, and leaves the model in the mode in which it was. The ranks of a `group` share
+    the passes: rank 0 has the others begin, and what `progress` raises there ends the evaluation in all of them.
     Where a forward pass is a collective of all ranks (`collective_forward`), each computes as many as the others.
 
-    Raises LostProcessError, EvaluationGivenUpError.
+    Raises LostProcessError, EvaluationEnded.
     """
     if group and group.rank == 0:
         group.instruct(Instruction.EVALUATE)
@@ -74,7 +59,7 @@ def evaluate(
     rows = evaluation_windows(model.config.vocab_size, length, tokens.device.type)
     windows = _windows(tokens, length, protocol, rows, batches * batch_size, seed)
     try:
-        # a model that is spread keeps what it gathers here, and could not train with what inference mode made
+        # a sharded model keeps the parameters that it gathers here, and could not train with inference tensors
         with torch.no_grad() if collective_forward else torch.inference_mode():
             turn, inputs, targets = 0, tokens, tokens
             for turn, (inputs, targets, done) in enumerate(windows, start=1):
@@ -82,24 +67,23 @@ def evaluate(
                     total += model.loss(inputs, targets, reduction="none").sum().item()  # summed pairwise
                     count += int((targets != _IGNORED).sum())
                 if group is None or turn % group.size == 0:
-                    _go_on(group, progress, done)
+                    _report(group, progress, done)
             if group and collective_forward and turn % group.size and not 1 <= group.rank <= turn % group.size:
-                model.loss(inputs, targets)  # the last round has no pass for this one, whose part the others need
+                model.loss(inputs, targets)  # the last round has no pass for this rank, but the others need its shards
     finally:
         model.train(training)
     if group:
         sums = torch.tensor([total, count], dtype=torch.float64)
         group.all_reduce(sums)
         total, count = sums[0].item(), int(sums[1])
-    loss = total / count
-    return Score(loss, count, loss / math.log(2) * len(tokens) / n_bytes)
+    return TextLoss(total / count, count, n_bytes / len(tokens))
 
 
-def _go_on(group: Group | None, progress: Callable[[float], None] | None, done: float) -> None:
-    """Let the first process report the fraction done, and end the evaluation everywhere where that raises."""
+def _report(group: Group | None, progress: Callable[[float], None] | None, done: float) -> None:
+    """Let rank 0 report the fraction done; where that raises, the evaluation ends in all ranks."""
     if group and group.rank != 0:
         if group.next_instruction()[0] != Instruction.CONTINUE_EVALUATION:
-            raise EvaluationGivenUpError
+            raise EvaluationEnded
         return
     try:
         if progress:
@@ -120,7 +104,7 @@ def predictions(protocol: Protocol, n_tokens: int, context_length: int, random_w
         case "random":
             return random_windows * context_length
         case "sliding":
-            return len(_sliding_starts(n_tokens, context_length)) * context_length
+            return len(sliding_window_starts(n_tokens, context_length)[0]) * context_length
 
 
 def _windows(
@@ -136,21 +120,13 @@ def _windows(
     if protocol == "random":
         generator = torch.Generator().manual_seed(seed)
         starts = torch.randint(len(tokens) - context_length, (random_windows,), generator=generator)
-        skipped = torch.zeros_like(starts)
+        first_new = starts
     else:
-        starts = _sliding_starts(len(tokens), context_length)
-        skipped = torch.zeros_like(starts)
-        skipped[1:] = starts[:-1] + context_length - starts[1:]  # the window before has scored these
-    position = torch.arange(context_length + 1, device=tokens.device)
+        starts, first_new = sliding_window_starts(len(tokens), context_length)
+    offsets = torch.arange(context_length + 1, device=tokens.device)
     for i in range(0, len(starts), rows):
-        some, skip = starts[i : i + rows, None].to(tokens.device), skipped[i : i + rows, None].to(tokens.device)
-        window = tokens[some + position].long()
-        targets = window[:, 1:].masked_fill(position[:-1] < skip, _IGNORED)
+        positions = starts[i : i + rows, None].to(tokens.device) + offsets
+        window = tokens[positions].long()
+        predicted_before = positions[:, :-1] < first_new[i : i + rows, None].to(tokens.device)
+        targets = window[:, 1:].masked_fill(predicted_before, _IGNORED)
         yield window[:, :-1], targets, min(1.0, (i + rows) / len(starts))
-
-
-def _sliding_starts(n_tokens: int, context_length: int) -> Tensor:
-    """Where the windows begin: a quarter of the context apart, the last one at the end of the text."""
-    last = n_tokens - 1 - context_length
-    starts = torch.arange(0, last, max(1, context_length // 4))
-    return torch.cat((starts, torch.tensor([last])))

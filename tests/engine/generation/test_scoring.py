@@ -11,14 +11,16 @@ from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.generation.scoring import TextScore, TooShortError
 from minigpt_tui.engine.requests import Failed, GenerationMessage, Load, Scored, ScoreProgress, ScoreText
+from minigpt_tui.engine.text_loss import TextLoss
 from minigpt_tui.engine.training.loop.evaluation import evaluate
 
 TEXT = "abcdefgh\nhgfedcba\n" * 9
 
 
-def scored(decoder: Decoder, text: str, explain: bool = False) -> tuple[TextScore, list]:
+def scored(decoder: Decoder, text: str, explain: bool = False) -> tuple[TextLoss, list]:
     score = TextScore(decoder, text, explain)
-    return score, [detail for _, details in score for detail in details]
+    details = [detail for _, details in score for detail in details]
+    return score.result, details
 
 
 @pytest.mark.parametrize("length", [18, 21, 50, len(TEXT)])

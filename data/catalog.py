@@ -12,7 +12,7 @@ from .storage.errors import UserError
 from .storage.locations import folder
 
 _CHUNK = 1 << 16  # bytes between two reports of progress
-_PATIENCE = 10.0  # seconds of silence after which a server is given up
+_TIMEOUT = 10.0  # seconds without an answer
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def fetch(url: str, n_bytes: int, progress: Callable[[float], None] | None = Non
 
     content = bytearray()
     try:
-        with urllib.request.urlopen(url, timeout=_PATIENCE) as response:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:
             while len(content) <= n_bytes and (chunk := response.read(_CHUNK)):
                 content += chunk
                 if progress:

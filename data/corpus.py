@@ -35,7 +35,7 @@ _LARGE = 8 * 10**6  # bytes of files from which on it takes longer to read them 
 _SETTLED = 2.0  # seconds; a file that was written more recently may change again within the same tick of its clock
 
 
-class Source(Protocol):
+class TextSource(Protocol):
     """Where a text can be read from, again and again."""
 
     def pieces(self, progress: Progress | None = None) -> Iterator[str]:
@@ -56,7 +56,7 @@ class Corpus:
     alphabet: str  # the distinct characters, sorted
     notices: tuple[str, ...]  # what was odd about the source, one sentence each
     preview: str  # the first 300 characters
-    source: Source = field(default=TextFiles((), ()), repr=False, compare=False)
+    source: TextSource = field(default=TextFiles((), ()), repr=False, compare=False)
 
     def pieces(self, progress: Progress | None = None) -> Iterator[str]:
         """The text from its beginning, piece by piece, in little memory.

@@ -1,4 +1,4 @@
-"""The tokenizer that a new run learns its text with; it sees the training part alone."""
+"""The tokenizer of a new run, built from its corpus; what BPE learned is kept in the cache."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def corpus_tokenizer(
     unknown: UnknownCharacters,
     progress: Callable[[float | None], None] | None = None,
 ) -> Tokenizer:
-    """Build it; byte pairs that were learned from the same text before are found in the cache.
+    """Build it, or take a BPE that was trained on the same text before from the cache.
 
     A character tokenizer knows every character of the text. Only where it has a token for unknown ones does it know
     no more than those of the training part, so that the validation part shows what that token is worth. `progress`
@@ -65,7 +65,7 @@ def corpus_tokenizer(
 
 
 def _before(corpus: Corpus, split: int, progress: Progress | None) -> Iterator[str]:
-    """The text before that position; the rest is read as well, which shows that the text is what it was."""
+    """The text before position `split`. The rest is read as well: at its end the corpus checks the fingerprint."""
     position = 0
     for piece in corpus.pieces(progress):
         if position < split:

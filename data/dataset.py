@@ -1,4 +1,4 @@
-"""Tokens on the device and batches of them. Reading a batch is one gather; nothing here waits for the device."""
+"""Tokens on the device, and batches of them. A batch is one gather; nothing here waits for the device."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["BatchStream", "DataOrder", "TokenDataset", "sliding_window_starts", 
 class TokenDataset:
     """A corpus as token ids: 1-D tensors on the device.
 
-    On the CPU they have the narrowest of uint8, uint16 and int32 and may lie in a file that the system reads when they
-    are used; elsewhere, where there is little for uint16, they are uint8 or int32.
+    On the CPU their type is the narrowest of uint8, uint16 and int32, and they may be mapped from a file of the cache;
+    on other devices, which have few operations for uint16, they are uint8 or int32.
     """
 
     train: Tensor
@@ -46,7 +46,7 @@ class BatchStream:
         self._order: DataOrder = order
         self._seed = seed
         self._window = torch.arange(context_length + 1, device=tokens.device)
-        self._enter(epoch=0, cursor=0)
+        self._start_epoch(epoch=0, cursor=0)
 
     @property
     def windows_per_epoch(self) -> int:
@@ -55,55 +55,55 @@ class BatchStream:
 
     @property
     def epoch(self) -> float:
-        """How many passes over the tokens are behind, with the fraction of the present one."""
-        return self._epoch + self._cursor / len(self._order_now)
+        """Passes over the tokens so far, with the fraction of the current one."""
+        return self._epoch + self._cursor / len(self._epoch_order)
 
     def next_batch(self, rows: slice = slice(None)) -> tuple[Tensor, Tensor]:
-        """Inputs and targets, the inputs moved on by one token: both (batch_size, context_length), int64.
+        """Inputs, and targets, which are the inputs shifted by one token: both (batch_size, context_length), int64.
 
-        With `rows` only these of the batch; the next batch is the same, whatever rows are taken.
+        `rows` selects some rows of the batch; the batch after it is the same whatever was selected.
         """
         index = self._next_starts()[rows, None] + self._window
         windows = self._tokens[index]
         return windows[:, :-1].long(), windows[:, 1:].long()
 
     def state_dict(self) -> dict[str, int]:
-        """What `load_state_dict` needs to go on with the very next batch."""
+        """All that `load_state_dict` needs to continue with the next batch."""
         return {"seed": self._seed, "epoch": self._epoch, "cursor": self._cursor}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where the stream stood that gave `state`, over the same tokens with the same context length."""
+        """Continue where the stream was that gave `state`; tokens and context length must be the same."""
         self._seed = int(state["seed"])
-        self._enter(int(state["epoch"]), int(state["cursor"]))
+        self._start_epoch(int(state["epoch"]), int(state["cursor"]))
 
     def _next_starts(self) -> Tensor:
         """The positions, (batch_size,), at which the windows of the next batch begin."""
         pieces = [self._take(self._batch_size)]
         missing = self._batch_size - len(pieces[0])
         while missing:
-            if self._cursor == len(self._order_now):
-                self._enter(self._epoch + 1, 0)
+            if self._cursor == len(self._epoch_order):
+                self._start_epoch(self._epoch + 1, 0)
             pieces.append(self._take(missing))
             missing -= len(pieces[-1])
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
     def _take(self, count: int) -> Tensor:
-        """Up to `count` positions, as many as the present block still has."""
+        """Up to `count` positions, as many as the current block still has."""
         block, first = divmod(self._cursor, BLOCK)
         if block != self._block:
-            self._load(block)
+            self._load_block(block)
         taken = self._starts[first : first + count]
         self._cursor += len(taken)
         return taken
 
-    def _enter(self, epoch: int, cursor: int) -> None:
+    def _start_epoch(self, epoch: int, cursor: int) -> None:
         self._epoch, self._cursor = epoch, cursor
         seed = f"{self._seed}:{epoch}"
-        self._order_now = EpochOrder(len(self._tokens), self._context_length, self._order, seed)
-        self._load(cursor // BLOCK)
+        self._epoch_order = EpochOrder(len(self._tokens), self._context_length, self._order, seed)
+        self._load_block(cursor // BLOCK)
 
-    def _load(self, block: int) -> None:
-        self._block, starts = block, self._order_now.block(block)
+    def _load_block(self, block: int) -> None:
+        self._block, starts = block, self._epoch_order.block(block)
         if self._tokens.is_cuda:  # from pinned memory the copy waits for nothing
             starts = starts.pin_memory()
         self._starts = starts.to(self._tokens.device, non_blocking=self._tokens.is_cuda)

@@ -22,8 +22,8 @@ from .tokenizers import Tokenizer, UnknownCharacterError
 from .tokenizers.tokenizer import typecode
 
 _FORMAT = 1  # of what the cache holds; another one makes other keys
-_SMALL = 1 << 20  # bytes of text that are encoded sooner than a file is written
-_CHUNK = 1 << 22  # tokens that are widened at once
+_SMALL = 1 << 20  # bytes; a smaller text is encoded as quickly as a file is written
+_CHUNK = 1 << 22  # tokens that are converted to int32 at once
 
 
 def encode_corpus(
@@ -37,15 +37,14 @@ def encode_corpus(
 ) -> TokenDataset:
     """Split the text by position, the last `validation_fraction` for validation, and put its tokens on the device.
 
-    With a fraction of 1 there is nothing to train on, and no length is asked of that part; without a `context_length`
-    none is asked of either.
-    `progress` receives the fraction of the text that is encoded; whatever it raises ends the work and leaves nothing
-    behind. Characters without a token are left out and counted where the tokenizer's policy is to drop them. Raises
-    UserError where it refuses them, where a part is shorter than context_length + 1 tokens, or where the text is not
-    what it was when the corpus was opened.
+    With a fraction of 1 all of it is validation, and only that part has to be long enough; without a `context_length`
+    no part has to. `progress` receives the fraction of the text that is encoded; an exception that it raises ends the
+    encoding and leaves no file behind. Characters without a token are left out and counted where the tokenizer's policy
+    is to drop them. Raises UserError where it refuses them, where a part is shorter than context_length + 1 tokens, or
+    where the text is not what it was when the corpus was opened.
     """
     try:
-        left_out = tokenizer.admit(corpus.alphabet)[1]
+        left_out = tokenizer.filter_unknown(corpus.alphabet)[1]
     except UnknownCharacterError as error:
         raise UserError(f"the text of {corpus.name} cannot be encoded: {error}") from error
     split = split_position(corpus.n_characters, validation_fraction)
@@ -83,7 +82,7 @@ def _encode(
     def admitted(pieces: Iterator[tuple[bool, str]]) -> Iterator[str]:
         for _, piece in pieces:
             if incomplete:
-                piece, unknown = tokenizer.admit(piece)
+                piece, unknown = tokenizer.filter_unknown(piece)
                 left_out.update(unknown)
             yield piece
 

@@ -1,6 +1,6 @@
-"""Which windows of the tokens an epoch visits, and in which order; drawn a block at a time, in little memory.
+"""The order in which an epoch visits the windows of a text, drawn a block at a time, in little memory.
 
-What is drawn depends on the seed alone, on the CPU and alike for all devices.
+It depends on the seed alone: it is drawn on the CPU, the same for every device.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 DataOrder = Literal["shuffle", "random"]
 
 BLOCK = 1 << 16  # windows that are handed out at once: they fit into a CPU's cache
-_TABLE = 1 << 20  # up to so many windows, eight megabytes, the whole order is kept
+_TABLE = 1 << 20  # windows; up to so many, eight megabytes, the whole order is kept
 _ROUNDS = 4  # of the Feistel network; three are too few to look like chance (Luby and Rackoff, 1988)
 _MIXERS = (0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64))  # odd, of splitmix64, as signed numbers
 
@@ -64,13 +64,13 @@ class EpochOrder:
 def permuted(numbers: Tensor, n: int, keys: list[int]) -> Tensor:
     """Where a permutation of 0 .. n - 1, which `keys` choose, sends each of `numbers`, without a table of it.
 
-    A Feistel network permutes the numbers below the next power of four; those that it sends beyond n are sent on until
-    they come back (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
+    A Feistel network permutes the numbers below the next power of four; results of n or more are permuted again until
+    they are below n (cycle walking: Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
     """
     half = max(1, ((n - 1).bit_length() + 1) // 2)
     result = _feistel(numbers, half, keys)
-    while (beyond := (result >= n).nonzero()[:, 0]).numel():
-        result[beyond] = _feistel(result[beyond], half, keys)
+    while (outside := (result >= n).nonzero()[:, 0]).numel():
+        result[outside] = _feistel(result[outside], half, keys)
     return result
 
 

@@ -3,7 +3,7 @@ r"""Text from files: which files of a folder are text, how a file is encoded, ev
 A file is read twice, in pieces: once to learn whether it is text and in which encoding, once for the text. So a file of
 any size is examined in little memory, and one that turns out to be useless has contributed nothing yet.
 
-What was learned holds as long as no file is touched: `Listing.stamp` tells.
+What was learned stays true until a file is touched: `Listing.stamp` changes then.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .storage.errors import UserError
 Progress = Callable[[float], None]
 Remarks = dict[str, list[str]]  # what is said -> the names of the files of which it is said
 
-_FORMAT = 1  # of what is learned from files; another one makes other stamps
+_FORMAT = 1  # version of what is learned from files; part of the stamp
 _HEAD = 1 << 16  # bytes that tell text from binary
 _PIECE = 1 << 18  # characters read at once: a tokenizer is busy with them for some hundredths of a second
 _DEEPEST = 32  # levels of folders below the first
@@ -104,7 +104,7 @@ class Listing:
 
     @property
     def stamp(self) -> str:
-        """Another one, in hexadecimal, once a file has been added, removed, exchanged or written."""
+        """A digest that changes when a file is added, removed, replaced or written."""
         digest = hashlib.sha256(f"{_FORMAT} {self.remarks!r}".encode())
         for path, status in self.files:
             state = status and (status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
@@ -154,7 +154,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 class _NotTextError(Exception):
-    """A file is of no use: it "is `remark`; `remedy`"."""
+    """A file is not text that can be read: it "is `remark`; `remedy`"."""
 
     def __init__(self, remark: str, remedy: str) -> None:
         self.remark, self.remedy = remark, remedy

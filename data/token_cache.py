@@ -1,7 +1,7 @@
-"""Encoded texts in the cache folder: the bare ids in NAME.ids, and what belongs to them in NAME.json.
+"""Encoded texts in the cache folder: NAME.ids holds the token ids alone, NAME.json their counts.
 
-A file is there whole or not at all, so any number of processes may read and write the same one. The folder holds only
-so much: what was not used for the longest time goes first.
+A file appears whole or not at all, so any number of processes may read and write the same one. The size of the folder
+is bounded: the least recently used files are removed first.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TokenCounts:
 
 
 def load_tokens(name: str, typecode: str) -> tuple[TokenCounts, Tensor] | None:
-    """The tokens called `name`, mapped into memory but not read; None where they are not there or not whole."""
+    """The tokens called `name`, mapped into memory but not read; None where they are missing or damaged."""
     path = _path(name)
     known, dtype = recall(path.with_suffix(".json")), DTYPES[typecode]
     if known is None:
@@ -86,7 +86,7 @@ def _path(name: str) -> Path:
 
 
 def _make_room(newest: Path) -> None:
-    """Remove other files, what was used last and what is still written last, until the rest is not too large."""
+    """Remove the least recently used files until the rest fits into LARGEST bytes; never `newest`."""
     files = []
     for path in newest.parent.iterdir():
         with contextlib.suppress(OSError):  # another process removed it

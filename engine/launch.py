@@ -67,7 +67,7 @@ def new_run(
             )
         kind, unknown = tokenizer.kind, tokenizer.unknown
         try:
-            tokenizer.admit(corpus.alphabet)
+            tokenizer.filter_unknown(corpus.alphabet)
         except UnknownCharacterError as error:
             raise UserError(f"the text of {corpus.name} does not suit {start_from.name}: {error}") from error
     # No tokenizer makes more tokens than there are bytes; how many it makes is known when the text is encoded.

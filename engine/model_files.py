@@ -13,9 +13,8 @@ from ..data.storage.typed_json import SchemaError, from_plain
 from ..data.tokenizers import TOKENIZER_FILES, CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
 from ..models.config import ModelConfig
 from ..models.interop.foreign_config import read_foreign_config
-from ..models.interop.foreign_folder import file_within, read_json
+from ..models.interop.foreign_folder import INDEX, WHOLE, check_weight_files, file_within, read_json
 from ..models.interop.nanogpt import find_meta, read_alphabet, read_nanogpt
-from ..models.interop.weight_files import INDEX, WHOLE, check_weight_files
 from .refusals import refusal
 from .runs import Run, RunError, list_runs
 

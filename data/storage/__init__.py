@@ -1,4 +1,4 @@
-"""The ground floor: what lies on disk and in JSON, whole or not at all, checked before it is believed.
+"""The ground floor: errors, typed JSON, atomic files, the user's folders, memos, printable text.
 
-Every other room may import these modules. Nothing of the project may be imported here, and no torch.
+Every other room may import it. Nothing of the project outside may be imported here, and no torch.
 """

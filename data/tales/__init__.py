@@ -1,4 +1,4 @@
-"""The built-in corpus: its words, its grammar, its scenes, and the text they make.
+"""The built-in corpus `tales`: its words, grammar and scenes, the text that they generate, and its place in the cache.
 
 Nothing but `data/storage` may be imported here, and no torch.
 """

@@ -211,7 +211,7 @@ def past(verb: str) -> str:
     return verb[:-1] + "ied" if verb[-1] == "y" and verb[-2] not in "aeou" else verb + "ed"
 
 
-class Source(ABC):
+class ChoiceSource(ABC):
     """Where the scenes take their choices from and emit their text to; `nats` sums the information of the choices."""
 
     nats: float = 0.0
@@ -247,7 +247,7 @@ class Source(ABC):
                 self.emit(words)
 
 
-class Writer(Source):
+class Writer(ChoiceSource):
     """Draws at random. `sentence_ends` and `sentence_nats`: characters and nats up to the end of each sentence."""
 
     def __init__(self, seed: int):
@@ -282,7 +282,7 @@ class Writer(Source):
         return self._text.decode("ascii")
 
 
-class Reader(Source):
+class Reader(ChoiceSource):
     """Parses a text: each choice is the one that the text shows. Raises ValueError where it shows none."""
 
     def __init__(self, text: str):

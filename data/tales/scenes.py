@@ -1,7 +1,7 @@
 """The scenes of the built-in corpus: who is there, what is where, who speaks next.
 
-A scene takes its choices from a `Source`, which draws them or reads them from a text. The state of a scene (who is
-present, where the treasure is, how many candles are left, what was asked) follows from the text before, so that
+A scene takes its choices from a `ChoiceSource`, which draws them or reads them from a text. The state of a scene (who
+is present, where the treasure is, how many candles are left, what was asked) follows from the text before, so that
 `Reader` can parse what `Writer` wrote.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import count
 
-from .grammar import Bound, Choice, Option, Rules, Source, bare, likely, with_article, without
+from .grammar import Bound, Choice, ChoiceSource, Option, Rules, bare, likely, with_article, without
 from .words import HE, IRREGULAR, NUMBERS, PHRASES, RHYMES, SHE, WORDS
 
 SLOTS = "treasure spot day season beast pet items count his other calling my_trade my_prop your_trade your_prop"
@@ -76,7 +76,7 @@ class Person:
 class Scene:
     """One scene; `play` goes through it from its title to the blank line after its end."""
 
-    def __init__(self, source: Source):
+    def __init__(self, source: ChoiceSource):
         self.source = source
         self.bound: Bound = {}
         self.count = 0

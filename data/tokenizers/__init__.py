@@ -1,17 +1,15 @@
-"""Text to token ids and back: characters, bytes, GPT-2's byte pairs, byte pairs learned from the text, and any other
-tokenizer that a foreign model brings along.
+"""Text to token ids and back: characters, bytes, GPT-2's BPE, BPE trained on the text, any Hugging Face tokenizer.
 
-A tokenizer lies on disk as `tokenizer.json` in the form that Hugging Face's libraries read with identical ids; reading
-characters and bytes back needs none of them. Any Unicode text survives the round trip. Lone surrogates are refused:
-they are halves of characters and have no UTF-8 form.
+On disk each is a `tokenizer.json` that Hugging Face's libraries read with identical ids. No torch here; the libraries
+tiktoken and tokenizers are imported by those that need them alone, so characters and bytes start without.
 """
 
 from .bpe import BpeTokenizer
-from .building import build_tokenizer
+from .build import build_tokenizer
 from .bytes import ByteTokenizer
 from .characters import CharTokenizer
-from .files import TOKENIZER_FILES, load_tokenizer
 from .foreign import ForeignTokenizer
+from .load import TOKENIZER_FILES, load_tokenizer
 from .tokenizer import Tokenizer, TokenizerError, TokenizerKind, UnknownCharacterError, UnknownCharacters
 
 __all__ = [

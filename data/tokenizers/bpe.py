@@ -2,8 +2,8 @@
 
 A text is split into words, numbers, punctuation and whitespace; in each of them the pair of neighbours with the lowest
 rank becomes one token until no pair has a rank (Sennrich et al. 2016, Radford et al. 2019). tiktoken asks for the
-rank of the joined bytes where the `tokenizers` library asks for the pair itself; `agrees` says when both come to the
-same ids.
+rank of the joined bytes where the `tokenizers` library asks for the pair itself; `ranks_follow_merges` says when both
+come to the same ids.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from .layout import BYTE_LEVEL, bpe_model, byte_characters, bytes_of, document
 from .tokenizer import SURROGATES, Tokenizer, check_range, left_out, refuse_surrogates, typecode
+from .tokenizer_json import BYTE_LEVEL, bpe_model, byte_characters, bytes_of, document
 
 END_OF_TEXT = "<|endoftext|>"
 GPT2_FINGERPRINT = "01c92369c2690162b88f7d1886dae3ddc5e058b008bf86d7cdcbb3ef420e385a"
@@ -81,7 +81,7 @@ class BpeTokenizer(Tokenizer):
         odd = ("continuing_subword_prefix", "end_of_word_suffix", "dropout")
         if not byte_level or not by_pattern or content.get("normalizer") or any(model.get(name) for name in odd):
             return None
-        if len(special) < len(added) or not agrees(vocabulary, merges):
+        if len(special) < len(added) or not ranks_follow_merges(vocabulary, merges):
             return None
         return cls(vocabulary, merges, special, end_tokens)
 
@@ -94,7 +94,7 @@ class BpeTokenizer(Tokenizer):
         """The ids of the merged bytes. A special token that the text spells out is text."""
         refuse_surrogates(text)
         ids = array(self._typecode)
-        for part in _digestible(text):
+        for part in _bounded_runs(text):
             ids.extend(self._encoding.encode_ordinary(part))
         return ids
 
@@ -153,7 +153,7 @@ def cut_between_words(text: str) -> int:
     return 0
 
 
-def agrees(vocabulary: Mapping[bytes, int], merges: Merges) -> bool:
+def ranks_follow_merges(vocabulary: Mapping[bytes, int], merges: Merges) -> bool:
     """Whether ranks of joined bytes and a list of merges come to the same ids for every text.
 
     They do if each token longer than a byte has exactly one merge, later than its parts have theirs, and its own
@@ -193,7 +193,7 @@ def _merged(token: bytes, vocabulary: Mapping[bytes, int], rank: int) -> list[by
     return parts
 
 
-def _digestible(text: str) -> Iterator[str]:
+def _bounded_runs(text: str) -> Iterator[str]:
     """`text` in parts with the ids of the whole, none of which has a very long run of whitespace before a word.
 
     There the pattern goes back by one character, for which its engine remembers the whole run until its stack is full.

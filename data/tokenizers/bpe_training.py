@@ -1,4 +1,4 @@
-"""Byte pairs learned from a text, counted and chosen by the `tokenizers` library."""
+"""Byte-level BPE trained on a text by the `tokenizers` library."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from .bpe import END_OF_TEXT, BpeTokenizer, cut_between_words
-from .layout import bytes_of
 from .tokenizer import TokenizerError
+from .tokenizer_json import bytes_of
 
 LEAST = 256 + 1  # every byte, and the token that ends a text
 MOST = 1 << 20

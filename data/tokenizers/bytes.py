@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .layout import BYTE_LEVEL, bpe_model, byte_characters, document, same_ids
 from .tokenizer import SURROGATES, Tokenizer, UnknownCharacterError, check_range, left_out
+from .tokenizer_json import BYTE_LEVEL, bpe_model, byte_characters, document, same_ids
 
 
 class ByteTokenizer(Tokenizer):

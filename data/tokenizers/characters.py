@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .layout import bpe_model, document, same_ids
 from .tokenizer import (
     SURROGATES,
     Tokenizer,
@@ -20,6 +19,7 @@ from .tokenizer import (
     left_out,
     typecode,
 )
+from .tokenizer_json import bpe_model, document, same_ids
 
 UNKNOWN_TOKEN = "<unk>"
 REPLACEMENT = "\ufffd"  # how the unknown token reads

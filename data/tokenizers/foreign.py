@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..storage.atomic import write_atomic
 from .foreign_files import special_tokens
-from .spelling import spelled_bytes
 from .tokenizer import SURROGATES, Tokenizer, TokenizerError, check_range, left_out, refuse_surrogates, typecode
+from .tokenizer_json import bytes_of
 
 if TYPE_CHECKING:
     import tokenizers
 
+_BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
 _CROSSES = re.compile("(?:[^\\W_]|\ufffd) ")  # a letter, a digit or the end of a character, then a space
 _PROBE = (
     "Hello world 12 345 6789 don't It's  two   spaces\n new line, (x) y naïve e\u0301 o\u0302 a b\t c 汉字 漢 ᚠ ᚢ 1 2"
@@ -74,18 +75,18 @@ class ForeignTokenizer(Tokenizer):
     def decode(self, ids: Sequence[int]) -> str:
         """What the decoder of the pipeline makes of the ids."""
         check_range(ids, self.vocab_size)
-        with _library("decode these ids"):
+        with _library_errors("decode these ids"):
             return self._backend.decode(list(ids), skip_special_tokens=True)
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes that the token adds to a text that has begun; none for an id that nothing has."""
         check_range([token], self.vocab_size)
         name = self._backend.id_to_token(token)
-        return b"" if name is None or name in self.special_tokens else spelled_bytes(name, self._decoder)
+        return b"" if name is None or name in self.special_tokens else _token_bytes(name, self._decoder)
 
     def safe_cut(self, text: str) -> int:
         """Before a space that follows a letter or digit, where the pipeline has a border between these two anyway."""
-        end = len(text) if self._parts_words else 0
+        end = len(text) if self._can_cut_at_spaces else 0
         while (end := text.rfind(" ", 0, end)) > 0:
             if text[end - 1].isalnum():
                 return end
@@ -101,7 +102,7 @@ class ForeignTokenizer(Tokenizer):
             write_atomic(folder / name, content)
 
     def _ids(self, text: str, around: bool = False) -> list[int]:
-        with _library("encode this text"):
+        with _library_errors("encode this text"):
             return self._backend.encode_batch_fast([text], add_special_tokens=around)[0].ids
 
     def _begin(self) -> tuple[int, ...]:
@@ -111,7 +112,7 @@ class ForeignTokenizer(Tokenizer):
         return tuple(around[: places[0]]) if plain and places else ()
 
     @cached_property
-    def _parts_words(self) -> bool:
+    def _can_cut_at_spaces(self) -> bool:
         """Whether a text may be cut before a space that follows a letter or digit.
 
         It may where no token holds both, no step looks back, and no step treats the start of a text in its own way.
@@ -121,25 +122,25 @@ class ForeignTokenizer(Tokenizer):
         added = [token for token in self._content.get("added_tokens") or [] if not token.get("special")]
         if "(?<" in steps or any(token.get("rstrip") for token in added):
             return False
-        tokens = [*self._texts(), *(token["content"] for token in added)]
+        tokens = [*self._token_texts(), *(token["content"] for token in added)]
         if _CROSSES.search("\n".join(tokens)):
             return False
         places = [at for at in range(1, len(_PROBE)) if _PROBE[at] == " " and _PROBE[at - 1].isalnum()]
         whole = self._ids(_PROBE)
         return all(self._ids(_PROBE[:at]) + self._ids(_PROBE[at:]) == whole for at in places)
 
-    def _texts(self) -> Iterator[str]:
+    def _token_texts(self) -> Iterator[str]:
         """The vocabulary with its spaces as spaces."""
         decoder = json.dumps(self._decoder, ensure_ascii=False)
         for token in self._backend.get_vocab(with_added_tokens=False):
             if '"ByteLevel"' in decoder:
-                yield spelled_bytes(token, self._decoder).decode("utf-8", "replace")
+                yield _token_bytes(token, self._decoder).decode("utf-8", "replace")
             else:
                 yield token.replace("▁", " ") if "▁" in decoder else token
 
 
 @contextmanager
-def _library(doing: str) -> Iterator[None]:
+def _library_errors(doing: str) -> Iterator[None]:
     """Turn what the library raises into a TokenizerError; its panics are no Exceptions."""
     try:
         yield
@@ -155,7 +156,36 @@ def _backend(content: Mapping[str, Any]) -> tokenizers.Tokenizer:
 
     model = {**content["model"], **({"dropout": None} if "dropout" in content["model"] else {})}
     whole = {**content, "truncation": None, "padding": None, "model": model}
-    with _library("build it from tokenizer.json"):
+    with _library_errors("build it from tokenizer.json"):
         backend = tokenizers.Tokenizer.from_str(json.dumps(whole))
     backend.encode_special_tokens = True
     return backend
+
+
+def _token_bytes(token: str, decoder: Any) -> bytes:
+    """The UTF-8 bytes, perhaps of a part of a character, that `token` adds to a text that has begun.
+
+    `decoder` is that part of tokenizer.json. What it does at the start of a text alone, as to strip a space, is left
+    undone; without one, tokens are words with spaces between.
+    """
+    if not isinstance(decoder, dict):
+        return f" {token}".encode()
+    for step in decoder.get("decoders", [decoder]):
+        kind = step.get("type")
+        if kind == "ByteLevel":
+            try:
+                return bytes_of(token)
+            except KeyError:  # an added token stands as it is
+                return token.encode()
+        if kind == "ByteFallback" and (byte := _BYTE.fullmatch(token)):
+            return bytes([int(byte[1], 16)])
+        if kind == "Replace" and "String" in step["pattern"]:
+            token = token.replace(step["pattern"]["String"], step["content"])
+        elif kind == "Metaspace":
+            token = token.replace(step.get("replacement", "▁"), " ")
+        elif kind == "BPEDecoder":
+            token = token.replace(step.get("suffix", "</w>"), " ")
+        elif kind == "WordPiece":
+            prefix = step.get("prefix", "##")
+            token = token.removeprefix(prefix) if token.startswith(prefix) else f" {token}"
+    return token.encode()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .layout import BYTE_LEVEL, bpe_model, document
 from .tokenizer import TokenizerError
+from .tokenizer_json import BYTE_LEVEL, bpe_model, document
 
 LARGEST_ID = (1 << 22) - 1  # no vocabulary comes near
 QWEN_PATTERN = (

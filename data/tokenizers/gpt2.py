@@ -1,4 +1,4 @@
-"""GPT-2's own byte pairs: one published file of merges, from this machine or downloaded once."""
+"""GPT-2's BPE: one published file of merges, from this machine or downloaded once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..catalog import fetch
 from ..storage.atomic import write_atomic
 from ..storage.locations import folder
 from .bpe import END_OF_TEXT, BpeTokenizer
-from .layout import byte_characters, bytes_of
 from .tokenizer import TokenizerError
+from .tokenizer_json import byte_characters, bytes_of
 
 _URL = "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/vocab.bpe"
 _SHA256 = "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"

@@ -1,4 +1,4 @@
-"""What every tokenizer can do, and the errors that it raises."""
+"""The interface of every tokenizer, its errors, and what several of them share."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Tokenizer(ABC):
     """Maps text to ids in [0, vocab_size) and back. The order of the vocabulary never changes.
 
     `begin` are the ids that a model expects before every text, `end_tokens` those at which a reply ends, `unknown` is
-    what `admit` does with characters that have no token, and `special_tokens` are the names of the ids that stand for
-    no text. A text that spells such a name out is text like any other.
+    what `filter_unknown` does with characters that have no token, and `special_tokens` are the names of the ids that
+    stand for no text. A text that spells such a name out is text like any other.
     """
 
     kind: TokenizerKind
@@ -97,7 +97,7 @@ class Tokenizer(ABC):
         """The content of `tokenizer_config.json`."""
         return {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
 
-    def admit(self, text: str) -> tuple[str, Counter[str]]:
+    def filter_unknown(self, text: str) -> tuple[str, Counter[str]]:
         """`text` as `unknown` lets it through, and how often each character was left out.
 
         `drop` leaves out what has no token, `refuse` raises UnknownCharacterError, and with `token` all has a token.

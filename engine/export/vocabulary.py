@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...data.tokenizers import Tokenizer, TokenizerError
-from ...data.tokenizers.layout import byte_characters
+from ...data.tokenizers.tokenizer_json import byte_characters
 from ...models.interop.gguf import Vocabulary
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED = 1, 2, 3, 4, 5  # llama.cpp's token types

@@ -89,7 +89,7 @@ class Reply:
 
     def _encode(self, prompt: str) -> Sequence[int]:
         tokenizer, context = self._decoder.tokenizer, self._decoder.context_length
-        known, left_out = tokenizer.admit(prompt)
+        known, left_out = tokenizer.filter_unknown(prompt)
         if left_out:
             self._prompt_notices.append(f"the model has never seen {named(left_out)}; left out of the prompt")
         ids = tokenizer.encode(known).tolist()

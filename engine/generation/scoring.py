@@ -36,7 +36,7 @@ class TextScore:
 
     def __init__(self, decoder: Decoder, text: str, explain: bool = False) -> None:
         tokenizer = decoder.tokenizer
-        known, left_out = tokenizer.admit(text)
+        known, left_out = tokenizer.filter_unknown(text)
         self.notices = (f"the model has never seen {named(left_out)}; left out of the text",) if left_out else ()
         ids = tokenizer.encode(known).tolist()
         self._decoder, self._explain = decoder, explain

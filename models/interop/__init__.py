@@ -1,4 +1,5 @@
-"""Other people's formats, in and out: Hugging Face folders, nanoGPT checkpoints, GGUF files.
+"""Models in files: Hugging Face folders (our own checkpoints are such), nanoGPT's ckpt.pt, GGUF files.
 
-Nothing of a foreign file is executed. What reads configurations alone is light: no torch there.
+Nothing of a foreign file is executed. What reads a configuration alone (foreign_config, foreign_folder, nanogpt,
+inert_pickle) imports no torch; nothing here imports the engine or the app.
 """

@@ -1,4 +1,8 @@
-"""The files of a folder that somebody else made: inside it, plain, and of a sane size. Light."""
+"""The files of a foreign model's folder: inside it, plain, of a sane size, and weights as long as they say. Light.
+
+A safetensors file is the length of its header in eight bytes, the header in JSON, and the bytes of the tensors:
+https://github.com/huggingface/safetensors#format.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,9 @@ from typing import Any
 
 from ..config import ConfigError
 
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 LARGEST_JSON = 1 << 24  # bytes; a configuration has some thousand, an index of shards at most a few million
+_LARGEST_HEADER = 100_000_000  # bytes of a safetensors header, the limit of the format
 
 
 def file_within(folder: Path, name: str) -> Path:
@@ -53,3 +59,37 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is damaged (it holds no JSON object); use another model")
     return values
+
+
+def check_weight_files(folder: Path) -> None:
+    """Raise ConfigError, in one sentence, where a file of weights in a model's folder is missing or not whole."""
+    if (folder / WHOLE).exists() or not (folder / INDEX).exists():
+        names = {WHOLE}
+    else:
+        placed = read_json(folder / INDEX).get("weight_map")
+        names = set(placed.values()) if isinstance(placed, dict) else set()
+        if not names or not all(isinstance(name, str) for name in names):
+            raise ConfigError(f"{folder / INDEX} is damaged (it names no files); use another model")
+    for name in sorted(names):
+        path = file_within(folder, name)
+        try:
+            there, needed = path.stat().st_size, _needed_length(path)
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise ConfigError(f"{path} is damaged (its header cannot be read); use another model") from None
+        if there != needed:
+            raise ConfigError(
+                f"{path} is damaged or incomplete (it has {there:,} bytes and needs {needed:,}); use another model"
+            )
+
+
+def _needed_length(path: Path) -> int:
+    """How many bytes a whole file has. Raises ValueError, TypeError or KeyError where it is none of the format."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if not 0 < size <= _LARGEST_HEADER:
+            raise ValueError(size)
+        header = json.loads(file.read(size))
+    tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+    return 8 + size + max(int(entry["data_offsets"][1]) for entry in tensors)

@@ -13,9 +13,8 @@ from ...data.storage.typed_json import SchemaError, from_plain
 from ..config import ConfigError
 from ..tensor_file import CheckpointError, load_tensors
 from .foreign_config import ForeignModel, read_foreign_model
-from .foreign_folder import file_within, read_json
+from .foreign_folder import INDEX, WHOLE, file_within, read_json
 from .stored_model import StoredModel
-from .weight_files import INDEX, WHOLE
 
 PICKLE = "pytorch_model.bin"
 BUFFERS = re.compile(r"(?:.*\.)?(?:attn\.bias|attn\.masked_bias|rotary_emb\.inv_freq|position_ids)")  # not learned

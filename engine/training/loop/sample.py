@@ -24,7 +24,7 @@ class SampleWriter:
     def __init__(self, tokenizer: Tokenizer, prompt: str = "", temperature: float = 0.8) -> None:
         self._tokenizer, self._temperature = tokenizer, temperature
         try:
-            self.prompt, _ = tokenizer.admit(prompt)
+            self.prompt, _ = tokenizer.filter_unknown(prompt)
         except UnknownCharacterError as error:
             raise UserError(f"the sample prompt cannot be used: {error}") from error
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from minigpt_tui.data.tokenizers import ByteTokenizer, CharTokenizer, TokenizerError, build_tokenizer, load_tokenizer
-from minigpt_tui.data.tokenizers.files import LARGEST_FILE
+from minigpt_tui.data.tokenizers.load import LARGEST_FILE
 
 Refused = Callable[[str | bytes, str], None]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer, Tokenizer, UnknownCharacterError, build_tokenizer
 from minigpt_tui.data.tokenizers.foreign import ForeignTokenizer
-from minigpt_tui.data.tokenizers.layout import document
+from minigpt_tui.data.tokenizers.tokenizer_json import document
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.reply import Reply
 from minigpt_tui.engine.requests import SamplingSettings

@@ -1,4 +1,4 @@
-"""The tokenizer that a new run learns with."""
+"""A tokenizer of each kind that can be built from a text."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from .bytes import ByteTokenizer
 from .characters import CharTokenizer
 from .foreign import ForeignTokenizer
 from .foreign_files import check_content, content_of, end_tokens
-from .layout import adds_nothing
 from .tokenizer import Tokenizer, TokenizerError
+from .tokenizer_json import adds_nothing
 
 LARGEST_FILE = 1 << 26  # bytes; the largest published tokenizer.json has half of them
 _NAMES = (  # all that makes up a tokenizer's behaviour

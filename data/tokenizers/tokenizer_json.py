@@ -1,4 +1,4 @@
-"""The skeleton of a `tokenizer.json`, and the characters that stand for bytes in it."""
+"""The content of a `tokenizer.json`: its frame, its BPE model, and the characters that stand for bytes in it."""
 
 from __future__ import annotations
 

@@ -22,6 +22,8 @@ VERBS: dict[str, str] = {
     "presets": "list the recipes known by name",
     "corpora": "list the corpora known by name",
     "paths": "say where things lie on disk",
+    "doctor": "say what would go wrong here, and how to mend it",
+    "completion": "print what completes this command in bash, zsh or fish",
 }
 """Each verb, with what the help says of it. The module of a verb has its name, and two functions:
 `add_options(parser)` and `run(arguments)`, which returns the exit code."""

@@ -1,6 +1,6 @@
-"""Every process but the first of a run that several train: it does what the first one says.
+"""Every rank but 0 of a run that several processes train: it carries out the instructions of rank 0.
 
-It reads no file: model, text and state come from the first process, so another machine needs nothing of the run.
+It reads no file: configuration, tokens and state come from rank 0, so another machine needs nothing of the run.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ FAILED = 1
 
 
 @dataclass(frozen=True)
-class _Beginning:
-    """What a process must know before it can train along."""
+class _RunDescription:
+    """What another rank must know before its first update."""
 
     model: ModelConfig
     training: TrainingConfig
@@ -47,8 +47,8 @@ class _Beginning:
 def begin(
     group: Group, choice: DeviceChoice, model: ModelConfig, dataset: TokenDataset, config: TrainingConfig
 ) -> None:
-    """Tell the other processes what they train and on what; the first one makes its learner thereafter."""
-    beginning = _Beginning(
+    """Send the other ranks what they train and on what; rank 0 makes its learner after this."""
+    description = _RunDescription(
         model=model,
         training=config,
         device=choice.device.type,
@@ -59,15 +59,15 @@ def begin(
         validation_bytes=dataset.validation_bytes,
     )
     group.instruct(Instruction.BEGIN)
-    group.broadcast_text(dumps(beginning))
+    group.broadcast_text(dumps(description))
     group.broadcast(dataset.train)
     group.broadcast(dataset.validation)
 
 
 def main(leave_core: bool) -> int:
-    """Follow the first process to its end; returns the exit code."""
+    """Follow rank 0 to the end of the run; returns the exit code."""
     for number in (signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
-        signal.signal(number, signal.SIG_IGN)  # the first process hears them too, and says what is to be done
+        signal.signal(number, signal.SIG_IGN)  # rank 0 receives them too, and decides what to do
     group = None
     try:
         with process_group() as group:
@@ -85,55 +85,53 @@ def main(leave_core: bool) -> int:
 
 
 def _follow(group: Group, leave_core: bool) -> None:
-    """Carry out orders until the last."""
-    along: _Along | None = None
+    """Carry out instructions until the last."""
+    follower: _Follower | None = None
     while True:
         instruction, value = group.next_instruction()
         if instruction == Instruction.BEGIN:
-            along = None  # its memory is needed
-            along = _Along(group, leave_core)
-        elif instruction == Instruction.END or along is None:
+            follower = None  # its memory is needed
+            follower = _Follower(group, leave_core)
+        elif instruction == Instruction.END or follower is None:
             return
         else:
-            along.carry_out(instruction, value)
+            follower.carry_out(instruction, value)
 
 
-class _Along:
-    """A learner like the first process's, fed with other rows of the same batches."""
+class _Follower:
+    """A learner like rank 0's, fed with other rows of the same batches."""
 
     def __init__(self, group: Group, leave_core: bool) -> None:
-        said = loads(_Beginning, group.broadcast_text())
-        if said.training.deterministic:
+        described = loads(_RunDescription, group.broadcast_text())
+        training = described.training
+        if training.deterministic:
             repeat_exactly()
-        choice = choose_device(device_of(group, said.device), said.dtype)
-        set_up_processor(
-            choice, threads_of(group, said.training.threads, leave_core and not said.training.deterministic)
-        )
+        choice = choose_device(device_of(group, described.device), described.dtype)
+        set_up_processor(choice, threads_of(group, training.threads, leave_core and not training.deterministic))
         train, validation = (
-            torch.empty(count, dtype=getattr(torch, said.token_type), device=choice.device)
-            for count in (said.train_tokens, said.validation_tokens)
+            torch.empty(count, dtype=getattr(torch, described.token_type), device=choice.device)
+            for count in (described.train_tokens, described.validation_tokens)
         )
         group.broadcast(train)
         group.broadcast(validation)
-        self._group, self._config = group, said.training
-        self._dataset = TokenDataset(train, validation, said.validation_bytes)
-        self._learner = self._build(said, choice, train)
+        self._group, self._config = group, training
+        self._dataset = TokenDataset(train, validation, described.validation_bytes)
+        self._learner = self._build_learner(described, choice, train)
 
-    def _build(self, said: _Beginning, choice: DeviceChoice, train: Tensor) -> Learner:
-        if said.training.sharded:
+    def _build_learner(self, described: _RunDescription, choice: DeviceChoice, train: Tensor) -> Learner:
+        if described.training.sharded:
             from .sharded.learner import sharded_learner  # takes seconds to import
 
-            return sharded_learner(said.model, train, said.training, choice, self._group)
-        model = GPT(said.model, choice.device, choice.dtype)
-        return ReplicatedLearner(model, train, said.training, self._note, self._group)
+            return sharded_learner(described.model, train, described.training, choice, self._group)
+        model = GPT(described.model, choice.device, choice.dtype)
+        return ReplicatedLearner(model, train, described.training, self._note, self._group)
 
     def carry_out(self, instruction: Instruction, value: float) -> None:
-        """Do what the first process does at this moment."""
-        match instruction:
-            case Instruction.EVALUATE:
-                self._evaluate()
-            case _:
-                self._learner.follow(instruction, value)
+        """Do what rank 0 does at this moment."""
+        if instruction == Instruction.EVALUATE:
+            self._evaluate()
+        else:
+            self._learner.follow(instruction, value)
 
     def _evaluate(self) -> None:
         config = self._config

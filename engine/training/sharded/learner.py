@@ -1,4 +1,4 @@
-"""A learner whose model, optimizer and average are spread over the processes of a group, for what no device holds."""
+"""A learner whose model, optimizer and average are sharded over the ranks of a group, for what no device holds."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ from ..initial_weights import WholeWeights
 from ..machine import memory_of
 from ..update.ema import weight_of_newest
 from ..update.learner import Learner
-from .model import as_shard, own_shard, shards_of, spread
-from .optimizers import ShardedOptimizer, gradient_of, rows_of
+from .model import as_shard, local_gradient, local_rows, own_shard, sharded_model, shards_of
+from .optimizers import ShardedOptimizer
 from .state import read_shards, split_state, write_shards
 
-_PLACE, _WHOLE = "place", "whole"  # that alone is handed over, or whole tensors; else the state lies in that folder
-_SMALL = 0.1  # of a device's memory: what whole gradients may take between two passes
+# what rank 0 sends of its state beside the position in the data; any other word is the folder of the shards
+_NOTHING, _WHOLE_TENSORS = "place", "whole"
+_WHOLE_GRADIENTS = 0.1  # of a device's memory: what unsharded gradients may take between two micro-batches
 
 
 class ShardedLearner(Learner):
-    """The learner of one process; all of the group run the same passes, each on its rows of the batch.
+    """The learner of one rank; all ranks run the same passes, each on its rows of the batch.
 
-    `model` comes from `spread`. What the first process does with it, the others do along (`follow`): a sample
-    for example, of which they see the tokens alone.
+    `model` comes from `sharded_model`. Whatever rank 0 does with it, the other ranks do too (`follow`): a sample for
+    example, of which they get the tokens alone.
     """
 
     collective_forward = True
@@ -51,15 +52,14 @@ class ShardedLearner(Learner):
         self._reset_average()
         self._micro_batch = config.micro_batch_size or config.batch_size
         self._norm = torch.zeros((), device=self.device)
-        self._state: Callable[[str], Tensor] | None = None
+        self._state: Callable[[str], Tensor] | None = None  # of rank 0, while it is sent
         self._cache: KVCache | None = None
-        bounds = [config.batch_size * rank // group.size for rank in (group.rank, group.rank + 1)]
-        self._first, self._end = bounds
+        self._first, self._end = (config.batch_size * rank // group.size for rank in (group.rank, group.rank + 1))
         whole = 4 * sum(shard.numel() for shard in self._shards.values())
         memory = memory_of(self.device, group)
-        self._adds_up_whole = memory is not None and whole < _SMALL * memory
+        self._keeps_whole_gradients = memory is not None and whole < _WHOLE_GRADIENTS * memory
         if group.rank == 0:
-            model.register_forward_pre_hook(self._announce, prepend=True)
+            model.register_forward_pre_hook(self._instruct_forward, prepend=True)
 
     def update(self, factor: float) -> None:
         """One optimizer step, its learning rates multiplied by `factor`.
@@ -73,14 +73,14 @@ class ShardedLearner(Learner):
         inputs, targets = self._stream.next_batch()
         try:
             with self._group.collective():
-                loss = self._accumulate(inputs, targets)
+                loss = self._accumulate_gradients(inputs, targets)
         except torch.OutOfMemoryError as error:
             raise OutOfMemoryError(
                 f"the memory ran out with {self._micro_batch} sequences at a time, and processes that share a model "
                 "cannot go back by themselves; resume the run with more --devices, or start one with a smaller "
                 "--micro-batch-size"
             ) from error
-        gradients = [gradient_of(shard) for shard in self._shards.values()]
+        gradients = [local_gradient(shard) for shard in self._shards.values()]
         squares = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
         sums = torch.stack((loss, squares))
         self._group.all_reduce(sums)
@@ -93,62 +93,62 @@ class ShardedLearner(Learner):
             shard.grad = None
         self._end_update(sums[0])
         if self._averages:
-            self._take_average()
+            self._update_average()
 
     def gradient_norm(self) -> float:
         """The norm of the last gradient, before clipping. Waits for the device."""
         return self._norm.item()
 
     def is_finite(self) -> bool:
-        """Whether every weight, in every process, is a number."""
+        """Whether every weight, in every rank, is finite."""
         if self._group.rank == 0:
             self._group.instruct(Instruction.CHECK_FINITE)
         wrong = torch.zeros((), device=self.device)
         for shard in self._shards.values():
-            wrong += (~rows_of(shard).isfinite()).sum()
+            wrong += (~local_rows(shard).isfinite()).sum()
         self._group.all_reduce(wrong)
         return wrong.item() == 0
 
     @contextmanager
     def averaged(self) -> Iterator[GPT]:
-        """The model, with the averaged weights within the context where an average is asked for.
+        """The model; within the context it has the averaged weights, where the recipe averages.
 
-        The others enter and leave with the first process.
+        The other ranks enter and leave with rank 0.
         """
-        exchanges = bool(self._averages) and self._group.rank == 0
+        swaps = bool(self._averages) and self._group.rank == 0
         with self._group.collective():
-            if exchanges:
+            if swaps:
                 self._swap_average()
             try:
                 yield self.model
             finally:
-                if exchanges:
+                if swaps:
                     self._swap_average()
 
     def full_tensor(self, name: str) -> Tensor:
-        """The parameter `name` with all its rows, for the first process."""
+        """The parameter `name` with the rows of all ranks, for rank 0."""
         if self._group.rank == 0:
             self._group.instruct(Instruction.GATHER, list(self._shards).index(name))
         with self._group.collective():
             return self._shards[name].full_tensor().detach()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What is not spread: the place in the data, and counts."""
+        """What is not sharded: the position in the data, and counts."""
         return self._position() | {
             "optimizer.updates": self._optimizer.updates.clone(),
             "micro_batch": torch.tensor(self._micro_batch),
         }
 
     def write_shards(self, folder: Path | None = None) -> None:
-        """Have each process write its rows of optimizer and weights into `folder`; within `averaged()`. Raises OSError.
+        """Have each rank write its rows of optimizer and weights into `folder`; within `averaged()`. Raises OSError.
 
-        The others hear from the first process which folder that is.
+        Rank 0 tells the others which folder that is.
         """
         if self._group.rank == 0:
             self._group.instruct(Instruction.WRITE_SHARDS)
         folder = Path(self._group.broadcast_text("" if folder is None else str(folder)))
         with self._group.collective():
-            write_shards(folder, self._rows())
+            write_shards(folder, self._sharded_state())
 
     def load_state_dict(self, state: dict[str, Tensor], shards: Path | None = None) -> None:
         """Go on where `state` was taken, here or by a replicated learner; `shards` is where the rest lies.
@@ -161,20 +161,20 @@ class ShardedLearner(Learner):
             self._load_position(state)
             if shards is None:
                 self._state = split_state(state, self.model)
-                for name in self._rows():
-                    self._state(name)  # which all must be there before the others wait for them
+                for name in self._sharded_state():
+                    self._state(name)  # what is missing is found before the other ranks wait for it
         except (KeyError, RuntimeError, TypeError) as error:
             raise ValueError(f"the resume state does not fit this run ({error})") from error
         self._group.instruct(Instruction.LOAD_STATE)
-        self._take_over(_WHOLE if shards is None else str(shards))
+        self._receive_state(_WHOLE_TENSORS if shards is None else str(shards))
         self._state = None
 
     def broadcast_state(self) -> None:
-        """Take over from the first process what it hands over; all of a group call this."""
-        self._take_over(_PLACE)
+        """Take over the position in the data from rank 0, and the state where it sends one; a collective."""
+        self._receive_state(_NOTHING)
 
     def follow(self, instruction: Instruction, value: float) -> None:
-        """Do, in another process of the group, what the first one's learner does at this moment."""
+        """Do, in another rank, what the learner of rank 0 does at this moment."""
         match instruction:
             case Instruction.CHECK_FINITE:
                 self.is_finite()
@@ -183,25 +183,25 @@ class ShardedLearner(Learner):
             case Instruction.GATHER:
                 self.full_tensor(list(self._shards)[int(value)])
             case Instruction.FORWARD:
-                self._compute(int(value))
+                self._forward(int(value))
             case Instruction.WRITE_SHARDS:
-                with contextlib.suppress(OSError):  # which the first process hears of too
+                with contextlib.suppress(OSError):  # which rank 0 raises too
                     self.write_shards()
             case _:
                 super().follow(instruction, value)
 
-    def _accumulate(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Sum the gradients of this process's rows of a batch (B, T) into its shards; the sum of its rows' losses.
+    def _accumulate_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Sum the gradients of this rank's rows of a batch (B, T) into its shards; the sum of its rows' losses.
 
-        All processes run as many passes: one that has no rows left reads a row that does not count.
+        All ranks run as many passes: one that has no rows left reads a row that does not count.
         """
         model, batch = cast(FSDPModule, self.model), self._config.batch_size
         loss = torch.zeros((), device=self.device)
-        most = math.ceil(batch / self._group.size)  # rows of a process
+        most = math.ceil(batch / self._group.size)  # rows of a rank
         passes = math.ceil(most / self._micro_batch)
         for i in range(passes):
             # gradients between two passes are shards, or whole tensors, which spares a sum but takes a model's memory
-            model.set_requires_gradient_sync(i == passes - 1 or not self._adds_up_whole)
+            model.set_requires_gradient_sync(i == passes - 1 or not self._keeps_whole_gradients)
             first = self._first + i * self._micro_batch
             rows = slice(first, min(first + self._micro_batch, self._end))
             count = max(0, rows.stop - rows.start)
@@ -211,70 +211,70 @@ class ShardedLearner(Learner):
             loss += part.detach()
         return loss
 
-    def _rows(self) -> dict[str, DTensor]:
-        """The state by name, of each tensor this process's rows: the live ones."""
-        rows: dict[str, DTensor] = {}
+    def _sharded_state(self) -> dict[str, DTensor]:
+        """The state by name, of each tensor this rank's rows: the live ones."""
+        state: dict[str, DTensor] = {}
         for name, tensor in self._optimizer.moments.items():
-            rows[f"optimizer.{name}"] = as_shard(tensor, self._shards[name.split(".", 1)[1]])
+            state[f"optimizer.{name}"] = as_shard(tensor, self._shards[name.split(".", 1)[1]])
         for name, average in self._averages.items():
             shard = self._shards[name]
-            rows[f"weights.{name}"] = as_shard(average if self._swapped else rows_of(shard), shard)
-        return rows
+            state[f"weights.{name}"] = as_shard(average if self._swapped else local_rows(shard), shard)
+        return state
 
-    def _take_over(self, source: str) -> None:
-        """Take over the place in the data, and from the `source` that the first process names the spread state."""
+    def _receive_state(self, source: str) -> None:
+        """Take over the position in the data, and the sharded state from the `source` that rank 0 names."""
         group = self._group
         source = group.broadcast_text(source)
-        if source == _WHOLE:
-            for name, rows in self._rows().items():
+        if source == _WHOLE_TENSORS:
+            for name, rows in self._sharded_state().items():
                 whole = torch.empty(rows.shape, device=self.device)
                 if self._state:
                     whole.copy_(self._state(name))
                 group.broadcast(whole)
                 rows.to_local().copy_(own_shard(whole, rows).to_local())
-        elif source != _PLACE:
+        elif source != _NOTHING:
             with group.collective():
-                read_shards(Path(source), self._rows())
-        counts = torch.tensor(self._micro_batch)
-        for tensor in (counts, self._optimizer.updates):
+                read_shards(Path(source), self._sharded_state())
+        micro_batch = torch.tensor(self._micro_batch)
+        for tensor in (micro_batch, self._optimizer.updates):
             group.broadcast(tensor)
-        self._micro_batch = int(counts)
+        self._micro_batch = int(micro_batch)
         self._broadcast_position(group)
 
     @torch.no_grad()
     def _reset_average(self) -> None:
         if self._config.average:
-            self._averages = {name: rows_of(shard).clone() for name, shard in self._shards.items()}
+            self._averages = {name: local_rows(shard).clone() for name, shard in self._shards.items()}
 
-    def _take_average(self) -> None:
+    def _update_average(self) -> None:
         """Let the average take in the weights of this step."""
-        weights = [rows_of(shard) for shard in self._shards.values()]
+        weights = [local_rows(shard) for shard in self._shards.values()]
         torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
             list(self._averages.values()), weights, weight_of_newest(self._config.average, self.step)
         )
 
     def _swap_average(self) -> None:
-        """Exchange the weights for their average, or back, in all processes."""
+        """Swap the weights and their average, in all ranks."""
         if self._group.rank == 0:
             self._group.instruct(Instruction.SWAP_EMA)
         cast(FSDPModule, self.model).reshard()  # an evaluation leaves what lies outside the blocks gathered
         for name, shard in self._shards.items():
-            weights, average = rows_of(shard), self._averages[name]
+            weights, average = local_rows(shard), self._averages[name]
             kept = weights.clone()
             weights.copy_(average)
             average.copy_(kept)
         self._swapped = not self._swapped
 
-    def _announce(self, model: nn.Module, arguments: tuple[Any, ...]) -> None:
-        """Before a pass with a cache, which only the first process's samples are: have the others compute along."""
+    def _instruct_forward(self, model: nn.Module, arguments: tuple[Any, ...]) -> None:
+        """Before a pass with a KV cache, which only samples have: let the other ranks run it too."""
         if len(arguments) > 1 and isinstance(cache := arguments[1], KVCache):
             tokens: Tensor = arguments[0]
             self._group.instruct(Instruction.FORWARD, cache.length)
             self._group.broadcast(torch.tensor(tokens.shape))
             self._group.broadcast(tokens.cpu())
 
-    def _compute(self, length: int) -> None:
-        """Compute along: the tokens that come next, after `length` others of the same sample."""
+    def _forward(self, length: int) -> None:
+        """Run rank 0's pass: the tokens (B, T) that it sends, after `length` others of the same sample."""
         shape = torch.empty(2, dtype=torch.int64)
         self._group.broadcast(shape)
         tokens = torch.empty(tuple(shape.tolist()), dtype=torch.int64)
@@ -297,5 +297,6 @@ def sharded_learner(
     group: Group,
     weights: WholeWeights | None = None,
 ) -> ShardedLearner:
-    """A process's learner of a model that begins with the first process's `weights`; all of a group call this."""
-    return ShardedLearner(spread(model, group, choice.device, choice.dtype, weights), train_tokens, config, group)
+    """A rank's learner of a model that begins with the `weights` that rank 0 gives; a collective."""
+    sharded = sharded_model(model, group, choice.device, choice.dtype, weights)
+    return ShardedLearner(sharded, train_tokens, config, group)

@@ -1,4 +1,4 @@
-"""The optimizers of `optimizers` for a model that is spread over processes: their state is spread in the same way."""
+"""The optimizers of `update.optimizers` for a sharded model: their state is sharded in the same way."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from ....models.gpt import GPT
 from ....models.recipe import TrainingConfig
 from ..group import Group
 from ..update.optimizers import AdamW, hidden_pieces, orthogonalise
+from .model import local_gradient, local_rows
 
 
 @dataclass(frozen=True)
-class _Part:
+class _ParameterGroup:
     """Parameters that AdamW updates at one rate."""
 
     parameters: list[nn.Parameter]
@@ -26,129 +27,127 @@ class _Part:
 
 
 class ShardedOptimizer:
-    """Muon for the hidden matrices and AdamW for the others, or AdamW for all, as `build_optimizer` shares them out.
+    """Muon for the hidden matrices and AdamW for the others, or AdamW for all, as in `build_optimizer`.
 
-    `moments` holds the state by name and parameter: this process's rows of momentum, first and second moment.
-    AdamW needs nothing of the other processes. Muon turns each matrix as a whole: `_Turn`.
+    `moments` holds the state by name and parameter: this rank's rows of momentum, first and second moment.
+    AdamW needs nothing of the other ranks. Muon needs whole matrices: `_MatrixPerRank`.
     """
 
     def __init__(self, model: GPT, shards: dict[str, DTensor], config: TrainingConfig, group: Group) -> None:
         self._config, self._dtype = config, model.compute_dtype
         self.updates = torch.zeros((), device=model.embedding.device)
         self.moments: dict[str, Tensor] = {}
-        self._parts = _parts(model, config)
+        self._parameter_groups = _parameter_groups(model, config)
         self._names: dict[Tensor, str] = {shard: name for name, shard in shards.items()}
-        for part in self._parts:
-            for parameter in part.parameters:
+        for parameter_group in self._parameter_groups:
+            for parameter in parameter_group.parameters:
                 for moment in ("first_moment", "second_moment"):
-                    self._add(moment, parameter)
-        turns: defaultdict[torch.Size, list[tuple[nn.Parameter, list[int]]]] = defaultdict(list)
+                    self._add_moment(moment, parameter)
+        equal_shapes: defaultdict[torch.Size, list[tuple[nn.Parameter, list[int]]]] = defaultdict(list)
         if config.optimizer == "muon":
             for parameter, pieces in hidden_pieces(model):
-                self._add("momentum", parameter)
-                turns[parameter.shape].append((parameter, pieces))
-        self._turns = [
-            _Turn(alike[i : i + group.size], group)
-            for alike in turns.values()
-            for i in range(0, len(alike), group.size)
+                self._add_moment("momentum", parameter)
+                equal_shapes[parameter.shape].append((parameter, pieces))
+        self._muon_batches = [
+            _MatrixPerRank(matrices[i : i + group.size], group)
+            for matrices in equal_shapes.values()
+            for i in range(0, len(matrices), group.size)
         ]
 
     @torch.no_grad()
     def step(self, factor: float) -> None:
-        """One update with every learning rate multiplied by `factor`, from the parameters' gradients."""
-        config = self._config
+        """One update from the parameters' gradients, with every learning rate multiplied by `factor`."""
         self.updates += 1
-        for part in self._parts:
-            if rows := list(self._of(part)):
+        self._step_adamw(factor)
+        self._step_muon(factor)
+
+    def _step_adamw(self, factor: float) -> None:
+        config = self._config
+        for parameter_group in self._parameter_groups:
+            if rows := list(self._local_rows(parameter_group)):
                 values, gradients, first, second = map(list, zip(*rows, strict=True))
                 torch._fused_adamw_(  # pyright: ignore[reportPrivateImportUsage]
                     values, gradients, first, second, [], [self.updates] * len(rows),
-                    lr=part.learning_rate * factor, beta1=config.beta1, beta2=config.beta2,
-                    weight_decay=part.weight_decay, eps=AdamW.epsilon, amsgrad=False, maximize=False,
+                    lr=parameter_group.learning_rate * factor, beta1=config.beta1, beta2=config.beta2,
+                    weight_decay=parameter_group.weight_decay, eps=AdamW.epsilon, amsgrad=False, maximize=False,
                 )  # fmt: skip
-        learning_rate, mix = config.learning_rate * factor, config.momentum
-        for turn in self._turns:
-            directions = []
-            for parameter, _ in turn.matrices:
-                momentum, gradient = self.moments[f"momentum.{self._names[parameter]}"], gradient_of(parameter)
-                momentum.lerp_(gradient, 1 - mix)
-                directions.append(gradient.lerp(momentum, mix))
-            directions = turn.orthogonal(directions, self._dtype)
-            for (parameter, _), direction in zip(turn.matrices, directions, strict=True):
-                values = rows_of(parameter)
+
+    def _step_muon(self, factor: float) -> None:
+        config = self._config
+        learning_rate = config.learning_rate * factor
+        for batch in self._muon_batches:
+            updates = []
+            for parameter, _ in batch.matrices:
+                momentum, gradient = self.moments[f"momentum.{self._names[parameter]}"], local_gradient(parameter)
+                momentum.lerp_(gradient, 1 - config.momentum)
+                updates.append(gradient.lerp(momentum, config.momentum))
+            updates = batch.orthogonalised(updates, self._dtype)
+            for (parameter, _), update in zip(batch.matrices, updates, strict=True):
+                values = local_rows(parameter)
                 if config.weight_decay:
                     values.mul_(1 - learning_rate * config.weight_decay)
-                values.add_(direction, alpha=-learning_rate)
+                values.add_(update, alpha=-learning_rate)
 
-    def _add(self, moment: str, parameter: nn.Parameter) -> None:
-        self.moments[f"{moment}.{self._names[parameter]}"] = torch.zeros_like(rows_of(parameter))
+    def _add_moment(self, moment: str, parameter: nn.Parameter) -> None:
+        self.moments[f"{moment}.{self._names[parameter]}"] = torch.zeros_like(local_rows(parameter))
 
-    def _of(self, part: _Part) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """Values, gradients and both moments of the parameters of which this process has rows."""
-        for parameter in part.parameters:
-            name, values = self._names[parameter], rows_of(parameter)
+    def _local_rows(self, group: _ParameterGroup) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Values, gradients and both moments of the parameters of which this rank has rows."""
+        for parameter in group.parameters:
+            name, values = self._names[parameter], local_rows(parameter)
             if values.numel():
                 first, second = (self.moments[f"{moment}.{name}"] for moment in ("first_moment", "second_moment"))
-                yield values, gradient_of(parameter), first, second
+                yield values, local_gradient(parameter), first, second
 
 
-class _Turn:
-    """As many equal-shaped matrices as there are processes, or fewer: each process orthogonalises one of them.
+class _MatrixPerRank:
+    """At most as many matrices of one shape as there are ranks: each rank orthogonalises one of them.
 
-    So at most one whole matrix and its result are in a process's memory. `matrices` are parameters with the rows of
-    the pieces that they consist of.
+    So at most one whole matrix and its result are in a rank's memory. `matrices` are parameters with the numbers of
+    rows of the matrices that were fused into each.
     """
 
     def __init__(self, matrices: list[tuple[nn.Parameter, list[int]]], group: Group) -> None:
         self.matrices, self._group = matrices, group
-        self._own = matrices[group.rank][1] if group.rank < len(matrices) else []
+        self._own_pieces = matrices[group.rank][1] if group.rank < len(matrices) else []
         self._shape = matrices[0][0].shape
         self._rows = -(-self._shape[0] // group.size)  # of a shard; the last ones may have fewer
 
-    def orthogonal(self, updates: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
-        """Of each matrix this process's rows, orthogonalised as a whole and scaled; `updates` are these rows before."""
+    def orthogonalised(self, updates: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
+        """The own rows of each matrix, orthogonalised as a whole and scaled; `updates` are these rows before."""
         outgoing = updates[0].new_zeros(self._group.size, self._rows, self._shape[1])
         for rows, update in zip(outgoing, updates, strict=False):
             rows[: len(update)] = update
         whole = self._group.all_to_all(outgoing).flatten(0, 1)
         first = 0
-        for rows in self._own:
+        for rows in self._own_pieces:
             piece = whole[first : first + rows]
-            piece.copy_(_direction(piece, dtype))
+            piece.copy_(_muon_update(piece, dtype))
             first += rows
         returned = self._group.all_to_all(whole.view_as(outgoing))
         return [rows[: len(update)] for rows, update in zip(returned, updates, strict=False)]
 
 
-def _direction(matrix: Tensor, dtype: torch.dtype) -> Tensor:
-    """Muon's step for one matrix (rows, cols): orthogonal, times sqrt(max(1, rows / cols))."""
+def _muon_update(matrix: Tensor, dtype: torch.dtype) -> Tensor:
+    """Of one matrix (rows, cols): orthogonalised, times sqrt(max(1, rows / cols))."""
     rows, columns = matrix.shape
     wide = matrix if rows <= columns else matrix.mT
-    direction = orthogonalise(wide[None], dtype)[0].float() * max(1.0, rows / columns) ** 0.5
-    return direction if rows <= columns else direction.mT
+    update = orthogonalise(wide[None], dtype)[0].float() * max(1.0, rows / columns) ** 0.5
+    return update if rows <= columns else update.mT
 
 
-def _parts(model: GPT, config: TrainingConfig) -> list[_Part]:
-    """What AdamW updates: decay is for matrices and embeddings only."""
+def _parameter_groups(model: GPT, config: TrainingConfig) -> list[_ParameterGroup]:
+    """What AdamW updates; weight decay is for matrices and embeddings only."""
     embedding, head, vectors = model.embedding_parameters(), model.head_parameters(), model.vector_parameters()
     decay = config.weight_decay
     if config.optimizer == "adamw":
         matrices = [*model.hidden_matrices(), *embedding, *head]
-        return [_Part(matrices, config.learning_rate, decay), _Part(vectors, config.learning_rate, 0.0)]
+        return [
+            _ParameterGroup(matrices, config.learning_rate, decay),
+            _ParameterGroup(vectors, config.learning_rate, 0.0),
+        ]
     return [
-        _Part(embedding, config.embedding_learning_rate, decay),
-        _Part(head, config.head_learning_rate, decay),
-        _Part(vectors, config.embedding_learning_rate, 0.0),
+        _ParameterGroup(embedding, config.embedding_learning_rate, decay),
+        _ParameterGroup(head, config.head_learning_rate, decay),
+        _ParameterGroup(vectors, config.embedding_learning_rate, 0.0),
     ]
-
-
-def rows_of(parameter: Tensor) -> Tensor:
-    """Of a parameter that is spread this process's rows; the live tensor."""
-    assert isinstance(parameter, DTensor)
-    return parameter.to_local().detach()
-
-
-def gradient_of(parameter: Tensor) -> Tensor:
-    """Of its gradient this process's rows."""
-    assert isinstance(parameter.grad, DTensor)
-    return parameter.grad.to_local()

@@ -1,10 +1,11 @@
-"""The state of a run whose model is spread over processes, on the disk: each process writes and reads its own rows.
+"""The state of a sharded run on the disk: each rank writes and reads its own rows.
 
-torch.distributed.checkpoint plans who writes and reads what, so another number of processes can go on. Its usual files
-are pickles; these are safetensors with the places of the rows in their header, as its Hugging Face reader knows them.
+torch.distributed.checkpoint plans which rank writes and reads what, so another number of ranks can go on. Its usual
+files are pickles; these are safetensors with the offsets of the rows in their header, as its Hugging Face reader
+expects them.
 
-A process that holds everything keeps the same state in a few buffers (`parameters.FlatLayout`); `joined_state` and
-`split_state` translate.
+A replicated learner keeps the same state in a few flat buffers (`FlatLayout`); `joined_state` and `split_state`
+convert from one form to the other.
 """
 
 from __future__ import annotations
@@ -29,24 +30,26 @@ from ....models.gpt import GPT
 from ....models.tensor_file import CheckpointError, load_tensors, save_tensors
 from ..update.flat_parameters import FlatLayout
 
-_BUFFERS = ("optimizer.momentum", "optimizer.first_moment", "optimizer.second_moment", "weights")
+_FLAT_BUFFERS = ("optimizer.momentum", "optimizer.first_moment", "optimizer.second_moment", "weights")
 
 
-class _Writer(HuggingFaceStorageWriter):
-    """One file for each process, written tensor by tensor: the original needs numpy, and twice the memory."""
+class _ShardWriter(HuggingFaceStorageWriter):
+    """One file for each rank, written tensor by tensor: the base class needs numpy, and twice the memory."""
 
     def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
-        """Write this process's rows, and bring them to the disk."""
+        """Write this rank's rows, and fsync them."""
         rows: dict[str, Tensor] = {}
-        places: dict[str, object] = {}
+        offsets: dict[str, object] = {}
         for item in plan.items:
             assert item.tensor_data
             if 0 not in item.tensor_data.chunk.sizes:
                 rows[item.index.fqn] = planner.resolve_data(item)  # pyright: ignore[reportArgumentType]
-                places[item.index.fqn] = {"saved_offsets": list(item.tensor_data.chunk.offsets)}
+                offsets[item.index.fqn] = {"saved_offsets": list(item.tensor_data.chunk.offsets)}
         file = Path(self.path) / f"rows-{plan.storage_data['shard_index']:05d}.safetensors"
-        processes = str(dist.get_world_size())
-        header = {"format": "pt", "DCP_VERSION": "1.0", "DCP_SHARDING_INFO": json.dumps(places), "processes": processes}
+        header = {
+            "format": "pt", "DCP_VERSION": "1.0", "DCP_SHARDING_INFO": json.dumps(offsets),
+            "processes": str(dist.get_world_size()),
+        }  # fmt: skip
         save_tensors(file, rows, header)
         with file.open("rb") as written:
             os.fsync(written.fileno())
@@ -56,52 +59,53 @@ class _Writer(HuggingFaceStorageWriter):
 
 
 def write_shards(folder: Path, state: Mapping[str, DTensor]) -> None:
-    """Write `state` into the empty `folder`, which all processes of the group must reach; all of them call this.
+    """Write `state` into the empty `folder`, which all ranks must reach; a collective.
 
-    Raises OSError in all of them where one could not write.
+    Raises OSError in all ranks where one could not write.
     """
     try:
-        state_dict_saver.save(dict(state), storage_writer=_Writer(str(folder), save_distributed=True))
+        state_dict_saver.save(dict(state), storage_writer=_ShardWriter(str(folder), save_distributed=True))
     except CheckpointException as error:
-        raise OSError(f"not every process could write into {folder}: {_first(error)}") from error
+        raise OSError(f"not every process could write into {folder}: {_first_failure(error)}") from error
 
 
 def read_shards(folder: Path, state: Mapping[str, Tensor], alone: bool = False) -> None:
-    """Overwrite `state` with what lies in `folder`, which all processes of the group must reach; all of them call this.
+    """Overwrite `state` with what lies in `folder`, which all ranks must reach; a collective.
 
-    A process that is `alone` reads whole tensors. Raises CheckpointError in all where something is missing or unfit.
+    A process that is `alone` reads whole tensors. Raises CheckpointError in all ranks where something is missing or
+    does not fit.
     """
     try:
         state_dict_loader.load(dict(state), storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=alone)
     except CheckpointException as error:
         raise CheckpointError(
-            f"{folder} cannot be read ({_first(error)}); it must be whole, and within reach of every process"
+            f"{folder} cannot be read ({_first_failure(error)}); it must be whole, and within reach of every process"
         ) from error
 
 
 def joined_state(folder: Path, model: GPT) -> dict[str, Tensor]:
-    """What lies in `folder`, as the buffers of a learner that holds all of `model`. Raises CheckpointError."""
+    """What lies in `folder`, as the flat buffers of a replicated learner of `model`. Raises CheckpointError."""
     stored = {name for file in folder.glob("*.safetensors") for name in load_tensors(file)[0]}
     layout = FlatLayout(model)
     parameters = {parameter: name for name, parameter in model.named_parameters()}
     state: dict[str, Tensor] = {}
-    for buffer in _BUFFERS:
-        there = [f"{buffer}.{parameters[parameter]}" in stored for parameter in layout.offsets]
-        if any(there):
+    for buffer in _FLAT_BUFFERS:
+        is_stored = [f"{buffer}.{parameters[parameter]}" in stored for parameter in layout.offsets]
+        if any(is_stored):
             whole, bounds = torch.zeros(layout.size), [*layout.offsets.values(), layout.size]
             views = {
                 f"{buffer}.{parameters[parameter]}": layout.view(whole, parameter)
-                for parameter, is_there in zip(layout.offsets, there, strict=True)
-                if is_there
+                for parameter, its_own in zip(layout.offsets, is_stored, strict=True)
+                if its_own
             }
             read_shards(folder, views, alone=True)
-            first = there.index(True)
+            first = is_stored.index(True)
             state[buffer] = whole[bounds[first] : bounds[first + len(views)]]
     return state
 
 
 def split_state(state: Mapping[str, Tensor], model: GPT) -> Callable[[str], Tensor]:
-    """The inverse: each parameter's tensor by its name, cut out of such buffers when it is asked for.
+    """The inverse: a function that returns each parameter's tensor by its name, a view of its flat buffer.
 
     It raises ValueError for a state of another model or optimizer.
     """
@@ -109,9 +113,9 @@ def split_state(state: Mapping[str, Tensor], model: GPT) -> Callable[[str], Tens
     parameters = dict(model.named_parameters())
 
     def tensor(name: str) -> Tensor:
-        buffer = next(buffer for buffer in _BUFFERS if name.startswith(buffer + "."))
+        buffer = next(buffer for buffer in _FLAT_BUFFERS if name.startswith(buffer + "."))
         parameter, flat = parameters[name.removeprefix(buffer + ".")], state.get(buffer)
-        # every buffer begins where the model does, but for AdamW's beside Muon, which ends where it does
+        # every buffer begins with the first parameter, except AdamW's beside Muon, which ends with the last
         size = 0 if flat is None else len(flat)
         start = layout.size - size if buffer.endswith("_moment") else 0
         offset = layout.offsets[parameter] - start
@@ -122,7 +126,7 @@ def split_state(state: Mapping[str, Tensor], model: GPT) -> Callable[[str], Tens
     return tensor
 
 
-def _first(error: CheckpointException) -> str:
-    """What the first process that failed says."""
+def _first_failure(error: CheckpointException) -> str:
+    """The first line of the first rank's error."""
     cause = next(iter(error.failures.values()))[0]
     return (str(cause).splitlines() or [""])[0][:200] or type(cause).__name__

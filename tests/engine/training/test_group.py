@@ -1,4 +1,4 @@
-"""Two real processes that torchrun started train what one trains."""
+"""Two real processes train what one trains, whoever starts them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ import torch
 from minigpt_tui.engine.client import child_environment, start_training
 from minigpt_tui.engine.events import Command, Started
 from minigpt_tui.engine.runs import Run
+from minigpt_tui.engine.training import follower
 from minigpt_tui.engine.training.machine import device_of, threads_of
 from minigpt_tui.models.config import ConfigError
-from minigpt_tui.models.devices import DeviceError
+from minigpt_tui.models.devices import DeviceChoice, DeviceError
 from minigpt_tui.models.recipe import Budget, TrainingConfig
 from minigpt_tui.models.tensor_file import load_tensors
 
@@ -31,10 +32,10 @@ from .alone_and_together import (
     steps_saved,
     train_alone,
 )
+from .ranks import PATIENCE, launched, outcome, train_together
 
 ROWS = {"batch_size": 6, "micro_batch_size": 2}  # three for each of two processes, two at a time
 PROCESS = "-m", "minigpt_tui.engine.training.process"
-PATIENCE = 120  # seconds that a slow machine may take for what takes one
 pytestmark = pytest.mark.usefixtures("polite")
 
 
@@ -51,19 +52,13 @@ def make(make_run):
     return make
 
 
-def torchrun(run: Run, *options: str, program: tuple[str, ...] = PROCESS) -> subprocess.Popen[str]:
+def torchrun(run: Run) -> subprocess.Popen[str]:
     """Two processes, as a person starts them."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *program]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *PROCESS]
     return subprocess.Popen(
-        [*command, str(run.path), *options],
+        [*command, str(run.path)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=child_environment(), cwd=run.path,
     )  # fmt: skip
-
-
-def train_together(run: Run, *options: str) -> None:
-    child = torchrun(run, *options)
-    output, _ = child.communicate(timeout=PATIENCE)
-    assert child.returncode == 0, output
 
 
 def kept(run: Run) -> dict[str, torch.Tensor]:
@@ -144,24 +139,20 @@ def test_a_process_that_dies_ends_the_run_which_can_be_resumed(make, events_of, 
     assert_lost_and_resumable(run, output)
 
 
-def test_the_first_process_tells_what_another_one_failed_of(make, tmp_path):
-    program = tmp_path / "train.py"
-    program.write_text("""
-import os, sys
-from minigpt_tui.engine.training import follower, process
-from minigpt_tui.models.devices import DeviceError
+def lack_a_device() -> None:
+    """Let the second process find no device."""
 
-def choose_device(device, dtype):
-    raise DeviceError("the device 'cuda:1' is not available")
+    def choose_device(device: str, dtype: str) -> DeviceChoice:
+        raise DeviceError("the device 'cuda:1' is not available")
 
-if os.environ["RANK"] == "1":
-    follower.choose_device = choose_device
-sys.exit(process.main())
-""")
+    if os.environ["RANK"] == "1":
+        follower.choose_device = choose_device
+
+
+def test_the_first_process_tells_what_another_one_failed_of(make):
     run = make("failed")
-    child = torchrun(run, program=(str(program),))
-    output, _ = child.communicate(timeout=PATIENCE)
-    assert child.returncode != 0
+    codes, output = outcome(run, launched(run, prepare=lack_a_device))
+    assert 0 not in codes
     status = run.status()
     assert status is not None
     assert status.state == "failed", output

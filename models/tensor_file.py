@@ -1,4 +1,4 @@
-"""Named tensors in one safetensors file: written without numpy (which users need not have), read with every doubt.
+"""Named tensors in one safetensors file: written without numpy (which users need not have), checked when read.
 
 The package's own `save_file` goes through numpy and its lower-level writers changed between versions, while the format
 is a length, a JSON header and the bytes: https://github.com/huggingface/safetensors#format.

@@ -29,7 +29,7 @@ FILE_TYPES: dict[GgufType, str] = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16"
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A tokenizer in llama.cpp's words: byte-level BPE, tokenizer.ggml.model "gpt2".
+    """A tokenizer in llama.cpp's terms: byte-level BPE, tokenizer.ggml.model "gpt2".
 
     `tokens` are the model's rows, then those that the file adds to them. `types` are llama.cpp's: 1 normal,
     2 unknown, 3 control, 4 user-defined, 5 unused. A merge is two spellings with a space between; the first ones come
@@ -48,7 +48,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class Written:
+class GgufSummary:
     """What lies in a GGUF file; `notices` are sentences for a person."""
 
     architecture: str
@@ -75,12 +75,12 @@ def write_gguf(
     name: str,
     dtype: GgufType,
     progress: Callable[[float], None] = lambda fraction: None,
-) -> Written:
+) -> GgufSummary:
     """Write the model with these parameters (by our names, on the CPU) to `path`, and see that all of it is there.
 
-    Matrices get `dtype`; norms, biases and position tables stay float32. Making the file appear at once is the
-    caller's. Raises UserError where a package is missing or a weight does not fit the type, NoCounterpart for a block
-    that llama.cpp does not have, OSError where the disk does not take the file.
+    Matrices get `dtype`; norms, biases and position tables stay float32. Making the file appear atomically is the
+    caller's task. Raises UserError where a package is missing or a weight does not fit the type, NoCounterpart for a
+    block that llama.cpp does not have, OSError where the disk does not take the file.
     """
     require_gguf()
     import gguf
@@ -107,7 +107,7 @@ def write_gguf(
             progress(done / whole)
     if (found := path.stat().st_size) != expected:
         raise UserError(f"the file has {found:,} bytes instead of {expected:,}; is the disk sound?")
-    return Written(architecture(config), whole, tuple(_notices(config, layout, dtype)))
+    return GgufSummary(architecture(config), whole, tuple(_notices(config, layout, dtype)))
 
 
 def _keys(config: ModelConfig, vocabulary: Vocabulary, name: str, dtype: GgufType) -> dict[str, Any]:

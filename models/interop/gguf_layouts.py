@@ -1,4 +1,4 @@
-"""How our models look in llama.cpp's words: architecture, metadata keys, and which of our weights each tensor holds.
+"""Our models in llama.cpp's terms: architecture, metadata keys, and which of our weights each tensor holds.
 
 Read from llama.cpp's graphs (src/models/*.cpp): what they do not compute is refused here, by name.
 """

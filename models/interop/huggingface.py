@@ -32,7 +32,7 @@ FORMAT = 1
 LARGEST_DESCRIPTION = 1 << 20  # bytes of minigpt.json
 
 
-class SavesItself(Protocol):
+class SavableTokenizer(Protocol):
     """A tokenizer, as far as a checkpoint knows it."""
 
     kind: Any
@@ -69,13 +69,13 @@ def save_checkpoint(
     model: GPT,
     folder: Path,
     *,
-    tokenizer: SavesItself,
+    tokenizer: SavableTokenizer,
     step: int,
     validation_loss: float | None,
     extra: dict[str, Any] | None = None,
     whole: Callable[[str], Tensor] | None = None,
 ) -> None:
-    """Write the whole checkpoint into an existing empty `folder`; making it appear at once is the caller's.
+    """Write the whole checkpoint into an existing empty `folder`; making it appear atomically is the caller's task.
 
     `extra` is kept in minigpt.json under its own keys. `whole` makes a parameter from its name where the model itself
     does not hold all of it. Raises OSError where the disk does not take it.
@@ -122,10 +122,10 @@ def load_checkpoint(
     """Read a folder that `save_checkpoint` wrote, another Hugging Face folder, or nanoGPT's `ckpt.pt`.
 
     The model comes back in evaluation mode; a foreign one has step 0 and no validation loss.
-    Weights are float32 and can be trained further. With `weight_dtype`, usually the compute dtype, the model is only
-    for generation: the casts are saved and the weights are laid out for decoding. Raises CheckpointError in one
-    sentence for anything missing, truncated, foreign, contradictory or not finite; nothing larger than the file itself
-    is allocated before its shapes are known to fit.
+    Weights are float32 and can be trained further. With `weight_dtype`, usually the compute dtype, the model is for
+    generation only: no weight is cast in a step, and none has a gradient. Raises CheckpointError in one sentence for
+    anything missing, truncated, foreign, contradictory or not finite; nothing larger than the file itself is allocated
+    before its shapes are known to fit.
     """
     stored = open_checkpoint(path)
     model = stored.build(device, compute_dtype, weight_dtype)

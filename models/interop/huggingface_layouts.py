@@ -1,4 +1,4 @@
-"""How our models look in Hugging Face's words: model type, config.json, and where each of its tensors lies in ours.
+"""Our models in Hugging Face's terms: model type, config.json, and where each of its tensors lies in ours.
 
 A block that transformers has, exactly, under some name is stored under that name; every other block keeps our own
 tensor names and the model type "minigpt", which only this program reads.

@@ -1,4 +1,4 @@
-"""A nanoGPT checkpoint as a stored model: its tensors mapped from the file, as torch.save laid them there."""
+"""A nanoGPT checkpoint as a stored model: its tensors are mapped from the file that torch.save wrote."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ...data.storage.errors import UserError
 from ..tensor_file import CheckpointError
-from .nanogpt import ITEM_SIZES, StoredTensor, read_nanogpt
+from .nanogpt import read_nanogpt
 from .stored_model import StoredModel
+from .torch_archive import ITEM_SIZES, StoredTensor
 
 
 def open_nanogpt(path: Path) -> StoredModel:

@@ -1,4 +1,4 @@
-"""A model as it lies in files, and the one way from there into memory, whoever wrote the files."""
+"""A model in files of any format: its configuration and tensors, and how they become a model in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StoredModel:
 
     `path` is what a message names, `naming` says by whose names the tensors are called. Step and validation loss
     (nats per token) are those of the weights, where the files tell. Tensors that have no place in the model are
-    refused unless they are `padded` with what another program wants to find.
+    refused unless the file is `padded` with constants that another program needs.
     """
 
     path: Path

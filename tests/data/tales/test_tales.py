@@ -49,16 +49,17 @@ def test_reading_a_text_recovers_the_information_of_the_choices_that_wrote_it(se
 
 
 def test_at_every_choice_the_text_shows_exactly_one_option():
+    text = generate(100_000, seed=2).text
+
     class Auditor(Reader):
         def choose(self, choice: Choice) -> Option:
             prefixes = [option.prefix for option in choice.options]
             assert all(prefixes)
             for prefix, following in pairwise(sorted(prefixes)):
                 assert not following.startswith(prefix)
-            assert sum(self._text.startswith(prefix, self.position) for prefix in prefixes) == 1
+            assert sum(text.startswith(prefix, self.position) for prefix in prefixes) == 1
             return super().choose(choice)
 
-    text = generate(150_000, seed=2).text
     auditor = Auditor(text)
     while auditor.position < len(text):
         Scene(auditor).play()

@@ -53,7 +53,7 @@ def test_surrogates_and_ids_out_of_range_are_refused(tokenizer: Tokenizer) -> No
 
 @pytest.mark.parametrize("size", [257, 300, 1300])
 def test_transformers_gives_the_same_ids_in_both_directions(size: int, mixed_text: str, tmp_path: Path) -> None:
-    tokenizer, text = train(mixed_text[:200_000], size), mixed_text[150_000:300_000]
+    tokenizer, text = train(mixed_text[:200_000], size), mixed_text[180_000:230_000]
     ids = tokenizer.encode(text).tolist()
     tokenizer.save(tmp_path)
     for model_type in ("gpt2", "llama", "qwen3"):

@@ -25,6 +25,7 @@ def test_ids_are_those_of_tiktoken_and_transformers(
     gpt2: Tokenizer, tiktoken_cache: Path, mixed_text: str, tmp_path: Path
 ) -> None:
     assert (gpt2.kind, gpt2.vocab_size, gpt2.end_tokens) == ("gpt2", 50257, {50256})
+    mixed_text = mixed_text[:200_000]
     ids = gpt2.encode(mixed_text)
     assert ids.typecode == "H"
     assert ids.tolist() == tiktoken.get_encoding("gpt2").encode_ordinary(mixed_text)

@@ -14,7 +14,7 @@ import torch
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
 from minigpt_tui.models.gpt import GPT, rotary_frequencies, sinusoidal_positions
-from minigpt_tui.models.interop.gguf import GgufType, Vocabulary, Written, write_gguf
+from minigpt_tui.models.interop.gguf import GgufSummary, GgufType, Vocabulary, write_gguf
 from minigpt_tui.models.interop.gguf_layouts import NoCounterpart, architecture, parts
 from minigpt_tui.models.presets import PRESETS
 
@@ -68,7 +68,7 @@ def vocabulary(config: ModelConfig, added: int = 1) -> Vocabulary:
     return Vocabulary("gpt-2", tokens, [1] * len(tokens), ["t o", "to k"], 3, len(tokens) - 1, False, 5, (7,))
 
 
-def write(path: Path, model: GPT, dtype: GgufType = "f32", added: int = 1, **options: Any) -> Written:
+def write(path: Path, model: GPT, dtype: GgufType = "f32", added: int = 1, **options: Any) -> GgufSummary:
     weights, words = dict(model.named_parameters()), vocabulary(model.config, added)
     return write_gguf(path, model.config, weights, words, name="a test", dtype=dtype, **options)
 

@@ -1,9 +1,20 @@
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from minigpt_tui.tui import bridge, generator
 
 from .scripted_engine import ScriptedEngine
+
+
+@pytest.fixture(autouse=True, scope="session")
+def rare_garbage_collections() -> Iterator[None]:
+    """An app makes and drops widgets by the thousand; looking for garbage that often is a quarter of a test's time."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, *before[1:])
+    yield
+    gc.set_threshold(*before)
 
 
 @pytest.fixture

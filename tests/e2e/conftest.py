@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import subprocess
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -45,6 +46,8 @@ def home(tmp_path: Path) -> Iterator[Path]:
     deadline = time.monotonic() + 30
     while any(Run(folder).is_alive() for folder in (tmp_path / "data" / "runs").glob("*")):
         if time.monotonic() > deadline:
-            subprocess.run(["pkill", "-KILL", "-f", str(tmp_path)], check=False)
+            for folder in (tmp_path / "data" / "runs").glob("*"):
+                if (run := Run(folder)).is_alive() and (status := run.status()):
+                    os.kill(status.pid, signal.SIGKILL)
             break
         time.sleep(0.1)

@@ -24,7 +24,7 @@ from textual.pilot import Pilot
 
 from .runs_on_disk import append, make_run, progress, save_checkpoint, saved
 from .scripted_engine import EXPLAINED, ScriptedEngine
-from .test_panels import screen_text
+from .seen import notices, screen_text
 from .waiting import wait_until
 
 Engine = type[ScriptedEngine]
@@ -123,10 +123,9 @@ async def test_a_text_that_cannot_be_used_is_one_sentence_and_the_offer_stays(
         path.write_bytes(content)
     async with MinigptApp(str(path)).run_test(size=WIDE) as pilot:
         await pilot.press("enter")
-        await wait_until(pilot, lambda: bool(pilot.app._notifications))
-        notices = [notice.message for notice in pilot.app._notifications]
-        assert len(notices) == 1
-        assert words in notices[0].lower() or (words == "no such" and "not" in notices[0])
+        await wait_until(pilot, lambda: bool(notices(pilot)))
+        (sentence,) = notices(pilot)
+        assert words in sentence.lower() or (words == "no such" and "not" in sentence)
         assert chat_of(pilot).conversation.offer is not None
         assert list_runs() == []
 
@@ -325,7 +324,7 @@ async def test_orders_without_a_training_are_refused_in_a_sentence(engine: Engin
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+s")
         await pilot.pause()
-        assert [notice.message for notice in pilot.app._notifications] == ["'a-01' is not training: it is finished"]
+        assert notices(pilot) == ["'a-01' is not training: it is finished"]
 
 
 # --- windows --------------------------------------------------------------------------------------
@@ -423,4 +422,4 @@ async def test_a_folder_that_cannot_be_written_is_a_notice_and_nothing_breaks(en
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await model_ready(pilot)
         await pilot.press("f9")
-        await wait_until(pilot, lambda: any("cannot be saved" in notice.message for notice in pilot.app._notifications))
+        await wait_until(pilot, lambda: any("cannot be saved" in sentence for sentence in notices(pilot)))

@@ -12,6 +12,7 @@ from minigpt_tui.tui.screens import new_run, runs
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.runs import RunsScreen
 from minigpt_tui.tui.settings import Settings, save_settings
+from minigpt_tui.tui.widgets.transcript import Transcript
 from textual.pilot import Pilot
 from textual.widgets import Select
 
@@ -34,7 +35,7 @@ async def talk(pilot: Pilot) -> None:
     assert isinstance(app, MinigptApp)
     await wait_until(pilot, lambda: app.bridge.generator.ready)
     await pilot.press(*"ROMEO:", "enter")
-    await wait_until(pilot, lambda: app.bridge.generator.ready and not app.screen.query_one("#transcript")._queue)  # type: ignore[attr-defined]
+    await wait_until(pilot, lambda: app.bridge.generator.ready and app.screen.query_one(Transcript).is_settled)
     await pilot.pause(0.2)
 
 
@@ -75,6 +76,7 @@ def test_drawer_in_a_narrow_window(engine: Engine, snap_compare):
     async def open_drawer(pilot: Pilot) -> None:
         await talk(pilot)
         await pilot.press("f2")
+        await wait_until(pilot, lambda: pilot.app.screen.query_one(Transcript).turns.width < 40)
         await pilot.pause()
 
     make_run("play-01", "failed", steps=250)

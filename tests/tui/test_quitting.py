@@ -12,7 +12,8 @@ from minigpt_tui.tui.screens.chat import ChatScreen
 from minigpt_tui.tui.screens.questions import Question
 
 from .runs_on_disk import make_run, set_status
-from .test_app import WIDE, Engine, app_of, shown
+from .seen import has_exited
+from .test_app import WIDE, Engine, shown
 from .waiting import wait_until
 
 
@@ -21,7 +22,7 @@ async def test_quitting_asks_nothing_when_nothing_trains(engine: Engine):
     app = MinigptApp()
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+q")
-        await wait_until(pilot, lambda: not app.is_running or app._exit)
+        await wait_until(pilot, lambda: has_exited(app))
     assert app.return_value == 0
     assert engine.processes[0].closed
 
@@ -35,11 +36,11 @@ async def test_quitting_leaves_a_training_alone_or_not_at_all(engine: Engine):
             await wait_until(pilot, lambda: isinstance(app.screen, Question))
             await pilot.press("escape")
             await wait_until(pilot, lambda: isinstance(app.screen, ChatScreen))
-            assert not app._exit
+            assert not has_exited(app)
             await pilot.press("ctrl+q")
             await wait_until(pilot, lambda: isinstance(app.screen, Question))
             await pilot.press("l")
-            await wait_until(pilot, lambda: app._exit)
+            await wait_until(pilot, lambda: has_exited(app))
         assert app.return_value == 0
         assert not run.commands_path.exists()
 
@@ -54,10 +55,10 @@ async def test_quitting_with_stop_waits_until_the_run_has_stopped(engine: Engine
             await pilot.press("s")
             await wait_until(pilot, lambda: run.commands_path.exists())
             await pilot.pause(0.2)
-            assert not app._exit
+            assert not has_exited(app)
             assert "saving: 'a-01'" in shown(pilot)
             set_status(run, "stopped", 51)
-            await wait_until(pilot, lambda: app._exit)
+            await wait_until(pilot, lambda: has_exited(app))
     assert COMMANDS.decode(run.commands_path.read_text()).name == "stop"
 
 
@@ -76,7 +77,7 @@ async def test_a_training_that_is_not_on_screen_is_asked_about_as_well(engine: E
             await wait_until(pilot, lambda: all(run.commands_path.exists() for run in runs))
             for run in runs:
                 set_status(run, "stopped", 51)
-            await wait_until(pilot, lambda: app._exit)
+            await wait_until(pilot, lambda: has_exited(app))
     assert not shown_run.commands_path.exists()
 
 
@@ -84,4 +85,4 @@ async def test_ctrl_c_never_quits(engine: Engine):
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+c", "ctrl+c")
         await asyncio.sleep(0.05)
-        assert not app_of(pilot)._exit
+        assert not has_exited(pilot.app)

@@ -8,6 +8,7 @@ only while its last row is in view and nothing is selected; otherwise a badge co
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter
 from typing import NamedTuple
 
@@ -111,8 +112,16 @@ class Transcript(ScrollView, can_focus=True):
             """Only the newest count matters."""
             return isinstance(message, Transcript.Below)
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = perf_counter,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
         super().__init__(name=name, id=id, classes=classes)
+        self._clock = clock
         self.turns = TranscriptText(width=80)
         self._queue: deque[str | _Begin | _End] = deque()
         self._timer: Timer | None = None
@@ -191,9 +200,15 @@ class Transcript(ScrollView, can_focus=True):
 
     def _run_while_queued(self) -> None:
         if self._queue and self._timer is None and self.is_attached:
-            self._timer = self.set_interval(1 / FLUSHES_PER_SECOND, self._flush)
+            self._timer = self.set_interval(1 / FLUSHES_PER_SECOND, self.flush)
 
-    def _flush(self) -> None:
+    @property
+    def is_settled(self) -> bool:
+        """Whether all text is laid out, so that nothing changes until more comes."""
+        return self._timer is None and not self._queue
+
+    def flush(self) -> None:
+        """Lay out what is queued, for no longer than FLUSH_SECONDS; called by a timer while anything is queued."""
         if self._queue:
             self._lay_out_queue(FLUSH_SECONDS)
         elif self._timer is not None:
@@ -202,7 +217,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def _lay_out_queue(self, seconds: float = float("inf")) -> None:
         """Lay out what is queued, as far as `seconds` reach, and show it."""
-        turns, deadline = self.turns, perf_counter() + seconds
+        turns, deadline = self.turns, self._clock() + seconds
         first_changed = max(0, len(turns.rows) - 1)
         while self._queue:
             match self._queue.popleft():
@@ -212,7 +227,7 @@ class Transcript(ScrollView, can_focus=True):
                     turns.end_turn(status)
                 case text:
                     turns.append(self._with_following_text(text))
-            if perf_counter() >= deadline:
+            if self._clock() >= deadline:
                 break
         if self.is_attached:
             self._show_rows_from(first_changed)

@@ -7,8 +7,8 @@ from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.tui.widgets.sampling_panel import FOLDED, SamplingInput, SamplingPanel
 from textual.pilot import Pilot
 
-from .host import Host
-from .test_panels import screen_text
+from ..host import Host
+from ..seen import screen_text
 
 
 class SamplingHost(Host):

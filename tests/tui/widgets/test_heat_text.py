@@ -10,8 +10,8 @@ from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.widgets.heat_text import SHADES, HeatText, shades
 from textual.app import App, ComposeResult
 
-from .scripted_engine import EXPLAINED
-from .test_wrapping import nasty_text
+from ..nasty_text import nasty_text
+from ..scripted_engine import EXPLAINED
 
 
 def details(*texts: str, probability: float = 0.5):
@@ -102,9 +102,11 @@ async def test_another_text_begins_at_its_first_token_and_none_at_all_is_empty()
 
 async def test_the_likelier_a_token_the_further_its_colour_is_from_red(home):
     app = MinigptApp()
-    async with app.run_test():
+    async with app.run_test() as pilot:
         colors = [style.color for style in shades(app.theme_variables)]
         assert len(set(colors)) == len(colors) == SHADES
         text = HeatText([*details("a", probability=0.0), *details("b", probability=1.0)])
         await app.screen.mount(text)
-        assert [text._style(index).color for index in range(2)] == [colors[0], colors[-1]]
+        await pilot.pause()
+        shown = [part.style.color for part in text.render_line(0) if part.style]
+        assert shown[:2] == [colors[0], colors[-1]]

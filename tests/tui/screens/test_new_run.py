@@ -15,10 +15,10 @@ from minigpt_tui.tui.screens.new_run import OWN_TEXT, NewRunScreen
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
-from .runs_on_disk import make_run
-from .scripted_engine import ScriptedEngine
-from .test_panels import screen_text
-from .waiting import wait_until
+from ..runs_on_disk import make_run
+from ..scripted_engine import ScriptedEngine
+from ..seen import screen_text
+from ..waiting import wait_until
 
 Engine = type[ScriptedEngine]
 

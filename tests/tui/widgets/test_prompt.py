@@ -3,8 +3,8 @@ from minigpt_tui.tui.widgets.prompt import TALLEST, Prompt
 from textual import events
 from textual.pilot import Pilot
 
-from .host import Host
-from .waiting import wait_until
+from ..host import Host
+from ..waiting import wait_until
 
 
 class PromptHost(Host):

@@ -1,16 +1,15 @@
 import random
 
 import pytest
-from minigpt_tui.tui.widgets import transcript as transcript_module
 from minigpt_tui.tui.widgets.transcript import SLICE, Transcript
 from minigpt_tui.tui.widgets.transcript_painting import GUTTER
 from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.selection import Selection
 
-from .host import Host
-from .test_wrapping import nasty_text
-from .waiting import wait_until
+from ..host import Host
+from ..nasty_text import nasty_text
+from ..waiting import wait_until
 
 REPLY = "What, shall I know the night of thee, and stand upon the morrow's breath until it is gone?\nNo."
 
@@ -29,7 +28,7 @@ class TranscriptHost(Host):
 
 async def settle(pilot: Pilot, transcript: Transcript) -> None:
     """Until all that was queued is on the screen and the timer has stopped."""
-    await wait_until(pilot, lambda: transcript._timer is None)
+    await wait_until(pilot, lambda: transcript.is_settled)
     await pilot.pause()
 
 
@@ -222,12 +221,11 @@ async def test_the_selection_is_highlighted_where_it_is():
         await settle(pilot, app.transcript)
         app.screen.selections = {app.transcript: Selection(Offset(6, 0), Offset(25, 0))}
         await pilot.pause()
-        background = app.transcript._style("selection").bgcolor
+        rows = [list(app.transcript.render_line(y)) for y in range(3)]
+        plain = rows[2][0].style
+        assert plain
         highlighted = [
-            "".join(
-                part.text for part in app.transcript.render_line(y) if part.style and part.style.bgcolor == background
-            )
-            for y in range(3)
+            "".join(part.text for part in row if part.style and part.style.bgcolor != plain.bgcolor) for row in rows
         ]
         assert highlighted == ["shall I know the ", "ni", ""]
 
@@ -280,24 +278,22 @@ async def test_half_a_surrogate_pair_becomes_a_replacement_character():
         assert app.transcript.copy_replies() == ["a\ufffdb😀"]
 
 
-async def test_append_only_queues_and_a_flush_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    app = TranscriptHost()
-    async with app.run_test(size=(100, 30)) as pilot:
-        transcript = app.transcript
+async def test_append_only_queues_and_a_flush_is_bounded():
+    clock = iter(0.003 * tick for tick in range(10**6))
+    transcript = Transcript(clock=lambda: next(clock))
+    async with Host(transcript).run_test(size=(100, 30)) as pilot:
         text = "The long road goes ever on and on down from the door where it began. " * 15_000
         transcript.begin_turn("model", text)
-        conversation = transcript.turns
-        assert conversation.rows == []
-        clock = iter(0.003 * tick for tick in range(10**6))
-        monkeypatch.setattr(transcript_module, "perf_counter", lambda: next(clock))
+        turns = transcript.turns
+        assert turns.rows == []
         flushes = 0
-        while transcript._queue:
-            before = conversation.wrapped_characters
-            transcript._flush()
+        while turns.wrapped_characters < len(text):
+            before = turns.wrapped_characters
+            transcript.flush()
             flushes += 1
-            assert conversation.wrapped_characters - before <= 3 * (2 * SLICE + 100)
+            assert turns.wrapped_characters - before <= 3 * (2 * SLICE + 100)
         assert flushes > 30
-        assert conversation.wrapped_characters < 1.1 * len(text)
+        assert turns.wrapped_characters < 1.1 * len(text)
         await settle(pilot, transcript)
         assert transcript.plain_text() == text
 
@@ -391,4 +387,7 @@ async def test_shown_without_colour(monkeypatch: pytest.MonkeyPatch):
         app.transcript.begin_turn("model", REPLY)
         await settle(pilot, app.transcript)
         assert app.no_color
-        assert app.transcript._style("label-model").bold, "the label stands out by more than its colour"
+        label = next(iter(app.transcript.render_line(0)))
+        assert label.text.strip() == "gpt"
+        assert label.style
+        assert label.style.bold, "the label stands out by more than its colour"

@@ -16,10 +16,10 @@ from minigpt_tui.tui.screens.questions import Question
 from minigpt_tui.tui.screens.runs import RunsScreen
 from textual.pilot import Pilot
 
-from .runs_on_disk import append, make_run, set_status
-from .scripted_engine import ScriptedEngine
-from .test_panels import screen_text
-from .waiting import wait_until
+from ..runs_on_disk import append, make_run, set_status
+from ..scripted_engine import ScriptedEngine
+from ..seen import notices, screen_text
+from ..waiting import wait_until
 
 Engine = type[ScriptedEngine]
 
@@ -40,10 +40,6 @@ def table(pilot: Pilot[Any]) -> RunsScreen:
 
 def cells(pilot: Pilot[Any], name: str) -> list[str]:
     return [cell.plain for cell in table(pilot).table.get_row(name)]
-
-
-def notices(pilot: Pilot[Any]) -> list[str]:
-    return [notice.message for notice in pilot.app._notifications]
 
 
 async def choose(pilot: Pilot[Any], name: str) -> None:

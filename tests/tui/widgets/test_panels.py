@@ -9,15 +9,9 @@ from minigpt_tui.tui.run_words import STATE_STYLES
 from minigpt_tui.tui.state import ModelView, TrainingView
 from minigpt_tui.tui.widgets.model_panel import ModelPanel
 from minigpt_tui.tui.widgets.training_panel import TrainingPanel
-from textual.app import App
 
-from .host import Host
-
-
-def screen_text(app: App) -> str:
-    """What stands on the screen; the compositor is private to Textual, so it is touched only here."""
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
-
+from ..host import Host
+from ..seen import screen_text
 
 # --- training -------------------------------------------------------------------------------------
 

@@ -5,12 +5,7 @@ from minigpt_tui.data.storage.printable import is_plain, visible
 from minigpt_tui.tui.text.wrapping import MAX_CLUSTER, clusters, runs, snap, tab_cells, wrap
 from rich.cells import cell_len
 
-NASTY = [*"ab  []\\/\t", "\x1b", "\x1b[31m", "\x00", "\x7f", "\x9b", "\u0301", "\u200d", "\ufe0f", "\u202e", "\u2028"]
-NASTY += ["😀", "👩\u200d💻", "🇩🇪", "❤\ufe0f", "你", "é", "ﷺ", "क्षि", "\U0010ffff", "[/]", "[bold", "{", "\ue000"]
-
-
-def nasty_text(rng: random.Random, longest: int = 40) -> str:
-    return "".join(rng.choice(NASTY) for _ in range(rng.randint(0, longest)))
+from ..nasty_text import nasty_text
 
 
 def cells(row: str, width: int) -> int:

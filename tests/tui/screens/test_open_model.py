@@ -18,10 +18,10 @@ from minigpt_tui.tui.widgets.model_input import ModelInput
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
-from .runs_on_disk import make_run, write_model
-from .scripted_engine import ScriptedEngine
-from .test_panels import screen_text
-from .waiting import wait_until
+from ..runs_on_disk import make_run, write_model
+from ..scripted_engine import ScriptedEngine
+from ..seen import notices, screen_text
+from ..waiting import wait_until
 
 Engine = type[ScriptedEngine]
 WIDE = (120, 40)
@@ -235,7 +235,7 @@ async def test_without_a_model_there_is_nothing_to_train_further(engine: Engine)
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await pilot.press("f6")
         await pilot.pause()
-        assert ["no model on screen" in notice.message for notice in pilot.app._notifications] == [True]
+        assert ["no model on screen" in sentence for sentence in notices(pilot)] == [True]
         assert isinstance(pilot.app.screen, ChatScreen)
 
 

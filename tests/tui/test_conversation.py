@@ -1,4 +1,4 @@
-"""Several replies to one prompt, one below the other."""
+"""The conversation: several replies to one prompt one below the other, notes, what waits."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from textual.widgets import Static
 from .host import Host
 from .runs_on_disk import make_run
 from .scripted_engine import EXPLAINED, ScriptedEngine
+from .seen import notices
 from .waiting import wait_until
 
 Engine = type[ScriptedEngine]
@@ -122,8 +123,7 @@ async def test_copying_takes_all_samples_of_the_last_prompt_and_says_so(engine: 
             await wait_until(pilot, lambda prompt=prompt: f"[b]{prompt}[/b] and so on 3" in text_of(pilot))
         await pilot.press("ctrl+y")
         assert pilot.app.clipboard == "[b]b[/b] and so on\n\n[b]b[/b] and so on 2\n\n[b]b[/b] and so on 3"
-        notices = [notice.message for notice in pilot.app._notifications]
-        assert notices == ["The last 3 samples are copied, an empty line between them."]
+        assert notices(pilot) == ["The last 3 samples are copied, an empty line between them."]
 
 
 async def test_escape_stops_all_of_them_and_each_keeps_its_text(engine: Engine):

@@ -3,7 +3,7 @@ import random
 import pytest
 from minigpt_tui.tui.text.transcript_text import Role, RowKind, TranscriptText
 
-from .test_wrapping import nasty_text
+from ..nasty_text import nasty_text
 
 
 def conversation(width: int = 20) -> TranscriptText:

@@ -284,6 +284,9 @@ class Transcript(ScrollView, can_focus=True):
 
     def on_resize(self, _: Resize) -> None:
         """Wrap at the new width and show the same text as before."""
+        self._fit_to_size()
+
+    def _fit_to_size(self) -> None:
         if not self.size:
             return
         if self._wrap_width() != self.turns.width:
@@ -319,6 +322,8 @@ class Transcript(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Paint one line of the view."""
         width, height = self.scrollable_content_region.size
+        if self._wrap_width() != self.turns.width:  # now and then a size changes and no Resize comes
+            self.call_later(self._fit_to_size)
         if not self.turns.rows:
             welcome = paint_welcome(self._welcome, width, height, self._style)
             return welcome[y] if y < len(welcome) else Strip.blank(width, self._style("welcome"))

@@ -1,4 +1,9 @@
-"""The key/value cache of a decoder: static tensors that a generation fills from left to right."""
+"""The key/value cache of a decoder: static tensors that a generation fills from left to right.
+
+A cache says where new positions stand, takes in their keys and values, and says which positions a query may look at.
+Of the two kinds a KVCache knows its length as a number; of a DeviceCache the device alone knows it, as a tensor, so
+that a step of the model is the same work each time and can be recorded (a CUDA graph).
+"""
 
 from __future__ import annotations
 
@@ -69,12 +74,31 @@ class KVCache:
         self._hold(self._both[:, :, : len(rows)])
         self.batch_size = len(rows)
 
-    def extend(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def claim(self, new: int) -> slice:
+        """Where the next `new` positions will stand. Raises ValueError where the cache has no room for them."""
+        if self.length + new > self.max_length:
+            raise ValueError(f"{self.length + new} positions do not fit a cache of {self.max_length}")
+        return slice(self.length, self.length + new)
+
+    def advance(self, new: int) -> None:
+        """The next positions have gone through all layers."""
+        self.length += new
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Write [batch, kv_heads, new, head_dim] behind the filled positions; all of that layer so far comes back."""
         start, new = self.length, keys.shape[2]
         self.keys[layer].narrow(2, start, new).copy_(keys)
         self.values[layer].narrow(2, start, new).copy_(values)
         return self.keys[layer].narrow(2, 0, start + new), self.values[layer].narrow(2, 0, start + new)
+
+    def mask(self, queries: int, positions: int) -> Tensor | None:
+        """What the last `queries` of so many positions may look at, [queries, positions], True where they may.
+
+        None where nothing is hidden from a single query, or where the mask is the plain causal one.
+        """
+        if 1 < queries < positions:
+            return self._both.new_ones(queries, positions, dtype=torch.bool).tril(positions - queries)
+        return None
 
     def places(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """For one new position, layer by layer: where its key and its value belong, [2, batch, kv_heads, head_dim].
@@ -90,3 +114,50 @@ class KVCache:
     def memory(self) -> int:
         """Bytes that the tensors take."""
         return self._both.numel() * self._both.element_size()
+
+
+class DeviceCache:
+    """A cache for one new position at a time, which stands where the tensor `position` [1] says.
+
+    Attention looks at the whole memory, with a mask behind that position. `read` is the same memory as an ordinary
+    cache, for prompts; `resume` then says how much of it holds.
+    """
+
+    def __init__(self, read: KVCache) -> None:
+        self.read, self.max_length = read, read.max_length
+        device = read.keys[0].device
+        self.position = torch.zeros(1, dtype=torch.int64, device=device)
+        self._all = torch.arange(read.max_length, device=device)
+        self._visible = self._all
+
+    def copy(self, cache: KVCache, length: int) -> None:
+        """Let every row begin with the first `length` positions of the one row that `cache` holds."""
+        for mine, theirs in zip(self.read.keys + self.read.values, cache.keys + cache.values, strict=True):
+            mine[:, :, :length] = theirs[:, :, :length]
+
+    def resume(self, length: int) -> None:
+        """The next position stands behind `length` others."""
+        self.position.fill_(length)
+
+    def claim(self, new: int) -> Tensor:
+        """Where the next position will stand: on the device. Raises ValueError for more than one."""
+        if new != 1:
+            raise ValueError(f"{new} positions at once, and a position on the device is for one")
+        behind = self._all > self.position
+        self._visible = torch.zeros_like(behind, dtype=self.read.keys[0].dtype).masked_fill_(behind, -torch.inf)[None]
+        return self.position
+
+    def advance(self, new: int) -> None:
+        """The position has gone through all layers."""
+        self.position.add_(new)
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Write [batch, kv_heads, 1, head_dim] at the position; the layer's whole memory comes back."""
+        mine = self.read.keys[layer], self.read.values[layer]
+        for memory, new in zip(mine, (keys, values), strict=True):
+            memory.index_copy_(2, self.position, new)
+        return mine
+
+    def mask(self, queries: int, positions: int) -> Tensor:
+        """0 for what has been filled, -inf behind it: [1, max_length]."""
+        return self._visible

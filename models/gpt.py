@@ -15,12 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .activations import ACTIVATIONS
-from .cache import KVCache
+from .cache import DeviceCache, KVCache
 from .config import EXPLICIT_LENGTH, ModelConfig
 from .norms import RMSNorm, build_norm
 
 TABLE_SIZE = 1 << 19  # numbers that a table of fixed positions holds at first; a longer text lengthens it
 
+Cache = KVCache | DeviceCache
+Rotary = tuple[Tensor, Tensor]  # cosines and signed sines of the positions at hand, [T, H, D] each
 Step = Callable[[Tensor, KVCache], Tensor]
 Multiply = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # x [..., in], weight [out, in] and a bias -> [..., out]
 
@@ -111,15 +113,17 @@ def explicit_is_faster(x: Tensor) -> bool:
     return x.device.type == "cpu" and (torch.is_grad_enabled() or x.dtype == torch.bfloat16)
 
 
-def fused_attention(q: Tensor, k: Tensor, v: Tensor, dropout_probability: float) -> Tensor:
-    """Attention of the T newest positions over all S >= T by torch's kernel. q [B, T, H, D]; k, v [B, K, S, D]."""
-    new, total = q.shape[1], k.shape[2]
-    mask = None
-    if 1 < new < total:
-        mask = torch.ones(new, total, dtype=torch.bool, device=q.device).tril(total - new)
-    causal, grouped = 1 < new == total, q.shape[2] != k.shape[1]
+def fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_probability: float) -> Tensor:
+    """Attention of the T newest positions over S by torch's kernel. q [B, T, H, D]; k, v [B, K, S, D].
+
+    Without a mask a single query looks at everything, and T = S queries each at what stands before it.
+    """
+    if q.shape[1] == 1:  # heads that share keys are the queries of one product: [B, K, H / K, D]
+        grouped = q[:, 0].unflatten(1, (k.shape[1], -1))
+        y = F.scaled_dot_product_attention(grouped, k, v, mask, dropout_probability)
+        return y.reshape(q.shape)
     y = F.scaled_dot_product_attention(
-        q.transpose(1, 2), k, v, mask, dropout_probability, is_causal=causal, enable_gqa=grouped
+        q.transpose(1, 2), k, v, mask, dropout_probability, is_causal=mask is None, enable_gqa=q.shape[2] != k.shape[1]
     )
     return y.transpose(1, 2)
 
@@ -136,10 +140,8 @@ class Attention(nn.Module):
         self.q_norm = RMSNorm(self.width, config.norm_eps) if config.qk_norm else None
         self.k_norm = RMSNorm(self.width, config.norm_eps) if config.qk_norm else None
 
-    def forward(
-        self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None, last_only: bool = False
-    ) -> Tensor:
-        """[B, T, C] -> [B, T, C]; keys and values go through the cache where there is one.
+    def forward(self, x: Tensor, rotary: Rotary | None, cache: Cache | None, last_only: bool = False) -> Tensor:
+        """[B, T, C] -> [B, T, C]; keys and values go through the cache, which decides what the queries look at.
 
         With `last_only` all T positions are there to look at, but only the last one looks: [B, 1, C].
         """
@@ -157,8 +159,11 @@ class Attention(nn.Module):
         if cache is None and length <= EXPLICIT_LENGTH and explicit_is_faster(x):
             y = explicit_attention(q, k, v, drop)
         else:
-            k, v = k.transpose(1, 2), v.transpose(1, 2)
-            y = fused_attention(q, *((k, v) if cache is None else cache.extend(self.layer, k, v)), drop)
+            k, v, mask = k.transpose(1, 2), v.transpose(1, 2), None
+            if cache is not None:
+                k, v = cache.extend(self.layer, k, v)
+                mask = cache.mask(q.shape[1], k.shape[2])
+            y = fused_attention(q, k, v, mask, drop)
         return self.out(y.flatten(2))
 
 
@@ -194,9 +199,7 @@ class Block(nn.Module):
         self.mlp_norm = build_norm(config) if config.mlp != "none" else None
         self.mlp = MLP(config) if config.mlp != "none" else None
 
-    def forward(
-        self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None, last_only: bool = False
-    ) -> Tensor:
+    def forward(self, x: Tensor, rotary: Rotary | None, cache: Cache | None, last_only: bool = False) -> Tensor:
         """[B, T, C] -> [B, T, C], or with `last_only` what comes out at the last position: [B, 1, C]."""
         stream = x[:, -1:] if last_only else x
         if self.post:
@@ -283,19 +286,20 @@ class GPT(nn.Module):
             return 0.02 if self.config.tied else 1.0
         return 0.0 if residual or name == "head" else width**-0.5
 
-    def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
         """Tokens [B, T] -> logits [B, T, V] in float32.
 
-        With a cache the tokens continue at cache.length, and the cache is extended by T. Raises ValueError where they
-        would not fit into the cache or the context length.
+        With a cache the tokens continue where it ends, and it is extended by T. Raises ValueError where they would not
+        fit into the cache or the context length.
         """
         return self.head_logits(self._trunk(tokens, cache))
 
-    def next_logits(self, tokens: Tensor, cache: KVCache) -> Tensor:
+    def next_logits(self, tokens: Tensor, cache: Cache) -> Tensor:
         """As `forward`, but only what follows the last token: [B, V]. So a long prompt needs no logits of its own."""
-        if self.step is not None and tokens.shape[1] == 1 and torch.is_inference_mode_enabled():
-            self._make_room(cache, 1)
-            return self.step(tokens, cache)
+        quick = self.step if tokens.shape[1] == 1 and torch.is_inference_mode_enabled() else None
+        if quick is not None and isinstance(cache, KVCache):
+            self._claim(cache, 1)
+            return quick(tokens, cache)
         return self.head_logits(self._trunk(tokens, cache, last_only=True)[:, -1])
 
     def loss(self, tokens: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
@@ -309,37 +313,42 @@ class GPT(nn.Module):
         head = self.embedding if self.head is None else self.head
         return self.multiply(x, head.to(x.dtype), None).float()
 
-    def _trunk(self, tokens: Tensor, cache: KVCache | None, last_only: bool = False) -> Tensor:
+    def _trunk(self, tokens: Tensor, cache: Cache | None, last_only: bool = False) -> Tensor:
         """Everything but the head: [B, T] -> [B, T, C], or with `last_only` [B, 1, C]: what the last block makes of
         the other positions nobody reads.
         """
-        start, length, config = self._make_room(cache, tokens.shape[1]), tokens.shape[1], self.config
+        where, config = self._claim(cache, tokens.shape[1]), self.config
         x = F.embedding(tokens, self.embedding)
         if self.positions is not None:
-            x = x + self.positions[start : start + length]
+            x = x + self.positions[where]
         x = dropout(x.to(self.compute_dtype), config.embedding_dropout, self.training)
         rotary = None
         if config.position == "rope":
-            cos, sin = (table[start : start + length, None].to(x.dtype) for table in (self.cos, self.sin))
+            cos, sin = (table[where][:, None].to(x.dtype) for table in (self.cos, self.sin))
             rotary = cos.repeat(1, config.n_head, 1), sin.repeat(1, config.n_head, 1)  # long rows are quick on a CPU
         *lower, last = self.blocks
         for block in lower:
             x = block(x, rotary, cache)
         x = last(x, rotary, cache, last_only)
         if cache is not None:
-            cache.length += length
+            cache.advance(tokens.shape[1])
         return x if self.norm is None else self.norm(x)
 
-    def _make_room(self, cache: KVCache | None, length: int) -> int:
-        """Where the next `length` positions start. Raises ValueError where they do not fit."""
-        start = cache.length if cache is not None else 0
-        if start + length > self.config.context_length:
-            raise ValueError(f"{start + length} positions do not fit a context length of {self.config.context_length}")
-        if cache is not None and start + length > cache.max_length:
-            raise ValueError(f"{start + length} positions do not fit a cache of {cache.max_length}")
-        if start + length > self.tabulated:
-            self._tabulate(start + length)
-        return start
+    def _claim(self, cache: Cache | None, length: int) -> slice | Tensor:
+        """Where the next `length` positions stand. Raises ValueError where they do not fit."""
+        if isinstance(cache, DeviceCache):
+            where, end = (
+                cache.claim(length),
+                cache.max_length,
+            )  # a recording reads the tables where they lie from now on
+        else:
+            where = slice(0, length) if cache is None else cache.claim(length)
+            end = where.stop
+        if end > self.config.context_length:
+            raise ValueError(f"{end} positions do not fit a context length of {self.config.context_length}")
+        if end > self.tabulated:
+            self._tabulate(end)
+        return where
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """The matrices inside the blocks: Muon's."""

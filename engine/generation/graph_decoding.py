@@ -34,7 +34,7 @@ class Ahead:
         self._unread: deque[Callable[[], list[list[int]]]] = deque()
         self._drawn: deque[list[int]] = deque()
         if all(text == self._texts[0] for text in self._texts):
-            self._recording.decoding.copy(decoder.cache, len(texts[0]) - 1)
+            self._recording.cache.copy(decoder.cache, len(texts[0]) - 1)
             self._resume(len(texts[0]) - 1)
         else:
             self._read(len(texts[0]))
@@ -80,7 +80,7 @@ class Ahead:
 
     def _read(self, length: int) -> None:
         """Read the last `length` tokens of each row anew; the last one of them is for the next replay."""
-        cache = self._recording.decoding.cache
+        cache = self._recording.cache.read
         cache.reset()
         if length > 1:
             tokens = torch.tensor([text[-length:-1] for text in self._texts], device=self._decoder.device)
@@ -91,7 +91,7 @@ class Ahead:
     def _resume(self, filled: int) -> None:
         """The cache holds so many positions, and the last token of each text comes next."""
         self._filled = filled
-        self._recording.decoding.resume(filled)
+        self._recording.cache.resume(filled)
         last = torch.tensor([text[-1] for text in self._texts])
         self._recording.tokens.copy_(last)
 

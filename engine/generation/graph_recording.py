@@ -12,8 +12,8 @@ from collections.abc import Callable, Hashable
 
 import torch
 
+from ...models.cache import DeviceCache, KVCache
 from ...models.fast.cuda_graph import CudaGraphCapture, Work
-from ...models.fast.static_decoding import StaticDecoding
 from ...models.gpt import GPT
 from .gumbel import draws_at_once
 from .sampling import Sampler
@@ -45,27 +45,27 @@ def call_again(work: Work, rewind: Work, device: torch.device) -> Work:
 class Recording:
     """Rows of a model and a sampler of one kind: `replay(n)` reads `tokens` [B], draws n times, and fills `drawn` [:n].
 
-    Where the model stands is in `decoding`, where the sampler stands in `sampler`; `drawn` is -1 where no token was
-    left to be drawn.
+    Where the model stands is in `cache`, where the sampler stands in `sampler`; `drawn` is -1 where no token was left
+    to be drawn.
     """
 
     def __init__(
-        self, decoding: StaticDecoding, sampler: Sampler, vocab_size: int, at_once: int, record: Record
+        self, model: GPT, cache: DeviceCache, sampler: Sampler, vocab_size: int, at_once: int, record: Record
     ) -> None:
         """Draws `at_once` tokens or one. The sampler stands afterwards where it stood."""
-        rows, device = decoding.cache.batch_size, decoding.cache.keys[0].device
-        self.decoding, self.sampler, self.at_once = decoding, sampler, at_once
+        rows, device = cache.read.batch_size, cache.position.device
+        self.cache, self.sampler, self.at_once = cache, sampler, at_once
         self.tokens = torch.zeros(rows, dtype=torch.int64, device=device)
         self.drawn = torch.zeros(at_once, rows, dtype=torch.int64, device=device)
-        self._vocab_size = vocab_size
+        self._model, self._vocab_size = model, vocab_size
         before = [tensor.clone() for tensor in sampler.state()]
 
         def rewind() -> None:
-            decoding.resume(0)
+            cache.resume(0)
             for tensor, value in zip(sampler.state(), before, strict=True):
                 tensor.copy_(value)
 
-        decoding.resume(0)
+        cache.resume(0)
         try:
             self._replays = {n: record(functools.partial(self._work, n), rewind, device) for n in sorted({1, at_once})}
         finally:
@@ -77,7 +77,7 @@ class Recording:
 
     def _work(self, n: int) -> None:
         for i in range(n):
-            logits = self.decoding.logits(self.tokens)[:, : self._vocab_size]
+            logits = self._model.next_logits(self.tokens[:, None], self.cache)[:, : self._vocab_size]
             drawn = self.sampler.pick(logits)
             self.drawn[i].copy_(drawn)
             self.tokens.copy_(drawn.clamp_min(0) if self.sampler.may_fail else drawn)
@@ -93,7 +93,7 @@ class Recorder:
         """`length` is that of the window, in positions."""
         self.news: list[str] = []
         self._model, self._length, self._record, self._at_once = model, length, record, at_once
-        self._decoding: StaticDecoding | None = None
+        self._cache: DeviceCache | None = None
         self._kept: dict[Hashable, Recording] = {}
 
     def has_room(self, rows: int) -> bool:
@@ -104,26 +104,28 @@ class Recorder:
 
     def recording(self, rows: int, sampler: Sampler, vocab_size: int) -> Recording:
         """One whose sampler goes on as `sampler`, on a cache whose content is anybody's."""
-        if self._decoding is None or self._decoding.cache.batch_size != rows:
+        if self._cache is None or self._cache.read.batch_size != rows:
             self._kept.clear()
-            self._decoding = None  # the old one leaves first: two may not fit into memory
-            self._decoding = StaticDecoding(self._model, rows, self._length)
+            self._cache = None  # the old one leaves first: two may not fit into memory
+            model = self._model
+            memory = KVCache(model.config, rows, self._length, model.embedding.device, model.compute_dtype)
+            self._cache = DeviceCache(memory)
         if found := self._kept.pop(sampler.kind, None):
             found.sampler.take(sampler)
         else:
-            found = self._made(self._decoding, sampler, vocab_size)
+            found = self._made(self._cache, sampler, vocab_size)
         self._kept[sampler.kind] = found  # as the newest
         if len(self._kept) > _MOST_KINDS:
             del self._kept[next(iter(self._kept))]
         return found
 
-    def _made(self, decoding: StaticDecoding, sampler: Sampler, vocab_size: int) -> Recording:
+    def _made(self, cache: DeviceCache, sampler: Sampler, vocab_size: int) -> Recording:
         at_once = (
             1
             if sampler.explains
             else min(self._at_once, draws_at_once(vocab_size, self._model.embedding.device), self._length)
         )
-        make = functools.partial(Recording, decoding, sampler, vocab_size, at_once)
+        make = functools.partial(Recording, self._model, cache, sampler, vocab_size, at_once)
         try:
             return make(self._record)
         except RuntimeError as error:

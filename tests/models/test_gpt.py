@@ -166,8 +166,8 @@ def test_attention_is_what_the_formula_says(kv_heads):
     expected = reference_attention(q, k, v)
     torch.testing.assert_close(explicit_attention(q, k, v, 0.0), expected, atol=1e-5, rtol=1e-4)
     k, v = k.transpose(1, 2), v.transpose(1, 2)
-    torch.testing.assert_close(fused_attention(q, k, v, 0.0), expected, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(fused_attention(q[:, 6:], k, v, 0.0), expected[:, 6:], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(fused_attention(q, k, v, None, 0.0), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(fused_attention(q[:, -1:], k, v, None, 0.0), expected[:, -1:], atol=1e-5, rtol=1e-4)
 
 
 def written_out_attention(attention: Attention, config: ModelConfig, x: torch.Tensor) -> torch.Tensor:

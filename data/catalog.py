@@ -64,9 +64,7 @@ def download(
     try:
         content = fetch(entry.url, entry.n_bytes, progress)
     except OSError as error:
-        reason = getattr(error, "reason", None) or error  # URLError wraps what the socket said
-        reason = getattr(reason, "strerror", None) or reason
-        raise UserError(f"{entry.name} could not be downloaded ({reason}); {elsewhere}") from error
+        raise UserError(f"{entry.name} could not be downloaded ({error}); {elsewhere}") from error
     if hashlib.sha256(content).hexdigest() != entry.sha256:
         raise UserError(f"the server sent something else than {entry.name} (its checksum differs); {elsewhere}")
     try:
@@ -77,7 +75,7 @@ def download(
 
 
 def fetch(url: str, n_bytes: int, progress: Callable[[float], None] | None = None) -> bytes:
-    """What the server sends, but never more than one chunk beyond `n_bytes`. Raises OSError."""
+    """What the server sends, but never more than one chunk beyond `n_bytes`. Raises OSError with the bare reason."""
     import http.client  # only here: these cost a start of the app more than all the rest of this room
     import urllib.request
 
@@ -90,6 +88,9 @@ def fetch(url: str, n_bytes: int, progress: Callable[[float], None] | None = Non
                     progress(min(1.0, len(content) / n_bytes))
     except http.client.HTTPException as error:
         raise OSError(f"the answer is not HTTP: {error}") from error
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error  # URLError wraps what the socket said
+        raise OSError(getattr(reason, "strerror", None) or str(reason)) from error
     return bytes(content)
 
 

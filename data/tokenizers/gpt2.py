@@ -51,9 +51,7 @@ def _file() -> bytes:
     try:
         content = fetch(_URL, _N_BYTES)
     except OSError as error:
-        reason = getattr(error, "reason", None) or error  # URLError wraps what the socket said
-        reason = getattr(reason, "strerror", None) or reason
-        raise TokenizerError(f"GPT-2's merges could not be downloaded from {_URL} ({reason}); {elsewhere}") from error
+        raise TokenizerError(f"GPT-2's merges could not be downloaded from {_URL} ({error}); {elsewhere}") from error
     if not _is_right(content):
         raise TokenizerError(f"{_URL} gave something else than GPT-2's merges (its checksum differs); {elsewhere}")
     with contextlib.suppress(OSError):  # the next start downloads it again

@@ -34,7 +34,7 @@ def corpus_tokenizer(
 
     A character tokenizer knows every character of the text. Only where it has a token for unknown ones does it know
     no more than those of the training part, so that the validation part shows what that token is worth. `progress`
-    receives the fraction that is done, None where nobody can know. Raises UserError, and TokenizerError where the
+    receives the fraction that is done, None where it is unknown. Raises UserError, and TokenizerError where the
     tokenizer cannot be built.
     """
     split = split_position(corpus.n_characters, validation_fraction)

@@ -22,7 +22,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 @contextlib.contextmanager
 def complete_file(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to; what lies there at the end takes the place of `path`, after an error nothing.
+    """A temporary name beside `path` to write to: at the end that file replaces `path`, after an error it is removed.
 
     The folder must exist. Raises OSError with the old file untouched and no temporary file left.
     """

@@ -1,4 +1,4 @@
-"""What a person can cause and put right, said in one sentence: what was wrong, where, and what to do."""
+"""Errors that a user can put right, each in one sentence: what was wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _REMEDIES = {
 
 
 class UserError(Exception):
-    """Something that the person who asked can put right; its text is the sentence they read.
+    """Something that the user can put right; its text is the sentence that they read.
 
-    Whoever carries out a request catches EXPECTED and shows `sentence_of`. Every other exception is a mistake of the
-    program: it keeps its traceback, in a log. Subclasses exist where somebody has to tell one failure from another.
+    Code that carries out a request catches EXPECTED and shows `sentence_of`. Every other exception is a bug of the
+    program and keeps its traceback, in a log. A subclass exists only where a caller catches that one specifically.
     """
 
 

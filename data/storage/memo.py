@@ -1,4 +1,4 @@
-"""What was found out once, remembered as a JSON file beside its checksum; a damaged file is as good as none."""
+"""Values that can be computed again, kept as JSON with a checksum; a damaged file counts as absent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .atomic import write_atomic
 
 
 def remember(path: Path, value: Any) -> None:
-    """Keep `value`, which JSON can carry, at `path`; where that cannot be written it is not kept."""
+    """Keep `value`, of types that JSON has, at `path`; a failure to write is ignored."""
     body = json.dumps(value).encode()
     with contextlib.suppress(OSError):
         write_atomic(path, _checksum(body) + b"\n" + body)

@@ -1,7 +1,7 @@
 """Dataclasses to plain JSON values and back, each value checked against its annotation.
 
-Everything that crosses a process or lies on disk as JSON goes through here, so a foreign or damaged file is refused by
-the name of the field that is wrong instead of failing somewhere later.
+All JSON that other processes or files hold is decoded here, so a foreign or damaged file is refused by the name of the
+field that is wrong instead of failing somewhere later.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ GPT2_FINGERPRINT = "01c92369c2690162b88f7d1886dae3ddc5e058b008bf86d7cdcbb3ef420e
 Merges = Sequence[tuple[bytes, bytes]]
 
 LONGEST_TOKEN = 512  # bytes; a longer one in a file is damage
-_CUT_BEFORE = " \n\t\r"  # whitespace in everybody's eyes
+_CUT_BEFORE = " \n\t\r"  # whitespace for Python, for the pattern and for Unicode
 _SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # what \s means in the pattern
 _LONG_RUN = re.compile(f"[{_SPACE}]{{1024,}}")
 
@@ -176,7 +176,7 @@ def ranks_follow_merges(vocabulary: Mapping[bytes, int], merges: Merges) -> bool
 
 
 def _other_parts(token: bytes, vocabulary: Mapping[bytes, int], rank: int) -> int:
-    """In how many ways `token` falls into two tokens of lower rank."""
+    """In how many ways `token` can be split into two tokens of lower rank."""
     splits = ((token[:at], token[at:]) for at in range(1, len(token)))
     return sum(vocabulary.get(one, rank) < rank and vocabulary.get(two, rank) < rank for one, two in splits)
 

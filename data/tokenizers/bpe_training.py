@@ -64,7 +64,7 @@ def _counted(pieces: Callable[[], Iterable[str]], progress: Callable[[float | No
 
 
 def _whole_words(pieces: Iterable[str]) -> Iterator[str]:
-    """The same text, cut between words however it was cut before."""
+    """The same text in pieces that are cut between words."""
     rest = ""
     for piece in pieces:
         for start in range(0, len(piece), _PIECE):

@@ -1,7 +1,7 @@
 """A checkpoint is a Hugging Face folder: weights, configuration and tokenizer that transformers opens as they are.
 
 `minigpt.json` beside them holds our own configuration; that and `model.safetensors` are all we read back. A folder
-without it is somebody else's.
+without it is a foreign model.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def test_nothing_is_learned_from_a_text_that_changed(corpus: Corpus) -> None:
 
 
 class GivenUpError(Exception):
-    """Somebody does not want to wait any longer."""
+    """The caller does not want to wait any longer."""
 
 
 @pytest.mark.parametrize("kind", ["char", "bpe"])

@@ -142,7 +142,7 @@ def test_both_words_for_stretched_positions_are_read(scaling, tmp_path):
         (SMOL, {"attention_bias": True, "mlp_bias": True}, (True, ())),
         (SMOL, {}, (False, ())),
         (QWEN3, {"attention_bias": True}, (True, ("mlp",))),
-        (QWEN3, {"mlp_bias": True}, (False, ())),  # which nobody reads there
+        (QWEN3, {"mlp_bias": True}, (False, ())),  # which transformers ignores there
         (QWEN25, {"attention_bias": False}, (False, ())),
         (GPT2, {}, (True, ())),
     ],

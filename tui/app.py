@@ -99,7 +99,6 @@ class MinigptApp(App[int]):
         self.exit(0)
 
     async def on_unmount(self) -> None:
-        """The generate process ends with the app."""
         await self.bridge.generator.close()
 
     # --- sizes ----------------------------------------------------------------------------------
@@ -149,11 +148,9 @@ class MinigptApp(App[int]):
             self.push_screen(HelpScreen())
 
     def action_toggle_theme(self) -> None:
-        """Switch between the dark and the light theme."""
         self.theme = other_side(self.current_theme.dark)
 
     def action_export(self) -> None:
-        """The model on screen as a GGUF file."""
         if self.bridge.opened is not None:
             self.export(str(self.bridge.opened.path))
         elif self.bridge.run is not None:
@@ -162,7 +159,6 @@ class MinigptApp(App[int]):
             self.notify("There is no model on screen that could be exported.", markup=False)
 
     def on_export_wanted(self, message: ExportWanted) -> None:
-        """A screen asks for the export of a model."""
         self.export(message.model)
 
     @work(group="export")

@@ -21,7 +21,6 @@ class StateStyle(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Glyph and word."""
         return f"{self.glyph} {self.word}"
 
 

@@ -1,1 +1,4 @@
-"""Curves as rows of characters: series of bounded size, axes, braille. No terminal is needed here."""
+"""Curves as characters: series of points, scales, and the drawing in braille, without a terminal.
+
+No Textual here: the widget `loss_chart` turns the cells into what a terminal paints.
+"""

@@ -63,7 +63,6 @@ class ChatScreen(CommandScreen):
     # --- composition ----------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        """Header, two columns, footer."""
         yield HeaderLine(id="header")
         with Horizontal(id="body"):
             with Vertical(id="conversation"):
@@ -153,7 +152,6 @@ class ChatScreen(CommandScreen):
     # --- messages of the bridge -------------------------------------------------------------------
 
     def on_run_attached(self, _: messages.RunAttached) -> None:
-        """Introduce the run."""
         bridge = self.bridge
         if bridge.run is not None and bridge.manifest is not None:
             fresh = bridge.state == "starting" and bridge.run.checkpoint() is None
@@ -167,7 +165,6 @@ class ChatScreen(CommandScreen):
         self.show_figures()
 
     def on_model_opened(self, message: messages.ModelOpened) -> None:
-        """Introduce the model."""
         self.conversation.opened(model_opened(message.found, message.left))
         self.show_figures()
 
@@ -182,7 +179,6 @@ class ChatScreen(CommandScreen):
         self.show_figures()
 
     def on_model_loading(self, _: messages.ModelLoading) -> None:
-        """The prompt says that it is being loaded."""
         self.conversation.model_loading()
 
     def on_model_ready(self, message: messages.ModelReady) -> None:
@@ -209,19 +205,16 @@ class ChatScreen(CommandScreen):
         self._store.change(sampling=event.settings, samples=event.samples)
 
     def action_new_run(self) -> None:
-        """The form of a new run."""
         from .new_run import NewRunScreen
 
         self.app.push_screen(NewRunScreen(self.bridge, corpus=self._corpus or BUILT_IN))
 
     def action_runs(self) -> None:
-        """The list of runs."""
         from .runs import RunsScreen
 
         self.app.push_screen(RunsScreen(self.bridge))
 
     def action_open_model(self) -> None:
-        """Ask for a path."""
         from .open_model import OpenModelScreen
 
         self.app.push_screen(OpenModelScreen(self.bridge))
@@ -275,11 +268,9 @@ class ChatScreen(CommandScreen):
                 self.notify(f"The last {count} samples are copied, an empty line between them.", markup=False)
 
     def action_clear(self) -> None:
-        """An empty transcript."""
         self.conversation.clear()
 
     def action_pause(self) -> None:
-        """Pause, or resume what is paused."""
         self._send_command("resume" if self.bridge.state == "paused" else "pause")
 
     def action_save(self) -> None:
@@ -344,7 +335,6 @@ class ChatScreen(CommandScreen):
         self._store.change(explain=bool(further))
 
     def action_focus_prompt(self) -> None:
-        """Focus the prompt."""
         self.prompt.focus()
 
     def arrange_panels(self) -> None:

@@ -56,7 +56,6 @@ class ExplainedScreen(ModalScreen[bool]):
             yield Static(_ABOUT, id="explained-about", markup=False)
 
     def on_mount(self) -> None:
-        """Show the last reply."""
         self._show()
         self.query_one(HeatText).focus()
 
@@ -77,7 +76,6 @@ class ExplainedScreen(ModalScreen[bool]):
             self.query_one("#explained-alternatives", Static).update("")
 
     def action_close(self, further: bool) -> None:
-        """Back to the chat."""
         self.dismiss(further)
 
     def action_sample(self, step: int) -> None:

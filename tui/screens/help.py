@@ -37,12 +37,9 @@ _SCOPES: tuple[tuple[Scope, str], ...] = (
 
 
 class HelpScreen(ModalScreen[None]):
-    """One page that scrolls."""
-
     BINDINGS = [Binding("escape,f1,q,enter", "dismiss", "Close")]
 
     def compose(self) -> ComposeResult:
-        """Text and tables."""
         with VerticalScroll(id="help") as page:
             page.border_title = "help"
             page.border_subtitle = "Esc closes"

@@ -211,7 +211,6 @@ class NewRunScreen(CommandScreen):
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
-        """Back to the chat."""
         self.dismiss()
 
     @work(group="start", exclusive=True)

@@ -41,7 +41,6 @@ class OpenModelScreen(CommandScreen, ModalScreen[None]):
         self._open_when_found = False
 
     def compose(self) -> ComposeResult:
-        """A field, what was found, and the buttons."""
         with Vertical(id="open-model") as box:
             box.border_title = "open a model"
             with Horizontal(classes="field"):
@@ -55,7 +54,6 @@ class OpenModelScreen(CommandScreen, ModalScreen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Show the hint."""
         self._show()
 
     @on(ModelInput.Looked)
@@ -102,7 +100,6 @@ class OpenModelScreen(CommandScreen, ModalScreen[None]):
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
-        """Back to the chat."""
         self.dismiss()
 
 

@@ -38,7 +38,6 @@ class Question(ModalScreen[str | None]):
         self._answers = answers
 
     def compose(self) -> ComposeResult:
-        """A small box in the middle."""
         with Vertical(id="question") as box:
             box.border_title = self._title
             yield Static(self._text, markup=False, id="question-text")
@@ -67,6 +66,5 @@ class Waiting(ModalScreen[None]):
         self._text = text
 
     def compose(self) -> ComposeResult:
-        """A small box in the middle."""
         with Vertical(id="question"):
             yield Static(self._text, markup=False, id="question-text")

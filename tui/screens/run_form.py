@@ -33,7 +33,7 @@ class FieldError(UserError):
 
 
 @dataclass(frozen=True)
-class Number:
+class NumberField:
     """A number of the recipe that the form lets a person change."""
 
     name: str
@@ -44,23 +44,22 @@ class Number:
 
     @property
     def help(self) -> str:
-        """The configuration's own description."""
         return descriptions({"model": ModelConfig, "training": TrainingConfig, "tokenizer": Recipe}[self.part])[
             self.name
         ]
 
 
 NUMBERS = (
-    Number("context_length", "context", "model", int),
-    Number("batch_size", "batch", "training", int),
-    Number("n_layer", "layers", "model", int, shape=True),
-    Number("learning_rate", "rate", "training", float),
-    Number("n_head", "heads", "model", int, shape=True),
-    Number("residual_dropout", "dropout", "model", float),
-    Number("d_model", "width", "model", int, shape=True),
-    Number("seed", "seed", "training", int),
+    NumberField("context_length", "context", "model", int),
+    NumberField("batch_size", "batch", "training", int),
+    NumberField("n_layer", "layers", "model", int, shape=True),
+    NumberField("learning_rate", "rate", "training", float),
+    NumberField("n_head", "heads", "model", int, shape=True),
+    NumberField("residual_dropout", "dropout", "model", float),
+    NumberField("d_model", "width", "model", int, shape=True),
+    NumberField("seed", "seed", "training", int),
 )
-_VOCABULARY = Number("bpe_vocab_size", "vocabulary", "tokenizer", int)
+_VOCABULARY = NumberField("bpe_vocab_size", "vocabulary", "tokenizer", int)
 
 
 def starting_values(name: str, start_from: ModelConfig | None = None) -> dict[str, str]:
@@ -120,7 +119,7 @@ def _with_tokenizer(recipe: Recipe, values: dict[str, str]) -> Recipe:
     return recipe
 
 
-def _read_number(number: Number, text: str) -> int | float:
+def _read_number(number: NumberField, text: str) -> int | float:
     try:
         value = number.kind(text.replace(",", "").replace("_", "").strip())
     except ValueError:

@@ -183,7 +183,6 @@ class RunsScreen(CommandScreen):
         self.dismiss()
 
     def action_pause(self) -> None:
-        """Pause, or resume what is paused."""
         if run := self._selected():
             self._send_command("resume" if run.state() == "paused" else "pause", run)
 
@@ -231,13 +230,11 @@ class RunsScreen(CommandScreen):
             self.post_message(ExportWanted(run.name))
 
     def action_new(self) -> None:
-        """The form of a new run, instead of this list."""
         from .new_run import NewRunScreen
 
         self.app.switch_screen(NewRunScreen(self._bridge))
 
     def action_close(self) -> None:
-        """Back to the chat."""
         self.dismiss()
 
     def _send_command(self, name: CommandName, run: Run) -> None:

@@ -14,11 +14,9 @@ class TooSmallScreen(Screen[None]):
     """One sentence with the size that is needed and the size that there is."""
 
     def compose(self) -> ComposeResult:
-        """The sentence in the middle."""
         yield Static(markup=False, id="sentence")
 
     def show(self, size: Size) -> None:
-        """Name both sizes."""
         self.query_one("#sentence", Static).update(
             f"minigpt needs a window of at least {SMALLEST.width} x {SMALLEST.height} characters;\n"
             f"this one has {size.width} x {size.height}.\n"
@@ -26,5 +24,4 @@ class TooSmallScreen(Screen[None]):
         )
 
     def on_mount(self) -> None:
-        """Name both sizes from the start."""
         self.show(self.app.size)

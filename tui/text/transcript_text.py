@@ -100,7 +100,6 @@ class TranscriptText:
         self.open_role = None
 
     def clear(self) -> None:
-        """Remove all turns."""
         self.rows.clear()
         self._replies.clear()
         self.open_role = None

@@ -37,7 +37,6 @@ class HeaderLine(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        """Both ends of the line."""
         room = self.size.width - self._right.cell_length - 2
         left = self._left.truncate(max(0, room), ellipsis=True)
         gap = self.size.width - left.cell_length - self._right.cell_length

@@ -161,7 +161,6 @@ class HeatText(ScrollView, can_focus=True):
         self.post_message(self.Chosen(self.cursor))
 
     def action_choose(self, index: int) -> None:
-        """Go to a token."""
         self.cursor = max(0, min(index, len(self._details) - 1))
 
     def action_move(self, tokens: int) -> None:

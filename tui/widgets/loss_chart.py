@@ -91,15 +91,12 @@ class LossChart(Widget, can_focus=True):
         self._redraw()
 
     def action_toggle_log(self) -> None:
-        """The key for `toggle_log`."""
         self.toggle_log()
 
     def action_zoom_in(self) -> None:
-        """The key for `zoom_in`."""
         self.zoom_in()
 
     def action_zoom_out(self) -> None:
-        """The key for `zoom_out`."""
         self.zoom_out()
 
     def notify_style_update(self) -> None:

@@ -29,14 +29,12 @@ class ModelPanel(Widget):
         self._view: ModelView | None = None
 
     def show(self, view: ModelView) -> None:
-        """Draw this model."""
         self._view = view
         config = view.config
         self.tooltip = Content(model_words.whole(config, view.tokenizer, view.flops_per_token)) if config else None
         self.refresh()
 
     def render(self) -> Content:
-        """The panel's content at its present width."""
         view, width = self._view, self.content_size.width
         if view is None or not view.name:
             return Content.styled("no model yet", DIM)

@@ -50,7 +50,6 @@ class Prompt(TextArea):
 
         @property
         def control(self) -> Prompt:
-            """The field it was written in."""
             return self.prompt
 
     def __init__(
@@ -99,7 +98,6 @@ class Prompt(TextArea):
         self.post_message(self.Submitted(self, text))
 
     def action_break_line(self) -> None:
-        """Begin a new line."""
         self.replace("\n", *self.selection, maintain_selection_offset=False)
 
     def on_paste(self, event: Paste) -> None:

@@ -160,11 +160,9 @@ class Fold(Static, can_focus=True):
         """Enter, space or the mouse on the line."""
 
     def action_fold(self) -> None:
-        """Ask the panel."""
         self.post_message(self.Pressed())
 
     def on_click(self) -> None:
-        """The same with the mouse."""
         self.action_fold()
 
 
@@ -259,7 +257,6 @@ class SamplingPanel(Widget):
         return Horizontal(Label(field.label), self._inputs[field.name], classes=field.place)
 
     def on_mount(self) -> None:
-        """Fill the fields."""
         self.settings = self._settings
 
     @on(Fold.Pressed)

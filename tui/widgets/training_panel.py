@@ -44,7 +44,6 @@ class TrainingPanel(Vertical):
         return self._chart
 
     def compose(self) -> ComposeResult:
-        """Figures above, chart below."""
         yield self._figures
         yield self._chart
 
@@ -53,7 +52,6 @@ class TrainingPanel(Vertical):
         self._write()
 
     def on_resize(self) -> None:
-        """Fit the figures to the new size."""
         self._write()
 
     def show(self, view: TrainingView) -> None:

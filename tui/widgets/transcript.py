@@ -155,7 +155,6 @@ class Transcript(ScrollView, can_focus=True):
         self._enqueue(_End(_without_surrogates(status)))
 
     def clear(self) -> None:
-        """Remove all turns."""
         self._queue.clear()
         self.turns.clear()
         self._seen = 0
@@ -376,23 +375,18 @@ class Transcript(ScrollView, can_focus=True):
     # Scrolling by key happens at once: an animation would race the text that streams in.
 
     def action_scroll_up(self) -> None:
-        """One row up."""
         self.scroll_up(animate=False)
 
     def action_scroll_down(self) -> None:
-        """One row down."""
         self.scroll_down(animate=False)
 
     def action_page_up(self) -> None:
-        """One page up."""
         self.scroll_page_up(animate=False)
 
     def action_page_down(self) -> None:
-        """One page down."""
         self.scroll_page_down(animate=False)
 
     def action_scroll_home(self) -> None:
-        """To the first row."""
         self._scroll_to_row(0)
 
     def action_scroll_end(self) -> None:

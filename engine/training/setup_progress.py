@@ -12,16 +12,20 @@ from .loop.event_log import EventLog
 
 Stage = Literal["reading", "tokenizer", "encoding", "loading"]
 
-_DELAY = 0.3  # seconds; a stage that is shorter is not reported
-_REPORT_INTERVAL = 0.25  # seconds
 _POLL_INTERVAL = 0.05  # seconds between two looks at the commands
 
 
 class SetupProgress:
-    """Reports the stages of a run's setup; each report is also a place at which a stop ends it."""
+    """Reports the stages of a run's setup; each report is also a place at which a stop ends it.
 
-    def __init__(self, event_log: EventLog, commands: CommandReader) -> None:
+    A stage is reported once it has taken `delay` seconds, at most every `interval` seconds.
+    """
+
+    def __init__(
+        self, event_log: EventLog, commands: CommandReader, *, delay: float = 0.3, interval: float = 0.25
+    ) -> None:
         self._event_log, self._commands = event_log, commands
+        self._delay, self._interval = delay, interval
         self._polled = self._reported = 0.0
 
     def enter(self, stage: Stage) -> Callable[[float | None], None]:
@@ -35,7 +39,7 @@ class SetupProgress:
         def report(fraction: float | None) -> None:
             self._check_stop()
             now = time.perf_counter()
-            if now - began >= _DELAY and now - self._reported >= _REPORT_INTERVAL:
+            if now - began >= self._delay and now - self._reported >= self._interval:
                 self._reported = now
                 self._event_log.emit(Preparing(stage, fraction))
 

@@ -23,7 +23,7 @@ from minigpt_tui.models.gpt import GPT
 @pytest.fixture
 def run(make_run, text) -> Run:
     """A run whose `last` knows nothing: every token is as likely as any other; `best` has noise."""
-    run = make_run()
+    run = make_run(evaluation_batches=20)
     tokenizer = build_tokenizer("char", alphabet=text.read_text(), pieces=list)
     model = GPT(run.manifest().model)
     with torch.no_grad():
@@ -174,8 +174,12 @@ def test_a_foreign_model_of_a_long_context_is_scored_on_a_short_text(capsys, tmp
 
 def test_a_text_larger_than_what_is_encoded_at_once_is_scored_whole(run, capsys, tmp_path):
     other = tmp_path / "other.txt"
-    other.write_text("import argparse\n" * 90_000)
-    assert result(capsys, str(run.checkpoints / "last"), "--on", str(other)).tokens == 16 * 90_000 - 1
+    # a megabyte, most of it characters that the model does not know: only the others are predicted
+    other.write_text(("import argparse\n" + 20 * "\N{SNOWMAN}") * 15_000, encoding="utf-8")
+    assert main([str(run.checkpoints / "last"), "--on", str(other)]) == 0
+    output = capsys.readouterr()
+    assert loads(EvaluationResult, output.out.splitlines()[-1]).tokens == 16 * 15_000 - 1
+    assert "300,000 characters" in output.err
 
 
 def test_a_tokenizer_of_another_model_is_refused(run, capsys, tmp_path):

@@ -106,35 +106,33 @@ EVERY_OPTION = {"deterministic": True, "threads": 0, "optimizer": "muon", "data_
 
 
 @pytest.mark.usefixtures("as_before")
-@pytest.mark.parametrize("end", ["a stop", "a kill"])
-def test_a_deterministic_run_leaves_nothing_to_timing(new, monkeypatch, events_of, end):
+def test_a_deterministic_run_leaves_nothing_to_timing(new, monkeypatch, events_of):
     monkeypatch.setattr(devices, "bfloat16_gain", lambda: pytest.fail("the dtype was chosen by timing"))
     monkeypatch.setattr(devices, "physical_cores", lambda: 2)
-    runs, threads = [], []
+    threads: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)  # two would wait for each other here
-    for name in ("whole", "parts"):
-        run = new(name, **EVERY_OPTION, dtype="auto")
-        acts = {20: lambda _, run=run: run.send(Command("threads", 1))}
-        if name == "parts":
-            with pytest.raises(KeyboardInterrupt) if end == "a kill" else nullcontext():
-                trained(run, acts | {31: kill if end == "a kill" else stop})
-            trained(run, resume=True)
-        else:
+    runs = {name: new(name, **EVERY_OPTION, dtype="auto") for name in ("whole", "stopped", "killed")}
+    ends = {"stopped": {31: stop}, "killed": {31: kill}}
+    for name, run in runs.items():
+        acts = {20: lambda _, run=run: run.send(Command("threads", 1))} | ends.get(name, {})
+        with pytest.raises(KeyboardInterrupt) if name == "killed" else nullcontext():
             trained(run, acts)
-        runs.append(run)
-    assert kept(runs[0]) == kept(runs[1])
-    assert threads == [2, 2, 2]  # once for each process
-    notes = [event.text for event in events_of(runs[0]) if isinstance(event, Note)]
+        if name in ends:
+            trained(run, resume=True)
+    assert kept(runs["stopped"]) == kept(runs["whole"])
+    assert kept(runs["killed"]) == kept(runs["whole"])
+    assert threads == 5 * [2]  # once for each process
+    notes = [event.text for event in events_of(runs["whole"]) if isinstance(event, Note)]
     assert any("a deterministic run keeps its CPU threads" in text for text in notes)
 
 
-SELDOM = {"checkpoint_history": 0, "checkpoint_interval": 50, "evaluation_interval": 100, "sample_interval": 1000}
+SELDOM = {"checkpoint_history": 0, "checkpoint_interval": 20, "evaluation_interval": 50, "sample_interval": 1000}
 
 
 def test_a_run_that_came_back_from_a_divergence_resumes_exactly(new):
     runs = []
     for name in ("whole", "parts"):
-        run = new(name, budget=Budget(240), schedule="constant", patience=0, learning_rate=0.01, **SELDOM)
+        run = new(name, budget=Budget(100), schedule="constant", patience=0, learning_rate=0.01, **SELDOM)
         too_high = iter([1000.0, 10.0])  # the run comes to this step once more
 
         def scale_up(_, run=run, too_high=too_high) -> None:
@@ -142,10 +140,10 @@ def test_a_run_that_came_back_from_a_divergence_resumes_exactly(new):
                 run.send(Command("scale_learning_rate", factor))
 
         if name == "parts":
-            trained(run, {155: scale_up, 230: stop})
+            trained(run, {55: scale_up, 85: stop})
             trained(run, resume=True)
         else:
-            trained(run, {155: scale_up})
+            trained(run, {55: scale_up})
         assert recoveries(run) == 1
         runs.append(run)
     assert kept(runs[0]) == kept(runs[1])

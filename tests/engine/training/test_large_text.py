@@ -25,7 +25,10 @@ NEEDED = 4 * 10**9  # bytes of disk: the text, its tokens, and what else wants r
 ROOM = 64  # megabytes that a thousandfold text may take beyond what the small one does
 MEGABYTE = 10**6
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory that no file stands behind")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory that no file stands behind"),
+]
 
 
 def write_text(path: Path, n_bytes: int) -> Path:

@@ -25,6 +25,7 @@ from minigpt_tui.engine.events import (
 from minigpt_tui.engine.results import EvaluationResult
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import process
+from minigpt_tui.engine.training.loop.commands import CommandReader
 from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import Budget
 
@@ -57,6 +58,18 @@ def finish(child: subprocess.Popen[str], code: int = 0) -> str:
     _, errors = child.communicate(timeout=120)
     assert child.returncode == code, errors
     return errors
+
+
+@pytest.fixture
+def train_here(polite, monkeypatch, capsys):
+    """Trains as the process does, but in the one that runs the tests; gives the exit code and the standard error."""
+    monkeypatch.setattr(CommandReader, "listen_to_signals", lambda commands: None)
+
+    def train_here(run: Run, *options: str) -> tuple[int, str]:
+        capsys.readouterr()
+        return process.main([str(run.path), *options]), capsys.readouterr().err
+
+    return train_here
 
 
 def states(events) -> list[str]:
@@ -124,7 +137,7 @@ def test_a_run_from_beginning_to_end(make_run, events_of):
     assert result.bits_per_byte == pytest.approx(evaluations[-1].bits_per_byte, rel=1e-5)
 
 
-def test_a_killed_run_resumes_as_if_nothing_had_happened(make_run, start, events_of, until):
+def test_a_killed_run_resumes_as_if_nothing_had_happened(make_run, start, train_here, events_of, until):
     settings = {"checkpoint_interval": 25, "evaluation_interval": 100, "micro_batch_size": 4}
     whole = make_run("whole", budget=Budget(300), **settings)
     killed = make_run("killed", budget=Budget(300), **settings)
@@ -135,8 +148,8 @@ def test_a_killed_run_resumes_as_if_nothing_had_happened(make_run, start, events
     assert killed.state() == "crashed"
     with killed.metrics_path.open("a") as file:
         file.write('{"event":"step","st')  # as if it was killed while it wrote
-    finish(start(killed, "--resume"))
-    finish(start(whole))
+    assert train_here(killed, "--resume") == (0, "")
+    assert train_here(whole) == (0, "")
 
     resumed = [event for event in events_of_whole_lines(killed) if isinstance(event, Started)][1]
     assert 0 < resumed.step < 300
@@ -209,7 +222,7 @@ def test_commands_signals_a_second_trainer_and_a_changed_text(make_run, start, e
 
     # resumed, with the closing of its terminal survived, and stopped by a signal; the old commands are history
     child = start(run, "--resume")
-    until(lambda: isinstance(e := events_of(run)[-1], Step) and e.step > final.step, "the resumed run")
+    until(lambda: any(isinstance(e, Step) and e.step > final.step for e in events_of(run)), "the resumed run")
     child.send_signal(signal.SIGHUP)
     seen = len(events_of(run))
     until(lambda: len(events_of(run)) > seen + 2, "life after the closed terminal")
@@ -248,13 +261,13 @@ def test_a_disk_that_takes_no_checkpoint(make_run, start, events_of):
     assert run.state() == "failed"
 
 
-def test_damaged_checkpoints(make_run, start, events_of):
+def test_damaged_checkpoints(make_run, train_here, events_of):
     run = make_run()
-    finish(start(run))
+    assert train_here(run) == (0, "")
     best = load_checkpoint(run.checkpoints / "best")
     weights = run.checkpoints / "last" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
-    finish(start(run, "--resume"))
+    assert train_here(run, "--resume") == (0, "")
     notes = [event.text for event in events_of(run) if isinstance(event, Note)]
     assert len(notes) == 1
     assert str(weights) in notes[0]
@@ -264,18 +277,19 @@ def test_damaged_checkpoints(make_run, start, events_of):
     for name in ("last", "best"):
         path = run.checkpoints / name / "model.safetensors"
         path.write_bytes(b"no")
-    errors = finish(start(run, "--resume"), process.FAILED)
+    code, errors = train_here(run, "--resume")
+    assert code == process.FAILED
     assert len(errors.splitlines()) == 1
     assert "model.safetensors" in errors
 
 
-def test_a_finished_run_goes_on_with_a_larger_budget(make_run, start, events_of):
+def test_a_finished_run_goes_on_with_a_larger_budget(make_run, train_here, events_of):
     run = make_run()
-    finish(start(run))
-    finish(start(run, "--resume", "--budget", "45 steps"))
+    assert train_here(run) == (0, "")
+    assert train_here(run, "--resume", "--budget", "45 steps") == (0, "")
     first = events_of(run)[-1]
     assert (states(events_of(run))[-1], first.step) == ("finished", 45)
-    finish(start(run, "--resume", "--budget", "20 steps"))  # spent already: it stays as it was
+    assert train_here(run, "--resume", "--budget", "20 steps") == (0, "")  # spent already: it stays as it was
     assert (states(events_of(run))[-1], events_of(run)[-1].step) == ("finished", 45)
     assert load_checkpoint(run.checkpoints / "last").step == 45
 

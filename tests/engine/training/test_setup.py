@@ -8,13 +8,13 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from minigpt_tui.data import catalog, encoding, text_files
-from minigpt_tui.data import corpus as corpus_module
+from minigpt_tui.data import catalog
 from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer
@@ -23,10 +23,11 @@ from minigpt_tui.engine.events import Command, Note, Preparing, Started, StateCh
 from minigpt_tui.engine.launch import new_run
 from minigpt_tui.engine.model_files import find_model, read_tokenizer
 from minigpt_tui.engine.runs import Run
-from minigpt_tui.engine.training import process, setup_progress
+from minigpt_tui.engine.training import process
 from minigpt_tui.engine.training import setup as preparation
 from minigpt_tui.engine.training.errors import TrainingError
 from minigpt_tui.engine.training.loop.commands import CommandReader, StopRequested
+from minigpt_tui.engine.training.setup_progress import SetupProgress
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.models.recipe import Budget, Recipe, TrainingConfig
@@ -194,12 +195,16 @@ def test_a_model_larger_than_the_memory_is_refused_before_it_is_built(text: Path
 # --- while it lasts -------------------------------------------------------------------------------
 
 
+def report_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every stage report, however short it is."""
+    monkeypatch.setattr(preparation, "SetupProgress", partial(SetupProgress, delay=0, interval=0))
+
+
 def test_a_preparation_that_is_quick_needs_no_words(text: Path, events_of: Events, monkeypatch) -> None:
     run = make(text)
     prepared(run)
     assert [type(event) for event in events_of(run)] == [Started]
-    monkeypatch.setattr(setup_progress, "_DELAY", 0.0)
-    monkeypatch.setattr(setup_progress, "_REPORT_INTERVAL", 0.0)
+    report_at_once(monkeypatch)
     slow = make(text, "slow", tokenizer="bpe", bpe_vocab_size=300)
     prepared(slow)
     said = [event for event in events_of(slow) if isinstance(event, Preparing)]
@@ -212,10 +217,8 @@ def test_a_preparation_that_is_quick_needs_no_words(text: Path, events_of: Event
 def test_a_stop_ends_every_stage_at_its_next_report(
     text: Path, stage: str, events_of: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(setup_progress, "_DELAY", 0.0)
-    monkeypatch.setattr(setup_progress, "_REPORT_INTERVAL", 0.0)
-    monkeypatch.setattr(encoding, "_SMALL", 0)
-    monkeypatch.setattr(text_files, "_PIECE", 1000)
+    report_at_once(monkeypatch)
+    text.write_text(text.read_text() * 60)  # large enough for tokens in a file, and for several reports
     run = make(text, tokenizer="bpe", bpe_vocab_size=300)
 
     def stop_at(event: TrainingEvent, commands: CommandReader) -> None:
@@ -232,7 +235,7 @@ def test_a_stop_ends_every_stage_at_its_next_report(
 def test_a_process_that_prepares_obeys_a_stop(tmp_path: Path, text: Path, events_of: Events, until) -> None:
     """By a signal in the middle of a large text, and by a command that was there before the process."""
     path = tmp_path / "large.txt"
-    path.write_text(text.read_text() * 1000)
+    path.write_text(text.read_text() * 500)
     run = make(path, tokenizer="bpe", bpe_vocab_size=5000)
     pid = start_training(run)
     until(lambda: any(isinstance(event, Preparing) for event in events_of(run)), "the preparation")
@@ -264,9 +267,9 @@ def test_a_resumed_run_that_is_stopped_early_stands_where_it_stood(text: Path, m
     assert stopped == replace(before, state="stopped", reason=stopped.reason, heartbeat=stopped.heartbeat)
 
 
-def test_a_text_that_changed_since_the_run_was_made_is_refused(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_changed_since_the_run_was_made_is_refused(text: Path) -> None:
     """Also where the text is large, and what was found in it is remembered."""
-    monkeypatch.setattr(corpus_module, "_LARGE", 1000)
+    text.write_text(text.read_text() * 420)
     long_ago = time.time() - 3600
     os.utime(text, (long_ago, long_ago))
     run = make(text)

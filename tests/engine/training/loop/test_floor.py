@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 from minigpt_tui.data.corpus import open_corpus
-from minigpt_tui.engine.client import start_training
 from minigpt_tui.engine.events import Evaluation, Started
 from minigpt_tui.engine.launch import new_run
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.recipe import Budget, Recipe, TrainingConfig
 
-from ..conftest import read_events, wait_for
+from ..conftest import read_events
+from ..preparing import prepared
 
 
+@pytest.mark.usefixtures("polite")
 def test_a_model_of_tales_stays_above_the_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINIGPT_HOME", str(tmp_path))
     model = ModelConfig(context_length=32, n_layer=1, n_head=2, n_kv_head=1, d_model=64, d_ff=128)
@@ -21,8 +22,7 @@ def test_a_model_of_tales_stays_above_the_floor(tmp_path: Path, monkeypatch: pyt
         evaluation_interval=50, device="cpu", threads=1,
     )  # fmt: skip
     run = new_run(open_corpus("tales:200KB"), Recipe("small", "for tests", "tests", model, training))
-    start_training(run)
-    wait_for(lambda: run.state() == "finished", "the end of the training")
+    prepared(run).train()
     events = read_events(run)
     (floor,) = [event.entropy_floor for event in events if isinstance(event, Started)]
     losses = [event.validation_loss for event in events if isinstance(event, Evaluation)]

@@ -1,4 +1,8 @@
-"""The train process and the evaluate process; what lies here imports torch."""
+"""The train process, from a run folder to weights and losses, and the evaluate process. All of it needs torch.
+
+`loop` is what happens between two updates, `update` one update, `sharded` the same over several devices. Nothing here
+knows of a screen, and nothing light imports it.
+"""
 
 import os
 

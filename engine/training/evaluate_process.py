@@ -15,7 +15,7 @@ import torch
 
 from ...data.corpus import Corpus, open_corpus
 from ...data.encoding import encode_corpus
-from ...data.storage.errors import UserError
+from ...data.storage.errors import EXPECTED, UserError, sentence_of
 from ...data.storage.typed_json import dumps
 from ...data.tokenizers import Tokenizer
 from ...models.devices import choose_device, choose_threads
@@ -54,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         result = _evaluate(find_model(options.subject), options)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except UserError as error:
-        print(f"minigpt-tui: {error}", file=sys.stderr)
+    except EXPECTED as error:
+        print(f"minigpt-tui: {sentence_of(error)}", file=sys.stderr)
         return USER_ERROR
     print(dumps(result), flush=True)
     return 0
@@ -81,18 +81,18 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
             "together, put the model's own tokenizer there"
         )
     window = min(context_length, len(text.tokens) - 1)
-    score = evaluate(
+    found = evaluate(
         loaded.model, text.tokens, text.n_bytes, options.protocol, batch_size=text.batch_size, batches=text.batches,
         context_length=window, progress=ProgressLines("evaluating"),
     )  # fmt: skip
     name = file.run.name if file.run else file.name
     return EvaluationResult(
-        name, loaded.step, score.loss, score.perplexity, score.bits_per_byte, options.protocol, score.tokens
+        name, loaded.step, found.loss, found.perplexity, found.bits_per_byte, options.protocol, found.tokens
     )
 
 
 def _context_length(file: ModelFile, own: int, wanted: int | None) -> int:
-    """How long the windows are at most: as long as was asked for, else as long as the model's context."""
+    """The length of the windows: what was asked for, else the model's context length."""
     if wanted is None:
         return own if file.kind == "minigpt" else min(own, LONGEST_FOREIGN_WINDOW)
     if not 1 <= wanted <= own:
@@ -102,7 +102,7 @@ def _context_length(file: ModelFile, own: int, wanted: int | None) -> int:
 
 @dataclass(frozen=True)
 class _Text:
-    """What is evaluated on."""
+    """The text to evaluate on."""
 
     tokens: torch.Tensor
     n_bytes: int
@@ -143,7 +143,7 @@ def _unchanged(record: CorpusRecord) -> Corpus:
 
 
 def _highest(tokens: torch.Tensor) -> int:
-    """The largest id, found a part at a time: of two-byte ids torch knows no maximum."""
+    """The largest id, a chunk at a time: torch has no maximum of uint16."""
     return max((int(part.to(torch.int32).max()) for part in tokens.split(_CHUNK)), default=0)
 
 

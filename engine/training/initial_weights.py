@@ -1,4 +1,4 @@
-"""What a run's model begins with: fresh weights, or those of a model that is trained further."""
+"""The weights that a run's model begins with: new ones, or those of a model that is fine-tuned."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ from .errors import TrainingError
 
 
 def starting_file(manifest: RunManifest) -> ModelFile | None:
-    """Where the model lies that the run begins with, None for a run that begins with fresh weights.
-
-    Raises TrainingError where it is not there any more.
-    """
+    """The model that the run fine-tunes; None for a run with new weights. Raises TrainingError where it is gone."""
     if manifest.start_from is None:
         return None
     try:
@@ -38,7 +35,7 @@ def starting_file(manifest: RunManifest) -> ModelFile | None:
 
 
 def stored_start(file: ModelFile, config: ModelConfig) -> StoredModel:
-    """The model as it lies there, with the context length that it was trained with.
+    """The stored model, with the context length that it was trained with.
 
     Raises CheckpointError, and TrainingError where it is not what it was when the run was made.
     """
@@ -67,7 +64,7 @@ def starting_model(file: ModelFile, config: ModelConfig, device: torch.device, d
 
 @dataclass(frozen=True)
 class WholeWeights:
-    """The weights to begin with, of which one parameter at a time is in memory.
+    """The initial weights of a sharded model, of which one parameter at a time is in memory.
 
     `read` makes a parameter, float32 on the CPU, from its name and shape; it is called once for each, in their order.
     """

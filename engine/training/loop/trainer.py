@@ -284,24 +284,24 @@ class Trainer:
         self._report(now=True)
         try:
             with self.learner.averaged() as model:
-                score = evaluate(
+                found = evaluate(
                     model, dataset.validation, dataset.validation_bytes, config.evaluation,
                     batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed,
                     progress=check_stop, group=self.learner.group, collective_forward=self.learner.collective_forward,
                 )  # fmt: skip
         except StopRequested:
             return
-        if not math.isfinite(score.loss):
+        if not math.isfinite(found.loss):
             raise Diverged("the validation loss is no number any more")
         sound = not self._divergence.diverging
-        better = stopper.update(step, score.loss, can_be_best=sound, counts=sound and not stopping)
+        better = stopper.update(step, found.loss, can_be_best=sound, counts=sound and not stopping)
         self._event_log.emit(
             Evaluation(
                 step=step,
                 seconds=self._clock.seconds,
-                validation_loss=score.loss,
-                perplexity=score.perplexity,
-                bits_per_byte=score.bits_per_byte,
+                validation_loss=found.loss,
+                perplexity=found.perplexity,
+                bits_per_byte=found.bits_per_byte,
                 protocol=config.evaluation,
                 best=better,
                 train_loss=self.learner.epoch_loss() if config.evaluate_every_epoch else self._train_loss,

@@ -25,8 +25,8 @@ from ...models.recipe import Budget
 from ...models.tensor_file import load_tensors, save_tensors
 
 Kind = Literal["last", "best", "history"]
-ROWS = "rows"  # the folder in a checkpoint of processes that share a model, with what each of them holds
-_ROOM = 8  # times the weights: `last` with its state and `best` can still be exchanged twice over
+SHARDS = "rows"  # the folder in the checkpoint of a sharded run with the state of each rank
+_RESERVE = 8  # times the weights: room to exchange `last` with its state, and `best`, twice more
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,16 @@ class _Description:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A checkpoint to go on from, its weights still in the file. `state` is None where only these are whole.
+    """A checkpoint to go on from, its weights still in the file. `state` is None where it has weights alone.
 
-    `rows` is where the rest of the state lies, if processes that shared a model wrote it.
+    `shards` is the folder with the rest of the state, where ranks of a sharded model wrote it.
     """
 
     stored: StoredModel
     tokenizer: Tokenizer
     counters: Counters
     state: dict[str, Tensor] | None
-    rows: Path | None
+    shards: Path | None
     folder: Path
 
 
@@ -77,11 +77,11 @@ def save(
     full_tensor: Callable[[str], Tensor] | None = None,
     write_shards: Callable[[Path], None] | None = None,
 ) -> None:
-    """Write a checkpoint and put it in the place of the one before; of the history each has a place of its own.
+    """Write a checkpoint in the place of the one before; those of the history stand side by side.
 
     Of a sharded model `full_tensor` returns a whole parameter by its name, and `write_shards` writes into a folder
     what `state` does not hold.
-    Raises OSError, a full disk for example, with the old checkpoint in its place and nothing else left behind.
+    Raises OSError, on a full disk for example; then the old checkpoint is untouched and nothing else is left.
     """
 
     def fill(folder: Path) -> None:
@@ -93,21 +93,21 @@ def save(
         if state is not None:
             save_tensors(folder / "state.safetensors", state, {"format": "minigpt-training-state"})
             if write_shards:
-                write_shards(folder / ROWS)
+                write_shards(folder / SHARDS)
 
     exchange(checkpoints, f"step-{counters.step:06d}" if kind == "history" else kind, fill)
 
 
 def history(checkpoints: Path) -> list[Path]:
-    """The checkpoints that are kept to look back to, the oldest first."""
+    """The checkpoints of earlier steps that are kept to look back to, the oldest first."""
     folders = (folder for folder in checkpoints.glob("step-*") if folder.name[5:].isdecimal())
     return sorted(folders, key=_step_of)
 
 
 def thin(checkpoints: Path, limit: int) -> None:
-    """Delete of the history what is more than `limit`, so that those left are spread evenly over the run.
+    """Delete checkpoints of the history beyond `limit`, so that those left are spread evenly over the run.
 
-    The newest always stays; of the others that one goes whose neighbours are closest to each other.
+    The newest always stays; of the others the one goes whose neighbours are closest to each other.
     """
     for leftover in checkpoints.glob(".step-*"):  # of a process that was killed while it wrote
         shutil.rmtree(leftover, ignore_errors=True)
@@ -119,9 +119,9 @@ def thin(checkpoints: Path, limit: int) -> None:
 
 
 def has_room_for_history(checkpoints: Path, weights: int) -> bool:
-    """Whether the disk takes a copy of `weights` bytes, and after it all that the run must write to go on."""
+    """Whether the disk has room for `weights` bytes more, and then still for all that the run itself must write."""
     folder = checkpoints if checkpoints.exists() else checkpoints.parent
-    return shutil.disk_usage(folder).free >= (1 + _ROOM) * weights
+    return shutil.disk_usage(folder).free >= (1 + _RESERVE) * weights
 
 
 def _step_of(folder: Path) -> int:
@@ -133,14 +133,14 @@ def exchange(checkpoints: Path, name: str, fill: Callable[[Path], None]) -> None
 
     While the two are exchanged the old one stands as .NAME.old, where Run.checkpoint looks for it.
     """
-    current, new, old = (checkpoints / form for form in (name, f".{name}.new", f".{name}.old"))
+    current, new, old = (checkpoints / filename for filename in (name, f".{name}.new", f".{name}.old"))
     try:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         fill(new)
         for path in new.rglob("*"):
-            _to_disk(path)
-        _to_disk(new)
+            _fsync(path)
+        _fsync(new)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
@@ -148,14 +148,14 @@ def exchange(checkpoints: Path, name: str, fill: Callable[[Path], None]) -> None
         shutil.rmtree(old, ignore_errors=True)
         replace(current, old)
     replace(new, current)
-    _to_disk(checkpoints)
+    _fsync(checkpoints)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def resume_from(checkpoints: Path, note: Callable[[str], None]) -> Resumed | None:
     """The newest whole checkpoint, None where there is none at all.
 
-    A damaged one is named in a note and passed over. Raises CheckpointError where all are damaged.
+    `note` receives a sentence where a damaged one is skipped. Raises CheckpointError where all are damaged.
     """
     problem: CheckpointError | None = None
     for name in ("last", ".last.old", "best", ".best.old"):
@@ -188,24 +188,24 @@ def _load(folder: Path) -> Resumed:
         tokenizer = load_tokenizer(folder)
     except TokenizerError as error:
         raise CheckpointError(str(error)) from None
-    state, rows = None, folder / ROWS
+    state, shards = None, folder / SHARDS
     if (folder / "state.safetensors").exists() or folder.name in ("last", ".last.old"):
         state = load_tensors(folder / "state.safetensors")[0]
-    if rows.exists():
-        _check_rows(rows)
-    return Resumed(stored, tokenizer, counters, state, rows if rows.exists() else None, folder)
+    if shards.exists():
+        _check_shards(shards)
+    return Resumed(stored, tokenizer, counters, state, shards if shards.exists() else None, folder)
 
 
-def _check_rows(folder: Path) -> None:
-    """Raise CheckpointError unless the file of every process is there, and as long as it says."""
+def _check_shards(folder: Path) -> None:
+    """Raise CheckpointError unless the files of all ranks are there and whole."""
     files = list(folder.iterdir())
     for file in files:
         if load_tensors(file)[1].get("processes") != str(len(files)):
             raise CheckpointError(f"{folder} lacks the file of a process; use another checkpoint")
 
 
-def _to_disk(path: Path) -> None:
-    """Fsync of a file or folder; folders cannot be opened on Windows, where renaming is durable without it."""
+def _fsync(path: Path) -> None:
+    """Flush a file or folder to the disk; Windows cannot open folders, and renames durably without it."""
     if path.is_dir() and os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

@@ -236,11 +236,11 @@ class LearnerBuilder:
 
 def _with_joined_shards(resumed: Resumed, model: GPT) -> Resumed:
     """The checkpoint with its whole state in one piece, as a replicated learner takes it."""
-    if resumed.state is None or resumed.rows is None:
+    if resumed.state is None or resumed.shards is None:
         return resumed
     from .sharded.state import joined_state  # takes most of a second to import
 
-    return dataclasses.replace(resumed, state=resumed.state | joined_state(resumed.rows, model), rows=None)
+    return dataclasses.replace(resumed, state=resumed.state | joined_state(resumed.shards, model), shards=None)
 
 
 def _restore(learner: Learner, resumed: Resumed) -> None:
@@ -249,7 +249,7 @@ def _restore(learner: Learner, resumed: Resumed) -> None:
         learner.skip_to(resumed.counters.step)
         return
     try:
-        learner.load_state_dict(resumed.state, resumed.rows)
+        learner.load_state_dict(resumed.state, resumed.shards)
     except ValueError as error:
         raise TrainingError(f"{resumed.folder} cannot be resumed: {error}; start a new run") from error
 

@@ -1,4 +1,4 @@
-"""One update of the weights from one batch: gradients, optimizers, averaging, memory and threads.
+"""One update of the weights from one batch: gradients, optimizers, EMA, CUDA graphs, memory and threads.
 
-Nothing here knows of files, events or commands: that is `loop`.
+Events, commands and checkpoints are `loop`'s, several shards `sharded`'s; neither may be imported here.
 """

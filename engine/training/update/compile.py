@@ -16,8 +16,8 @@ def compiled(
 ) -> Loss | None:
     """`loss`, compiled for the shapes with which `try_out` calls it, forward and backward.
 
-    None where that does not work, for want of a compiler for example; `warn` then receives a sentence with the reason.
-    The random numbers that come next are the same as if nothing had been tried.
+    None where the compilation fails, for lack of a compiler for example; `warn` then receives a sentence with the
+    reason. The random state is the same afterwards.
     """
     tell("the loss is being compiled; the first update waits for it")
     start = time.perf_counter()
@@ -26,7 +26,7 @@ def compiled(
     states = torch.get_rng_state(), torch.cuda.get_rng_state() if cuda else None
     try:
         try_out(faster)
-    except Exception as error:  # whatever a compiler may say; memory that runs out says so again without it
+    except Exception as error:  # compilers raise many kinds; out of memory is raised again without one
         warn(f"the loss could not be compiled ({_in_a_line(error)}); the training goes on without")
         return None
     finally:
@@ -38,6 +38,6 @@ def compiled(
 
 
 def _in_a_line(error: Exception) -> str:
-    """What it is and what it says first; torch puts the cause below a heading."""
+    """Its type and its first two lines: torch puts the cause below a heading."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {' '.join(lines[:2])[:300]}"

@@ -30,9 +30,9 @@ _POLAR_EXPRESS = (
 
 
 def orthogonalise(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """The nearest semi-orthogonal matrix of each in a batch (n, rows, cols), rows <= cols, to about 15 percent.
+    """The nearest semi-orthogonal matrix of each matrix in a batch (n, rows, cols), rows <= cols.
 
-    Computed, and returned, in `dtype`. A zero matrix stays zero.
+    Singular values come to within about 15 percent of 1. Computed, and returned, in `dtype`; zero stays zero.
     """
     norms = torch.linalg.vector_norm(matrices, dim=(-2, -1), keepdim=True)
     x = (matrices / (1.02 * norms).clamp_min(1e-30)).to(dtype)
@@ -43,13 +43,13 @@ def orthogonalise(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tenso
 
 
 class Optimizer(ABC):
-    """Updates `FlatParameters` from their gradients; its state is a few tensors, so it resumes exactly."""
+    """Updates `FlatParameters` from their gradients; its state is a few tensors."""
 
     @abstractmethod
     def step(self, factor: float | Tensor) -> None:
         """One update with every learning rate multiplied by `factor`, the schedule's value.
 
-        As a tensor () on the parameters' device it is read when the operators run, so a recording of them follows it.
+        As a tensor () on the parameters' device it is read when the kernels run, as a CUDA graph needs it.
         """
 
     @abstractmethod
@@ -57,7 +57,7 @@ class Optimizer(ABC):
         """The state by name; the tensors are the live ones, not copies."""
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over a state of the same model. Raises ValueError where it does not fit."""
+        """Copy a state into this one. Raises ValueError where it belongs to another model or optimizer."""
         own = self.state_dict()
         if own.keys() != state.keys() or any(own[name].shape != state[name].shape for name in own):
             raise ValueError("the optimizer's state belongs to another model or optimizer")
@@ -67,7 +67,7 @@ class Optimizer(ABC):
 
 @dataclass(frozen=True)
 class _Segment:
-    """A part of the buffers that AdamW updates at one rate."""
+    """A slice of the flat buffers that AdamW updates at one rate."""
 
     where: slice
     learning_rate: float
@@ -117,7 +117,7 @@ class AdamW(Optimizer):
 class _EqualShapes:
     """Matrices that are orthogonalised as one batch: all have the same shape, or the same after transposition.
 
-    Each process of a group orthogonalises its share of them.
+    Each rank of a group orthogonalises a part of them.
     """
 
     def __init__(self, values: list[Tensor], updates: list[Tensor], group: Group | None) -> None:
@@ -137,16 +137,16 @@ class _EqualShapes:
         count = -(-len(self.updates) // self._group.size)
         first = count * self._group.rank
         own = self.updates[first : first + count]
-        nothing = torch.zeros_like(self.updates[0])  # all shares are of one size
-        share = orthogonalise(torch.stack(own + [nothing] * (count - len(own))), dtype)
-        return self._group.all_gather(share)[: len(self.updates)]
+        padding = torch.zeros_like(self.updates[0])  # every rank sends as many
+        part = orthogonalise(torch.stack(own + [padding] * (count - len(own))), dtype)
+        return self._group.all_gather(part)[: len(self.updates)]
 
 
 class Muon(Optimizer):
-    """Orthogonalised Nesterov momentum for the hidden matrices, `rest` for the others.
+    """Orthogonalised Nesterov momentum for the hidden matrices, the optimizer `rest` for the other parameters.
 
-    Each update is scaled by sqrt(max(1, rows / cols)); the decay is decoupled. `pieces` says, for a parameter that
-    holds several matrices below each other (queries, keys and values; gate and up), how many rows each has.
+    Each update is scaled by sqrt(max(1, rows / cols)); weight decay is decoupled. `matrices` are parameters, each with
+    the numbers of rows of the matrices that were fused into it (queries, keys and values; gate and up).
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Muon(Optimizer):
         group: Group | None = None,
     ) -> None:
         self._learning_rate, self._weight_decay = config.learning_rate, config.weight_decay
-        self._mix, self._dtype, self._rest = config.momentum, dtype, rest
+        self._beta, self._dtype, self._rest = config.momentum, dtype, rest
         self._values, self._gradients = flat.values[flat.hidden], flat.gradients[flat.hidden]
         self._momentum = torch.zeros_like(self._values)
         self._update = torch.zeros_like(self._values)
@@ -168,8 +168,8 @@ class Muon(Optimizer):
             # the hidden matrices lie at the front of the buffers, so the flat layout holds for their slice as well
             updates = flat.view(self._update, parameter).split(pieces)
             for value, update in zip(flat.view(flat.values, parameter).split(pieces), updates, strict=True):
-                for kept, matrix in zip(shapes[_wide(value).shape], (value, update), strict=True):
-                    kept.append(matrix)
+                for matrices_of_shape, matrix in zip(shapes[_wide(value).shape], (value, update), strict=True):
+                    matrices_of_shape.append(matrix)
         self._groups = [_EqualShapes(values, updates, group) for values, updates in shapes.values()]
 
     @torch.no_grad()
@@ -177,8 +177,8 @@ class Muon(Optimizer):
         """One update of every parameter."""
         self._rest.step(factor)
         learning_rate = self._learning_rate * factor
-        self._momentum.lerp_(self._gradients, 1 - self._mix)
-        torch.lerp(self._gradients, self._momentum, self._mix, out=self._update)
+        self._momentum.lerp_(self._gradients, 1 - self._beta)
+        torch.lerp(self._gradients, self._momentum, self._beta, out=self._update)
         if self._weight_decay:
             self._values.mul_(1 - learning_rate * self._weight_decay)
         for group in self._groups:
@@ -190,9 +190,9 @@ class Muon(Optimizer):
 
 
 def build_optimizer(model: GPT, flat: FlatParameters, config: TrainingConfig, group: Group | None = None) -> Optimizer:
-    """The optimizer that the configuration names. Decay is for matrices and embeddings only, as in nanoGPT.
+    """The optimizer that the recipe names. Weight decay is for matrices and embeddings only, as in nanoGPT.
 
-    The processes of a `group` must all have the same gradients; they share Muon's work and repeat AdamW's.
+    The ranks of a `group` must all have the same gradients; they share Muon's work and repeat AdamW's.
     """
     decay = config.weight_decay
     if config.optimizer == "adamw":
@@ -211,7 +211,7 @@ def build_optimizer(model: GPT, flat: FlatParameters, config: TrainingConfig, gr
 
 
 def hidden_pieces(model: GPT) -> list[tuple[nn.Parameter, list[int]]]:
-    """The matrices of `model.hidden_matrices()`, each with the rows of those that were fused into it."""
+    """The parameters of `model.hidden_matrices()`, each with the numbers of rows of the matrices fused into it."""
     config = model.config
     width, feed_forward = config.size_per_head, config.hidden_size
     fused = {"qkv": [config.n_head * width, config.kv_heads * width, config.kv_heads * width]}

@@ -1,7 +1,7 @@
 """How many CPU threads train fastest: found by timing real updates, again from time to time.
 
-A small model gains little from a second thread and loses much when somebody else wants that core. Both change while a
-run lasts, and neither can be read anywhere.
+A small model gains little from a second thread, and loses much when another program wants that core. Both change
+during a run, and the system tells neither.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from ....models.devices import choose_threads
 
 TRIES = 3  # updates with each number of threads; the fastest counts, since a neighbour can only slow one down
 INTERVAL = 20.0  # seconds of training between two trials
-GAIN = 1.1  # what more threads must bring: they take cores from everybody else
+GAIN = 1.1  # how much faster more threads must be: they take cores from other programs
 
 
 class ThreadTrial:
-    """Sets torch's threads to 1, 2, 4, ... up to `most`, whichever trains fastest."""
+    """Sets torch's threads to 1, 2, 4, ... up to `most`, whichever makes updates fastest."""
 
     def __init__(self, most: int) -> None:
         self._numbers = [number for number in (1, 2, 4, 8, 16) if number < most] + [most]
-        self._skip = 1  # the first update of all also sets things up
+        self._skip = 1  # the first update also allocates buffers and loads kernels
         self._begin()
 
     def updated(self, seconds: float) -> None:
@@ -56,9 +56,9 @@ class ThreadTrial:
 
 
 class Threads:
-    """The CPU threads of a run's updates: as many as a `trial` finds, or a number that stays.
+    """The CPU threads of a run's updates: as many as a `trial` finds, or a fixed number.
 
-    Where a person cannot change it either, `kept_because` is the sentence that says why.
+    Where users cannot change the number either, `kept_because` is the sentence that says why.
     """
 
     def __init__(self, trial: ThreadTrial | None = None, kept_because: str = "") -> None:
@@ -66,7 +66,7 @@ class Threads:
 
     @property
     def tries(self) -> bool:
-        """Whether their number is still looked for."""
+        """Whether their number is found by trial."""
         return self._trial is not None
 
     def updated(self, seconds: float) -> None:
@@ -75,7 +75,7 @@ class Threads:
             self._trial.updated(seconds)
 
     def change(self, number: float | None) -> str:
-        """Take another number, or the fastest where it is 0 or None; a sentence that says so.
+        """Set another number, or find the fastest where it is 0 or None; returns a sentence that says so.
 
         Raises ValueError, with a sentence, where that is not possible.
         """

@@ -18,7 +18,6 @@ from minigpt_tui.engine.training.initial_weights import fresh_weights, stored_we
 from minigpt_tui.engine.training.sharded import learner
 from minigpt_tui.engine.training.sharded.learner import ShardedLearner
 from minigpt_tui.engine.training.sharded.state import split_state
-from minigpt_tui.engine.training.update import memory as memory_needs
 from minigpt_tui.engine.training.update.flat_parameters import FlatParameters
 from minigpt_tui.engine.training.update.memory import check_memory
 from minigpt_tui.models.config import ConfigError, ModelConfig, parameter_count
@@ -257,15 +256,15 @@ def test_one_process_does_not_share_a_model():
 
 
 class _Pair:
-    """What the memory is counted by, of one of two processes."""
+    """What the memory is counted by, of one of two processes, each on a machine of its own."""
 
-    size = 2
+    size, local_size = 2, 1
 
 
 def test_of_the_memory_that_a_model_takes_each_process_needs_its_share(make, monkeypatch):
     manifest = make("large").manifest()
     bytes_there = training_memory(manifest.model, manifest.training, 4).state * 2 // 3
-    monkeypatch.setattr(memory_needs, "memory_of", lambda device, group: bytes_there)
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": bytes_there}.__getitem__)
     check_memory(manifest, torch.device("cpu"), _Pair())  # type: ignore[arg-type]
     whole = dataclasses.replace(manifest, training=dataclasses.replace(manifest.training, sharded=False))
     with pytest.raises(TrainingError, match="share it between the processes with --sharded"):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import pytest
 import torch
 from minigpt_tui.engine.training.errors import TrainingError
-from minigpt_tui.engine.training.update import memory as memory_needs
 from minigpt_tui.engine.training.update.memory import check_memory, micro_batch_within_memory
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.gpt import GPT
@@ -32,20 +32,25 @@ def test_more_windows_than_the_memory_can_name_are_refused(make_run, changes: di
         check_memory(dataclasses.replace(manifest, training=training), CPU, None)
 
 
+def set_memory(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Let the system tell that there are so many bytes of memory."""
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": size}.__getitem__, raising=False)
+
+
 def fitting(batch_size: int, dtype: torch.dtype = torch.bfloat16, device: torch.device = CPU) -> int:
     training = preset("thorough").overridden(batch_size=batch_size).training
     return micro_batch_within_memory(MODEL, training, dtype, device, None)
 
 
 def test_a_batch_is_halved_until_the_memory_has_room_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory_needs, "memory_of", lambda device, group: 1 << 30)
+    set_memory(monkeypatch, 1 << 30)
     assert fitting(16) == 16  # its update takes some 400 MB
     parts = [fitting(n) for n in (1, 100, 1000, 10**9)]
     assert parts[0] == 1
     assert all(8 <= part <= 64 for part in parts[1:])
     assert fitting(100, torch.float32) < parts[1]
     assert fitting(10**6, device=torch.device("cuda")) == 10**6
-    monkeypatch.setattr(memory_needs, "memory_of", lambda device, group: None)
+    monkeypatch.delattr(os, "sysconf")  # a system that does not tell
     assert fitting(10**6) == 10**6
 
 
@@ -56,7 +61,7 @@ def test_a_learner_of_parts_learns_from_the_whole_batch(monkeypatch: pytest.Monk
     notes: list[str] = []
     weights = []
     for memory in (1 << 30, 1 << 24):
-        monkeypatch.setattr(memory_needs, "memory_of", lambda device, group, memory=memory: memory)
+        set_memory(monkeypatch, memory)
         torch.manual_seed(0)
         learner = ReplicatedLearner(GPT(model), tokens, config, notes.append)
         learner.update(1.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from minigpt_tui.engine.training.update import threads
 from minigpt_tui.engine.training.update.threads import ThreadTrial
 
 
@@ -43,8 +42,7 @@ def test_one_slow_update_decides_nothing(chosen):
     assert chosen[-1] == 2
 
 
-def test_it_is_tried_again_when_the_neighbours_have_changed(chosen, monkeypatch):
-    monkeypatch.setattr(threads, "INTERVAL", 2.0)
+def test_it_is_tried_again_when_the_neighbours_have_changed(chosen):
     trial = ThreadTrial(2)
-    assert train(trial, chosen, {1: 0.2, 2: 0.1}, 10)[-1] == 2
-    assert train(trial, chosen, {1: 0.2, 2: 1.0}, 20)[-1] == 1
+    assert train(trial, chosen, {1: 2.0, 2: 1.0}, 10)[-1] == 2
+    assert train(trial, chosen, {1: 2.0, 2: 10.0}, 20)[-1] == 1

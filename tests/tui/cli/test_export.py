@@ -20,6 +20,8 @@ from minigpt_tui.models.recipe import TrainingConfig
 from minigpt_tui.tui.cli.exit_codes import DONE, USAGE
 from minigpt_tui.tui.cli.export import add_options
 
+from .command import command
+
 pytest.importorskip("gguf")
 
 MODEL = ModelConfig(vocab_size=256, context_length=16, n_layer=1, n_head=2, d_model=32)
@@ -43,8 +45,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def export(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "minigpt_tui.tui", "export", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120, check=False)
+    """In a process of its own: what the export process says of itself goes past this one's streams."""
+    words = (sys.executable, "-m", "minigpt_tui.tui", "export", *words)
+    return subprocess.run(words, capture_output=True, text=True, cwd=home, timeout=120, check=False)
 
 
 def test_the_newest_run_becomes_a_file_named_after_it(home: Path) -> None:
@@ -87,7 +90,7 @@ def test_what_cannot_be_asked_for_is_said_in_a_sentence(home: Path) -> None:
         (("nobody", "--to", "gguf"), "'nobody'"),
         (("modern", "--to", "huggingface", "--dtype", "f16"), "--dtype"),
     ):
-        result = export(home, *words)
+        result = command(home, "export", *words)
         assert (result.returncode, result.stdout) == (USAGE, ""), result.stderr
         assert sentence in result.stderr
         assert len(result.stderr.splitlines()) == 1

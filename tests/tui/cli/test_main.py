@@ -14,33 +14,7 @@ from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.models.presets import PRESETS
 
-TEXT = "the cat sat on the mat and the dog sat on the log while the rain fell on the plain.\n" * 60
-TINY = ("--context-length=16", "--n-layer=1", "--n-head=2", "--n-kv-head=1", "--d-model=32", "--batch-size=8")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    (tmp_path / "cats.txt").write_text(TEXT)
-    return tmp_path
-
-
-def command(home: Path, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "minigpt_tui.tui", *words],
-        capture_output=True, text=True, cwd=home, env={**os.environ, "MINIGPT_HOME": str(home)},
-        input=stdin, stdin=subprocess.DEVNULL if stdin is None else None, timeout=120, check=False,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("trained")
-    (home / "cats.txt").write_text(TEXT)
-    result = command(home, "train", "cats.txt", "--steps", "60", "--name", "cats", *TINY)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == "cats\n"
-    assert "validation loss" in result.stderr
-    return home
+from .command import TEXT, TINY, command
 
 
 def test_version() -> None:
@@ -269,18 +243,22 @@ def test_control_c_stops_and_saves(home: Path) -> None:
     assert Run(home / "data" / "runs" / "long").checkpoint("last") is not None
 
 
+def until(run: Run, state: str) -> None:
+    deadline = time.monotonic() + 120
+    while run.state() != state and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert run.state() == state
+
+
 def test_a_detached_run_is_stopped_by_name_and_resumed(home: Path) -> None:
     started = command(home, "train", "cats.txt", "--steps", "1000000", "--name", "apart", "--detach", *TINY)
     assert started.stdout == "apart\n"
     run = Run(home / "data" / "runs" / "apart")
-    deadline = time.monotonic() + 60
-    while run.state() != "running" and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(run, "running")
     assert command(home, "stop", "apart").returncode == 0
     assert run.state() == "stopped"
     assert command(home, "resume", "apart", "--detach").returncode == 0
-    while run.state() != "running" and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(run, "running")
     assert command(home, "resume", "apart", "--budget", "a while").returncode == 2
     assert command(home, "resume", "apart", "--detach").returncode == 2  # it trains already
     assert command(home, "resume", "apart", "--detach", "--budget", "2 hours").returncode == 0
@@ -289,21 +267,19 @@ def test_a_detached_run_is_stopped_by_name_and_resumed(home: Path) -> None:
 
 
 def test_resume_follows_a_stopped_run_to_its_end(home: Path) -> None:
-    command(home, "train", "cats.txt", "--steps", "3000", "--name", "halves", "--detach", *TINY)
+    command(home, "train", "cats.txt", "--steps", "1000000", "--name", "halves", "--detach", *TINY)
     run = Run(home / "data" / "runs" / "halves")
-    deadline = time.monotonic() + 60
-    while run.state() != "running" and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(run, "running")
     assert command(home, "stop").returncode == 0
     status = run.status()
     assert status is not None
     assert status.state == "stopped"
-    assert status.step < 3000
-    result = command(home, "resume")
+    end = status.step + 20
+    result = command(home, "resume", "--budget", str(end))
     assert result.returncode == 0, result.stderr
-    assert "'halves' finished at step 3000" in result.stderr
-    longer = command(home, "resume", "--budget", "3050")
-    assert "'halves' finished at step 3050" in longer.stderr
+    assert f"'halves' finished at step {end}" in result.stderr
+    longer = command(home, "resume", "--budget", str(end + 10))
+    assert f"'halves' finished at step {end + 10}" in longer.stderr
 
 
 # --- every control, several samples, and why each token was chosen ---------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from minigpt_tui.engine.runs import Run
 
-from .test_main import TEXT, TINY
+from .command import TINY
 
 COMMAND = [sys.executable, "-m", "minigpt_tui.tui"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the pipes of Windows break otherwise")
@@ -39,20 +39,11 @@ def without_reader(home: Path, *words: str, errors_too: bool = False) -> tuple[i
     return child.returncode, said or ""
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("trained")
-    (home / "cats.txt").write_text(TEXT)
-    words = (*COMMAND, "train", "cats.txt", "--steps", "20", "--name", "cats", *TINY)
-    subprocess.run(words, check=True, capture_output=True, cwd=home, env=environment(home), timeout=120)
-    return home
-
-
 @pytest.mark.parametrize(
     "words",
     [
         ("--help",), ("train", "--help"), ("--version",), ("presets",), ("presets", "--json"), ("corpora",), ("paths",),
-        ("runs",), ("runs", "--json"), ("evaluate", "--json"),
+        ("runs",), ("runs", "--json"), ("doctor",), ("completion", "bash"), ("evaluate", "--json"),
         ("generate", "--prompt", "the", "--max-tokens", "9"),
         ("generate", "--prompt", "the", "--max-tokens", "9", "--json"),
         ("score", "--text", "the cat", "--json"), ("score", "--text", "the cat", "--explain"),

@@ -49,7 +49,7 @@ def prepare_decoding(model: GPT) -> None:
 
 
 def lay_out(model: GPT, by_columns: bool) -> None:
-    """Choose how the matrices of a prepared model lie in memory; their shapes and values stay, and so do int8 ones.
+    """Store the float32 matrices of a prepared model by columns or by rows; their shapes and values stay.
 
     By columns a single row is multiplied in another way, too: by weighted sums.
     """
@@ -59,7 +59,7 @@ def lay_out(model: GPT, by_columns: bool) -> None:
 
 
 def lies_by_columns(linear: Linear) -> bool:
-    """Whether its matrix was laid out so."""
+    """Whether its matrix [out, in] is stored column after column."""
     return linear.weight.t().is_contiguous()
 
 

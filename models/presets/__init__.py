@@ -1,4 +1,7 @@
-"""The table of recipes by name. Every field of every row can be overridden when a run is started."""
+"""The table of recipes by name: a row is a whole Recipe, and says where its numbers come from.
+
+Every field of every row can be overridden when a run is started (`Recipe.overridden`). Light: no torch here.
+"""
 
 from __future__ import annotations
 

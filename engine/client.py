@@ -1,4 +1,4 @@
-"""Starting the engine's processes from the app and the command line, and talking to the generate process. Light."""
+"""Starts the train process and the generate process, and exchanges messages with the latter. Light."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from . import paths
 from .requests import GENERATION_MESSAGES, REQUESTS, GenerationMessage, Request
 from .runs import Run, RunError
 
-_NEEDLESS = "ignore:Failed to initialize NumPy:UserWarning"  # torch warns where numpy is absent, which we do not need
-_LONGEST_LINE = 4 * 2**20
-_LONGEST_LOG = 10**6
-_FAREWELL = 2.0  # seconds that a process has to end by itself
+_NUMPY_WARNING = "ignore:Failed to initialize NumPy:UserWarning"  # by torch; nothing here needs numpy
+_MAX_LINE = 4 * 2**20  # bytes
+_MAX_LOG = 10**6  # bytes
+_GRACE = 2.0  # seconds that a process has to end before it is ended by force
 
 
 # --- training -------------------------------------------------------------------------------------
@@ -38,7 +38,7 @@ def start_training(
     if run.is_alive():
         raise RunError(f"'{run.name}' is training already; stop it first, or watch it")
     folder = run.path.absolute()
-    module, number = "minigpt_tui.engine.training.process", devices or _devices(run)
+    module, number = "minigpt_tui.engine.training.process", devices or _device_count(run)
     if number > 1:
         command = python_module(
             "torch.distributed.run", "--standalone", f"--nproc-per-node={number}", "-m", module, str(folder)
@@ -65,8 +65,8 @@ def start_training(
     return process.pid
 
 
-def _devices(run: Run) -> int:
-    """On how many devices the run trains by its own account."""
+def _device_count(run: Run) -> int:
+    """On how many devices the run trains according to its run.json."""
     try:
         return run.manifest().training.devices
     except RunError:
@@ -74,14 +74,14 @@ def _devices(run: Run) -> int:
 
 
 def python_module(module: str, *arguments: str) -> list[str]:
-    """The command that runs `module` in this interpreter, away from the current folder's own modules."""
-    return [sys.executable, "-P", "-W", _NEEDLESS, "-m", module, *arguments]
+    """The command that runs `module` in this interpreter; modules of the current folder cannot take its place."""
+    return [sys.executable, "-P", "-W", _NUMPY_WARNING, "-m", module, *arguments]
 
 
 def child_environment() -> dict[str, str]:
-    """The environment for a child: ours, with paths that mean the same in another folder."""
+    """The environment for a child process: this one's, with relative paths made absolute."""
     # the first two say to the processes that torchrun starts what `python_module` says to one
-    environment = {"PYTHONSAFEPATH": "1", "PYTHONWARNINGS": _NEEDLESS, **os.environ}
+    environment = {"PYTHONSAFEPATH": "1", "PYTHONWARNINGS": _NUMPY_WARNING, **os.environ}
     if home := environment.get("MINIGPT_HOME"):
         environment["MINIGPT_HOME"] = str(Path(home).expanduser().absolute())
     if search := environment.get("PYTHONPATH"):
@@ -90,7 +90,7 @@ def child_environment() -> dict[str, str]:
 
 
 def _detached() -> dict[str, Any]:
-    """What makes a child live on after its parent and its terminal."""
+    """Arguments of Popen that let a child outlive its parent and its terminal."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
@@ -103,8 +103,7 @@ class GenerateProcess:
     """The generate process as seen by the app: requests in, messages out, its end reported.
 
     `on_message` and `on_exit` are called in the event loop, in order. `on_exit(code, sentence)` tells of an end that
-    close() did not ask for; starting another one is the caller's decision. A command-line caller passes a queue's
-    put_nowait.
+    close() did not ask for; starting another one is the caller's decision.
     """
 
     def __init__(
@@ -135,7 +134,7 @@ class GenerateProcess:
                 stderr=log,
                 cwd=paths.state_dir(),
                 env=child_environment(),
-                limit=_LONGEST_LINE,
+                limit=_MAX_LINE,
             )
         self._reader = asyncio.create_task(self._read(self._process, self.exited), name="generate process")
 
@@ -162,7 +161,7 @@ class GenerateProcess:
         for end in (lambda: None, self._process.terminate, self._process.kill):
             with contextlib.suppress(ProcessLookupError):
                 end()
-            done, _ = await asyncio.wait((self._reader,), timeout=_FAREWELL)
+            done, _ = await asyncio.wait((self._reader,), timeout=_GRACE)
             if done:
                 return
 
@@ -182,9 +181,9 @@ class GenerateProcess:
         code = await process.wait()
         exited.set_result(code)
         if not self._closing:
-            loop.call_soon(self._on_exit, code, self._farewell(code))
+            loop.call_soon(self._on_exit, code, self._exit_sentence(code))
 
-    def _farewell(self, code: int) -> str:
+    def _exit_sentence(self, code: int) -> str:
         how = f"with code {code}"
         if code < 0:
             with contextlib.suppress(ValueError):
@@ -200,10 +199,10 @@ def _log_path() -> Path:
 
 
 def _open_log(path: Path) -> IO[bytes]:
-    """Open for appending; a log that grew long begins anew."""
+    """Open for appending; a log that grew too long is emptied first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     log = path.open("ab")
-    if log.tell() > _LONGEST_LOG:
+    if log.tell() > _MAX_LOG:
         log.truncate(0)
     log.seek(0, os.SEEK_END)
     return log

@@ -1,4 +1,4 @@
-"""Reading a file that another process appends to: complete lines only, from where the last look ended."""
+"""Reads a file that another process appends to, line by line, from where the last read ended."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class LineFollower:
-    """Hands out the complete lines that were appended since the last call.
+    """Returns the complete lines that were appended since the last call.
 
     A half-written last line is waited for; a file that shrank is read again from its beginning.
     """

@@ -1,4 +1,4 @@
-"""What becomes of memory that tensors gave back: it waits for the next ones.
+"""Keeps memory that tensors freed for the next ones, instead of giving it back to the kernel.
 
 glibc gives large blocks back to the kernel at once. But an update frees just what the next one asks for again, and so
 does the reading of a prompt, and the kernel would map and clear each page anew: thousands of them in a small step, a
@@ -15,7 +15,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of mallopt's parameters, in
 
 
 def keep_freed_memory(most: int) -> bool:
-    """Let this process keep up to `most` bytes that it freed. False where that is not for glibc to say."""
+    """Let this process keep up to `most` bytes that it freed. False where the C library is not glibc."""
     set_option = _glibc("mallopt")
     if set_option is None:
         return False
@@ -26,7 +26,7 @@ def keep_freed_memory(most: int) -> bool:
 
 
 def give_back() -> None:
-    """Give the kernel what was kept so far, as after a model that will not be needed again."""
+    """Give what was kept back to the kernel, as after a model that will not be needed again."""
     trim = _glibc("malloc_trim")
     if trim is not None:
         trim(0)

@@ -1,4 +1,4 @@
-"""From a corpus and a recipe to a run folder that a train process can start on."""
+"""Makes a run folder from a corpus and a recipe, and checks first whatever a train process could not start with."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ..models.recipe import Recipe
 from .model_files import ModelFile, check_weights, read_config, read_tokenizer
 from .runs import CorpusRecord, Run, RunManifest, create_run, free_name
 
-# What a fine-tuned model may have otherwise than the model that it begins as, and what its file decides.
-_FREE = ("context_length", "attention_dropout", "residual_dropout", "embedding_dropout", "vocab_size")
+# Fields in which a fine-tuned model may differ from the one it starts from, and the one that the file decides.
+_MAY_DIFFER = ("context_length", "attention_dropout", "residual_dropout", "embedding_dropout", "vocab_size")
 
 
 def vocabulary_size(recipe: Recipe, corpus: Corpus, start_from: ModelFile | None = None) -> int:
@@ -48,7 +48,7 @@ def new_run(
     parent: str | None = None,
     start_from: ModelFile | None = None,
 ) -> Run:
-    """Make the run folder; with `start_from` for going on with the weights and the tokenizer of that model.
+    """Make the run folder; with `start_from` the run is a fine-tuning: it takes that model's weights and tokenizer.
 
     Raises UserError where the text is too short for the context or has characters that the model's tokenizer
     refuses, ConfigError for an impossible model, UserError where `start_from` cannot be read
@@ -102,15 +102,15 @@ def new_run(
 
 
 def check_agreement(model: ModelConfig, stored: ModelConfig, name: str) -> None:
-    """Raise ConfigError where `model` cannot go on with the weights of the model called `name`, which is `stored`.
+    """Raise ConfigError where `model` cannot take the weights of `stored`, the configuration of the model `name`.
 
     Its context may be shorter and its dropouts other ones; the vocabulary is the stored model's.
     """
-    wanted, given = _spelled_out(model), _spelled_out(stored)
+    wanted, given = _with_widths(model), _with_widths(stored)
     other = [
         f"{field.name} {getattr(wanted, field.name)} (it has {getattr(given, field.name)})"
         for field in dataclasses.fields(ModelConfig)
-        if field.name not in _FREE and getattr(wanted, field.name) != getattr(given, field.name)
+        if field.name not in _MAY_DIFFER and getattr(wanted, field.name) != getattr(given, field.name)
     ]
     if model.context_length > stored.context_length:
         other.append(f"context_length {model.context_length} (at most {stored.context_length})")
@@ -118,8 +118,8 @@ def check_agreement(model: ModelConfig, stored: ModelConfig, name: str) -> None:
         raise ConfigError(f"{name} cannot be trained further with {', '.join(other)}; leave that as the model has it")
 
 
-def _spelled_out(config: ModelConfig) -> ModelConfig:
-    """The same model with its widths written instead of implied."""
+def _with_widths(config: ModelConfig) -> ModelConfig:
+    """The same model with the widths that follow from other fields filled in."""
     return dataclasses.replace(
         config, n_kv_head=config.kv_heads, head_dim=config.size_per_head, d_ff=config.hidden_size
     )

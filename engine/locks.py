@@ -1,4 +1,9 @@
-"""A lock file that the operating system frees when its holder dies. It is the proof that a run lives; a pid is not."""
+"""A lock file that the operating system frees when its holder dies. It is the proof that a run lives; a pid is not.
+
+Not the filelock package: it can say whether a lock is held only by taking it. That makes the file where there is none,
+on Windows deletes it afterwards, and on a file system without flock leaves a marker that outlives its holder. A look
+also takes it forty times as long (0.9 ms instead of 25 us), and its import 35 ms of the app's start.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +24,14 @@ else:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-_PATIENCE = 0.25  # seconds; whoever only looks whether a lock is held has it for some microseconds
+_TIMEOUT = 0.25  # seconds; `is_held` in another process has the lock for some microseconds
 
 
 def acquire(path: Path) -> IO[bytes] | None:
     """Lock `path` for the life of the returned file, or return None where another process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("ab")
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while True:
         try:
             _try_lock(file)
@@ -39,7 +44,7 @@ def acquire(path: Path) -> IO[bytes] | None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock."""
+    """Whether a living process holds the lock; the file is neither made nor changed."""
     try:
         file = path.open("rb+")
     except OSError:

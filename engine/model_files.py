@@ -15,14 +15,14 @@ from ..models.config import ModelConfig
 from ..models.interop.foreign_config import read_foreign_config
 from ..models.interop.foreign_folder import INDEX, WHOLE, check_weight_files, file_within, read_json
 from ..models.interop.nanogpt import find_meta, read_alphabet, read_nanogpt
-from .refusals import refusal
+from .refusals import why_no_model
 from .runs import Run, RunError, list_runs
 
 ModelKind = Literal["minigpt", "huggingface", "nanogpt"]
 
 WEIGHTS = (WHOLE, INDEX)  # of a Hugging Face folder: one of them
 GPT2_SIZES = (50_257, 50_304)  # GPT-2's vocabulary, and what nanoGPT rounds it up to
-_NAMED = 8  # runs that a message names
+_MAX_NAMED = 8  # runs that a message names
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Description:
 def find_model(text: str) -> ModelFile:
     """The model that `text` names: a run's name or folder, a checkpoint, a Hugging Face folder, a nanoGPT checkpoint.
 
-    Raises UserError for anything else, by what was found in it, and RunError for a run without a checkpoint.
+    Raises RunError for a run without a checkpoint, and UserError, which says what was found, for anything else.
     """
     runs = list_runs()
     if run := next((run for run in runs if run.name == text), None):
@@ -60,7 +60,7 @@ def find_model(text: str) -> ModelFile:
         return model_at(path)
     if path.name != text:
         raise UserError(f"there is no {path}; check the path")
-    known = ", ".join(run.name for run in runs[:_NAMED]) or "none yet"
+    known = ", ".join(run.name for run in runs[:_MAX_NAMED]) or "none yet"
     raise UserError(f"there is neither a run nor a file called '{printable(text)}'; the runs are: {known}")
 
 
@@ -78,7 +78,7 @@ def model_at(path: Path) -> ModelFile:
         return ModelFile(path, "huggingface", _public_name(path))
     if (path / "ckpt.pt").is_file():
         return _of_file(path / "ckpt.pt")
-    raise UserError(refusal(path))
+    raise UserError(why_no_model(path))
 
 
 def read_config(file: ModelFile) -> ModelConfig:
@@ -129,7 +129,7 @@ def read_tokenizer(file: ModelFile) -> Tokenizer:
 
 
 def _of_run(run: Run) -> ModelFile:
-    folder = run.speaking_checkpoint()
+    folder = run.current_checkpoint()
     if folder is None:
         raise RunError(f"'{run.name}' has no checkpoint yet; train it for some seconds first")
     return ModelFile(folder, "minigpt", run.name, run)
@@ -142,7 +142,7 @@ def _of_file(path: Path) -> ModelFile:
             head = file.read(4)
         of_torch = head == b"PK\x03\x04" or (head[:1] == b"\x80" and path.suffix == ".pt")
         if not of_torch or path.name.startswith("pytorch_model"):
-            raise UserError(refusal(path))
+            raise UserError(why_no_model(path))
         read_nanogpt(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error

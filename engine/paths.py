@@ -1,4 +1,4 @@
-"""Where things lie on disk."""
+"""The folders of the user's runs, caches, settings and logs."""
 
 from __future__ import annotations
 

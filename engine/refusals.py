@@ -1,4 +1,4 @@
-"""Why a path is no model that can be opened: told by what was found there, with what to do instead. Light."""
+"""The sentence for a path that is no model: what was found there instead, and what to do. Light."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..data.storage.printable import printable
 
 MODEL_PARTS = ("minigpt.json", "config.json", "ckpt.pt")  # each makes a folder a model
 _HEAD = 1 << 12  # bytes of a file that tell what it is
-_NAMED = 5  # entries of a folder that a message names
-_MOST_ENTRIES = 1000  # of a folder that are looked at
+_MAX_NAMED = 5  # entries of a folder that a message names
+_MAX_ENTRIES = 1000  # of a folder that are looked at
 _TEXTS = (".txt", ".md", ".rst", ".tex", ".csv", ".json", ".jsonl", ".html", ".py")
 _PICTURE = "is a picture; choose a model's folder, or a ckpt.pt of nanoGPT's"
 _PACKED = "is a packed archive; unpack it and open the folder that was in it"
@@ -35,8 +35,8 @@ _BEGINNINGS = {
 }
 
 
-def refusal(path: Path) -> str:
-    """One sentence about what lies at `path`, which no reader of models has taken."""
+def why_no_model(path: Path) -> str:
+    """One sentence about what lies at `path`, which is no model that can be opened."""
     try:
         if path.is_dir():
             return f"{path} {_of_folder(path)}"
@@ -50,7 +50,7 @@ def refusal(path: Path) -> str:
 
 
 def _of_folder(folder: Path) -> str:
-    names = sorted(entry.name for entry, _ in zip(folder.iterdir(), range(_MOST_ENTRIES), strict=False))
+    names = sorted(entry.name for entry, _ in zip(folder.iterdir(), range(_MAX_ENTRIES), strict=False))
     if not names:
         return "is an empty folder; choose one that holds a model"
     if "model_index.json" in names:
@@ -120,7 +120,7 @@ def _train(path: Path) -> str:
 
 def _named(names: Iterable[str]) -> str:
     names = list(names)
-    some, more = [printable(name, 40) for name in names[:_NAMED]], len(names) - _NAMED
-    if len(names) >= _MOST_ENTRIES:
+    some, more = [printable(name, 40) for name in names[:_MAX_NAMED]], len(names) - _MAX_NAMED
+    if len(names) >= _MAX_ENTRIES:
         return f"{', '.join(some)} and many more"
     return ", ".join(some) + (f" and {more:,} more" if more > 0 else "")

@@ -11,10 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..data.storage.errors import UserError
 from ..models.config import described
 from .wire import MessageCodec
 
 Quantization = Literal["none", "int8"]
+
+
+class RequestError(UserError, ValueError):
+    """A prompt, a text or settings with which nothing can be done; another request may well succeed."""
 
 
 # --- app -> generate process ----------------------------------------------------------------------

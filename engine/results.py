@@ -22,7 +22,7 @@ class ProgressLines:
         self._part = {"doing": doing} if doing else {}
 
     def __call__(self, fraction: float) -> None:
-        """`fraction` of the work is done."""
+        """Say that `fraction` of the work is done."""
         if time.perf_counter() - self._printed >= _INTERVAL:
             self._printed = time.perf_counter()
             print(json.dumps({"progress": round(fraction, 4), **self._part}), flush=True)

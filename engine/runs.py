@@ -1,4 +1,4 @@
-"""The run folder: what a run is on disk, and the shelf of all of them.
+"""The run folder: what a run is on disk, and finding, making and deleting runs.
 
 run.json        written once: RunManifest
 metrics.jsonl   append-only: TRAINING_EVENTS
@@ -30,7 +30,7 @@ from .events import COMMANDS, ENDED_STATES, Command, RunState
 ShownState = RunState | Literal["crashed"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_STARTING_GRACE = 30.0  # seconds that a started process has before it must hold its lock
+_STARTING_TIME = 30.0  # seconds that a started process has before it must hold its lock
 
 
 class RunError(UserError):
@@ -70,7 +70,7 @@ class RunManifest:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """status.json: how a run stands, for lists; `heartbeat` is a Unix time."""
+    """status.json: the state of a run and its latest figures, for lists; `heartbeat` is a Unix time."""
 
     state: RunState
     pid: int
@@ -111,7 +111,7 @@ class Run:
 
     @property
     def commands_path(self) -> Path:
-        """The orders to the run."""
+        """The commands to the run."""
         return self.path / "commands.jsonl"
 
     @property
@@ -155,32 +155,32 @@ class Run:
         return locks.is_held(self.lock_path)
 
     def state(self) -> ShownState:
-        """How the run stands: a free lock and a state that has not ended is a crash."""
+        """The run's state; where that says it has not ended but no process holds the lock, it crashed."""
         status = self.status()
         if status is None or status.state not in ENDED_STATES:
             if self.is_alive():
                 return status.state if status else "starting"
             since = status.heartbeat if status and status.state == "starting" else self._created()
-            young = time.time() - since < _STARTING_GRACE and (status is None or status.state == "starting")
+            young = time.time() - since < _STARTING_TIME and (status is None or status.state == "starting")
             return "starting" if young else "crashed"
         return status.state
 
     def send(self, command: Command) -> None:
-        """Append an order for the train process."""
+        """Append a command for the train process."""
         with self.commands_path.open("a", encoding="utf-8") as file:
             file.write(COMMANDS.encode(command))
 
     def checkpoint(self, kind: Literal["newest", "best", "last"] = "newest") -> Path | None:
         """The folder of a checkpoint, None where there is none yet; `newest` is `last`, else `best`."""
         for name in ("last", "best") if kind == "newest" else (kind,):
-            # while a checkpoint is being exchanged its predecessor stands under the hidden name
+            # while a checkpoint is being replaced the one before it has the hidden name
             for folder in (self.checkpoints / name, self.checkpoints / f".{name}.old"):
                 if (folder / "minigpt.json").exists():
                     return folder
         return None
 
-    def speaking_checkpoint(self) -> Path | None:
-        """The checkpoint that stands for the run: the newest while it trains, afterwards the best, or None."""
+    def current_checkpoint(self) -> Path | None:
+        """The checkpoint to generate with: the newest while the run trains, then the best; None where there is none."""
         return (None if self.is_alive() else self.checkpoint("best")) or self.checkpoint()
 
     def _created(self) -> float:

@@ -1,4 +1,4 @@
-"""The preset that is most like a model and can go where the model cannot."""
+"""The nearest preset of those that another program can compute, for a model that it cannot."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _SHAPE = OPTIONS[-4:]
 
 
 @dataclass(frozen=True)
-class Nearest:
-    """A preset, and the options of it, as text, with which the model could go there too."""
+class NearestPreset:
+    """A preset, and the options of it, as text, with which the model could be exported too."""
 
     preset: str
     changes: str
 
 
-def nearest_preset(config: ModelConfig, fits: Callable[[ModelConfig], bool]) -> Nearest:
+def nearest_preset(config: ModelConfig, fits: Callable[[ModelConfig], bool]) -> NearestPreset:
     """The preset whose model fits and shares the most options with `config`; of several, the nearest in size."""
     size = parameter_count(config)
 
@@ -39,7 +39,7 @@ def nearest_preset(config: ModelConfig, fits: Callable[[ModelConfig], bool]) -> 
     # a fine-tuning has no model of its own
     possible = (name for name, recipe in PRESETS.items() if recipe.parameters() and fits(recipe.model))
     name = min(possible, key=distance)
-    return Nearest(name, _necessary(config, PRESETS[name].model, fits))
+    return NearestPreset(name, _necessary(config, PRESETS[name].model, fits))
 
 
 def _different(config: ModelConfig, model: ModelConfig) -> set[str]:
@@ -47,10 +47,10 @@ def _different(config: ModelConfig, model: ModelConfig) -> set[str]:
 
 
 def _necessary(config: ModelConfig, model: ModelConfig, fits: Callable[[ModelConfig], bool]) -> str:
-    """Which options of `model` are enough to make `config` fit, none of them idle."""
+    """The fewest options of `model` that make `config` fit, as text."""
     changes = {option: getattr(model, option) for option in OPTIONS if option in _different(config, model)}
-    for idle in (_SHAPE, *((option,) for option in reversed(OPTIONS))):
-        fewer = {name: value for name, value in changes.items() if name not in idle}
+    for unneeded in (_SHAPE, *((option,) for option in reversed(OPTIONS))):
+        fewer = {name: value for name, value in changes.items() if name not in unneeded}
         try:
             changes = fewer if fits(replace(config, **fewer)) else changes
         except ConfigError:  # half a change of the heads' sizes

@@ -28,14 +28,10 @@ from ...models.interop.huggingface_layouts import model_type
 from ..model_files import ModelFile, find_model, read_config, read_tokenizer
 from ..results import ExportResult, ProgressLines
 from .nearest import nearest_preset
-from .vocabulary import describe
+from .vocabulary import describe_vocabulary
 
 USER_ERROR, INTERRUPTED = 2, 130
 TRAINING_STATE = "state.safetensors"
-
-
-class ExportError(UserError):
-    """An export cannot be carried out as it was asked for; one sentence with the reason and what to do."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,7 +69,7 @@ def _to_gguf(file: ModelFile, output: Path, options: argparse.Namespace) -> Expo
     _refuse_existing(output, options.force)
     config = read_config(file)
     _refuse_without_counterpart(file, config, "a GGUF file", _lacks_architecture)
-    described = describe(read_tokenizer(file), config.vocab_size)
+    described = describe_vocabulary(read_tokenizer(file), config.vocab_size)
     loaded = load_checkpoint(file.path)
     with complete_file(output) as temporary:
         written = write_gguf(
@@ -112,7 +108,7 @@ def _to_huggingface(file: ModelFile, output: Path) -> ExportResult:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy the files of a model's folder, but for what only a resumed training needs."""
+    """Copy the files of a model's folder, except what only resuming a training needs."""
     progress = ProgressLines()
     names = sorted(path.name for path in source.iterdir() if path.is_file() and path.name != TRAINING_STATE)
     files = [file_within(source, name) for name in names]
@@ -142,7 +138,7 @@ def _refuse_without_counterpart(
 ) -> None:
     if reason := lacks(config):
         nearest = nearest_preset(config, lambda other: not lacks(other))
-        raise ExportError(
+        raise UserError(
             f"'{file.name}' cannot become {target}: {reason}; it could with {nearest.changes}, and the nearest preset "
             f"that can is {nearest.preset}"
         )
@@ -150,11 +146,11 @@ def _refuse_without_counterpart(
 
 def _refuse_existing(output: Path, force: bool) -> None:
     if output.is_dir():
-        raise ExportError(f"{output} is a folder that is there already; choose another name with --output")
+        raise UserError(f"{output} is a folder that is there already; choose another name with --output")
     if output.exists() and not force:
-        raise ExportError(f"{output} is there already; choose another name with --output, or replace it with --force")
+        raise UserError(f"{output} is there already; choose another name with --output, or replace it with --force")
     if not output.parent.is_dir():
-        raise ExportError(f"there is no folder {output.parent}; make it, or choose another place with --output")
+        raise UserError(f"there is no folder {output.parent}; make it, or choose another place with --output")
 
 
 def _interrupt(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""A tokenizer in llama.cpp's words.
+"""A tokenizer as the vocabulary of a GGUF file, which llama.cpp reads.
 
 All kinds become byte-level BPE ("gpt2"), with the ids that they have here:
 
@@ -42,14 +42,14 @@ _SPELLED = byte_characters()
 
 
 @dataclass(frozen=True)
-class Described:
+class DescribedVocabulary:
     """A vocabulary for the file, and what a person should know about it."""
 
     vocabulary: Vocabulary
     notices: tuple[str, ...]
 
 
-def describe(tokenizer: Tokenizer, rows: int) -> Described:
+def describe_vocabulary(tokenizer: Tokenizer, rows: int) -> DescribedVocabulary:
     """The vocabulary of a model with so many `rows` in its embedding.
 
     Raises TokenizerError for a tokenizer that llama.cpp has no counterpart of.
@@ -81,11 +81,11 @@ def describe(tokenizer: Tokenizer, rows: int) -> Described:
     if not tokenizer.end_tokens:
         suppressed.append(end)
     vocabulary = Vocabulary(
-        pattern, _told_apart(tokens), types, merges or NO_MERGES, _begin(tokenizer, end), end,
+        pattern, _made_unique(tokens), types, merges or NO_MERGES, _begin(tokenizer, end), end,
         adds_begin=bool(tokenizer.begin), unknown=types.index(UNKNOWN) if UNKNOWN in types else None,
         suppressed=suppressed,
     )  # fmt: skip
-    return Described(vocabulary, tuple(notices))
+    return DescribedVocabulary(vocabulary, tuple(notices))
 
 
 def _character_merges(characters: Iterable[bytes]) -> list[str]:
@@ -109,7 +109,7 @@ def _tokens(tokenizer: Tokenizer, document: Mapping[str, Any]) -> tuple[list[str
     return [text for text, _ in known], [kind for _, kind in known]
 
 
-def _told_apart(tokens: Sequence[str]) -> list[str]:
+def _made_unique(tokens: Sequence[str]) -> list[str]:
     """The same tokens, where one spelling comes twice the later one renamed: llama.cpp stops at such a file."""
     seen: set[str] = set()
     return [f"[second {n}]" if token in seen or seen.add(token) else token for n, token in enumerate(tokens)]

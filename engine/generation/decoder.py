@@ -1,4 +1,4 @@
-"""Prefill, then one token after another, over a key/value cache that remembers what was read last."""
+"""Prefill, then decode token by token, over a key/value cache that keeps what was read last."""
 
 from __future__ import annotations
 
@@ -14,46 +14,42 @@ from ...models.cache import KVCache
 from ...models.config import ModelConfig
 from ...models.fast.decoding import prepare_decoding
 from ...models.gpt import GPT
+from .cpu_threads import PrefillThreads
 from .graph_recording import Recorder
-from .prefill_threads import Crowd
 from .sampling import Sampler
 
-LONGEST_WINDOW = 16_384  # positions: attention over more takes a CPU longer than a person waits for a token
-LARGEST_CACHE = 1 << 30  # bytes that the keys and values of a window may take
+MAX_WINDOW = 16_384  # positions: attention over more takes a CPU longer than a person waits for a token
+MAX_CACHE = 1 << 30  # bytes that the keys and values of a window may take
+PREFILL_CHUNK = 2048  # tokens of a prompt that are read in one pass: more would need more memory, and gain no time
 _FIRST_LENGTH = 1024  # positions that the cache begins with
-READ_AT_ONCE = 2048  # tokens of a prompt that are read in one pass: more would need more memory, and gain no time
-
-
-class DecodeError(UserError):
-    """The model cannot continue a text; the message says why and what to do."""
 
 
 def window_length(config: ModelConfig, dtype: torch.dtype) -> int:
     """How many positions the decoder keeps of a text: the context length, as far as memory and patience reach."""
     position = 2 * config.n_layer * config.kv_heads * config.size_per_head * dtype.itemsize
-    return min(config.context_length, LONGEST_WINDOW, max(1, LARGEST_CACHE // position))
+    return min(config.context_length, MAX_WINDOW, max(1, MAX_CACHE // position))
 
 
 class Decoder:
     """A model, its tokenizer, and one cache that grows with the text up to `context_length`, the decoder's window.
 
-    `ends_begin` says that the model has learned what comes after the token that ends a text. `recorder` is there where
-    replies are drawn by recorded work. `crowd` chooses the CPU threads of passes over many tokens.
+    `starts_after_end` says that the model has learned what comes after the token that ends a text. `recorder` is there
+    where replies are drawn by CUDA graphs. `prefill_threads` chooses the CPU threads of passes over many tokens.
     """
 
-    def __init__(self, model: GPT, tokenizer: Tokenizer, ends_begin: bool = False) -> None:
+    def __init__(self, model: GPT, tokenizer: Tokenizer, starts_after_end: bool = False) -> None:
         prepare_decoding(model)
         self.model = model
-        self.tokenizer, self.ends_begin = tokenizer, ends_begin
+        self.tokenizer, self.starts_after_end = tokenizer, starts_after_end
         self.context_length = window_length(model.config, model.compute_dtype)
-        self.crowd = Crowd()
+        self.prefill_threads = PrefillThreads()
         self.device = next(model.parameters()).device
         length = min(_FIRST_LENGTH, self.context_length)
         self.cache = KVCache(model.config, 1, length, self.device, model.compute_dtype)
-        self._held: list[int] = []  # the tokens whose keys and values the cache holds
+        self._cached_ids: list[int] = []  # the tokens whose keys and values the cache holds
         # One pass over a prompt and a pass for each token round differently, and bfloat16 so coarsely that the same
         # seed would write another text: there a prompt is always read anew.
-        self._reuses = model.compute_dtype == torch.float32
+        self._reuses_cache = model.compute_dtype == torch.float32
         self.recorder = Recorder(model, self.context_length) if self.device.type == "cuda" else None
 
     @property
@@ -61,23 +57,23 @@ class Decoder:
         """How much of the window the model reads again when the text has passed the context length."""
         return max(1, self.context_length // 2)
 
-    def take(self, model: GPT, tokenizer: Tokenizer) -> None:
+    def load_weights(self, model: GPT, tokenizer: Tokenizer) -> None:
         """Go on with the weights of `model`, which has the same configuration; the tensors stay where they are."""
         self.model.load_state_dict(model.state_dict())
         prepare_decoding(self.model)
         self.tokenizer = tokenizer
-        self.forget()
+        self.clear_cache()
 
-    def forget(self) -> None:
+    def clear_cache(self) -> None:
         """Read the next prompt from its beginning, whatever was read before."""
-        self._held.clear()
+        self._cached_ids.clear()
 
-    def take_news(self) -> tuple[str, ...]:
+    def take_notices(self) -> tuple[str, ...]:
         """What a person should be told, once."""
-        news = () if self.recorder is None else tuple(self.recorder.news)
+        notices = () if self.recorder is None else tuple(self.recorder.news)
         if self.recorder is not None:
             self.recorder.news.clear()
-        return news
+        return notices
 
     @torch.inference_mode()
     def tokens(self, ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
@@ -85,23 +81,23 @@ class Decoder:
 
         What `ids` shares with the text in the cache is not computed again. Past the context length the last half of
         the window is read anew, so that each token sees at least that much, whatever the kind of positions. A token -1
-        says that the sampler had none to draw, and nothing comes after it. Raises DecodeError where the weights give no
+        says that the sampler had none to draw, and nothing comes after it. Raises UserError where the weights give no
         probabilities, or have no row for one of `ids`.
         """
-        logits = self.begin(ids)
+        logits = self.prefill(ids)
         while True:
             drawn = sampler.draw(logits[None])
             token = int(drawn)  # the one wait for the device
             yield token
-            if len(self._held) < self.context_length:
-                logits = self._extend(drawn[None], [token])
+            if len(self._cached_ids) < self.context_length:
+                logits = self._read_more(drawn[None], [token])
             else:
-                window = [*self._held, token][-self.reread_length :]
-                self.forget()
+                window = [*self._cached_ids, token][-self.reread_length :]
+                self.clear_cache()
                 logits = self._read(window)
 
     @torch.inference_mode()
-    def begin(self, ids: Sequence[int]) -> Tensor:
+    def prefill(self, ids: Sequence[int]) -> Tensor:
         """Bring the cache to hold exactly `ids`; the logits [V] after the last one. Raises as `tokens` does."""
         self.check_ids(ids)
         logits = self._read(ids)
@@ -109,18 +105,18 @@ class Decoder:
         return logits
 
     def check_ids(self, ids: Sequence[int]) -> None:
-        """Raise DecodeError where the model has no row for one of `ids`."""
+        """Raise UserError where the model has no row for one of `ids`."""
         if max(ids) >= self.model.config.vocab_size:
-            raise DecodeError(
+            raise UserError(
                 f"the tokenizer gives the text a token {max(ids)} but the model has {self.model.config.vocab_size:,}; "
                 "they do not belong together, put the model's own tokenizer beside it"
             )
 
     @staticmethod
-    def check_finite(figure: float) -> None:
-        """Raise DecodeError where a sum over logits or losses shows that the weights give no probabilities."""
-        if not math.isfinite(figure):
-            raise DecodeError(
+    def check_finite(total: float) -> None:
+        """Raise UserError where a sum over logits or losses shows that the weights give no probabilities."""
+        if not math.isfinite(total):
+            raise UserError(
                 "the model gives NaN instead of probabilities: its training diverged; use an earlier checkpoint, or "
                 "train again with a lower learning rate"
             )
@@ -128,21 +124,21 @@ class Decoder:
     def _read(self, ids: Sequence[int]) -> Tensor:
         """Bring the cache to hold exactly `ids`; the logits after its last token."""
         shared = 0
-        if self._reuses:
-            limit = min(len(self._held), len(ids) - 1)  # the last token is always computed: its logits are needed
-            shared = next((i for i in range(limit) if self._held[i] != ids[i]), limit)
-        del self._held[shared:]
+        if self._reuses_cache:
+            limit = min(len(self._cached_ids), len(ids) - 1)  # the last token is always computed: its logits are needed
+            shared = next((i for i in range(limit) if self._cached_ids[i] != ids[i]), limit)
+        del self._cached_ids[shared:]
         self.cache.truncate(shared)
         logits = torch.empty(0)
-        for start in range(shared, len(ids), READ_AT_ONCE):
-            part = ids[start : start + READ_AT_ONCE]
-            logits = self._extend(torch.tensor([part], device=self.device), part)
+        for start in range(shared, len(ids), PREFILL_CHUNK):
+            chunk = ids[start : start + PREFILL_CHUNK]
+            logits = self._read_more(torch.tensor([chunk], device=self.device), chunk)
         return logits
 
-    def _extend(self, tokens: Tensor, ids: Sequence[int]) -> Tensor:
+    def _read_more(self, tokens: Tensor, ids: Sequence[int]) -> Tensor:
         """Read `tokens` [1, T], which are `ids`, behind what the cache holds; the logits [V] after the last one."""
         logits = self.next_logits(tokens, self.cache)[0]
-        self._held.extend(ids)
+        self._cached_ids.extend(ids)
         return logits
 
     def next_logits(self, tokens: Tensor, cache: KVCache) -> Tensor:
@@ -153,5 +149,87 @@ class Decoder:
         needed = cache.length + tokens.shape[1]
         if needed > cache.max_length:
             cache.grow(min(self.context_length, max(needed, 2 * cache.max_length)))
-        with self.crowd.threads_for(tokens.numel()):
+        with self.prefill_threads.threads_for(tokens.numel()):
             return self.model.next_logits(tokens, cache)[:, : self.tokenizer.vocab_size]
+
+
+class SingleDecoding:
+    """One continuation, in the decoder's own cache; otherwise as BatchDecoding of one row."""
+
+    def __init__(self, decoder: Decoder, ids: Sequence[int], sampler: Sampler) -> None:
+        self._tokens, self._sampler = decoder.tokens(ids, sampler), sampler
+
+    @property
+    def drawn_from(self) -> tuple[Tensor, Tensor]:
+        """As the sampler's."""
+        return self._sampler.drawn_from
+
+    def step(self) -> list[int]:
+        """The next token, in a list; -1 where the sampler had none. Raises UserError as `Decoder.tokens` does."""
+        return [next(self._tokens)]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """There is nothing to leave out."""
+
+
+class BatchDecoding:
+    """Several continuations: the prompt is read once, then each step is one pass of the model over all rows.
+
+    The rows begin with the same number of tokens, and `sampler` has a row for each. The decoder's cache keeps what it
+    read of the prompt; the rows live in a copy of it.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, decoder: Decoder, texts: Sequence[Sequence[int]], sampler: Sampler) -> None:
+        """`texts` are what each row continues. Raises UserError as `Decoder.tokens` does."""
+        self._decoder, self._sampler = decoder, sampler
+        self._texts = [list(text) for text in texts]  # with the tokens drawn so far
+        self._length = len(texts[0])  # positions that the cache holds
+        alike = all(text == self._texts[0] for text in self._texts)
+        logits = decoder.prefill(texts[0])
+        self._cache = decoder.cache.rows([0] * len(texts))
+        self._logits: Tensor = logits.expand(len(texts), -1) if alike else self._reread(self._length)
+
+    @property
+    def drawn_from(self) -> tuple[Tensor, Tensor]:
+        """As the sampler's."""
+        return self._sampler.drawn_from
+
+    @torch.inference_mode()
+    def step(self) -> list[int]:
+        """The next token of each row; -1 where the sampler had none."""
+        if self._length < len(self._texts[0]):
+            self._advance()
+        tokens: list[int] = self._sampler.draw(self._logits).tolist()
+        for text, token in zip(self._texts, tokens, strict=True):
+            text.append(token)
+        return tokens
+
+    @torch.inference_mode()
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows alone, in this order; each stays, or moves to a place before it that has no row."""
+        if list(rows) == list(range(len(self._texts))):
+            return
+        self._texts = [self._texts[row] for row in rows]
+        self._logits = self._logits[list(rows)]
+        self._sampler.keep(rows)
+        self._cache.keep(rows)
+
+    def _advance(self) -> None:
+        """Read the tokens drawn last; past the window its last part is read anew, as `Decoder.tokens` does."""
+        if self._cache.length < self._decoder.context_length:
+            self._logits = self._read_last(1)
+        else:
+            self._logits = self._reread(self._decoder.reread_length)
+        self._length = len(self._texts[0])
+
+    def _reread(self, length: int) -> Tensor:
+        """Read the last `length` tokens of each row into an empty cache; logits [rows, V]."""
+        self._cache.reset()
+        return self._read_last(length)
+
+    def _read_last(self, length: int) -> Tensor:
+        """Read the last `length` tokens of each row behind what the cache holds."""
+        tokens = torch.tensor([text[-length:] for text in self._texts], device=self._decoder.device)
+        chunks = tokens.split(max(1, PREFILL_CHUNK // len(tokens)), dim=1)
+        return [self._decoder.next_logits(chunk, self._cache) for chunk in chunks][-1]

@@ -6,8 +6,8 @@ import codecs
 from collections.abc import Sequence
 
 
-class TextStream:
-    """Takes the bytes of one token after another and hands out what is certain to belong to the reply.
+class Detokenizer:
+    """Takes the bytes of one token after another and returns the text that is certain to belong to the reply.
 
     A character whose bytes span tokens waits for its last byte; bytes that are no UTF-8 become U+FFFD. Text that may
     be the beginning of a stop string waits until it is known not to be one.
@@ -20,7 +20,7 @@ class TextStream:
         self._waiting = ""
 
     def feed(self, token: bytes) -> str:
-        """The text that the bytes of `token` set free, often empty; sets `stopped` where a stop string is complete."""
+        """The text that became certain with `token`, often none; sets `stopped` where a stop string is complete."""
         self._waiting += self._decoder.decode(token)
         if not self._stop:
             return self._release(len(self._waiting))
@@ -34,7 +34,7 @@ class TextStream:
         return self._release(len(self._waiting) - max(map(self._begun, self._stop)))
 
     def finish(self) -> str:
-        """What still waits. The bytes of a character that was never completed are dropped."""
+        """The text that still waits. The bytes of a character that was never completed are dropped."""
         self._decoder.reset()
         return self._release(len(self._waiting))
 

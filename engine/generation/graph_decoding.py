@@ -1,4 +1,4 @@
-"""Tokens that the device draws ahead of the program that reads them: for a GPU."""
+"""Decoding on a GPU: replays of a CUDA graph draw tokens ahead of the program that reads them."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from .decoder import READ_AT_ONCE, Decoder
+from .decoder import PREFILL_CHUNK, Decoder
 from .graph_recording import Recorder
 from .sampling import Sampler
 
 _UNREAD = 2  # replays that are under way while the program handles the tokens of one before
 
 
-class Ahead:
-    """Rows that begin with the same number of tokens, as Branches, but drawn by replays of a recording.
+class GraphDecoding:
+    """Rows that begin with the same number of tokens, as in BatchDecoding, but drawn by replays of a CUDA graph.
 
     The tokens of a replay come back while the next one runs. Where the reply ends before, what was drawn beyond its
     end is thrown away: the noise of a token depends on its place alone, so the text is the one of a token at a time.
-    A row that ended stays in the batch until all have: another number of rows would need another recording. Of what
-    is drawn here the decoder's own cache, which the next prompt may continue, holds nothing but the prompt.
+    A row that ended stays in the batch until all have: another number of rows would need another recording. The
+    decoder's own cache, which the next prompt may continue, holds nothing but the prompt.
     """
 
     @torch.inference_mode()
     def __init__(self, decoder: Decoder, recorder: Recorder, texts: Sequence[Sequence[int]], sampler: Sampler) -> None:
-        """`texts` are what each row continues. Raises DecodeError as `Decoder.tokens` does."""
+        """`texts` are what each row continues. Raises UserError as `Decoder.tokens` does."""
         self._decoder, self._texts = decoder, [list(text) for text in texts]
         self._rows = list(range(len(texts)))  # those that go on
-        decoder.begin(texts[0])
+        decoder.prefill(texts[0])
         self._recording = recorder.recording(len(texts), sampler, decoder.tokenizer.vocab_size)
         self._unread: deque[Callable[[], list[list[int]]]] = deque()
         self._drawn: deque[list[int]] = deque()
@@ -60,7 +60,7 @@ class Ahead:
         self._rows = [self._rows[row] for row in rows]
 
     def _collect(self) -> list[list[int]]:
-        """The tokens of the oldest replay, [draws][rows]; others are asked for before it is waited for."""
+        """The tokens of the oldest replay, [draws][rows]; later replays are launched before it is waited for."""
         most = 1 if self._recording.sampler.explains else _UNREAD
         if not self._unread and self._filled == self._decoder.context_length:
             self._read(self._decoder.reread_length)
@@ -69,7 +69,7 @@ class Ahead:
         return self._unread.popleft()()
 
     def _launch(self) -> None:
-        """One replay more: of several tokens where the window and the prepared noise have room for them."""
+        """Launch one replay: of several tokens where the window and the prepared noise have room for them."""
         recording = self._recording
         room, noise = self._decoder.context_length - self._filled, recording.sampler.prepared
         n = recording.at_once if recording.at_once <= min(room, room if noise is None else noise) else 1
@@ -84,7 +84,7 @@ class Ahead:
         cache.reset()
         if length > 1:
             tokens = torch.tensor([text[-length:-1] for text in self._texts], device=self._decoder.device)
-            for part in tokens.split(max(1, READ_AT_ONCE // len(tokens)), dim=1):
+            for part in tokens.split(max(1, PREFILL_CHUNK // len(tokens)), dim=1):
                 self._decoder.model.next_logits(part, cache)
         self._resume(length - 1)
 
@@ -97,7 +97,7 @@ class Ahead:
 
 
 def _read_back(tokens: Tensor) -> Callable[[], list[list[int]]]:
-    """Start to bring `tokens` here, which later work may overwrite; what comes back waits for them."""
+    """Start to copy `tokens` to the CPU, before later work overwrites them; what is returned waits for the copy."""
     if tokens.device.type != "cuda":
         rows: list[list[int]] = tokens.tolist()
         return lambda: rows

@@ -15,8 +15,7 @@ import torch
 from ...models.cache import DeviceCache, KVCache
 from ...models.fast.cuda_graph import CudaGraphCapture, Work
 from ...models.gpt import GPT
-from .gumbel import draws_at_once
-from .sampling import Sampler
+from .sampling import Sampler, draws_at_once
 
 Record = Callable[[Work, Work, torch.device], Work]
 

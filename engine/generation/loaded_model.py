@@ -1,18 +1,113 @@
-"""The one model in memory, kept as new as the checkpoint it comes from."""
+"""The one model in memory, kept as new as the checkpoint it comes from.
+
+A path means a run, and that the newest checkpoint of that run, or any other model on disk. A train process may replace
+the checkpoint while it is read here, so what was read is kept only where the same checkpoint stood there throughout.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...data.storage.errors import UserError
+from ...data.tokenizers import Tokenizer
 from ...models.config import flops_per_token, parameter_count
-from ...models.devices import choose_device, memory_in_use
+from ...models.devices import DeviceChoice, choose_device, memory_in_use
+from ...models.fast.quantization import quantize_int8
+from ...models.interop.huggingface import LoadedCheckpoint, load_checkpoint
 from ..freed_memory import give_back
-from ..requests import Load, Loaded
-from .checkpoint_source import CheckpointSource, Opened
-from .cpu_tuning import Pace, settle_speed
+from ..model_files import ModelFile, model_at, read_tokenizer
+from ..requests import Load, Loaded, Quantization
+from ..runs import Run
+from .cpu_threads import DecodeThreads
+from .cpu_tuning import tune_for_cpu
 from .decoder import Decoder
+
+_ATTEMPTS = 20  # for a checkpoint that is replaced each time while it is read
+_PAUSE = 0.05  # seconds; a replacement takes two renames
+
+Signature = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ReadModel:
+    """Weights and tokenizer that belong together."""
+
+    file: ModelFile
+    signature: Signature | None
+    checkpoint: LoadedCheckpoint
+    tokenizer: Tokenizer
+
+
+class CheckpointSource:
+    """A run folder, which means that run's newest checkpoint, or its best once it has ended; or any other model."""
+
+    def __init__(self, path: Path, quantize: Quantization = "none") -> None:
+        self._path, self._quantize = path, quantize
+        self._run = Run(path) if (path / "run.json").is_file() else None
+
+    def signature(self) -> Signature | None:
+        """Changes whenever another checkpoint of ours stands there.
+
+        None where there is none, and always for a foreign model, which nobody trains meanwhile.
+        """
+        return self._current()[1]
+
+    def is_training(self) -> bool:
+        """Whether the run still trains."""
+        return self._run is not None and self._run.is_alive()
+
+    def read(self, choice: DeviceChoice) -> ReadModel:
+        """Read the model. Raises UserError.
+
+        Where another checkpoint took its place meanwhile, that one is read instead, so weights, step and tokenizer
+        belong together.
+        """
+        for _ in range(_ATTEMPTS):
+            folder, signature = before = self._current()
+            try:
+                file = self._file(folder)
+                checkpoint = self._load(file, choice)
+                tokenizer = read_tokenizer(file)
+            except UserError:
+                time.sleep(_PAUSE)
+                if self._current() == before:  # damaged, and not only replaced while it was read
+                    raise
+                continue
+            if self._current() == before:
+                return ReadModel(file, signature, checkpoint, tokenizer)
+        raise UserError(f"the checkpoint in {self._path} was replaced again and again while it was read; try again")
+
+    def _load(self, file: ModelFile, choice: DeviceChoice) -> LoadedCheckpoint:
+        if self._quantize == "none":
+            # the weights take the type of the products: a cast for each token would cost more than it saves
+            return load_checkpoint(file.path, choice.device, choice.dtype, weight_dtype=choice.dtype)
+        checkpoint = load_checkpoint(file.path, choice.device, choice.dtype)
+        quantize_int8(checkpoint.model)
+        return checkpoint
+
+    def _current(self) -> tuple[Path | None, Signature | None]:
+        """Where the checkpoint lies right now, and its signature."""
+        folder = self._run.current_checkpoint() if self._run else self._path
+        return folder, _signature(folder) if folder else None
+
+    def _file(self, folder: Path | None) -> ModelFile:
+        if folder is None:
+            raise UserError(
+                f"the run '{self._path.name}' has no checkpoint yet; it writes its first after about two seconds of "
+                "training"
+            )
+        return ModelFile(folder, "minigpt", self._path.name, self._run) if self._run else model_at(folder)
+
+
+def _signature(folder: Path) -> Signature | None:
+    try:
+        stats = [(folder / name).stat() for name in ("minigpt.json", "model.safetensors", "tokenizer.json")]
+    except OSError:
+        return None
+    return tuple(part for stat in stats for part in (stat.st_ino, stat.st_mtime_ns, stat.st_size))
 
 
 class LoadedModel:
@@ -23,20 +118,20 @@ class LoadedModel:
         self._load, self._announce = load, announce
         self._choice = choose_device(load.device, load.dtype, training=False)
         self._source = CheckpointSource(Path(load.path), load.quantize)
-        self._opened: Opened | None = None
+        self._read: ReadModel | None = None
         self._decoder: Decoder | None = None
-        self.pace = Pace()
+        self.threads = DecodeThreads()
         self.notices: tuple[str, ...] = ()
 
     @property
     def step(self) -> int:
         """The training step of the weights in memory."""
-        return self._opened.checkpoint.step if self._opened else 0
+        return self._read.checkpoint.step if self._read else 0
 
     def begin_reply(self) -> Decoder:
         """Bring the model up to date, and choose the threads that it decodes with. Raises as `decoder` does."""
         decoder = self.decoder()
-        self.pace.begin(decoder, crowded=self._source.is_training())
+        decoder.prefill_threads = self.threads.begin_reply(while_training=self._source.is_training())
         return decoder
 
     def decoder(self) -> Decoder:
@@ -46,26 +141,26 @@ class LoadedModel:
         as long as there are older ones.
         """
         self.notices = ()
-        if self._decoder is None or self._opened is None:
-            return self._open()
-        if not self._load.follow or self._source.signature() in (None, self._opened.signature):
+        if self._decoder is None or self._read is None:
+            return self._load_newest()
+        if not self._load.follow or self._source.signature() in (None, self._read.signature):
             return self._decoder
         try:
-            return self._open()
+            return self._load_newest()
         except UserError as error:
             self.notices = (f"these are the weights of step {self.step}; the newest cannot be read: {error}",)
             return self._decoder
 
-    def _open(self) -> Decoder:
-        opened, old = self._source.open(self._choice), self._opened
-        checkpoint, config = opened.checkpoint, opened.checkpoint.config
+    def _load_newest(self) -> Decoder:
+        read, old = self._source.read(self._choice), self._read
+        checkpoint, config = read.checkpoint, read.checkpoint.config
         if self._decoder and old and old.checkpoint.config == config:
-            self._decoder.take(checkpoint.model, opened.tokenizer)
+            self._decoder.load_weights(checkpoint.model, read.tokenizer)
         else:
             # what we train on has no token that ends a text; what others train on has
-            self._decoder = Decoder(checkpoint.model, opened.tokenizer, ends_begin=opened.file.kind != "minigpt")
-            self.pace = settle_speed(self._decoder, self._load.threads)
-        self._opened = opened
+            self._decoder = Decoder(checkpoint.model, read.tokenizer, starts_after_end=read.file.kind != "minigpt")
+            self.threads = tune_for_cpu(self._decoder, self._load.threads)
+        self._read = read
         give_back()  # weights as they were read, before they were rounded or laid out anew
         self._announce(
             Loaded(
@@ -73,7 +168,7 @@ class LoadedModel:
                 path=self._load.path,
                 step=checkpoint.step,
                 parameters=parameter_count(config),
-                vocab_size=opened.tokenizer.vocab_size,
+                vocab_size=read.tokenizer.vocab_size,
                 context_length=config.context_length,
                 device=str(self._choice.device),
                 dtype=str(self._choice.dtype).removeprefix("torch.")

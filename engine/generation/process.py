@@ -36,19 +36,19 @@ from ..requests import (
 )
 
 
-class Outbox:
+class MessageWriter:
     """Writes whole lines to the pipe, from either thread."""
 
     def __init__(self) -> None:
         # From here on file descriptor 1 is the log: a print in any library cannot end up between the messages.
         self._pipe = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def send(self, message: GenerationMessage) -> None:
         """Write one line at once; where nobody reads any more, the process ends."""
         line = GENERATION_MESSAGES.encode(message).encode("ascii")
-        with self._turn:
+        with self._lock:
             try:
                 self._pipe.write(line)
                 self._pipe.flush()
@@ -57,34 +57,34 @@ class Outbox:
 
     def exit(self) -> None:
         """End the process now, whatever the other thread does, but not in the middle of a line."""
-        self._turn.acquire(timeout=1)
+        self._lock.acquire(timeout=1)
         os._exit(0)
 
 
 @dataclass
-class Job:
+class QueuedRequest:
     """A request that waits or is being answered."""
 
     request: Load | Generate | ScoreText
     cancelled: bool = False
 
 
-class Inbox:
-    """Reads requests in a thread: Ping and Cancel take effect at once, the rest waits in order in `jobs`."""
+class RequestReader:
+    """Reads requests in a thread: Ping and Cancel take effect at once, the others wait in order in `queue`."""
 
-    def __init__(self, pipe: BinaryIO, outbox: Outbox) -> None:
-        self.jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
-        self._open: dict[int, Job] = {}
-        self._pipe, self._outbox = pipe, outbox
+    def __init__(self, pipe: BinaryIO, writer: MessageWriter) -> None:
+        self.queue: queue.SimpleQueue[QueuedRequest] = queue.SimpleQueue()
+        self._open: dict[int, QueuedRequest] = {}
+        self._pipe, self._writer = pipe, writer
 
     def start(self) -> None:
         """Begin to read."""
         threading.Thread(target=self._read, name="requests", daemon=True).start()
 
-    def done(self, job: Job) -> None:
-        """Forget a job that was answered; a Cancel for it that comes later means nothing."""
-        if self._open.get(job.request.id) is job:
-            del self._open[job.request.id]
+    def done(self, queued: QueuedRequest) -> None:
+        """Forget a request that was answered; a Cancel for it that comes later means nothing."""
+        if self._open.get(queued.request.id) is queued:
+            del self._open[queued.request.id]
 
     def _read(self) -> None:
         try:
@@ -93,7 +93,7 @@ class Inbox:
                     self._take(line)
         except Exception:
             traceback.print_exc()
-        self._outbox.exit()  # standard input closed: the app is gone
+        self._writer.exit()  # standard input closed: the app is gone
 
     def _take(self, line: bytes) -> None:
         try:
@@ -101,20 +101,20 @@ class Inbox:
         except SchemaError as error:
             print(f"not a request: {error}", file=sys.stderr, flush=True)
             if (number := _id_of(line)) is not None:
-                self._outbox.send(Failed(number, "internal", f"the request was not understood: {error}"))
+                self._writer.send(Failed(number, "internal", f"the request was not understood: {error}"))
             return
         if isinstance(request, Ping):
-            self._outbox.send(Pong(request.id))
+            self._writer.send(Pong(request.id))
         elif isinstance(request, Cancel):
-            if job := self._open.get(request.id):
-                job.cancelled = True
+            if queued := self._open.get(request.id):
+                queued.cancelled = True
         else:
-            job = self._open[request.id] = Job(request)
-            self.jobs.put(job)
+            queued = self._open[request.id] = QueuedRequest(request)
+            self.queue.put(queued)
 
 
 def _id_of(line: bytes) -> int | None:
-    """Whom a refused request would have been answered to."""
+    """The id in a line that is no request, where there is one."""
     try:
         number = json.loads(line)["id"]
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -122,19 +122,19 @@ def _id_of(line: bytes) -> int | None:
     return number if type(number) is int else None
 
 
-_KEPT = 1 << 28  # bytes between one reply and the next
-POLITENESS = 5  # niceness: behind the process that draws, before the one that trains
+_KEPT_MEMORY = 1 << 28  # bytes that stay with the process between one reply and the next
+NICENESS = 5  # behind the process that draws, before the one that trains
 
 
 def main() -> None:
     """Answer requests until standard input closes."""
     if hasattr(os, "nice"):
-        os.nice(POLITENESS)
+        os.nice(NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the terminal is for the app, which then ends this process
-    outbox = Outbox()
-    outbox.send(Hello(os.getpid()))
-    inbox = Inbox(sys.stdin.buffer, outbox)
-    inbox.start()
+    writer = MessageWriter()
+    writer.send(Hello(os.getpid()))
+    reader = RequestReader(sys.stdin.buffer, writer)
+    reader.start()
 
     import torch
 
@@ -142,14 +142,14 @@ def main() -> None:
     from ..freed_memory import keep_freed_memory
     from .responder import Responder
 
-    keep_freed_memory(_KEPT)
+    keep_freed_memory(_KEPT_MEMORY)
     gc.freeze()  # what was imported stays: to look through it again took a tenth of a second, in the middle of a reply
-    responder = Responder(outbox.send)
-    outbox.send(Ready(torch.__version__, available_devices()[0]))
+    responder = Responder(writer.send)
+    writer.send(Ready(torch.__version__, available_devices()[0]))
     while True:
-        job = inbox.jobs.get()
-        responder.answer(job.request, lambda job=job: job.cancelled)
-        inbox.done(job)
+        queued = reader.queue.get()
+        responder.answer(queued.request, lambda queued=queued: queued.cancelled)
+        reader.done(queued)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""Carries out what is asked, one after another; every failure is one sentence and leaves everything in order."""
+"""Answers requests one after another; every failure is one sentence, and the next request is answered as before."""
 
 from __future__ import annotations
 
 import gc
-import secrets
 import time
 import traceback
 from collections.abc import Callable
@@ -13,18 +12,27 @@ import torch
 
 from ...data.storage.errors import UserError
 from ...data.tokenizers import UnknownCharacterError
-from ...models.interop.huggingface import CheckpointError
 from .. import paths
-from ..requests import Ended, Failed, Generate, GenerationMessage, Load, Scored, ScoreProgress, ScoreText, Tokens
+from ..requests import (
+    Ended,
+    Failed,
+    Generate,
+    GenerationMessage,
+    Load,
+    RequestError,
+    Scored,
+    ScoreProgress,
+    ScoreText,
+    Tokens,
+)
 from .decoder import Decoder
-from .gumbel import sample_seed
 from .loaded_model import LoadedModel
-from .penalties import ForbiddenError
-from .reply import Reply, together
-from .scoring import TextScore, TooShortError
+from .reply import Reply, stream_replies
+from .sampling import chosen_seed, sample_seed
+from .scoring import TextScorer
 
 _DETAILS_PER_LINE = 256  # a line of the protocol stays below a megabyte
-_BETWEEN = 1 / 30  # seconds between two pieces of a reply: no screen here paints faster
+_SEND_INTERVAL = 1 / 30  # seconds between two pieces of a reply: no screen here paints faster
 
 
 class Responder:
@@ -38,7 +46,7 @@ class Responder:
         """Carry out one request; whatever goes wrong becomes a Failed."""
         try:
             if isinstance(request, Load):
-                self._leave_model()
+                self._free_model()
                 self._model = LoadedModel(request, self._send)
                 self._model.decoder()
             elif isinstance(request, ScoreText):
@@ -47,50 +55,50 @@ class Responder:
                 self._generate(request, cancelled)
         except UnknownCharacterError as error:
             self._send(Failed(request.id, "prompt", f"the prompt cannot be read: {error}"))
-        except (ForbiddenError, TooShortError) as error:
+        except RequestError as error:
             self._send(Failed(request.id, "prompt", str(error)))
         except UserError as error:
             self._send(Failed(request.id, "checkpoint", str(error)))
         except Exception as error:
             traceback.print_exc()
-            self._send(explain(request, error))
+            self._send(unexpected_failure(request, error))
 
     def _generate(self, request: Generate, cancelled: Callable[[], bool]) -> None:
         model, start = self._loaded(), time.perf_counter()
         decoder = model.begin_reply()
         replies = self._replies(request, decoder)
-        outgoing = [_Outgoing(request.id, sample, reply, self._send) for sample, reply in enumerate(replies)]
+        streams = [_ReplyStream(request.id, sample, reply, self._send) for sample, reply in enumerate(replies)]
 
-        def obey() -> None:
+        def cancel_if_asked() -> None:
             if cancelled():
                 for reply in replies:
                     reply.cancel()
 
-        obey()
-        for sample, piece in together(decoder, replies):
-            pace = outgoing[sample].add(piece, time.perf_counter())
-            if pace and len(replies) == 1:
-                model.pace.observe(*pace)
+        cancel_if_asked()
+        for sample, piece in stream_replies(decoder, replies):
+            timed = streams[sample].add(piece, time.perf_counter())
+            if timed and len(replies) == 1:
+                model.threads.observe(*timed)
             if replies[sample].ended:
                 seconds = time.perf_counter() - start
-                outgoing[sample].end(seconds, model.step, model.notices + decoder.take_news())
-            obey()
+                streams[sample].end(seconds, model.step, model.notices + decoder.take_notices())
+            cancel_if_asked()
 
     def _replies(self, request: Generate, decoder: Decoder) -> list[Reply]:
-        seed = secrets.randbelow(2**31) if request.settings.seed is None else request.settings.seed
+        seed = chosen_seed(request.settings.seed)
         each = (replace(request.settings, seed=sample_seed(seed, sample)) for sample in range(request.samples))
         return [Reply(decoder, request.prompt, settings, request.explain) for settings in each]
 
     def _score(self, request: ScoreText, cancelled: Callable[[], bool]) -> None:
         model = self._loaded()
-        score = TextScore(model.begin_reply(), request.text, request.explain)
-        for fraction, details in score:
+        scorer = TextScorer(model.begin_reply(), request.text, request.explain)
+        for fraction, details in scorer:
             for i in range(0, max(1, len(details)), _DETAILS_PER_LINE):
                 self._send(ScoreProgress(request.id, fraction, tuple(details[i : i + _DETAILS_PER_LINE])))
             if cancelled():
                 self._send(Failed(request.id, "prompt", "the scoring was cancelled"))
                 return
-        result = score.result
+        result = scorer.result
         self._send(
             Scored(
                 id=request.id,
@@ -99,11 +107,11 @@ class Responder:
                 bits_per_byte=result.bits_per_byte,
                 tokens=result.tokens,
                 step=model.step,
-                notices=model.notices + score.notices,
+                notices=model.notices + scorer.notices,
             )
         )
 
-    def _leave_model(self) -> None:
+    def _free_model(self) -> None:
         """Free the memory of the old model, if there is one, before the next: two may not fit."""
         if self._model is not None:
             self._model = None
@@ -111,22 +119,22 @@ class Responder:
 
     def _loaded(self) -> LoadedModel:
         if self._model is None:
-            raise CheckpointError("no model is loaded; open a run or a checkpoint first")
+            raise UserError("no model is loaded; open a run or a checkpoint first")
         return self._model
 
 
-class _Outgoing:
-    """Gathers the pieces of one reply, and sends them as often as a screen can show them."""
+class _ReplyStream:
+    """Collects the pieces of one reply, and sends them as often as a screen can show them."""
 
     def __init__(self, id: int, sample: int, reply: Reply, send: Callable[[GenerationMessage], None]) -> None:
         self._id, self._sample, self._reply, self._send = id, sample, reply, send
         self._text, self._sent, self._last = "", 0, 0.0
 
     def add(self, piece: str, now: float) -> tuple[int, float] | None:
-        """One more piece. Where it was time to send tokens: how many since the last time, and the seconds they took."""
+        """Add a piece. Where it was time to send tokens: how many since the last time, and the seconds they took."""
         self._text += piece
         tokens, seconds, first = self._reply.tokens - self._sent, now - self._last, self._last == 0
-        if seconds < _BETWEEN or (not self._text and tokens < _DETAILS_PER_LINE):
+        if seconds < _SEND_INTERVAL or (not self._text and tokens < _DETAILS_PER_LINE):
             return None
         self._flush()
         self._last = now
@@ -159,7 +167,7 @@ class _Outgoing:
         self._text, self._sent = "", reply.tokens
 
 
-def explain(request: Load | Generate | ScoreText, error: Exception) -> Failed:
+def unexpected_failure(request: Load | Generate | ScoreText, error: Exception) -> Failed:
     """An unexpected error as one sentence for the person."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error):
         what = "the model needs" if isinstance(request, Load) else "the reply needs"

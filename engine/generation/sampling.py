@@ -1,91 +1,112 @@
-"""From logits to the next tokens: penalties, temperature, the filters, and one seeded draw for each row.
+"""From logits to the next tokens: the logits processors, then one seeded draw for each row.
 
-Order and definitions are those of transformers (GenerationMixin._get_logits_processor): repetition penalty, forbidden
-texts, temperature, top-k, top-p, min-p, typical-p; each keeps the set that the logits processor of that name keeps. The
-draw is the Gumbel race argmax(logits + noise): the distribution of torch.multinomial without its wait for the device.
-
-All rows are drawn at once, and every number that a person sets is a tensor on the device: whoever records the device's
-work once (a CUDA graph) may repeat it for other settings of the same kind.
+The draw is argmax(logits + Gumbel noise), the Gumbel-max trick: the distribution of torch.multinomial without its wait
+for the device. What a seed draws depends on that seed alone, not on the rows beside it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor
 
+from ...data.tokenizers import Tokenizer
 from ..requests import SamplingSettings
-from .gumbel import Noise, chosen_seed
-from .penalties import Forbidden, Penalties, Texts
+from .logits_processors import Filters, ForbiddenSequences, Penalties, TokenSequences
 
-_COLDEST = 1e-5  # below it the division overflows float32, and the result is greedy anyway
-
-
-def filtered(logits: Tensor, settings: SamplingSettings) -> Tensor:
-    """Logits [..., V] over the temperature (above 0), with -inf at each token that a filter leaves out."""
-    return Filters(settings, logits.shape[-1], logits.device).applied(logits)
+_GREEDY_BELOW = 1e-5  # temperature; below it the division overflows float32, and the result is greedy anyway
+_MAX_DRAWS = 64  # whose noise is prepared at once for each row, as far as the block has no more numbers than this:
+_MAX_BLOCK = 2**20  # several draws in one replay of a CUDA graph are worth their memory,
+_MAX_BLOCK_ON_CPU = 2**16  # where nothing is replayed they would only be a pause
+_SMALLEST = torch.finfo(torch.float32).tiny  # Exp(1) may round to 0, whose logarithm would win every draw
 
 
-class Filters:
-    """The temperature and the filters of some settings, for a vocabulary of one size."""
+def chosen_seed(seed: int | None) -> int:
+    """`seed`, or a random one where there is none."""
+    return secrets.randbelow(2**31) if seed is None else seed
 
-    def __init__(self, settings: SamplingSettings, vocab_size: int, device: torch.device) -> None:
-        numbers = (settings.temperature, 1 - settings.top_p, settings.min_p, settings.typical_p)
-        self._numbers = torch.tensor(numbers, device=device)
-        self._each = self._numbers.unbind()
-        self._last = torch.tensor([max(0, settings.top_k - 1)], device=device)  # of the kept ones, by likelihood
-        has_top_k = 0 < settings.top_k < vocab_size
-        # Settings of one kind differ in numbers alone, so top-k sorts out a power of two of the likeliest.
-        self._likeliest = min(vocab_size, 1 << (settings.top_k - 1).bit_length()) if has_top_k else 0
-        self._on = (settings.top_p < 1, settings.min_p > 0, settings.typical_p < 1)
+
+def sample_seed(seed: int, index: int) -> int:
+    """The seed of one of several samples: `seed` itself for the first, one of its own for each other."""
+    return seed if index == 0 else _derived(seed, str(index))
+
+
+def first_token(tokenizer: Tokenizer, seed: int, after_end: bool = False) -> int:
+    """The token that an empty prompt starts from.
+
+    The end of another text, with `after_end`: where the model has learned what follows it. Else a new line, or a token
+    drawn uniformly where the tokenizer has no new line.
+    """
+    if after_end and tokenizer.end_tokens:
+        return min(tokenizer.end_tokens)  # the end of a text; those of a conversation's turns were added later
+    if tokenizer.new_line is not None:
+        return tokenizer.new_line
+    generator = torch.Generator().manual_seed(_derived(seed, "start"))
+    return int(torch.randint(tokenizer.vocab_size, (), generator=generator))
+
+
+def draws_at_once(vocab_size: int, device: torch.device) -> int:
+    """For how many draws the noise of a row is prepared: a power of two, the same for each reply on such a device."""
+    largest = _MAX_BLOCK_ON_CPU if device.type == "cpu" else _MAX_BLOCK
+    return 1 << (max(1, min(_MAX_DRAWS, largest // vocab_size)).bit_length() - 1)
+
+
+def _derived(seed: int, name: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:4]) >> 1
+
+
+class GumbelNoise:
+    """Gumbel noise for each row: the largest of logits + noise is a draw from softmax(logits).
+
+    A generator for each row, seeded by that row's seed, fills a block of some draws ahead, so the noise of a draw
+    depends on the seed and on how many draws came before it.
+    """
+
+    def __init__(self, seeds: Sequence[int], vocab_size: int, device: torch.device) -> None:
+        self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        self._block = torch.zeros(len(seeds), draws_at_once(vocab_size, device), vocab_size, device=device)
+        self._at = torch.zeros(1, dtype=torch.int64, device=device)
+        self._prepared = 0  # draws so far
 
     @property
-    def kind(self) -> Hashable:
-        """The same for settings that do the same work with other numbers."""
-        return self._likeliest, self._on
+    def left(self) -> int:
+        """How many draws the block still serves; a full one where it has to be filled first."""
+        length = self._block.shape[1]
+        return length - self._prepared % length
+
+    def prepare(self, draws: int) -> None:
+        """Make `draws` calls of `next` possible, at most `left`."""
+        if self.left == self._block.shape[1]:
+            for row, generator in zip(self._block, self._generators, strict=True):
+                row.exponential_(generator=generator)
+            self._block.clamp_min_(_SMALLEST).log_().neg_()
+            self._at.zero_()
+        self._prepared += draws
+
+    def next(self) -> Tensor:
+        """The noise [B, V] of one more draw; device work alone."""
+        noise = self._block.index_select(1, self._at).squeeze(1)
+        self._at.add_(1)
+        return noise
 
     def state(self) -> list[Tensor]:
-        """The numbers."""
-        return [self._numbers, self._last]
+        """The tensors that `next` reads."""
+        return [self._block, self._at]
 
-    def applied(self, logits: Tensor) -> Tensor:
-        """As `filtered`."""
-        temperature, top_p_rest, min_p, typical_p = self._each
-        has_top_p, has_min_p, has_typical_p = self._on
-        logits = logits / temperature
-        if self._likeliest:
-            smallest_kept = logits.topk(self._likeliest).values.index_select(-1, self._last)
-            logits = logits.masked_fill(logits < smallest_kept, -torch.inf)
-        if has_top_p:
-            logits = _top_p(logits, top_p_rest)
-        if has_min_p:
-            probabilities = logits.softmax(-1)
-            least = min_p * probabilities.amax(-1, keepdim=True)
-            logits = logits.masked_fill(probabilities < least, -torch.inf)
-        if has_typical_p:
-            logits = _typical_p(logits, typical_p)
-        return logits
+    def take(self, other: GumbelNoise) -> None:
+        """Go on as `other` would, which has as many rows and the same vocabulary; the tensors stay where they are."""
+        self._generators, self._prepared = other._generators, other._prepared
 
-
-def _top_p(logits: Tensor, rest: Tensor) -> Tensor:
-    """The likeliest tokens whose probabilities first sum to more than 1 - `rest` (Holtzman et al., 2019)."""
-    ascending, order = logits.sort()
-    left_out = ascending.softmax(-1).cumsum(-1) <= rest
-    left_out[..., -1].fill_(False)  # the likeliest token stays, however small top_p is
-    return logits.masked_fill(torch.zeros_like(left_out).scatter_(-1, order, left_out), -torch.inf)
-
-
-def _typical_p(logits: Tensor, mass: Tensor) -> Tensor:
-    """The tokens whose surprise is nearest to the entropy, up to `mass` (Meister et al., 2022)."""
-    log_probabilities = logits.log_softmax(-1)
-    entropy = -(log_probabilities * log_probabilities.exp()).nansum(-1, keepdim=True)
-    distances, order = (-log_probabilities - entropy).abs().sort()
-    cumulative = logits.gather(-1, order).softmax(-1).cumsum(-1)
-    last = (cumulative < mass).sum(-1, keepdim=True).clamp_(max=logits.shape[-1] - 1)
-    left_out = distances > distances.gather(-1, last)
-    left_out[..., 0].fill_(False)
-    return logits.masked_fill(torch.zeros_like(left_out).scatter_(-1, order, left_out), -torch.inf)
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows alone, in this order; each stays, or moves to a place before it that has no row."""
+        for place, row in enumerate(rows):
+            if place != row:
+                self._block[place] = self._block[row]
+        self._block = self._block[: len(rows)]
+        self._generators = [self._generators[row] for row in rows]
 
 
 class Sampler:
@@ -102,25 +123,26 @@ class Sampler:
         vocab_size: int,
         device: torch.device,
         seeds: Sequence[int] = (),
-        texts: Texts = ((),),
-        forbidden: Texts = (),
+        texts: TokenSequences = ((),),
+        forbidden: TokenSequences = (),
         explains: bool = False,
     ) -> None:
         """A row for each of `seeds`, one with the settings' own where there are none; `texts` is what stands before
-        the first draw of each, `forbidden` the tokens of the forbidden texts, which may leave nothing to be drawn.
+        the first draw of each, `forbidden` the sequences of tokens that are never completed.
         """
         seeds = seeds or [chosen_seed(settings.seed)]
         sequences = [sequence for sequence in forbidden if sequence]
-        self.explains, self.greedy, self.may_fail = explains, settings.temperature < _COLDEST, bool(sequences)
+        self.explains, self.greedy = explains, settings.temperature < _GREEDY_BELOW
+        self.may_fail = bool(sequences)
         self.drawn_from: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
         self._device = device
-        self._weighing: list[Penalties | Forbidden] = []
+        self._by_text: list[Penalties | ForbiddenSequences] = []  # what depends on the text so far
         if settings.penalises:
-            self._weighing.append(Penalties(settings, vocab_size, texts, device))
+            self._by_text.append(Penalties(settings, vocab_size, texts, device))
         if sequences:
-            self._weighing.append(Forbidden(sequences, texts, device))
+            self._by_text.append(ForbiddenSequences(sequences, texts, device))
         self._filters = None if self.greedy else Filters(settings, vocab_size, device)
-        self._noise = None if self.greedy else Noise(seeds, vocab_size, device)
+        self._noise = None if self.greedy else GumbelNoise(seeds, vocab_size, device)
 
     @property
     def kind(self) -> Hashable:
@@ -130,7 +152,7 @@ class Sampler:
 
     @property
     def prepared(self) -> int | None:
-        """How many draws can be prepared at once now; None where chance has no part in them."""
+        """How many draws can be prepared at once now; None where nothing is random."""
         return None if self._noise is None else self._noise.left
 
     def draw(self, logits: Tensor) -> Tensor:
@@ -148,16 +170,16 @@ class Sampler:
     def pick(self, logits: Tensor) -> Tensor:
         """As `draw`, after `prepare`: work of the device alone, and always the same work."""
         given = logits
-        for part in self._weighing:
-            logits = part.applied(logits)
+        for processor in self._by_text:
+            logits = processor.apply(logits)
         if self._filters is not None:
-            logits = self._filters.applied(logits)
+            logits = self._filters.apply(logits)
         best, tokens = (logits if self._noise is None else logits + self._noise.next()).max(-1)
-        for part in self._weighing:
-            part.observe(tokens)
+        for processor in self._by_text:
+            processor.append(tokens)
         if self.explains:
-            alone = torch.full_like(logits, -torch.inf).scatter_(1, tokens[:, None], 0) if self.greedy else logits
-            self.drawn_from = given, alone
+            only = torch.full_like(logits, -torch.inf).scatter_(1, tokens[:, None], 0) if self.greedy else logits
+            self.drawn_from = given, only
         return tokens.masked_fill(best == -torch.inf, -1) if self.may_fail else tokens
 
     def take(self, other: Sampler) -> None:
@@ -170,12 +192,12 @@ class Sampler:
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows alone, in this order; each stays, or moves to a place before it that has no row."""
         chosen = torch.tensor(rows, device=self._device)
-        for part in self._weighing:
-            part.keep(chosen)
+        for processor in self._by_text:
+            processor.keep(chosen)
         if self._noise is not None:
             self._noise.keep(rows)
 
     def state(self) -> list[Tensor]:
         """The tensors that `pick` reads and writes."""
-        parts = (self._filters, self._noise, *self._weighing)
+        parts = (self._filters, self._noise, *self._by_text)
         return [tensor for part in parts if part is not None for tensor in part.state()]

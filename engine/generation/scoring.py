@@ -1,4 +1,4 @@
-"""A whole text under the model: each token given those before it, none of them changed.
+"""The loss of a given text: each token predicted from those before it, nothing is generated.
 
 The rule is the `sliding` one of the evaluations: windows of the context length, a quarter of it apart, the last one at
 the end of the text; each token is predicted once, with at least three quarters of the context before it, or all that
@@ -12,38 +12,33 @@ from collections.abc import Iterator
 import torch
 
 from ...data.dataset import sliding_window_starts
-from ...data.storage.errors import UserError
 from ...models.cache import KVCache
-from ..requests import TokenDetail
+from ..requests import RequestError, TokenDetail
 from ..text_loss import TextLoss
 from .decoder import Decoder
-from .reply import named
+from .reply import quoted
 from .token_details import explain_tokens
 
 _TOKENS_PER_PASS = 4096
 _LOGITS_PER_PASS = 2**25  # an eighth of a gigabyte
 
 
-class TooShortError(UserError, ValueError):
-    """There is nothing to predict; the message says what is needed."""
-
-
-class TextScore:
+class TextScorer:
     """Iterate over it for the fraction done and the details of what was scored; afterwards it holds the loss.
 
-    Raises UnknownCharacterError where the tokenizer refuses the text, TooShortError where it has too few tokens.
+    Raises UnknownCharacterError where the tokenizer refuses the text, RequestError where it has too few tokens.
     """
 
     def __init__(self, decoder: Decoder, text: str, explain: bool = False) -> None:
         tokenizer = decoder.tokenizer
         known, left_out = tokenizer.filter_unknown(text)
-        self.notices = (f"the model has never seen {named(left_out)}; left out of the text",) if left_out else ()
+        self.notices = (f"the model has never seen {quoted(left_out)}; left out of the text",) if left_out else ()
         ids = tokenizer.encode(known).tolist()
         self._decoder, self._explain = decoder, explain
         self._ids = [*tokenizer.begin, *ids]
         self._unpredicted = max(1, len(tokenizer.begin))  # at the beginning, where nothing stands before
         if len(self._ids) <= self._unpredicted:
-            raise TooShortError("a text of at least two tokens is needed: the first one has nothing before it")
+            raise RequestError("a text of at least two tokens is needed: the first one has nothing before it")
         self._bytes_per_token = len(known.encode()) / len(ids)
         self._total = 0.0
 
@@ -55,7 +50,7 @@ class TextScore:
 
     @torch.inference_mode()
     def __iter__(self) -> Iterator[tuple[float, list[TokenDetail]]]:
-        """A pass of the model at a time, in the order of the text. Raises DecodeError as `Decoder.tokens` does."""
+        """A pass of the model at a time, in the order of the text. Raises UserError as `Decoder.tokens` does."""
         decoder, last = self._decoder, len(self._ids) - 1
         decoder.check_ids(self._ids)
         ids, length = torch.tensor(self._ids, device=decoder.device), min(decoder.context_length, last)

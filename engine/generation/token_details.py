@@ -1,4 +1,4 @@
-"""Why a token stands where it does: what the model thought of it, what the filters left of that, what else could be."""
+"""What is said of a token: probability before and after the filters, rank, entropy, and the likeliest alternatives."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from ...models.memory import training_memory
 from ...models.presets import PRESETS, preset
 from ...models.recipe import Recipe
 from ..freed_memory import give_back
-from ..generation.cpu_tuning import settle_speed
+from ..generation.cpu_tuning import tune_for_cpu
 from ..generation.decoder import Decoder
 from ..generation.reply import Reply
 from ..machine_speed import PresetSpeed, budget_seconds
@@ -127,7 +127,7 @@ class SpeedMeasurement:
         """Tokens a second of one reply after another, each of the usual length."""
         alphabet = "".join(map(chr, range(0x100, 0x100 + recipe.model.vocab_size)))  # one character for each token
         decoder = Decoder(_random_model(recipe, self._generation), CharTokenizer(alphabet))
-        settle_speed(decoder)
+        tune_for_cpu(decoder)
         deadline = time.perf_counter() + seconds
         tokens, spent = 0, 0.0
         while not tokens or time.perf_counter() < deadline:

@@ -28,7 +28,7 @@ import torch
 from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.data.corpus_tokenizer import corpus_tokenizer
 from minigpt_tui.data.encoding import encode_corpus
-from minigpt_tui.engine.events import SamplingSettings
+from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.engine.runs import find_run
 from minigpt_tui.tui.settings import load_history, load_settings
 

@@ -118,7 +118,7 @@ async def test_an_error_in_the_callback_does_not_end_the_reading(monkeypatch: py
 async def test_a_process_that_does_not_listen_is_ended_by_force(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "_FAREWELL", 0.2)
+    monkeypatch.setattr(client, "_GRACE", 0.2)
     stand_in(
         monkeypatch,
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -132,7 +132,7 @@ async def test_a_process_that_does_not_listen_is_ended_by_force(
 
 
 async def test_a_long_log_begins_anew(watched: Watched, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_LONGEST_LOG", 10)
+    monkeypatch.setattr(client, "_MAX_LOG", 10)
     (home / "state").mkdir(parents=True)
     log = home / "state" / "generate.log"
     log.write_text("x" * 11)

@@ -105,7 +105,7 @@ def test_the_newest_run_comes_first_and_runs_are_found_by_name_or_path(home: Pat
         ("{}", "'name' is missing"),
         (
             dumps(to_plain(manifest()) | {"tokenizer": "words"}),
-            "one of char, byte, gpt2, bpe, huggingface is needed, found 'words'",
+            "one of char, byte, gpt2, bpe, huggingface is needed, found str 'words'",
         ),
         (dumps(to_plain(manifest()) | {"created": "now"}), "float is needed, found str"),
     ],
@@ -180,7 +180,7 @@ def test_a_started_process_has_some_time_to_take_its_lock(monkeypatch: pytest.Mo
     run.write_status(status("starting", heartbeat=time.time() - 60))
     assert run.state() == "crashed"
     (run.path / "status.json").unlink()
-    monkeypatch.setattr(runs, "_STARTING_GRACE", 0)
+    monkeypatch.setattr(runs, "_STARTING_TIME", 0)
     assert run.state() == "crashed"
 
 
@@ -237,12 +237,12 @@ def test_a_lock_alone_says_that_a_run_lives() -> None:
 
 def test_a_run_speaks_with_its_newest_weights_while_it_trains_and_with_its_best_afterwards() -> None:
     run = runs.create_run(manifest())
-    assert run.speaking_checkpoint() is None
+    assert run.current_checkpoint() is None
     for kind in ("last", "best"):
         (run.checkpoints / kind).mkdir(parents=True)
         (run.checkpoints / kind / "minigpt.json").touch()
     lock = locks.acquire(run.lock_path)
     assert lock is not None
     with lock:
-        assert run.speaking_checkpoint() == run.checkpoints / "last"
-    assert run.speaking_checkpoint() == run.checkpoints / "best"
+        assert run.current_checkpoint() == run.checkpoints / "last"
+    assert run.current_checkpoint() == run.checkpoints / "best"

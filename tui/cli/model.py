@@ -23,7 +23,7 @@ def path_of_model(name: str | None) -> Path:
     if name is None:
         return find_run().path
     file = find_model(name)
-    named = file.run is not None and file.path == file.run.speaking_checkpoint()
+    named = file.run is not None and file.path == file.run.current_checkpoint()
     return file.run.path if file.run is not None and named else file.path
 
 

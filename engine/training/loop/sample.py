@@ -8,8 +8,7 @@ from ....data.storage.errors import UserError
 from ....data.tokenizers import Tokenizer, UnknownCharacterError
 from ....models.cache import KVCache
 from ....models.gpt import GPT
-from ...generation.gumbel import any_token
-from ...generation.sampling import Sampler
+from ...generation.sampling import Sampler, first_token
 from ...requests import SamplingSettings
 
 LENGTH = 200  # tokens
@@ -60,7 +59,4 @@ class SampleWriter:
     def _prompt_ids(self, seed: int) -> list[int]:
         """The tokens to prefill: the prompt, or a single token where it is empty."""
         tokenizer = self._tokenizer
-        if ids := [*tokenizer.begin, *tokenizer.encode(self.prompt)]:
-            return ids
-        new_line = tokenizer.new_line
-        return [any_token(seed, tokenizer.vocab_size) if new_line is None else new_line]
+        return [*tokenizer.begin, *tokenizer.encode(self.prompt)] or [first_token(tokenizer, seed)]

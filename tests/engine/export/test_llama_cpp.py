@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import load_tokenizer
-from minigpt_tui.engine.export.vocabulary import describe
+from minigpt_tui.engine.export.vocabulary import describe_vocabulary
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.gguf import write_gguf
 from minigpt_tui.models.interop.huggingface import load_checkpoint
@@ -126,7 +126,7 @@ def test_llama_cpp_has_the_same_tokens_and_text(
 @pytest.mark.parametrize("pattern", ["qwen2", "llama-bpe", "dbrx", "smollm"])
 def test_llama_cpp_cuts_words_like_foreign_tokenizers(pattern: str, home: Path) -> None:
     tokenizer = foreign_tokenizer(home, pattern)
-    described = describe(tokenizer, tokenizer.vocab_size + 3)
+    described = describe_vocabulary(tokenizer, tokenizer.vocab_size + 3)
     assert described.vocabulary.pattern == pattern
     assert described.vocabulary.adds_begin == (pattern == "llama-bpe")
     assert any("NFC" in notice for notice in described.notices) == (pattern == "qwen2")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from minigpt_tui.data.tokenizers import CharTokenizer, TokenizerError
-from minigpt_tui.engine.export.vocabulary import describe
+from minigpt_tui.engine.export.vocabulary import describe_vocabulary
 
 from .runs_to_export import foreign_tokenizer, tokenizer_of
 
@@ -15,7 +15,7 @@ BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
 
 
 def test_characters_are_put_together_from_their_bytes() -> None:
-    vocabulary = describe(CharTokenizer("\n aé漢字"), 6).vocabulary
+    vocabulary = describe_vocabulary(CharTokenizer("\n aé漢字"), 6).vocabulary
     assert vocabulary.tokens == ["Ċ", "Ġ", "a", "Ã©", "æ¼¢", "åŃĹ", "<|end|>"]
     assert vocabulary.types == [1, 1, 1, 1, 1, 1, 3]
     assert vocabulary.merges == ["Ã ©", "å Ń", "æ ¼", "åŃ Ĺ", "æ¼ ¢"]
@@ -23,21 +23,21 @@ def test_characters_are_put_together_from_their_bytes() -> None:
 
 
 def test_the_token_for_unknown_characters_is_marked_and_its_loss_told() -> None:
-    described = describe(CharTokenizer("ab", "token"), 3)
+    described = describe_vocabulary(CharTokenizer("ab", "token"), 3)
     assert described.vocabulary.tokens == ["a", "b", "<unk>", "<|end|>"]
     assert (described.vocabulary.types, described.vocabulary.unknown) == ([1, 1, 2, 3], 2)
     assert any("not in the alphabet" in notice for notice in described.notices)
 
 
 def test_bytes_end_at_one_that_is_in_no_text_and_need_no_other() -> None:
-    vocabulary = describe(tokenizer_of("byte"), 256).vocabulary
+    vocabulary = describe_vocabulary(tokenizer_of("byte"), 256).vocabulary
     assert len(vocabulary.tokens) == len(set(vocabulary.tokens)) == 256
     assert (vocabulary.begin, vocabulary.end, vocabulary.suppressed) == (10, 255, [255])
 
 
 def test_byte_pairs_keep_their_merges_and_their_own_end() -> None:
     tokenizer = tokenizer_of("bpe")
-    vocabulary = describe(tokenizer, tokenizer.vocab_size + 5).vocabulary
+    vocabulary = describe_vocabulary(tokenizer, tokenizer.vocab_size + 5).vocabulary
     end = tokenizer.special_tokens["<|endoftext|>"]
     assert (vocabulary.pattern, vocabulary.end, vocabulary.types[end]) == ("gpt-2", end, 3)
     assert len(vocabulary.merges) == tokenizer.vocab_size - 256 - 1
@@ -62,4 +62,4 @@ def test_byte_pairs_keep_their_merges_and_their_own_end() -> None:
 def test_a_tokenizer_that_llama_cpp_does_not_have_is_refused(changes: dict[str, Any], words: str, home: Path) -> None:
     tokenizer = foreign_tokenizer(home, "qwen2", **changes)
     with pytest.raises(TokenizerError, match=words):
-        describe(tokenizer, tokenizer.vocab_size)
+        describe_vocabulary(tokenizer, tokenizer.vocab_size)

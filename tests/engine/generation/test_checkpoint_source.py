@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data.storage.errors import UserError
-from minigpt_tui.engine.generation import checkpoint_source
-from minigpt_tui.engine.generation.checkpoint_source import CheckpointSource
+from minigpt_tui.engine.generation import loaded_model
+from minigpt_tui.engine.generation.loaded_model import CheckpointSource
 from minigpt_tui.engine.training.checkpoints import exchange
 from minigpt_tui.models.devices import choose_device
-from minigpt_tui.models.interop.huggingface import CheckpointError, LoadedCheckpoint, load_checkpoint
+from minigpt_tui.models.interop.huggingface import LoadedCheckpoint, load_checkpoint
 
 MakeNanoGpt = Callable[..., Path]
 MakeHuggingFace = Callable[..., Path]
@@ -54,7 +54,7 @@ def test_the_signature_changes_with_each_exchange(run: Path, made: list[Path]) -
     put(run, made[0])
     first = source.signature()
     assert first is not None
-    assert source.signature() == first == source.open(CPU).signature
+    assert source.signature() == first == source.read(CPU).signature
     put(run, made[0])
     assert source.signature() not in (None, first)
 
@@ -73,7 +73,7 @@ def test_what_is_read_while_checkpoints_are_exchanged_belongs_together(run: Path
         trainer = threading.Thread(target=train)
         trainer.start()
         try:
-            checkpoint = source.open(CPU).checkpoint
+            checkpoint = source.read(CPU).checkpoint
         finally:
             trainer.join()
         assert follows_a(checkpoint) == {1: 1, 2: 7}[checkpoint.step]
@@ -93,9 +93,9 @@ def test_a_checkpoint_that_never_stands_still_is_given_up(
         put(run, made[len(loads) % 2])
         return loaded
 
-    monkeypatch.setattr(checkpoint_source, "load_checkpoint", load)
-    with pytest.raises(CheckpointError, match="replaced again and again while it was read"):
-        CheckpointSource(run).open(CPU)
+    monkeypatch.setattr(loaded_model, "load_checkpoint", load)
+    with pytest.raises(UserError, match="replaced again and again while it was read"):
+        CheckpointSource(run).read(CPU)
     assert len(loads) == 20
 
 
@@ -112,8 +112,8 @@ def test_a_checkpoint_whose_predecessor_was_renamed_under_the_reader_is_read_the
             last.rename(last.with_name(".last.old"))
         return load_checkpoint(folder)
 
-    monkeypatch.setattr(checkpoint_source, "load_checkpoint", load)
-    assert CheckpointSource(run).open(CPU).checkpoint.step == 1
+    monkeypatch.setattr(loaded_model, "load_checkpoint", load)
+    assert CheckpointSource(run).read(CPU).checkpoint.step == 1
     assert loads == [last, last.with_name(".last.old")]
 
 
@@ -127,11 +127,11 @@ def test_a_checkpoint_that_vanished_while_it_was_read_is_read_again(
         loads.append(folder)
         if len(loads) == 1:
             put(run, made[1])
-            raise CheckpointError("half of it was gone")
+            raise UserError("half of it was gone")
         return load_checkpoint(folder)
 
-    monkeypatch.setattr(checkpoint_source, "load_checkpoint", load)
-    assert CheckpointSource(run).open(CPU).checkpoint.step == 2
+    monkeypatch.setattr(loaded_model, "load_checkpoint", load)
+    assert CheckpointSource(run).read(CPU).checkpoint.step == 2
     assert len(loads) == 2
 
 
@@ -148,8 +148,8 @@ def test_a_checkpoint_replaced_behind_the_reader_is_read_again(
             put(run, made[1])
         return loaded
 
-    monkeypatch.setattr(checkpoint_source, "load_checkpoint", load)
-    assert CheckpointSource(run).open(CPU).checkpoint.step == 2
+    monkeypatch.setattr(loaded_model, "load_checkpoint", load)
+    assert CheckpointSource(run).read(CPU).checkpoint.step == 2
     assert len(loads) == 2
 
 
@@ -161,17 +161,17 @@ def test_a_checkpoint_that_is_damaged_for_good_is_not_waited_for(
 
     def load(folder: Path, *rest: object, **options: object) -> LoadedCheckpoint:
         loads.append(folder)
-        raise CheckpointError("it is damaged")
+        raise UserError("it is damaged")
 
-    monkeypatch.setattr(checkpoint_source, "load_checkpoint", load)
-    with pytest.raises(CheckpointError, match="it is damaged"):
-        CheckpointSource(run).open(CPU)
+    monkeypatch.setattr(loaded_model, "load_checkpoint", load)
+    with pytest.raises(UserError, match="it is damaged"):
+        CheckpointSource(run).read(CPU)
     assert len(loads) == 1
 
 
 def test_a_run_without_a_checkpoint_says_when_there_will_be_one(run: Path) -> None:
-    with pytest.raises(CheckpointError, match="'run' has no checkpoint yet; it writes its first"):
-        CheckpointSource(run).open(CPU)
+    with pytest.raises(UserError, match="'run' has no checkpoint yet; it writes its first"):
+        CheckpointSource(run).read(CPU)
 
 
 def test_a_foreign_model_is_opened_and_never_changes(
@@ -179,7 +179,7 @@ def test_a_foreign_model_is_opened_and_never_changes(
 ) -> None:
     for path in (nanogpt(tmp_path / "out" / "ckpt.pt"), tmp_path / "out", huggingface(tmp_path / "folder")):
         source = CheckpointSource(path)
-        opened = source.open(CPU)
+        opened = source.read(CPU)
         assert (opened.signature, source.signature(), source.is_training()) == (None, None, False)
         assert opened.checkpoint.config.vocab_size == opened.tokenizer.vocab_size
     assert [opened.file.kind, opened.file.path] == ["huggingface", tmp_path / "folder"]
@@ -189,4 +189,4 @@ def test_a_path_that_is_no_model_is_refused_by_what_is_there(tmp_path: Path) -> 
     (tmp_path / "novel.txt").write_text("Once")
     for path, says in ((tmp_path / "nothing", "there is no "), (tmp_path / "novel.txt", "is a text, not a model")):
         with pytest.raises(UserError, match=says):
-            CheckpointSource(path).open(CPU)
+            CheckpointSource(path).read(CPU)

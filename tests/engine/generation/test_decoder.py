@@ -8,11 +8,12 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.generation import decoder as decoder_module
-from minigpt_tui.engine.generation.cpu_tuning import Pace, settle_speed
-from minigpt_tui.engine.generation.decoder import DecodeError, Decoder, window_length
-from minigpt_tui.engine.generation.prefill_threads import MANY, Crowd
+from minigpt_tui.engine.generation.cpu_threads import MANY, PrefillThreads
+from minigpt_tui.engine.generation.cpu_tuning import DecodeThreads, tune_for_cpu
+from minigpt_tui.engine.generation.decoder import Decoder, window_length
 from minigpt_tui.engine.generation.sampling import Sampler
 from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.models.cache import KVCache
@@ -122,7 +123,7 @@ def test_new_weights_answer_as_if_they_had_been_loaded_first(random_model, chain
             matrix.neg_()
     decoder = Decoder(model, tokenizer)
     take(decoder, [1, 2, 3], 5)
-    decoder.take(other, tokenizer)
+    decoder.load_weights(other, tokenizer)
     assert decoder.model is model
     assert take(decoder, [1, 2, 3], 12) == without_cache(other, [1, 2, 3], 12)
 
@@ -148,7 +149,7 @@ def test_the_cache_begins_small_and_grows_with_the_text(random_model, monkeypatc
 
 
 def test_a_long_prompt_is_read_in_parts(random_model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder_module, "READ_AT_ONCE", 3)
+    monkeypatch.setattr(decoder_module, "PREFILL_CHUNK", 3)
     model, tokenizer = random_model()
     ids = [1, 2, 3, 4, 5, 6, 7, 0]
     assert read_lengths(Decoder(model, tokenizer), ids, 2) == [3, 3, 2, 1]
@@ -159,12 +160,12 @@ def test_the_window_is_the_context_as_far_as_memory_reaches(random_model, monkey
     small = ModelConfig(100, 1024, n_layer=12, n_head=12, d_model=768)
     assert window_length(small, torch.float32) == 1024
     long = replace(small, context_length=131_072, n_layer=2, n_head=4, n_kv_head=1)
-    assert window_length(long, torch.float32) == decoder_module.LONGEST_WINDOW
+    assert window_length(long, torch.float32) == decoder_module.MAX_WINDOW
     wide = replace(long, n_layer=32, d_model=4096, n_head=32, n_kv_head=0)
     assert window_length(wide, torch.float32) == 2**30 // (2 * 32 * 4096 * 4)
     assert window_length(wide, torch.bfloat16) == 2 * window_length(wide, torch.float32)
     # a window shorter than the context is passed as a context is
-    monkeypatch.setattr(decoder_module, "LONGEST_WINDOW", 8)
+    monkeypatch.setattr(decoder_module, "MAX_WINDOW", 8)
     decoder = Decoder(*random_model(position="rope", context_length=1000))
     assert (decoder.context_length, decoder.reread_length) == (8, 4)
     assert read_lengths(decoder, [1, 2, 3], 12) == [3, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 4]
@@ -179,7 +180,7 @@ def test_a_model_of_a_very_long_context_takes_no_memory_for_it() -> None:
 
 def test_ids_that_the_model_has_no_row_for_are_refused_in_one_sentence(random_model) -> None:
     model, _ = random_model("abc")
-    with pytest.raises(DecodeError, match=r"a token 4 but the model has 3; they do not belong together"):
+    with pytest.raises(UserError, match=r"a token 4 but the model has 3; they do not belong together"):
         take(Decoder(model, CharTokenizer("abcdefgh")), [1, 4], 1)
 
 
@@ -187,28 +188,28 @@ def test_a_diverged_model_is_refused_in_one_sentence(random_model) -> None:
     model, tokenizer = random_model()
     with torch.no_grad():
         model.embedding.fill_(torch.nan)
-    with pytest.raises(DecodeError, match="NaN instead of probabilities"):
+    with pytest.raises(UserError, match="NaN instead of probabilities"):
         take(Decoder(model, tokenizer), [1], 1)
 
 
 def test_the_trial_for_speed_changes_no_token(random_model) -> None:
     model, tokenizer = random_model()
     decoder = Decoder(model, tokenizer)
-    settle_speed(decoder)
+    tune_for_cpu(decoder)
     assert torch.get_num_threads() == 1  # a small model
     assert take(decoder, [1, 2, 3], 40) == without_cache(model, [1, 2, 3], 40)
-    settle_speed(decoder, requested_threads=2)
+    tune_for_cpu(decoder, requested_threads=2)
     assert torch.get_num_threads() == min(2, os.cpu_count() or 1)
     assert take(decoder, [1, 2, 3], 40) == without_cache(model, [1, 2, 3], 40)
 
 
-def test_threads_that_only_wait_for_each_other_are_given_up_for_the_rest_of_the_reply(random_model) -> None:
-    decoder, pace = Decoder(*random_model()), Pace(threads=2, alone=0.01)
+def test_threads_that_only_wait_for_each_other_are_given_up_for_the_rest_of_the_reply() -> None:
+    decode_threads = DecodeThreads(threads=2, single_seconds=0.01)
 
     def threads(*seconds: float) -> int:
-        pace.begin(decoder, crowded=False)
+        decode_threads.begin_reply(while_training=False)
         for time in seconds:
-            pace.observe(10, time)
+            decode_threads.observe(10, time)
         return torch.get_num_threads()
 
     assert threads() == 2
@@ -218,9 +219,9 @@ def test_threads_that_only_wait_for_each_other_are_given_up_for_the_rest_of_the_
     assert threads(1.0, 1.0, 1.0) == 2
     assert threads(5.0, 5.0, 0.1, 9.0, 9.0, 9.0) == 1
     assert threads(0.05) == 2
-    pace.begin(decoder, crowded=True)
+    decode_threads.begin_reply(while_training=True)
     for time in (0.1, 0.5, 0.5, 9.0):  # a trainer makes them slow, and threads would only take its cores
-        pace.observe(10, time)
+        decode_threads.observe(10, time)
         assert torch.get_num_threads() == 1
 
 
@@ -235,10 +236,11 @@ def test_many_tokens_are_read_on_all_cores_unless_a_trainer_wants_them(random_mo
         return compute(tokens, cache)
 
     decoder.model.next_logits = watch
-    for crowded in (False, True):
-        Pace(crowd=Crowd(2)).begin(decoder, crowded=crowded)
+    for while_training in (False, True):
+        threads = DecodeThreads(prefill=PrefillThreads(2))
+        decoder.prefill_threads = threads.begin_reply(while_training)
         for _ in range(2):
-            decoder.forget()
+            decoder.clear_cache()
             take(decoder, [1] * MANY, 2)
             assert torch.get_num_threads() == 1
     alone, together = [(MANY, 1), (1, 1)], [(MANY, 2), (1, 1)]
@@ -246,14 +248,14 @@ def test_many_tokens_are_read_on_all_cores_unless_a_trainer_wants_them(random_mo
 
 
 def test_a_slow_pass_on_all_cores_is_followed_by_one_on_one_thread_which_finds_out_why() -> None:
-    crowd, now = Crowd(2, alone=1.0), 100.0
+    threads, now = PrefillThreads(2, single_seconds=1.0), 100.0
 
     def passes(*paces: float) -> list[bool]:
         """Whether each had all cores."""
         given = []
         for pace in paces:
-            given.append(crowd.has_confidence(now))
-            crowd.observe(given[-1], pace, now)
+            given.append(threads.uses_all_cores(now))
+            threads.observe(given[-1], pace, now)
         return given
 
     assert passes(0.6, 1.1) == [True, True]

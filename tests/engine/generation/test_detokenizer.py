@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import random
 
-from minigpt_tui.engine.generation.detokenizer import TextStream
+from minigpt_tui.engine.generation.detokenizer import Detokenizer
 
 TEXT = "naïve €5 — 日本語 🙂 end"
 
 
-def stream(pieces: list[bytes], stop: tuple[str, ...] = ()) -> tuple[list[str], TextStream]:
-    text, out = TextStream(stop), []
+def stream(pieces: list[bytes], stop: tuple[str, ...] = ()) -> tuple[list[str], Detokenizer]:
+    text, out = Detokenizer(stop), []
     for piece in pieces:
         out.append(text.feed(piece))
         if text.stopped:

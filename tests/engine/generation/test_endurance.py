@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.engine.generation.decoder import Decoder
-from minigpt_tui.engine.generation.gumbel import sample_seed
-from minigpt_tui.engine.generation.reply import Reply, together
+from minigpt_tui.engine.generation.logits_processors import Filters
+from minigpt_tui.engine.generation.reply import Reply, stream_replies
 from minigpt_tui.engine.generation.responder import Responder
-from minigpt_tui.engine.generation.sampling import filtered
+from minigpt_tui.engine.generation.sampling import sample_seed
 from minigpt_tui.engine.requests import (
     Ended,
     Failed,
@@ -74,9 +74,10 @@ def after(n: int) -> Callable[[], bool]:
     return lambda: next(looks) >= n
 
 
-def test_ten_thousand_stops_at_random_moments_leave_it_ready(engine: Engine) -> None:
+@pytest.mark.parametrize("stops", [100, pytest.param(10_000, marks=pytest.mark.long)])
+def test_stops_at_random_moments_leave_it_ready(engine: Engine, stops: int) -> None:
     first, chance = engine.text(), random.Random(2)
-    for _, request in zip(range(10_000), requests(chance), strict=False):
+    for _, request in zip(range(stops), requests(chance), strict=False):
         # mostly at once, sometimes past the context length
         end = engine.ask(request, after(chance.choice((0, 0, 1, 2, chance.randint(0, 24)))))
         assert isinstance(end, (Ended, Failed, Scored))
@@ -86,8 +87,9 @@ def test_ten_thousand_stops_at_random_moments_leave_it_ready(engine: Engine) -> 
     assert engine.text() == first
 
 
-def test_nothing_is_kept_of_an_hours_prompts(engine: Engine) -> None:
-    """An hour at one prompt each five seconds."""
+@pytest.mark.parametrize("n_prompts", [40, pytest.param(720, marks=pytest.mark.long)])
+def test_nothing_is_kept_of_prompts_that_were_answered(engine: Engine, n_prompts: int) -> None:
+    """720 prompts are an hour at one each five seconds."""
 
     def held() -> tuple[int, int]:
         """How many tensors there are, and how many objects of any kind."""
@@ -102,7 +104,7 @@ def test_nothing_is_kept_of_an_hours_prompts(engine: Engine) -> None:
 
     prompts(40)
     tensors, objects = held()
-    prompts(720)
+    prompts(n_prompts)
     tensors_then, objects_then = held()
     assert tensors_then == tensors > 10
     assert objects_then - objects < 200  # less than one for three prompts
@@ -126,10 +128,10 @@ def test_the_samples_of_many_seeds_follow_the_filtered_distribution(random_model
     decoder, drawn, n = Decoder(model, tokenizer), torch.zeros(tokenizer.vocab_size), 12 * 250
     for seed in range(12):
         replies = [Reply(decoder, "abc", replace(settings, seed=sample_seed(seed, i))) for i in range(250)]
-        for _, piece in together(decoder, replies):
+        for _, piece in stream_replies(decoder, replies):
             if piece:
                 drawn[tokenizer.encode(piece)[0]] += 1
-    expected = filtered(logits, settings).softmax(-1) * n
+    expected = Filters(settings, tokenizer.vocab_size, logits.device).apply(logits).softmax(-1) * n
     kept = expected > 0
     assert drawn.sum() == n
     assert drawn[~kept].sum() == 0

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from minigpt_tui.engine.generation.checkpoint_source import CheckpointSource
 from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.loaded_model import CheckpointSource
 from minigpt_tui.engine.generation.reply import Reply
 from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.models.devices import choose_device
@@ -55,9 +55,9 @@ def put_model(folder: Path, kind: str, vocab_size: int) -> Any:
 def test_the_greedy_text_is_transformers_text(kind: str, begins: bool, tmp_path: Path) -> None:
     theirs = put_tokenizer(tmp_path, begins=begins)
     model = put_model(tmp_path, kind, len(theirs))
-    opened = CheckpointSource(tmp_path).open(choose_device("cpu", "float32", training=False))
+    opened = CheckpointSource(tmp_path).read(choose_device("cpu", "float32", training=False))
     assert opened.file.kind == "huggingface"
-    decoder = Decoder(opened.checkpoint.model, opened.tokenizer, ends_begin=True)
+    decoder = Decoder(opened.checkpoint.model, opened.tokenizer, starts_after_end=True)
     for prompt in PROMPTS:
         inputs = theirs(prompt, return_tensors="pt", return_token_type_ids=False)
         new = model.generate(**inputs, do_sample=False, max_new_tokens=40, pad_token_id=1)[
@@ -78,7 +78,7 @@ def test_a_reply_ends_where_the_models_own_settings_say(tmp_path: Path) -> None:
         model.lm_head.weight.zero_()
         model.lm_head.weight[[1, 7]] = torch.randn(2, 32) * 9  # mostly one of these two
     model.save_pretrained(tmp_path)
-    opened = CheckpointSource(tmp_path).open(choose_device("cpu", "float32", training=False))
+    opened = CheckpointSource(tmp_path).read(choose_device("cpu", "float32", training=False))
     decoder = Decoder(opened.checkpoint.model, opened.tokenizer)
     endings = [Reply(decoder, "the cat", SamplingSettings(seed=seed, max_tokens=500)) for seed in range(6)]
     texts = ["".join(reply) for reply in endings]

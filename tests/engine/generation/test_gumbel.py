@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from minigpt_tui.engine.generation.gumbel import Noise, any_token, draws_at_once, sample_seed
-from minigpt_tui.engine.generation.sampling import Sampler
+from minigpt_tui.data.tokenizers import CharTokenizer
+from minigpt_tui.engine.generation.sampling import GumbelNoise, Sampler, draws_at_once, first_token, sample_seed
 from minigpt_tui.engine.requests import SamplingSettings
 
 CPU = torch.device("cpu")
@@ -19,7 +19,7 @@ SETTINGS = {
 }
 
 
-def draws(noise: Noise, n: int, at_once: int = 1) -> torch.Tensor:
+def draws(noise: GumbelNoise, n: int, at_once: int = 1) -> torch.Tensor:
     """The noise of the next n draws, [n, B, V]."""
     out: list[torch.Tensor] = []
     while len(out) < n:
@@ -31,19 +31,21 @@ def draws(noise: Noise, n: int, at_once: int = 1) -> torch.Tensor:
 @pytest.mark.parametrize("rows", [1, 2, 8, 64])
 def test_a_row_gets_the_same_noise_whatever_stands_beside_it(rows: int) -> None:
     seeds = [sample_seed(7, row) for row in range(rows)]
-    together, n = draws(Noise(seeds, 65, CPU), 2 * draws_at_once(65, CPU) + 3), 2 * draws_at_once(65, CPU) + 3
+    together, n = draws(GumbelNoise(seeds, 65, CPU), 2 * draws_at_once(65, CPU) + 3), 2 * draws_at_once(65, CPU) + 3
     for row in (0, rows - 1):
-        assert torch.equal(together[:, row : row + 1], draws(Noise(seeds[row : row + 1], 65, CPU), n))
+        assert torch.equal(together[:, row : row + 1], draws(GumbelNoise(seeds[row : row + 1], 65, CPU), n))
 
 
 def test_preparing_several_draws_at_once_changes_none() -> None:
     length = draws_at_once(65, CPU)
     for at_once in (2, 16, length):
-        assert torch.equal(draws(Noise([3], 65, CPU), 2 * length, at_once), draws(Noise([3], 65, CPU), 2 * length))
+        assert torch.equal(
+            draws(GumbelNoise([3], 65, CPU), 2 * length, at_once), draws(GumbelNoise([3], 65, CPU), 2 * length)
+        )
 
 
 def test_no_block_of_noise_repeats_another() -> None:
-    some = draws(Noise([1, 2], 65, CPU), 4 * draws_at_once(65, CPU)).flatten()
+    some = draws(GumbelNoise([1, 2], 65, CPU), 4 * draws_at_once(65, CPU)).flatten()
     assert some.unique().numel() > 0.99 * some.numel()
     assert some.isfinite().all()
 
@@ -55,7 +57,7 @@ def test_noise_is_prepared_ahead_as_far_as_memory_allows() -> None:
 
 
 def test_rows_that_stay_keep_their_noise() -> None:
-    noise, other = Noise([1, 2, 3, 4], 5, CPU), Noise([4, 2], 5, CPU)
+    noise, other = GumbelNoise([1, 2, 3, 4], 5, CPU), GumbelNoise([4, 2], 5, CPU)
     assert not torch.equal(draws(noise, 70)[:, 1:3], draws(other, 70))
     noise.keep([3, 1])
     assert torch.equal(draws(noise, 70), draws(other, 70))
@@ -94,10 +96,11 @@ def test_rows_that_stay_draw_as_before() -> None:
 
 
 def test_a_start_is_drawn_uniformly_and_apart_from_the_tokens_after_it() -> None:
-    starts = torch.tensor([any_token(seed, 8) for seed in range(4000)])
+    tokenizer = CharTokenizer("abcdefgh")
+    starts = torch.tensor([first_token(tokenizer, seed) for seed in range(4000)])
     counts = torch.bincount(starts, minlength=8)
     assert ((counts - 500.0) ** 2 / 500).sum() < 26  # 7 degrees of freedom: less than once in 2,000 times
-    firsts = torch.tensor([int(draws(Noise([seed], 8, CPU), 1).argmax()) for seed in range(4000)])
+    firsts = torch.tensor([int(draws(GumbelNoise([seed], 8, CPU), 1).argmax()) for seed in range(4000)])
     table = torch.bincount(starts * 8 + firsts, minlength=64).view(8, 8).double()
     expected = table.sum(1, keepdim=True) * table.sum(0) / 4000
     assert ((table - expected) ** 2 / expected).sum() < 90  # 49 degrees of freedom

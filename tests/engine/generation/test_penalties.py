@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from minigpt_tui.engine.generation.penalties import Forbidden, Penalties
+from minigpt_tui.engine.generation.logits_processors import ForbiddenSequences, Penalties
 from minigpt_tui.engine.generation.sampling import Sampler
 from minigpt_tui.engine.requests import SamplingSettings
 from torch import Tensor
@@ -24,13 +24,13 @@ def test_repetition_gives_the_values_of_transformers(penalty: float) -> None:
     for seed in range(20):
         text = torch.randint(65, (30,), generator=torch.Generator().manual_seed(seed)).tolist()
         theirs = process(torch.tensor([text]), logits(seed)[None])[0]
-        ours = penalties(SamplingSettings(repetition_penalty=penalty), text).applied(logits(seed)[None])[0]
+        ours = penalties(SamplingSettings(repetition_penalty=penalty), text).apply(logits(seed)[None])[0]
         assert torch.equal(ours, theirs)
 
 
 def test_presence_counts_once_and_frequency_each_time() -> None:
     settings = SamplingSettings(presence_penalty=0.5, frequency_penalty=0.25)
-    ours = penalties(settings, [2, 2, 2, 0], 4).applied(torch.zeros(1, 4))
+    ours = penalties(settings, [2, 2, 2, 0], 4).apply(torch.zeros(1, 4))
     assert ours.tolist() == [[-0.75, 0.0, -1.25, 0.0]]
 
 
@@ -40,28 +40,28 @@ def test_the_window_forgets_what_left_it() -> None:
     for begun in range(len(text)):  # how much of the text is the prompt
         some = penalties(settings, text[:begun], 4)
         for end, token in enumerate(text[begun:], begun + 1):
-            some.observe(torch.tensor([token]))
+            some.append(torch.tensor([token]))
             window = text[max(0, end - 3) : end]
-            assert some.applied(torch.zeros(1, 4)).tolist() == [[-float(window.count(i)) for i in range(4)]]
+            assert some.apply(torch.zeros(1, 4)).tolist() == [[-float(window.count(i)) for i in range(4)]]
 
 
 def test_forbidden_sequences_are_those_of_transformers() -> None:
     process = pytest.importorskip("transformers.generation.logits_process")
     forbidden = [[7], [1, 2], [3, 1, 4], [3, 1, 5], [9, 9]]
     theirs_for = process.NoBadWordsLogitsProcessor(forbidden)
-    ours, text = Forbidden(forbidden, [[]], CPU), []
+    ours, text = ForbiddenSequences(forbidden, [[]], CPU), []
     for token in (5, 3, 1, 9, 9, 1, 3, 3, 1):
         text.append(token)
-        ours.observe(torch.tensor([token]))
+        ours.append(torch.tensor([token]))
         theirs = theirs_for(torch.tensor([text]), logits(token)[None])
-        assert torch.equal(ours.applied(logits(token)[None]), theirs)
-        assert torch.equal(Forbidden(forbidden, [text], CPU).applied(logits(token)[None]), theirs)
+        assert torch.equal(ours.apply(logits(token)[None]), theirs)
+        assert torch.equal(ForbiddenSequences(forbidden, [text], CPU).apply(logits(token)[None]), theirs)
 
 
 def test_the_given_logits_stay_as_they_were() -> None:
     given = logits(1)[None]
-    penalties(SamplingSettings(repetition_penalty=2.0), [1, 2, 3]).applied(given)
-    Forbidden([[4]], [[1, 2, 3]], CPU).applied(given)
+    penalties(SamplingSettings(repetition_penalty=2.0), [1, 2, 3]).apply(given)
+    ForbiddenSequences([[4]], [[1, 2, 3]], CPU).apply(given)
     assert torch.equal(given[0], logits(1))
 
 

@@ -108,6 +108,7 @@ def child(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
     assert isinstance(child.next(), Ready)
     yield child
     child.stop()
+    assert child.process.returncode == 0
 
 
 @pytest.fixture
@@ -118,7 +119,9 @@ def loaded(child: Child, chain, save, tmp_path: Path) -> Child:
     return child
 
 
-def test_says_hello_before_torch_answers_pings_meanwhile_and_ends_with_its_input(chain, save, tmp_path: Path) -> None:
+def test_says_hello_before_torch_answers_pings_meanwhile_and_ends_with_its_input_while_it_generates(
+    chain, save, tmp_path: Path
+) -> None:
     child = Child(tmp_path)
     checkpoint = save(tmp_path / "checkpoint", chain("abcdefgh"))
     child.send(
@@ -130,14 +133,7 @@ def test_says_hello_before_torch_answers_pings_meanwhile_and_ends_with_its_input
     rest = child.until_end(3)
     assert isinstance(rest[0], Loaded)
     assert "".join(m.text for m in rest if isinstance(m, Tokens)) == "cdef"
-    child.stop()
-    assert child.process.returncode == 0
-    assert child.messages.get(timeout=SLOW) is None
-
-
-def test_ends_while_it_generates_when_its_input_closes(chain, save, tmp_path: Path) -> None:
-    child = Child(tmp_path)
-    child.send(Load(1, str(save(tmp_path / "checkpoint", chain("abcdefgh")))), Generate(2, "a", ENDLESS))
+    child.send(Generate(5, "a", ENDLESS))
     while not isinstance(child.next(), Tokens):
         pass
     child.stop()
@@ -237,6 +233,7 @@ def test_two_hundred_prompts_cancelled_at_any_moment_leave_it_ready(loaded: Chil
     assert loaded.reply(Generate(2, "ab", SamplingSettings(temperature=0, max_tokens=6)))[0] == "cdefgh"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 def test_memory_stays_flat_over_many_prompts(loaded: Child) -> None:
     def memory() -> int:
@@ -291,13 +288,6 @@ def exchange(run: Path, new: Path) -> None:
         last.rename(old)
     new.rename(last)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def test_before_anything_is_loaded_it_says_so(tmp_path: Path) -> None:
-    child = Child(tmp_path)
-    failed = child.failure(Generate(1, "a"))
-    child.stop()
-    assert (failed.kind, failed.message) == ("checkpoint", "no model is loaded; open a run or a checkpoint first")
 
 
 def test_a_run_without_a_checkpoint_says_when_there_will_be_one_and_is_found_then(

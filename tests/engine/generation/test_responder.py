@@ -9,8 +9,8 @@ import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.generation import responder as responder_module
-from minigpt_tui.engine.generation.checkpoint_source import CheckpointSource, Opened
 from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.loaded_model import CheckpointSource, ReadModel
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.requests import (
     Ended,
@@ -38,6 +38,11 @@ def responder(sent: list[GenerationMessage], chain, save, tmp_path: Path) -> Res
     responder.answer(Load(1, str(save(tmp_path / "checkpoint", chain("abcdefgh"))), device="cpu"), lambda: False)
     assert isinstance(sent.pop(), Loaded)
     return responder
+
+
+def test_before_anything_is_loaded_it_says_so(sent: list[GenerationMessage]) -> None:
+    Responder(sent.append).answer(Generate(1, "a"), lambda: False)
+    assert sent == [Failed(1, "checkpoint", "no model is loaded; open a run or a checkpoint first")]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +76,7 @@ def test_an_unforeseen_error_is_one_sentence_its_traceback_is_logged_and_the_nex
         def fail(self: Decoder, tokens: object, ids: object) -> None:
             raise error
 
-        patch.setattr(Decoder, "_extend", fail)
+        patch.setattr(Decoder, "_read_more", fail)
         responder.answer(request, lambda: False)
     (failed,) = sent
     assert isinstance(failed, Failed)
@@ -97,15 +102,15 @@ def test_the_old_model_has_left_when_the_next_one_is_read(
 ) -> None:
     models: list[weakref.ref[GPT]] = []
     alive: list[int] = []
-    open_source = CheckpointSource.open
+    open_source = CheckpointSource.read
 
-    def opened(self: CheckpointSource, choice: DeviceChoice) -> Opened:
+    def opened(self: CheckpointSource, choice: DeviceChoice) -> ReadModel:
         alive.append(sum(model() is not None for model in models))
         result = open_source(self, choice)
         models.append(weakref.ref(result.checkpoint.model))
         return result
 
-    monkeypatch.setattr(CheckpointSource, "open", opened)
+    monkeypatch.setattr(CheckpointSource, "read", opened)
     other = str(save(tmp_path / "other", chain("abcdefgh")))
     for request in range(2, 8, 2):
         responder.answer(Load(request, other, device="cpu", quantize=quantize), lambda: False)
@@ -117,7 +122,7 @@ def test_the_old_model_has_left_when_the_next_one_is_read(
 def test_text_that_waited_for_no_further_token_is_sent_as_any_other(
     responder: Responder, sent: list[GenerationMessage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(responder_module, "_BETWEEN", 0.0)  # each piece on its own, as of a slow model
+    monkeypatch.setattr(responder_module, "_SEND_INTERVAL", 0.0)  # each piece on its own, as of a slow model
     # d sets c free and waits itself, as it may begin a stop string; the end of the reply sets it free
     settings = SamplingSettings(temperature=0, max_tokens=3, stop=("cx", "dx"))
     responder.answer(Generate(2, "a", settings), lambda: False)
@@ -134,7 +139,7 @@ def test_a_model_too_large_for_the_memory_is_said_so_and_its_load_is_tried_again
         def fail(*arguments: object) -> None:
             raise torch.OutOfMemoryError
 
-        patch.setattr("minigpt_tui.engine.generation.checkpoint_source.read_tokenizer", fail)
+        patch.setattr("minigpt_tui.engine.generation.loaded_model.read_tokenizer", fail)
         responder.answer(Load(1, str(save(tmp_path / "checkpoint", chain("abcd"))), threads=1), lambda: False)
     (failed,) = sent
     assert isinstance(failed, Failed)

@@ -10,10 +10,10 @@ import pytest
 import torch
 from minigpt_tui.data.tokenizers import build_tokenizer
 from minigpt_tui.engine.generation.decoder import Decoder
-from minigpt_tui.engine.generation.gumbel import Noise, sample_seed
-from minigpt_tui.engine.generation.reply import Reply, together
+from minigpt_tui.engine.generation.logits_processors import Filters
+from minigpt_tui.engine.generation.reply import Reply, stream_replies
 from minigpt_tui.engine.generation.responder import Responder
-from minigpt_tui.engine.generation.sampling import filtered
+from minigpt_tui.engine.generation.sampling import GumbelNoise, sample_seed
 from minigpt_tui.engine.requests import (
     Ended,
     Failed,
@@ -40,7 +40,7 @@ def alone(decoder: Decoder, prompt: str, settings: SamplingSettings) -> str:
 def side_by_side(decoder: Decoder, prompt: str, each: list[SamplingSettings]) -> list[Reply]:
     replies = [Reply(decoder, prompt, settings) for settings in each]
     texts = [""] * len(replies)
-    for sample, piece in together(decoder, replies):
+    for sample, piece in stream_replies(decoder, replies):
         texts[sample] += piece
     for reply, text in zip(replies, texts, strict=True):
         reply.text = text  # pyright: ignore[reportAttributeAccessIssue]
@@ -60,12 +60,16 @@ def test_each_sample_is_the_text_that_its_seed_writes_alone(random_model, positi
         assert texts[0] == alone(decoder, prompt, WILD)
 
 
+def filtered(logits: torch.Tensor, settings: SamplingSettings) -> torch.Tensor:
+    return Filters(settings, logits.shape[-1], logits.device).apply(logits)
+
+
 def scores(decoder: Decoder, prompt: str, text: str, settings: SamplingSettings) -> torch.Tensor:
     """What the token after prompt and text is drawn from, noise included: the largest wins. [V]."""
     ids = decoder.tokenizer.encode(prompt + text).tolist()
     with torch.no_grad():
         logits = decoder.model(torch.tensor([ids]))[0, -1, : decoder.tokenizer.vocab_size]
-    noise = Noise([settings.seed or 0], len(logits), decoder.device)
+    noise = GumbelNoise([settings.seed or 0], len(logits), decoder.device)
     for _ in range(len(text)):
         noise.prepare(1)
         noise.next()
@@ -73,7 +77,7 @@ def scores(decoder: Decoder, prompt: str, text: str, settings: SamplingSettings)
     return filtered(logits, settings) + noise.next()[0]
 
 
-@pytest.mark.parametrize("samples", [8, 64])
+@pytest.mark.parametrize("samples", [8, pytest.param(64, marks=pytest.mark.long)])
 def test_where_a_sample_is_not_the_text_that_its_seed_writes_alone_two_tokens_were_as_near_as_rounding(
     random_model, samples: int
 ) -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from minigpt_tui.engine.generation.penalties import Forbidden, Penalties
-from minigpt_tui.engine.generation.sampling import Sampler, filtered
+from minigpt_tui.engine.generation.logits_processors import Filters, ForbiddenSequences, Penalties
+from minigpt_tui.engine.generation.sampling import Sampler
 from minigpt_tui.engine.requests import SamplingSettings
 
 CPU = torch.device("cpu")
@@ -11,6 +11,10 @@ CPU = torch.device("cpu")
 
 def logits(seed: int, size: int = 65) -> torch.Tensor:
     return torch.randn(size, generator=torch.Generator().manual_seed(seed)) * 3
+
+
+def filtered(logits: torch.Tensor, settings: SamplingSettings) -> torch.Tensor:
+    return Filters(settings, logits.shape[-1], CPU).apply(logits)
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 1.7])
@@ -60,8 +64,8 @@ def test_the_chain_is_in_the_order_of_transformers() -> None:
     settings = SamplingSettings(temperature=0.7, top_k=9, top_p=0.8, min_p=0.1, typical_p=0.9, repetition_penalty=1.3)
     for seed in range(50):
         theirs = processors(torch.tensor([text]), logits(seed)[None])[0]
-        weighed = Penalties(settings, 65, [text], CPU).applied(logits(seed)[None])
-        weighed = Forbidden([[3], [1, 2]], [text], CPU).applied(weighed)
+        weighed = Penalties(settings, 65, [text], CPU).apply(logits(seed)[None])
+        weighed = ForbiddenSequences([[3], [1, 2]], [text], CPU).apply(weighed)
         ours = filtered(weighed, settings)[0]
         assert torch.equal(ours, theirs)
 

@@ -9,8 +9,8 @@ from minigpt_tui.data.tokenizers import build_tokenizer
 from minigpt_tui.engine.generation import scoring
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.responder import Responder
-from minigpt_tui.engine.generation.scoring import TextScore, TooShortError
-from minigpt_tui.engine.requests import Failed, GenerationMessage, Load, Scored, ScoreProgress, ScoreText
+from minigpt_tui.engine.generation.scoring import TextScorer
+from minigpt_tui.engine.requests import Failed, GenerationMessage, Load, RequestError, Scored, ScoreProgress, ScoreText
 from minigpt_tui.engine.text_loss import TextLoss
 from minigpt_tui.engine.training.loop.evaluation import evaluate
 
@@ -18,7 +18,7 @@ TEXT = "abcdefgh\nhgfedcba\n" * 9
 
 
 def scored(decoder: Decoder, text: str, explain: bool = False) -> tuple[TextLoss, list]:
-    score = TextScore(decoder, text, explain)
+    score = TextScorer(decoder, text, explain)
     details = [detail for _, details in score for detail in details]
     return score.result, details
 
@@ -80,8 +80,8 @@ def test_bits_per_byte_count_bytes_not_tokens_or_characters() -> None:
 
 @pytest.mark.parametrize("text", ["", "a", "€", "€a"])
 def test_a_text_with_nothing_to_predict_is_refused(random_model, text: str) -> None:
-    with pytest.raises(TooShortError, match="at least two tokens"):
-        TextScore(Decoder(*random_model()), text)
+    with pytest.raises(RequestError, match="at least two tokens"):
+        TextScorer(Decoder(*random_model()), text)
 
 
 def test_through_the_process(random_model, save, tmp_path: Path) -> None:

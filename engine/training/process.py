@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="minigpt_tui.engine.training.process", description="Train a run.")
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the folder of a run, with its run.json")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
-    parser.add_argument("--leave-core", action="store_true", help="leave one core to whoever draws the screen")
+    parser.add_argument("--leave-core", action="store_true", help="leave one core to the screen")
     parser.add_argument("--budget", default="", metavar="TEXT", help="another budget from here on, as '5 minutes'")
     options = parser.parse_args(arguments)
     if int(os.environ.get("RANK", "0")) > 0:  # as torchrun numbers its processes

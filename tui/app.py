@@ -219,7 +219,7 @@ class MinigptApp(App[int]):
 def run_app(corpus: str | None = None, *, model: FoundModel | None = None, model_path: str | None = None) -> int:
     """Open the app; returns the exit code.
 
-    With a `corpus` it offers to train on that; a `model` speaks at once; a `model_path` it offers to open.
+    With a `corpus` it offers to train on that, with a `model_path` to open that; a `model` is opened at once.
     """
     if not (sys.__stdin__ and sys.__stdin__.isatty() and sys.__stderr__ and sys.__stderr__.isatty()):
         print(

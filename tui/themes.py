@@ -1,7 +1,8 @@
-"""The two themes of our own: ink on slate, and ink on paper.
+"""The app's own two themes, a dark and a light one.
 
-Teal is ours (focus, progress, validation), amber speaks (the model), blue listens (the person, training). Both keep a
-contrast of at least 4.5 between text and ground, and nothing is told by colour alone.
+Teal (primary) is for focus, progress and the model's label, amber (accent) for keys and the validation loss, blue
+(secondary) for the training loss. Both keep a contrast of at least 4.5 between text and ground, and nothing is told by
+colour alone.
 """
 
 from __future__ import annotations

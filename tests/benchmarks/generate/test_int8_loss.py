@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,14 +11,6 @@ from benchmarks.generate.setup import GenerationSetup
 from benchmarks.generate.tiny import TINY
 from benchmarks.generate.workloads import prompt_of
 from benchmarks.harness import OURS, Benchmark, Harness
-
-
-@pytest.fixture
-def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GenerationSetup]:
-    monkeypatch.setenv("MINIGPT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    with ExitStack() as closing:
-        yield GenerationSetup(tmp_path, closing)
 
 
 def figure(benchmark: Benchmark, candidate: str, name: str) -> float:

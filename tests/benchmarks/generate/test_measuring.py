@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,14 +19,6 @@ from benchmarks.generate.workloads import GPT2, LLAMA, TRANSFORMERS, GenerationW
 from benchmarks.harness import OURS, Benchmark, Candidate, Harness, TrialFailedError
 
 HAS_LLAMA = all(importlib.util.find_spec(name) for name in ("llama_cpp", "gguf"))
-
-
-@pytest.fixture
-def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GenerationSetup]:
-    monkeypatch.setenv("MINIGPT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the model is too small for more
-    with ExitStack() as closing:
-        yield GenerationSetup(tmp_path, closing, far_more=2**20)
 
 
 def workload(**fields: Any) -> GenerationWorkload:

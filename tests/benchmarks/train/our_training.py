@@ -127,16 +127,16 @@ def _start(home: Path, corpus: str, recipe: Recipe) -> Run:
 
 
 def _follow(training: Training, began: float, watch: Callable[[Run, TrainingEvent], None]) -> None:
-    """Take down the run's events until its process has ended."""
+    """Record the run's events until its process has ended."""
     run, follower, lived = training.run, LineFollower(training.run.metrics_path), False
     ending: StateChanged | None = None
     while True:
-        alive = run.is_alive()  # before the read: what a process wrote last is still taken down
+        alive = run.is_alive()  # before the read: what a process wrote last is still read
         lived |= alive
         for line in follower.read():
             with contextlib.suppress(SchemaError):
                 event = TRAINING_EVENTS.decode(line)
-                _take_down(training, event, time.perf_counter() - began)
+                _record(training, event, time.perf_counter() - began)
                 watch(run, event)
                 ending = event if isinstance(event, StateChanged) and event.state in ENDED_STATES else ending
         if not alive and (lived or ending or time.perf_counter() - began > _START_PATIENCE):
@@ -148,7 +148,7 @@ def _follow(training: Training, began: float, watch: Callable[[Run, TrainingEven
         raise TrialFailedError(ending.reason)
 
 
-def _take_down(training: Training, event: TrainingEvent, wall: float) -> None:
+def _record(training: Training, event: TrainingEvent, wall: float) -> None:
     match event:
         case Started():
             training.started = event

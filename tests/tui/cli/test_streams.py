@@ -1,5 +1,6 @@
 """Verbs whose output nobody reads any more, or no disk takes: real processes that write into real pipes."""
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -110,3 +111,31 @@ def test_a_full_disk_is_one_sentence(trained: Path, words: tuple[str, ...]) -> N
         )
     assert result.returncode == 2
     assert result.stderr == "minigpt-tui: <stdout>: No space left on device; free some space\n"
+
+
+def test_events_go_to_standard_output_and_the_progress_to_the_terminal_whose_cursor_comes_back(trained: Path) -> None:
+    words = (*COMMAND, "train", "cats.txt", "--steps", "1000000", "--name", "drawn", *TINY, "--json")
+    terminal, side = os.openpty()
+    try:
+        child = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=side, text=True, cwd=trained,
+            env=environment(trained) | {"TERM": "xterm"},
+        )  # fmt: skip
+        os.close(side)
+        drawn = b""
+        while b"step" not in drawn:
+            drawn += os.read(terminal, 65536)
+        child.terminate()
+        with contextlib.suppress(OSError):  # the other end is closed
+            while piece := os.read(terminal, 65536):
+                drawn += piece
+        events, _ = child.communicate(timeout=120)
+    finally:
+        os.close(terminal)
+    assert child.returncode == 143
+    assert drawn.rindex(b"\x1b[?25h") > drawn.rindex(b"\x1b[?25l")
+    assert '"event":"step"' in events
+    assert b'"event"' not in drawn
+    run = Run(trained / "data" / "runs" / "drawn")
+    until(run, "running")  # it goes on without the command
+    assert subprocess.run((*COMMAND, "stop", "drawn"), env=environment(trained), capture_output=True).returncode == 0

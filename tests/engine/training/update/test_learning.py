@@ -15,7 +15,8 @@ from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.recipe import Optimizer, TrainingConfig
 
-PAGE = 400  # characters, which are one window: of none but the first is there no text before it
+PAGE = 200  # characters, which are one window: of none but the first is there no text before it
+STEPS = 120
 
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("muon", 0.02), ("adamw", 0.005)])
@@ -32,8 +33,8 @@ def test_a_page_is_learned_by_heart(optimizer: Optimizer, rate: float) -> None:
         dtype="float32",
     )  # fmt: skip
     learner = ReplicatedLearner(model, tokens, training, pytest.fail)
-    for step in range(200):
-        learner.update(1 - step / 200)
+    for step in range(STEPS):
+        learner.update(1 - step / STEPS)
     after = evaluate(model, tokens, len(page), "full")
     assert after.tokens == PAGE
     assert after.loss < 0.02

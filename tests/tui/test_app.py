@@ -323,7 +323,7 @@ async def test_orders_without_a_training_are_refused_in_a_sentence(engine: Engin
     make_run("a-01")
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+s")
-        await pilot.pause()
+        await wait_until(pilot, lambda: bool(notices(pilot)))
         assert notices(pilot) == ["'a-01' is not training: it is finished"]
 
 

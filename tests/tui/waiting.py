@@ -6,7 +6,7 @@ from time import monotonic
 from textual.pilot import Pilot
 
 
-async def wait_until(pilot: Pilot, predicate: Callable[[], bool], seconds: float = 20) -> None:
+async def wait_until(pilot: Pilot, predicate: Callable[[], bool], seconds: float = 60) -> None:
     """Let the app run until `predicate()` holds; fail where it does not within `seconds`."""
     deadline = monotonic() + seconds
     while not predicate():

@@ -234,7 +234,7 @@ async def test_the_form_asks_for_a_model_where_the_preset_goes_on_with_one(engin
 async def test_without_a_model_there_is_nothing_to_train_further(engine: Engine):
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await pilot.press("f6")
-        await pilot.pause()
+        await wait_until(pilot, lambda: bool(notices(pilot)))
         assert ["no model on screen" in sentence for sentence in notices(pilot)] == [True]
         assert isinstance(pilot.app.screen, ChatScreen)
 

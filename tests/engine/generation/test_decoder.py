@@ -235,14 +235,14 @@ def test_many_tokens_are_read_on_all_cores_unless_a_trainer_wants_them(random_mo
         used.append((tokens.numel(), torch.get_num_threads()))
         return compute(tokens, cache)
 
-    decoder.model.next_logits = watch
-    for while_training in (False, True):
-        threads = DecodeThreads(prefill=PrefillThreads(2))
-        decoder.prefill_threads = threads.begin_reply(while_training)
-        for _ in range(2):
-            decoder.clear_cache()
-            take(decoder, [1] * MANY, 2)
-            assert torch.get_num_threads() == 1
+    with patch.object(decoder.model, "next_logits", watch):
+        for while_training in (False, True):
+            threads = DecodeThreads(prefill=PrefillThreads(2))
+            decoder.prefill_threads = threads.begin_reply(while_training)
+            for _ in range(2):
+                decoder.clear_cache()
+                take(decoder, [1] * MANY, 2)
+                assert torch.get_num_threads() == 1
     alone, together = [(MANY, 1), (1, 1)], [(MANY, 2), (1, 1)]
     assert used == 2 * together + 2 * alone
 

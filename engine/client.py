@@ -1,4 +1,4 @@
-"""Starts the train process and the generate process, and exchanges messages with the latter. Light."""
+"""The generate process as the app sees it: requests go in, messages come out. Light."""
 
 from __future__ import annotations
 
@@ -8,109 +8,33 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from . import paths
+from .child_process import child_environment, python_module
 from .requests import GENERATION_MESSAGES, REQUESTS, GenerationMessage, Request
-from .runs import Run, RunError
 
-_NUMPY_WARNING = "ignore:Failed to initialize NumPy:UserWarning"  # by torch; nothing here needs numpy
 _MAX_LINE = 4 * 2**20  # bytes
 _MAX_LOG = 10**6  # bytes
-_GRACE = 2.0  # seconds that a process has to end before it is ended by force
-
-
-# --- training -------------------------------------------------------------------------------------
-
-
-def start_training(
-    run: Run, *, resume: bool = False, leave_core: bool = False, budget: str = "", devices: int | None = None
-) -> int:
-    """Start the run's train process, detached: it outlives this one. Returns its pid.
-
-    `leave_core` leaves one core to the app; `budget`, as Budget.parse reads it, takes the place of the run's. With
-    several `devices`, or where the run says so, torchrun starts as many processes, and its pid is returned. Raises
-    RunError where the run trains already or nothing can be started.
-    """
-    if run.is_alive():
-        raise RunError(f"'{run.name}' is training already; stop it first, or watch it")
-    folder = run.path.absolute()
-    module, number = "minigpt_tui.engine.training.process", devices or _device_count(run)
-    if number > 1:
-        command = python_module(
-            "torch.distributed.run", "--standalone", f"--nproc-per-node={number}", "-m", module, str(folder)
-        )
-    else:
-        command = python_module(module, str(folder))
-    command += ["--resume"] * resume + ["--leave-core"] * leave_core
-    command += ["--budget", budget] if budget else []
-    try:
-        with run.log_path.open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                env=child_environment(),
-                **_detached(),
-            )
-    except OSError as error:
-        raise RunError(f"'{run.name}' cannot be started: {error}") from error
-    # waited for, so that a trainer that ends before the app does not stay behind as a zombie
-    threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()
-    return process.pid
-
-
-def _device_count(run: Run) -> int:
-    """On how many devices the run trains according to its run.json."""
-    try:
-        return run.manifest().training.devices
-    except RunError:
-        return 1  # the train process will say what is wrong with it
-
-
-def python_module(module: str, *arguments: str) -> list[str]:
-    """The command that runs `module` in this interpreter; modules of the current folder cannot take its place."""
-    return [sys.executable, "-P", "-W", _NUMPY_WARNING, "-m", module, *arguments]
-
-
-def child_environment() -> dict[str, str]:
-    """The environment for a child process: this one's, with relative paths made absolute."""
-    # the first two say to the processes that torchrun starts what `python_module` says to one
-    environment = {"PYTHONSAFEPATH": "1", "PYTHONWARNINGS": _NUMPY_WARNING, **os.environ}
-    if home := environment.get("MINIGPT_HOME"):
-        environment["MINIGPT_HOME"] = str(Path(home).expanduser().absolute())
-    if search := environment.get("PYTHONPATH"):
-        environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, search.split(os.pathsep)))
-    return environment
-
-
-def _detached() -> dict[str, Any]:
-    """Arguments of Popen that let a child outlive its parent and its terminal."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
-
-
-# --- generation -----------------------------------------------------------------------------------
+_GRACE = 2.0  # seconds that the process has to end before it is ended by force
 
 
 class GenerateProcess:
-    """The generate process as seen by the app: requests in, messages out, its end reported.
+    """One generate process.
 
     `on_message` and `on_exit` are called in the event loop, in order. `on_exit(code, sentence)` tells of an end that
-    close() did not ask for; starting another one is the caller's decision.
+    close() did not ask for; starting another one is the caller's decision. `command` starts another program instead.
     """
 
     def __init__(
         self,
         on_message: Callable[[GenerationMessage], None],
         on_exit: Callable[[int, str], None] = lambda code, sentence: None,
+        command: Sequence[str] = (),
     ) -> None:
+        self._command = command or python_module("minigpt_tui.engine.generation.process")
         self.skipped_lines = 0  # lines that were no message
         self.exited: asyncio.Future[int] | None = None  # the return code, from start() on
         self._on_message, self._on_exit = on_message, on_exit
@@ -128,7 +52,7 @@ class GenerateProcess:
         with _open_log(_log_path()) as log:
             self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
-                *python_module("minigpt_tui.engine.generation.process"),
+                *self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -151,8 +75,8 @@ class GenerateProcess:
         pipe.write(REQUESTS.encode(request).encode("ascii"))
         return True
 
-    async def close(self) -> None:
-        """End the process: by closing its standard input, and by force where that does not help."""
+    async def close(self, grace: float = _GRACE) -> None:
+        """End the process by closing its standard input; where that does not help, by force after `grace` seconds."""
         if self._process is None or self._reader is None:
             return
         self._closing = True
@@ -161,7 +85,7 @@ class GenerateProcess:
         for end in (lambda: None, self._process.terminate, self._process.kill):
             with contextlib.suppress(ProcessLookupError):
                 end()
-            done, _ = await asyncio.wait((self._reader,), timeout=_GRACE)
+            done, _ = await asyncio.wait((self._reader,), timeout=grace)
             if done:
                 return
 

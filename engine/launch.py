@@ -1,4 +1,7 @@
-"""Makes a run folder from a corpus and a recipe, and checks first whatever a train process could not start with."""
+"""Makes the folder of a run from a corpus and a recipe, and starts the run's train process. Light.
+
+What a train process could not start with is refused before there is a folder.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,23 @@ import dataclasses
 import importlib.metadata
 import os
 import platform
+import subprocess
+import sys
+import threading
 import time
 from pathlib import PurePath
+from typing import Any
 
 from ..data.corpus import Corpus, check_length, split_position
 from ..data.storage.errors import UserError
 from ..data.tokenizers import UnknownCharacterError
 from ..models.config import ConfigError, ModelConfig
 from ..models.recipe import Recipe
+from .child_process import child_environment, python_module
 from .model_files import ModelFile, check_weights, read_config, read_tokenizer
-from .runs import CorpusRecord, Run, RunManifest, create_run, free_name
+from .runs import CorpusRecord, Run, RunError, RunManifest, create_run, free_name
 
+_TRAIN_PROCESS = "minigpt_tui.engine.training.process"
 # Fields in which a fine-tuned model may differ from the one it starts from, and the one that the file decides.
 _MAY_DIFFER = ("context_length", "attention_dropout", "residual_dropout", "embedding_dropout", "vocab_size")
 
@@ -133,3 +142,57 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def start_training(
+    run: Run, *, resume: bool = False, leave_core: bool = False, budget: str = "", devices: int | None = None
+) -> int:
+    """Start the run's train process, detached: it outlives this one. Returns its pid.
+
+    `leave_core` leaves one core to the app; `budget`, as Budget.parse reads it, takes the place of the run's. With
+    several `devices`, or where the run says so, torchrun starts as many processes, and its pid is returned. Raises
+    RunError where the run trains already or nothing can be started.
+    """
+    if run.is_alive():
+        raise RunError(f"'{run.name}' is training already; stop it first, or watch it")
+    folder = run.path.absolute()
+    number = devices or _device_count(run)
+    if number > 1:
+        command = python_module(
+            "torch.distributed.run", "--standalone", f"--nproc-per-node={number}", "-m", _TRAIN_PROCESS, str(folder)
+        )
+    else:
+        command = python_module(_TRAIN_PROCESS, str(folder))
+    command += ["--resume"] * resume + ["--leave-core"] * leave_core
+    command += ["--budget", budget] if budget else []
+    try:
+        with run.log_path.open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                env=child_environment(),
+                **_detached(),
+            )
+    except OSError as error:
+        raise RunError(f"'{run.name}' cannot be started: {error}") from error
+    # waited for, so that a trainer that ends before the app does not stay behind as a zombie
+    threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()
+    return process.pid
+
+
+def _device_count(run: Run) -> int:
+    """On how many devices the run trains according to its run.json."""
+    try:
+        return run.manifest().training.devices
+    except RunError:
+        return 1  # the train process will say what is wrong with it
+
+
+def _detached() -> dict[str, Any]:
+    """Arguments of Popen that let a child outlive its parent and its terminal."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}

@@ -15,7 +15,6 @@ from textual.message import Message
 
 from ..data.corpus import open_corpus
 from ..data.storage.typed_json import SchemaError
-from ..engine.client import start_training
 from ..engine.events import TRAINING_EVENTS, CheckpointSaved, Command, Evaluation, Note, TrainingEvent
 from ..engine.follow import LineFollower
 from ..engine.model_files import ModelFile
@@ -95,7 +94,7 @@ class Bridge:
 
         Raises UserError or OSError; the screen still shows the run before then.
         """
-        from ..engine.launch import new_run  # slow to import, and the first frame does not need it
+        from ..engine.launch import new_run, start_training  # slow to import, and the first frame does not need it
 
         text = await asyncio.to_thread(open_corpus, corpus)
         run = await asyncio.to_thread(new_run, text, recipe, name, start_from=start_from)
@@ -105,6 +104,8 @@ class Bridge:
 
     async def continue_run(self, run: Run) -> None:
         """Train a run further that stopped or crashed, and show it. Raises RunError."""
+        from ..engine.launch import start_training
+
         if run.checkpoint("last") is None:
             raise RunError(f"'{run.name}' has no checkpoint to continue from; start a new run instead")
         await asyncio.to_thread(start_training, run, resume=True, leave_core=True)

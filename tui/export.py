@@ -7,7 +7,7 @@ import contextlib
 import subprocess
 from dataclasses import dataclass
 
-from ..engine.client import child_environment, python_module
+from ..engine.child_process import child_environment, python_module
 
 
 @dataclass(frozen=True)

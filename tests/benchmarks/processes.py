@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from minigpt_tui.engine.client import child_environment, python_module
+from minigpt_tui.engine.child_process import child_environment, python_module
 
 from .harness import TrialFailedError
 

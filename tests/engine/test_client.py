@@ -1,20 +1,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from minigpt_tui.engine import client, locks, paths
-from minigpt_tui.engine.client import GenerateProcess, start_training
+from minigpt_tui.engine.client import GenerateProcess
 from minigpt_tui.engine.requests import Failed, Generate, GenerationMessage, Hello, Ping, Pong, Ready
-from minigpt_tui.engine.runs import Run, RunError
 
 SLOW = 60
 
@@ -25,20 +21,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    """Let the next child run `code` instead of the engine's module; its arguments stay."""
-    monkeypatch.setattr(client, "python_module", lambda module, *rest: [sys.executable, "-P", "-c", code, *rest])
-
-
-# --- generation -----------------------------------------------------------------------------------
+def running(code: str) -> list[str]:
+    """The command of a process that runs `code` in the engine's place."""
+    return [sys.executable, "-P", "-c", code]
 
 
 class Watched:
     """A generate process with what it said, in order; an exit stands there as a tuple."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] = ()) -> None:
         self.seen: asyncio.Queue[GenerationMessage | tuple[int, str]] = asyncio.Queue()
-        self.process = GenerateProcess(self.seen.put_nowait, lambda code, text: self.seen.put_nowait((code, text)))
+        self.process = GenerateProcess(
+            self.seen.put_nowait, lambda code, text: self.seen.put_nowait((code, text)), command
+        )
 
     async def next(self) -> GenerationMessage | tuple[int, str]:
         return await asyncio.wait_for(self.seen.get(), SLOW)
@@ -78,27 +73,24 @@ async def test_a_killed_process_is_reported(watched: Watched) -> None:
     assert not watched.process.send(Ping(1))
 
 
-async def test_the_last_line_of_the_log_says_why_it_ended(
-    watched: Watched, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_last_line_of_the_log_says_why_it_ended(home: Path) -> None:
     (home / "state").mkdir(parents=True)
     (home / "state" / "generate.log").write_text("an old line\n")
-    stand_in(monkeypatch, "import sys; sys.exit('Traceback\\nNo module named torch')")
+    watched = Watched(running("import sys; sys.exit('Traceback\\nNo module named torch')"))
     await watched.process.start()
     assert await watched.next() == (1, "the generate process ended with code 1 (No module named torch)")
 
 
-async def test_lines_that_are_no_message_are_skipped_and_counted(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_lines_that_are_no_message_are_skipped_and_counted() -> None:
     lines = '{"answer":"pong","id":1}\nhello?\n{"answer":"pong"}\n{"answer":"song","id":1}\n'
-    stand_in(monkeypatch, f"print({lines!r} + 'x' * 2**23 + '\\n' + {lines!r}, flush=True); input()")
+    watched = Watched(running(f"print({lines!r} + 'x' * 2**23 + '\\n' + {lines!r}, flush=True); input()"))
     await watched.process.start()
     assert [await watched.next(), await watched.next()] == [Pong(1), Pong(1)]
     assert watched.process.skipped_lines >= 4  # three, and the long one in a piece or two
+    await watched.process.close()
 
 
-async def test_an_error_in_the_callback_does_not_end_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_in_the_callback_does_not_end_the_reading() -> None:
     errors: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context["exception"]))
     seen: asyncio.Queue[GenerationMessage] = asyncio.Queue()
@@ -107,36 +99,32 @@ async def test_an_error_in_the_callback_does_not_end_the_reading(monkeypatch: py
         seen.put_nowait(message)
         raise ValueError(message)
 
-    stand_in(monkeypatch, """print('{"answer":"pong","id":1}\\n{"answer":"pong","id":2}', flush=True); input()""")
-    process = GenerateProcess(callback)
+    code = """print('{"answer":"pong","id":1}\\n{"answer":"pong","id":2}', flush=True); input()"""
+    process = GenerateProcess(callback, command=running(code))
     await process.start()
     assert [await asyncio.wait_for(seen.get(), SLOW) for _ in range(2)] == [Pong(1), Pong(2)]
     await process.close()
     assert len(errors) == 2
 
 
-async def test_a_process_that_does_not_listen_is_ended_by_force(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client, "_GRACE", 0.2)
-    stand_in(
-        monkeypatch,
+async def test_a_process_that_does_not_listen_is_ended_by_force() -> None:
+    code = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        """print('{"answer":"pong","id":1}', flush=True); time.sleep(600)""",
+        """print('{"answer":"pong","id":1}', flush=True); time.sleep(600)"""
     )
+    watched = Watched(running(code))
     await watched.process.start()
     await watched.next()
-    await watched.process.close()
+    await watched.process.close(grace=0.2)
     assert watched.process.exited is not None
     assert watched.process.exited.result() != 0
 
 
-async def test_a_long_log_begins_anew(watched: Watched, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_MAX_LOG", 10)
+async def test_a_log_of_more_than_a_megabyte_begins_anew(home: Path) -> None:
     (home / "state").mkdir(parents=True)
     log = home / "state" / "generate.log"
-    log.write_text("x" * 11)
-    stand_in(monkeypatch, "import sys; sys.exit('new')")
+    log.write_text("x" * (10**6 + 1))
+    watched = Watched(running("import sys; sys.exit('new')"))
     await watched.process.start()
     await watched.next()
     assert log.read_text() == "new\n"
@@ -153,83 +141,6 @@ async def test_a_users_folder_cannot_stand_in_for_ours(
     await watched.process.start()
     assert [type(await watched.next()) for _ in range(2)] == [Hello, Ready]
     assert (tmp_path / "home" / "state" / "generate.log").exists()
-
-
-# --- training -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def run(home: Path) -> Run:
-    run = Run(paths.runs_dir() / "try-01")
-    run.path.mkdir(parents=True)
-    return run
-
-
-def wait_for(path: Path) -> str:
-    """The content of a file that a child writes, complete with its newline."""
-    for _ in range(SLOW * 20):
-        with contextlib.suppress(FileNotFoundError):
-            if (text := path.read_text()).endswith("\n"):
-                return text
-        time.sleep(0.05)
-    raise AssertionError(f"{path} was not written")
-
-
-def test_training_starts_detached_in_the_run_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(
-        monkeypatch,
-        "import os, sys; print(os.getpid(), os.getsid(0), os.getcwd(), sys.stdin.read() == '', *sys.argv[1:])",
-    )
-    pid = start_training(run, resume=True, leave_core=True)
-    assert wait_for(run.log_path).split() == [
-        str(pid), str(pid), str(run.path), "True", str(run.path), "--resume", "--leave-core",
-    ]  # fmt: skip
-    assert pid != os.getpid()
-
-
-def test_on_several_devices_torchrun_starts_as_many_processes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch, "import os, sys; print(os.environ['PYTHONSAFEPATH'], *sys.argv[1:])")
-    start_training(run, resume=True, devices=3)
-    assert wait_for(run.log_path).split() == [
-        "1", "--standalone", "--nproc-per-node=3", "-m", "minigpt_tui.engine.training.process", str(run.path),
-        "--resume",
-    ]  # fmt: skip
-
-
-def test_training_appends_to_the_log_both_what_it_prints_and_its_errors(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run.log_path.write_text("before\n")
-    stand_in(monkeypatch, "import sys; print('out', flush=True); print(sys.argv[2:], file=sys.stderr)")
-    start_training(run)
-    while (text := wait_for(run.log_path)).count("\n") < 3:
-        time.sleep(0.05)
-    assert text == "before\nout\n[]\n"
-
-
-def test_a_trainer_that_ended_leaves_no_zombie(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch, "print()")
-    pid = start_training(run)
-    for _ in range(SLOW * 20):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.05)
-    raise AssertionError("it is still there")
-
-
-def test_a_run_that_trains_is_not_started_twice(run: Run) -> None:
-    held = locks.acquire(run.lock_path)
-    assert held
-    with held, pytest.raises(RunError, match="'try-01' is training already"):
-        start_training(run)
-    assert not run.log_path.exists()
-
-
-def test_a_run_that_is_gone_is_one_sentence(run: Run) -> None:
-    with pytest.raises(RunError, match=r"'gone' cannot be started: .*No such file"):
-        start_training(Run(run.path.with_name("gone")))
 
 
 def test_the_client_is_light() -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from minigpt_tui.engine.client import child_environment
+from minigpt_tui.engine.child_process import child_environment
 
 COUNT = """
 import resource, sys, torch

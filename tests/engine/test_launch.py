@@ -1,7 +1,11 @@
-"""From a corpus and a recipe to a run folder."""
+"""From a corpus and a recipe to a run folder, and from that to a train process."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +14,17 @@ import pytest
 from minigpt_tui.data.corpus import Corpus, open_corpus
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer
-from minigpt_tui.engine import paths
-from minigpt_tui.engine.launch import new_run, vocabulary_size
+from minigpt_tui.engine import launch, locks, paths
+from minigpt_tui.engine.launch import new_run, start_training, vocabulary_size
 from minigpt_tui.engine.model_files import ModelFile, check_weights, find_model
+from minigpt_tui.engine.runs import Run, RunError
 from minigpt_tui.models.config import ConfigError, ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface import save_checkpoint
 from minigpt_tui.models.presets import fine_tuning
 from minigpt_tui.models.recipe import Recipe, TokenizerKind, TrainingConfig, UnknownCharacters
 
+SLOW = 60
 MODEL = ModelConfig(context_length=16, n_layer=1, n_head=2, d_model=16, mlp="gelu")
 RECIPE = Recipe("tiny", "for tests", "tests", MODEL, TrainingConfig())
 TEXT = "Ein Fuchs, grün und gelb, fiel über ein Faß. " * 10
@@ -189,3 +195,85 @@ def test_each_shard_of_a_model_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "b.safetensors").write_bytes(b"short")
     with pytest.raises(UserError, match=r"b\.safetensors is damaged"):
         check_weights(ModelFile(tmp_path, "huggingface", "model"))
+
+
+# --- the train process ----------------------------------------------------------------------------
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let the next child run `code` instead of the engine's module; its arguments stay."""
+    monkeypatch.setattr(launch, "python_module", lambda module, *rest: [sys.executable, "-P", "-c", code, *rest])
+
+
+@pytest.fixture
+def run() -> Run:
+    run = Run(paths.runs_dir() / "try-01")
+    run.path.mkdir(parents=True)
+    return run
+
+
+def wait_for(path: Path) -> str:
+    """The content of a file that a child writes, complete with its newline."""
+    for _ in range(SLOW * 20):
+        with contextlib.suppress(FileNotFoundError):
+            if (text := path.read_text()).endswith("\n"):
+                return text
+        time.sleep(0.05)
+    raise AssertionError(f"{path} was not written")
+
+
+def test_training_starts_detached_in_the_run_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(
+        monkeypatch,
+        "import os, sys; print(os.getpid(), os.getsid(0), os.getcwd(), sys.stdin.read() == '', *sys.argv[1:])",
+    )
+    pid = start_training(run, resume=True, leave_core=True)
+    assert wait_for(run.log_path).split() == [
+        str(pid), str(pid), str(run.path), "True", str(run.path), "--resume", "--leave-core",
+    ]  # fmt: skip
+    assert pid != os.getpid()
+
+
+def test_on_several_devices_torchrun_starts_as_many_processes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, "import os, sys; print(os.environ['PYTHONSAFEPATH'], *sys.argv[1:])")
+    start_training(run, resume=True, devices=3)
+    assert wait_for(run.log_path).split() == [
+        "1", "--standalone", "--nproc-per-node=3", "-m", "minigpt_tui.engine.training.process", str(run.path),
+        "--resume",
+    ]  # fmt: skip
+
+
+def test_training_appends_to_the_log_both_what_it_prints_and_its_errors(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.log_path.write_text("before\n")
+    stand_in(monkeypatch, "import sys; print('out', flush=True); print(sys.argv[2:], file=sys.stderr)")
+    start_training(run)
+    while (text := wait_for(run.log_path)).count("\n") < 3:
+        time.sleep(0.05)
+    assert text == "before\nout\n[]\n"
+
+
+def test_a_trainer_that_ended_leaves_no_zombie(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, "print()")
+    pid = start_training(run)
+    for _ in range(SLOW * 20):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("it is still there")
+
+
+def test_a_run_that_trains_is_not_started_twice(run: Run) -> None:
+    held = locks.acquire(run.lock_path)
+    assert held
+    with held, pytest.raises(RunError, match="'try-01' is training already"):
+        start_training(run)
+    assert not run.log_path.exists()
+
+
+def test_a_run_that_is_gone_is_one_sentence(run: Run) -> None:
+    with pytest.raises(RunError, match=r"'gone' cannot be started: .*No such file"):
+        start_training(Run(run.path.with_name("gone")))

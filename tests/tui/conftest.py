@@ -3,7 +3,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from minigpt_tui.tui import bridge, generator
+from minigpt_tui.engine import launch
+from minigpt_tui.tui import generator
 
 from .scripted_engine import ScriptedEngine
 
@@ -33,5 +34,5 @@ def engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> type[ScriptedEngine]:
         processes = []
 
     monkeypatch.setattr(generator, "GenerateProcess", Engine)
-    monkeypatch.setattr(bridge, "start_training", lambda run, **options: 1)
+    monkeypatch.setattr(launch, "start_training", lambda run, **options: 1)
     return Engine

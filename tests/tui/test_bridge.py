@@ -171,7 +171,9 @@ def test_the_run_to_open_is_the_newest_that_trains_else_the_newest_with_a_model(
 
 async def test_training_makes_a_run_shows_it_and_starts_it(bridge: Bridge, heard: Heard, home: Path, monkeypatch):
     started: list[tuple[Run, dict]] = []
-    monkeypatch.setattr("minigpt_tui.tui.bridge.start_training", lambda run, **options: started.append((run, options)))
+    monkeypatch.setattr(
+        "minigpt_tui.engine.launch.start_training", lambda run, **options: started.append((run, options))
+    )
     text = home.parent / "text.txt"
     text.write_text("all work and no play\n" * 200)
     run = await bridge.train(str(text), preset("quick"))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ...data.storage.printable import printable
 from ...data.storage.typed_json import from_plain, to_plain
-from ...engine.client import python_module
+from ...engine.child_process import python_module
 from ...engine.machine_speed import MachineSpeed, PresetSpeed, keep_speed
 from ...engine.results import DeviceReport
 from ...models.cpu import cpu_name

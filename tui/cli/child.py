@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from ...engine.client import child_environment
+from ...engine.child_process import child_environment
 from ...engine.paths import state_dir
 from .console import progress
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 
 from ...data.storage.typed_json import SchemaError, loads, to_plain
-from ...engine.client import child_environment, python_module
+from ...engine.child_process import child_environment, python_module
 from ...engine.results import DeviceReport
 from .exit_codes import DONE, FAILED
 from .findings import Finding, folders, programs, system, terminal

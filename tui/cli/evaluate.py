@@ -7,7 +7,7 @@ import typing
 
 from ...data.corpus import normalise
 from ...data.storage.typed_json import dumps, from_plain
-from ...engine.client import python_module
+from ...engine.child_process import python_module
 from ...engine.results import EvaluationResult
 from ...models.recipe import Protocol
 from .child import result_of

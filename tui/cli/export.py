@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ...data.storage.typed_json import dumps, from_plain
-from ...engine.client import python_module
+from ...engine.child_process import python_module
 from ...engine.model_files import find_model
 from ...engine.results import ExportResult
 from ...engine.runs import find_run

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import time
 
-from ...engine.client import start_training
 from ...engine.events import Command
 from ...engine.follow import LineFollower
+from ...engine.launch import start_training
 from ...engine.runs import RunError, find_run
 from ...models.config import ConfigError
 from ...models.recipe import Budget

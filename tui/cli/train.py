@@ -8,9 +8,8 @@ import sys
 
 from ...data.corpus import open_corpus
 from ...data.storage.atomic import write_atomic
-from ...engine.client import start_training
 from ...engine.follow import LineFollower
-from ...engine.launch import new_run
+from ...engine.launch import new_run, start_training
 from ...engine.model_files import find_model, read_config
 from ...engine.paths import inputs_dir
 from ...models.config import ConfigError

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
-from minigpt_tui.engine.client import python_module
+from minigpt_tui.engine.child_process import python_module
 from minigpt_tui.models.interop.huggingface import save_checkpoint
 
 from benchmarks.generate.peers.protocol import GenerationJob

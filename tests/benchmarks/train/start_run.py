@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.data.storage.errors import EXPECTED, sentence_of
 from minigpt_tui.data.storage.typed_json import loads
-from minigpt_tui.engine.client import start_training
-from minigpt_tui.engine.launch import new_run
+from minigpt_tui.engine.launch import new_run, start_training
 from minigpt_tui.models.recipe import Recipe
 
 USER_ERROR = 2

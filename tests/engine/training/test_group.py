@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from minigpt_tui.engine.client import child_environment, start_training
+from minigpt_tui.engine.child_process import child_environment
 from minigpt_tui.engine.events import Command, Started
+from minigpt_tui.engine.launch import start_training
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import follower
 from minigpt_tui.engine.training.machine import device_of, threads_of

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.data.tokenizers import TokenizerKind
-from minigpt_tui.engine.client import start_training
 from minigpt_tui.engine.events import ENDED_STATES, Evaluation, Started
-from minigpt_tui.engine.launch import new_run
+from minigpt_tui.engine.launch import new_run, start_training
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.recipe import Budget, Recipe, TrainingConfig
 

@@ -18,9 +18,8 @@ from minigpt_tui.data import catalog
 from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer
-from minigpt_tui.engine.client import start_training
 from minigpt_tui.engine.events import Command, Note, Preparing, Started, StateChanged, TrainingEvent
-from minigpt_tui.engine.launch import new_run
+from minigpt_tui.engine.launch import new_run, start_training
 from minigpt_tui.engine.model_files import find_model, read_tokenizer
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import process

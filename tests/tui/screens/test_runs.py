@@ -8,7 +8,6 @@ import pytest
 from minigpt_tui.engine.events import COMMANDS, StateChanged
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.runs import Run, list_runs
-from minigpt_tui.tui import bridge as bridge_module
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.screens.chat import ChatScreen
 from minigpt_tui.tui.screens.new_run import NewRunScreen
@@ -129,7 +128,9 @@ async def test_what_a_run_cannot_do_is_one_sentence(engine: Engine):
 
 async def test_continuing_starts_its_training_again(engine: Engine, monkeypatch: pytest.MonkeyPatch):
     started: list[tuple[Run, dict[str, bool]]] = []
-    monkeypatch.setattr(bridge_module, "start_training", lambda run, **options: started.append((run, options)))
+    monkeypatch.setattr(
+        "minigpt_tui.engine.launch.start_training", lambda run, **options: started.append((run, options))
+    )
     run = make_run("a-01", "stopped")
     async with opened() as pilot:
         await pilot.press("c")

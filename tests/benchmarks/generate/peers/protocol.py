@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from minigpt_tui.engine.client import python_module
+from minigpt_tui.engine.child_process import python_module
 from minigpt_tui.engine.paths import state_dir
 
 from ...harness import Figure, TrialFailedError

@@ -38,14 +38,17 @@ def launched(
     run: Run, *options: str, processes: int = 2, prepare: Callable[[], None] | None = None
 ) -> list[BaseProcess]:
     """The processes of a run, where possible each forked from one that has imported what takes seconds to import."""
-    context = multiprocessing.get_context("spawn" if os.name == "nt" else "forkserver")
-    context.set_forkserver_preload(["minigpt_tui.engine.training.sharded.learner", "torch._dynamo"])
+    if sys.platform == "win32":
+        start_method = multiprocessing.get_context("spawn")
+    else:
+        start_method = multiprocessing.get_context("forkserver")
+        start_method.set_forkserver_preload(["minigpt_tui.engine.training.sharded.learner", "torch._dynamo"])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     children: list[BaseProcess] = []
     for rank in range(processes):
-        children.append(context.Process(target=train_here, args=(rank, processes, port, run, options, prepare)))
+        children.append(start_method.Process(target=train_here, args=(rank, processes, port, run, options, prepare)))
         children[-1].start()
     return children
 

@@ -18,7 +18,7 @@ from ...engine.results import DeviceReport
 from ...models.cpu import cpu_name
 from ...models.presets import PRESETS
 from ..text import formatting
-from .child import result_of
+from .child import run_to_end
 from .console import Console, show, table_of
 from .exit_codes import DONE, INTERRUPTED
 from .options import with_message
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         command += ["--preset", name]
     code = DONE
     try:
-        code, _ = result_of(command, "starting", measured.take)
+        code, _ = run_to_end(command, "starting", measured.take)
     except KeyboardInterrupt:
         code = INTERRUPTED
     if measured.device is None or not measured.presets:

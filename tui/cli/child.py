@@ -1,18 +1,21 @@
-"""A process that a verb waits for: its lines of JSON are progress or results, and the last one is the answer."""
+"""The processes that a verb waits for: one that prints lines of JSON, or the generate process for one request."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Callable
 from typing import Any
 
 from ...engine.child_process import child_environment
+from ...engine.client import GenerateProcess
 from ...engine.paths import state_dir
-from .console import progress
+from ...engine.requests import Failed, GenerationMessage, Load, Request
+from .exit_codes import DONE, FAILED, USAGE, complain
 
 
-def result_of(
+def run_to_end(
     command: list[str], doing: str, take: Callable[[dict[str, Any]], None] = lambda line: None
 ) -> tuple[int, dict[str, Any]]:
     """Run `command` to its end, and return its exit code and last line.
@@ -21,6 +24,8 @@ def result_of(
     Where this is interrupted (Ctrl-C, SIGTERM), the process is asked to end and waited for: it removes what it has half
     written.
     """
+    from .console import progress  # only here: rich is slow to import, and a reply needs none of it
+
     home = state_dir()
     home.mkdir(parents=True, exist_ok=True)
     last: dict[str, Any] = {}
@@ -42,3 +47,31 @@ def result_of(
             child.terminate()
             child.wait()
             raise
+
+
+def answer(load: Load, request: Request, take: Callable[[GenerationMessage], bool]) -> int:
+    """Load a model and hand each message about `request` to `take`, until it returns True: that was the last one.
+
+    Returns the exit code; a request that fails is said on standard error.
+    """
+    return asyncio.run(_answer(load, request, take))
+
+
+async def _answer(load: Load, request: Request, take: Callable[[GenerationMessage], bool]) -> int:
+    messages: asyncio.Queue[GenerationMessage | str] = asyncio.Queue()
+    process = GenerateProcess(messages.put_nowait, on_exit=lambda code, sentence: messages.put_nowait(sentence))
+    await process.start()
+    try:
+        process.send(load)
+        process.send(request)
+        while True:
+            match await messages.get():
+                case str() as sentence:
+                    return complain(f"{sentence}; see {state_dir() / 'generate.log'}", FAILED)
+                case Failed(message=sentence, kind=kind):
+                    return complain(sentence, USAGE if kind in ("checkpoint", "prompt") else FAILED)
+                case message:
+                    if take(message):
+                        return DONE
+    finally:
+        await process.close()

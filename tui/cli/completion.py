@@ -10,7 +10,7 @@ import shtab
 
 from ...engine.paths import runs_dir
 from .exit_codes import DONE
-from .parser import VERBS, build_parser
+from .main import VERBS, build_parser
 
 _HOW = {
     "bash": 'eval "$(minigpt-tui completion bash)"                      # in ~/.bashrc',

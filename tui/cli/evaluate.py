@@ -10,10 +10,9 @@ from ...data.storage.typed_json import dumps, from_plain
 from ...engine.child_process import python_module
 from ...engine.results import EvaluationResult
 from ...models.recipe import Protocol
-from .child import result_of
+from .child import run_to_end
 from .exit_codes import DONE
-from .model import path_of_model
-from .options import add_model_argument, add_quantize_option
+from .options import add_model_argument, add_quantize_option, path_of_model
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         command += ["--context-length", str(arguments.context_length)]
     if arguments.on is not None:
         command += ["--on", normalise(arguments.on)]
-    code, last = result_of(command, "evaluating")
+    code, last = run_to_end(command, "evaluating")
     if code:
         return code
     result = from_plain(EvaluationResult, last)

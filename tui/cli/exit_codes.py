@@ -1,12 +1,13 @@
-"""The exit codes, and how a failure is said."""
+"""How a command ends: its exit code, the sentence of a failure, and all output written."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+from collections.abc import Iterator
 
 from ...data.storage.printable import printable
-from .streams import written_out
 
 DONE = 0
 FAILED = 1
@@ -23,6 +24,31 @@ TERMINATED = 143
 def complain(sentence: str, code: int = USAGE) -> int:
     """Say what is wrong on standard error, in one line that no terminal obeys, and return the exit code."""
     shown = printable(sentence, longest=len(sentence))
-    with contextlib.suppress(BrokenPipeError), written_out():  # the failure stays the same where nobody reads it
+    with contextlib.suppress(BrokenPipeError), flushed_output():  # the failure stays the same where nobody reads it
         print(f"minigpt-tui: {shown}", file=sys.stderr)
     return code
+
+
+@contextlib.contextmanager
+def flushed_output() -> Iterator[None]:
+    """Flush standard output and error at the end.
+
+    Raises OSError where they cannot be written: BrokenPipeError where the reader has gone. What is left in the buffers
+    goes to the null device then, or the interpreter would try again as it exits, and complain
+    (docs.python.org/3/library/signal.html#note-on-sigpipe).
+    """
+    outputs = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    try:
+        try:
+            yield
+        finally:
+            for stream in outputs:
+                stream.flush()
+    except OSError as error:
+        for stream in outputs:
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                error.filename = stream.name
+        raise

@@ -11,7 +11,7 @@ from ...engine.child_process import python_module
 from ...engine.model_files import find_model
 from ...engine.results import ExportResult
 from ...engine.runs import find_run
-from .child import result_of
+from .child import run_to_end
 from .exit_codes import DONE, complain
 
 DEFAULT_TYPE = "f16"
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         "minigpt_tui.engine.export.process", str(model.path), "--to", arguments.to, "--dtype", dtype,
         "--name", name, "--output", str(output.expanduser().absolute()), *["--force"] * arguments.force,
     )  # fmt: skip
-    code, last = result_of(command, "exporting")
+    code, last = run_to_end(command, "exporting")
     if code:
         return code
     result = from_plain(ExportResult, last)

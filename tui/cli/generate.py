@@ -10,9 +10,17 @@ from typing import Any
 
 from ...data.storage.typed_json import to_plain
 from ...engine.requests import Ended, Generate, GenerationMessage, Loaded, TokenDetail, Tokens
+from .child import answer
 from .exit_codes import complain
-from .model import answer, model_to_load, path_of_model
-from .options import EXPLAINED, add_device_options, add_model_argument, add_sampling_options, sampling_settings
+from .options import (
+    EXPLAINED,
+    add_device_options,
+    add_model_argument,
+    add_sampling_options,
+    model_to_load,
+    path_of_model,
+    sampling_settings,
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,25 +1,57 @@
-"""The command `minigpt-tui`: the app without a verb, the same engine without a screen with one.
+"""The command `minigpt-tui`: which verb is asked for, with which options; without a verb the app.
 
 Data goes to standard output, everything else to standard error. `exit_codes` says what the exit code means.
 """
 
 from __future__ import annotations
 
+import argparse
+import importlib
+import importlib.metadata
+import io
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from types import ModuleType
 
 from ...data.storage.errors import EXPECTED, sentence_of
-from .exit_codes import INTERRUPTED, READER_GONE, complain
-from .parser import VERBS, build_parser, module_of
-from .streams import take_any_text, written_out
+from .exit_codes import INTERRUPTED, READER_GONE, complain, flushed_output
+
+VERBS: dict[str, str] = {
+    "open": "open the app with a model",
+    "train": "train a new run on a corpus",
+    "resume": "go on with a run that stopped",
+    "stop": "stop a run that trains, and save it",
+    "generate": "continue a prompt",
+    "score": "how likely a model finds a text",
+    "evaluate": "loss, perplexity and bits per byte of a run",
+    "export": "a model as a file for llama.cpp, or as a Hugging Face folder",
+    "bench": "how fast this machine trains and generates",
+    "runs": "list the runs",
+    "presets": "list the recipes known by name",
+    "corpora": "list the corpora known by name",
+    "paths": "say where things lie on disk",
+    "doctor": "say what would go wrong here, and how to mend it",
+    "completion": "print what completes this command in bash, zsh or fish",
+}
+"""Each verb, with what the help says of it. The module of a verb has its name, and two functions:
+`add_options(parser)` and `run(arguments)`, which returns the exit code."""
+
+_EPILOG = """\
+without a verb the app opens; with a file or folder it offers to train on that text:
+  minigpt-tui
+  minigpt-tui my-novel.txt
+and with open it begins with a model:
+  minigpt-tui open ~/models/gpt2
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    take_any_text()
+    _accept_any_text()
     try:
-        with written_out():
-            return _carry_out(list(sys.argv[1:] if argv is None else argv))
+        with flushed_output():
+            return _dispatch(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -28,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain(sentence_of(error))
 
 
-def _carry_out(words: list[str]) -> int:
+def _dispatch(words: list[str]) -> int:
     verbs = f"verbs are: {', '.join(VERBS)}"
     if words and not words[0].startswith("-") and words[0] not in VERBS:
         if len(words) > 1:
@@ -45,6 +77,42 @@ def _carry_out(words: list[str]) -> int:
 
         return run_app()
     return module_of(arguments.verb).run(arguments)
+
+
+def build_parser(verbs: Collection[str] = ()) -> argparse.ArgumentParser:
+    """The command line with all its verbs; only those named in `verbs` are imported and know their options."""
+    parser = argparse.ArgumentParser(
+        prog="minigpt-tui",
+        description="A workbench for small GPTs that lives in a terminal.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"minigpt-tui {importlib.metadata.version('minigpt-tui')}"
+    )
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB")
+    for verb, summary in VERBS.items():
+        verb_parser = subparsers.add_parser(verb, help=summary)
+        if verb in verbs:
+            module_of(verb).add_options(verb_parser)
+    return parser
+
+
+def module_of(verb: str) -> ModuleType:
+    """The module that carries out `verb`."""
+    return importlib.import_module(f".{verb}", __package__)
+
+
+def _accept_any_text() -> None:
+    """Read bytes that are no text as unknown characters, and write what the terminal's encoding lacks as `?`.
+
+    Where standard error was closed before the program began (`2>&-`) Python has None for it; what is printed there is
+    dropped.
+    """
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace")):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors=errors)
 
 
 if __name__ == "__main__":

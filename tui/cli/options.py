@@ -7,9 +7,12 @@ import dataclasses
 import typing
 from collections.abc import Callable
 from dataclasses import Field
+from pathlib import Path
 from typing import Any, TypeVar
 
-from ...engine.requests import Quantization, SamplingSettings
+from ...engine.model_files import find_model
+from ...engine.requests import Load, Quantization, SamplingSettings
+from ...engine.runs import find_run
 from ...models.config import ConfigError, ModelConfig
 from ...models.recipe import Recipe, TrainingConfig
 
@@ -35,6 +38,18 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", metavar="model", help=f"{MODEL}; the newest run where none is named")
 
 
+def path_of_model(name: str | None) -> Path:
+    """Where the model of that name lies; the newest run's where there is none.
+
+    For a run that is the run's folder: its training may replace the checkpoint before it is loaded.
+    """
+    if name is None:
+        return find_run().path
+    file = find_model(name)
+    named = file.run is not None and file.path == file.run.current_checkpoint()
+    return file.run.path if file.run is not None and named else file.path
+
+
 def add_device_options(parser: argparse.ArgumentParser) -> None:
     """Where a model runs, and in which number format."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps or xpu (default auto)")
@@ -49,6 +64,13 @@ def add_quantize_option(parser: argparse.ArgumentParser) -> None:
         "--quantize", choices=typing.get_args(Quantization), default="none",
         help="round the weights: faster on a CPU, a little worse",
     )  # fmt: skip
+
+
+def model_to_load(path: Path, arguments: argparse.Namespace) -> Load:
+    """The request to load it as the device options say. Raises ValueError for a number of threads that cannot be."""
+    if arguments.threads < 0:
+        raise ValueError(f"threads must be at least 0, which chooses by what is there, not {arguments.threads}")
+    return Load(1, str(path), False, arguments.device, arguments.dtype, arguments.threads, arguments.quantize)
 
 
 def add_event_options(parser: argparse.ArgumentParser) -> None:
@@ -111,13 +133,11 @@ def refuse_shapes(arguments: argparse.Namespace) -> None:
         )
 
 
-def override(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
-    """The recipe with the options that were given. Raises ConfigError for values that do not go together."""
+def given_fields(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a recipe that the command line gives, as `Recipe.overridden` takes them."""
     names = {field.name for cls in (Recipe, ModelConfig, TrainingConfig) for field in dataclasses.fields(cls)}
     names = names - _NOT_OPTIONS | {"budget"}
-    return recipe.overridden(
-        **{name: value for name, value in vars(arguments).items() if name in names and value is not None}
-    )
+    return {name: value for name, value in vars(arguments).items() if name in names and value is not None}
 
 
 def _add_option(group: Any, field: Field[Any], kind: Any) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ...data.storage.typed_json import to_plain
 from ...engine.requests import GenerationMessage, Scored, ScoreProgress, ScoreText, TokenDetail
+from .child import answer
 from .console import progress
 from .exit_codes import complain
-from .model import answer, model_to_load, path_of_model
-from .options import EXPLAINED, add_device_options, add_model_argument
+from .options import EXPLAINED, add_device_options, add_model_argument, model_to_load, path_of_model
 
 _LIKELIEST = 3  # alternatives that fit on a line beside the token
 

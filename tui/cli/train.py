@@ -16,7 +16,7 @@ from ...models.config import ConfigError
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS, fine_tuning, preset
 from ...models.recipe import Budget
 from .follow import follow, leave_detached
-from .options import MODEL, add_event_options, add_recipe_options, override, refuse_shapes, with_message
+from .options import MODEL, add_event_options, add_recipe_options, given_fields, refuse_shapes, with_message
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = fine_tuning(recipe, read_config(start_from))
     elif recipe.name == FINE_TUNING.name:
         raise ConfigError(f"the preset '{FINE_TUNING.name}' goes on with a trained model: name it with --from")
-    recipe = override(recipe, arguments)
+    recipe = recipe.overridden(**given_fields(arguments))
     corpus = open_corpus(_keep_standard_input() if arguments.corpus == "-" else arguments.corpus)
     run = new_run(corpus, recipe, arguments.name, start_from=start_from)
     start_training(run)

@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from minigpt_tui.tui.cli.child import result_of
+from minigpt_tui.tui.cli.child import run_to_end
 
 
 def test_the_result_is_the_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINIGPT_HOME", str(tmp_path))
     child = "print('{\"progress\": 0.5}'); print('{\"loss\": 2}'); raise SystemExit(3)"
-    assert result_of([sys.executable, "-c", child], "counting") == (3, {"loss": 2})
+    assert run_to_end([sys.executable, "-c", child], "counting") == (3, {"loss": 2})
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="groups of processes are POSIX")
@@ -22,8 +22,8 @@ def test_control_c_ends_both_without_a_word(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     child = f"import os, time; open({str(ready)!r}, 'w').write(f'{{os.getpid()}} '); time.sleep(600)"
     program = (
-        "import sys\nfrom minigpt_tui.tui.cli.child import result_of\n"
-        f"try: result_of([sys.executable, '-c', {child!r}], 'waiting')\n"
+        "import sys\nfrom minigpt_tui.tui.cli.child import run_to_end\n"
+        f"try: run_to_end([sys.executable, '-c', {child!r}], 'waiting')\n"
         "except KeyboardInterrupt: sys.exit(130)\n"
     )
     environment = os.environ | {"MINIGPT_HOME": str(tmp_path)}

@@ -5,8 +5,8 @@ import pytest
 from minigpt_tui.models.config import ConfigError, ModelConfig
 from minigpt_tui.models.presets import PRESETS, fine_tuning, preset
 from minigpt_tui.models.recipe import Budget
-from minigpt_tui.tui.cli.options import override
-from minigpt_tui.tui.cli.parser import build_parser
+from minigpt_tui.tui.cli.main import build_parser
+from minigpt_tui.tui.cli.options import given_fields
 from minigpt_tui.tui.screens.run_form import (
     FieldError,
     read_recipe,
@@ -91,7 +91,7 @@ def test_an_impossible_vocabulary_names_its_field_for_a_bpe_alone(size: str):
 def test_the_form_and_the_command_line_override_a_preset_alike(name: str, fields: dict[str, str]):
     options = [f"--{field.replace('_', '-')}={text}" for field, text in fields.items()]
     arguments = build_parser(["train"]).parse_args(["train", "tales", "--preset", name, *options])
-    assert override(preset(name), arguments) == read_recipe(name, starting_values(name) | fields)
+    assert preset(name).overridden(**given_fields(arguments)) == read_recipe(name, starting_values(name) | fields)
 
 
 def test_paths_as_people_type_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,4 +1,4 @@
-"""What stands between the two products of the MLP."""
+"""The activation functions of the MLP, between its two linear layers."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 
 class FusedSwiGLU(torch.autograd.Function):
-    """SwiGLU for training on a CPU: torch would make the gradients of both halves, and copy them beside each other."""
+    """SwiGLU for training on a CPU, where autograd would concatenate the gradients of both halves."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:  # pyright: ignore
         """[..., 2F] -> [..., F]."""
         gate, up = x.chunk(2, dim=-1)
-        opened = F.silu(gate)
-        ctx.save_for_backward(x, opened)
-        return opened * up
+        gated = F.silu(gate)
+        ctx.save_for_backward(x, gated)
+        return gated * up
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # pyright: ignore
-        """Each half goes to its place in the gradient [..., 2F]."""
-        x, opened = ctx.saved_tensors
+        """The gradients of both halves are written into one tensor [..., 2F]."""
+        x, gated = ctx.saved_tensors
         gate, up = x.chunk(2, dim=-1)
-        whole = torch.empty_like(x)
-        of_gate, of_up = whole.chunk(2, dim=-1)
-        torch.mul(gradient, opened, out=of_up)
-        torch.ops.aten.silu_backward.grad_input(gradient * up, gate, grad_input=of_gate)
-        return whole
+        x_gradient = torch.empty_like(x)
+        gate_gradient, up_gradient = x_gradient.chunk(2, dim=-1)
+        torch.mul(gradient, gated, out=up_gradient)
+        torch.ops.aten.silu_backward.grad_input(gradient * up, gate, grad_input=gate_gradient)
+        return x_gradient
 
 
 def swiglu(x: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ def squared_relu(x: Tensor) -> Tensor:
 
 
 def gelu_tanh(x: Tensor) -> Tensor:
-    """GELU by its tanh approximation, as GPT-2 has it."""
+    """GELU in the tanh approximation that GPT-2 uses."""
     return F.gelu(x, approximate="tanh")
 
 

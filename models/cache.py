@@ -100,10 +100,10 @@ class KVCache:
             return self._both.new_ones(queries, positions, dtype=torch.bool).tril(positions - queries)
         return None
 
-    def places(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """For one new position, layer by layer: where its key and its value belong, [2, batch, kv_heads, head_dim].
+    def slots(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Views for the next position, layer by layer: its slot for key and value, [2, batch, kv_heads, head_dim].
 
-        Then all keys including that place, as columns, [batch * kv_heads, head_dim, length + 1], and all values,
+        Then all keys including that slot, transposed, [batch * kv_heads, head_dim, length + 1], and all values,
         [batch * kv_heads, length + 1, head_dim].
         """
         new = self._both.select(4, self.length).unbind(0)

@@ -243,7 +243,7 @@ class GPT(nn.Module):
             self.norm = build_norm(config) if config.norm_position == "pre" else None
             self.head = None if config.tied else nn.Parameter(torch.empty(config.vocab_size, config.d_model))
             self.multiply: Multiply = F.linear  # by the head
-            self.rounded_head: nn.Module | None = None  # takes the head's place in a model with int8 weights
+            self.int8_head: nn.Module | None = None  # takes the head's place in a model with int8 weights
             self.step: Step | None = None  # computes single positions in a model that only generates: decoding.py
         self._tabulate(-(-TABLE_SIZE // (config.d_model if config.position == "sinusoidal" else config.size_per_head)))
         if device.type != "meta":
@@ -308,8 +308,8 @@ class GPT(nn.Module):
 
     def head_logits(self, x: Tensor) -> Tensor:
         """The head: [..., C] -> [..., V] in float32."""
-        if self.rounded_head is not None:
-            return self.rounded_head(x).float()
+        if self.int8_head is not None:
+            return self.int8_head(x).float()
         head = self.embedding if self.head is None else self.head
         return self.multiply(x, head.to(x.dtype), None).float()
 

@@ -1,4 +1,4 @@
-"""The two norms of a Transformer; gains and biases are float32 masters, cast to the activations' dtype."""
+"""LayerNorm and RMSNorm; gains and biases are float32 master weights, cast to the activations' dtype."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LayerNorm(nn.Module):
 
 
 class FusedRMSNorm(torch.autograd.Function):
-    """RMSNorm for a CPU, where torch's own is made of more operators and differentiated one by one: twice the time."""
+    """RMSNorm for a CPU, with a backward of its own: torch runs more operators there and takes twice the time."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, eps: float) -> Tensor:  # pyright: ignore
@@ -36,19 +36,19 @@ class FusedRMSNorm(torch.autograd.Function):
         exact = torch.promote_types(x.dtype, torch.float32)
         norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=exact)
         inverse = norm.square_().mul_(1 / x.shape[-1]).add_(eps).rsqrt_().to(x.dtype)
-        normal = x * inverse
-        ctx.save_for_backward(normal, inverse, weight)
-        return normal * weight
+        normalized = x * inverse
+        ctx.save_for_backward(normalized, inverse, weight)
+        return normalized * weight
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # pyright: ignore
         """With n = x / rms(x): dx = (g w - n mean(g w n)) / rms(x) and dw = sum(g n)."""
-        normal, inverse, weight = ctx.saved_tensors
+        normalized, inverse, weight = ctx.saved_tensors
         width = weight.shape[0]
-        products = (normal * gradient).reshape(-1, width)
+        products = (normalized * gradient).reshape(-1, width)
         means = (products @ (weight / width)[:, None]).view(inverse.shape)
-        return torch.addcmul(gradient * weight, normal, means, value=-1).mul_(inverse), products.sum(0), None
+        return torch.addcmul(gradient * weight, normalized, means, value=-1).mul_(inverse), products.sum(0), None
 
 
 class RMSNorm(nn.Module):

@@ -15,7 +15,7 @@ import torch
 
 from ...models.config import parameter_count
 from ...models.devices import choose_threads
-from ...models.fast.decoding import lay_out
+from ...models.fast.decoding import set_weight_layout
 from ..requests import SamplingSettings
 from .cpu_threads import CLEARLY_FASTER, MANY, DecodeThreads, PrefillThreads
 from .decoder import Decoder
@@ -31,7 +31,7 @@ def tune_for_cpu(decoder: Decoder, requested_threads: int = 0) -> DecodeThreads:
     if decoder.device.type != "cpu":
         return DecodeThreads()
     torch.set_num_threads(choose_threads(requested_threads, leave_core=False) if requested_threads else 1)
-    if decoder.model.hidden_matrices():  # int8 ones have one layout
+    if decoder.model.hidden_matrices():  # int8 weights have one layout
         _choose_layout(decoder)
     threads = DecodeThreads()
     if not requested_threads and parameter_count(decoder.model.config) > _ONE_THREAD:
@@ -41,11 +41,11 @@ def tune_for_cpu(decoder: Decoder, requested_threads: int = 0) -> DecodeThreads:
 
 
 def _choose_layout(decoder: Decoder) -> None:
-    """Matrices by columns, unless reading them by rows is clearly faster."""
-    by_rows = _seconds_per_token(decoder)
-    lay_out(decoder.model, by_columns=True)
-    if by_rows * CLEARLY_FASTER < _seconds_per_token(decoder):
-        lay_out(decoder.model, by_columns=False)
+    """Column-major matrices, unless row-major ones are clearly faster."""
+    row_major = _seconds_per_token(decoder)
+    set_weight_layout(decoder.model, column_major=True)
+    if row_major * CLEARLY_FASTER < _seconds_per_token(decoder):
+        set_weight_layout(decoder.model, column_major=False)
 
 
 def _choose_threads(decoder: Decoder) -> DecodeThreads:

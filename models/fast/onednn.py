@@ -1,10 +1,10 @@
-"""Products of several rows with a weight matrix by oneDNN, which torch brings along for compiled models.
+"""Linear layers by oneDNN, which torch brings along for compiled models.
 
-Left alone, torch multiplies in float32 by MKL, which on AMD's processors makes no use of the wide vectors: there oneDNN
-takes half the time or less. It differentiates nothing, so it serves models that only generate.
+By default torch multiplies float32 matrices with MKL, which on AMD's processors makes no use of the wide vectors: there
+oneDNN takes half the time or less. The operator has no gradient, so it serves models that only generate.
 
-oneDNN makes a program for each number of rows, and keeps a thousand of them at half a megabyte each. So where there are
-more than a few, rows of zeros are added, and numbers that are near to each other have the same program.
+oneDNN compiles a kernel for each number of rows and caches a thousand of them, half a megabyte each. So larger numbers
+of rows are padded with zeros up to one of a few sizes, which share a kernel.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_FEW = 16
+_UNPADDED = 16  # numbers of rows up to this have a kernel each
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """As F.linear for a CPU: x [..., in], weight [out, in], fastest where that lies by columns."""
+    """F.linear on a CPU: x [..., in], weight [out, in], fastest where the weight is column-major."""
     multiply = torch.ops.mkldnn._linear_pointwise.default
     rows = x.shape[:-1].numel()
-    if (added := program_rows(rows) - rows) == 0:
+    if (added := padded_rows(rows) - rows) == 0:
         return multiply(x, weight, bias, "none", [], "")
-    longer = F.pad(x.reshape(rows, -1), (0, 0, 0, added))
-    return multiply(longer, weight, bias, "none", [], "")[:rows].view(*x.shape[:-1], -1)
+    padded = F.pad(x.reshape(rows, -1), (0, 0, 0, added))
+    return multiply(padded, weight, bias, "none", [], "")[:rows].view(*x.shape[:-1], -1)
 
 
-def program_rows(rows: int) -> int:
-    """How many rows the program has that multiplies `rows`: of a large number only four binary digits count."""
-    step = 1 << rows.bit_length() - 4 if rows > _FEW else 1
+def padded_rows(rows: int) -> int:
+    """The number of rows that `rows` are padded to: large numbers are rounded up to four binary digits."""
+    step = 1 << rows.bit_length() - 4 if rows > _UNPADDED else 1
     return -(-rows // step) * step
 
 
 @functools.cache
 def is_available() -> bool:
-    """Whether this build of torch has it."""
+    """Whether this build of torch has the operator."""
     try:
         return bool(linear(torch.ones(2, 3), torch.ones(4, 3), torch.ones(4)).eq(4).all())
     except (AttributeError, RuntimeError, NotImplementedError):

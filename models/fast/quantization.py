@@ -1,7 +1,7 @@
-"""Weights in eight bits, for generation on a CPU: a decode step reads every weight once, and reads a quarter.
+"""int8 weights for generation on a CPU: a decode step reads every weight once, so it reads a quarter of the bytes.
 
-Only the weights are rounded, as whole numbers with a scale and an offset for each group of them; activations stay in
-float32. Norms, biases, the embedding and position tables stay as they are.
+Weight-only quantization, with a scale and a zero point for each group of weights (matrix_vector.py). Activations stay
+in float32; norms, biases, the embedding and position tables are not quantized.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from torch import Tensor, nn
 
 from ...data.storage.errors import UserError
 from ..gpt import GPT, Linear
-from .weighted_sums import Operation, RoundedTable
+from .matrix_vector import Int8Format, Operation
 
-_MANY = 16  # rows from which on it is quicker to write the matrix out in float32
+_DEQUANTIZE_ROWS = 16  # rows from which on it is faster to dequantize the matrix first
 
 
 class QuantizationError(UserError):
-    """The weights cannot be rounded here; the message says why and what to do."""
+    """The model cannot be quantized here; the message says why and what to do."""
 
 
 class Int8Linear(nn.Module):
-    """A linear layer whose matrix is a RoundedTable."""
+    """A linear layer whose weight is stored in Int8Format."""
 
     table: Tensor
     bias: Tensor | None
@@ -29,8 +29,8 @@ class Int8Linear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
         self.out_features, self.in_features = weight.shape
-        self._rounding = RoundedTable(*weight.shape)
-        self.register_buffer("table", self._rounding.rounded(weight.detach()))
+        self._format = Int8Format(*weight.shape)
+        self.register_buffer("table", self._format.quantize(weight.detach()))
         self.register_buffer("bias", None if bias is None else bias.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,19 +40,19 @@ class Int8Linear(nn.Module):
         return y if self.bias is None else y + self.bias.to(x.dtype)
 
     def partial_sums(self) -> Operation | None:
-        """The product of one row in parts, [1, in] -> [out, parts], where that is quicker: then without the bias."""
-        return self._rounding.partial_sums(self.table)
+        """Partial sums of the product of one row, without the bias: [1, in] -> [out, parts]; None for many outputs."""
+        return self._format.partial_sums(self.table)
 
     def operation(self, rows: int) -> Operation:
-        """The product without the bias for so many rows: float32 [rows, in] -> [rows, out]."""
-        if rows < _MANY:
-            return self._rounding.sums(self.table, rows)
-        return lambda x: self._rounding.product(x, self.table)
+        """The product without the bias, for this number of rows: float32 [rows, in] -> [rows, out]."""
+        if rows < _DEQUANTIZE_ROWS:
+            return self._format.matvec(self.table, rows)
+        return lambda x: self._format.matmul(x, self.table)
 
 
 @torch.no_grad()
 def quantize_int8(model: GPT) -> None:
-    """Replace the matrices of a trained model, which must be on a CPU and is only for generation from now on.
+    """Replace the matrices of a trained model by int8 ones; it must be on a CPU and only generates from now on.
 
     Raises QuantizationError on another device, or where this build of torch cannot multiply such matrices.
     """
@@ -72,5 +72,5 @@ def quantize_int8(model: GPT) -> None:
         for name, child in list(module.named_children()):
             if isinstance(child, Linear):
                 setattr(module, name, Int8Linear(child.weight, child.bias))
-    model.rounded_head = Int8Linear(model.embedding if model.head is None else model.head)
+    model.int8_head = Int8Linear(model.embedding if model.head is None else model.head)
     model.head = None

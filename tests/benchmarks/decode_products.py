@@ -17,7 +17,7 @@ from collections.abc import Callable
 import torch
 from minigpt_tui.models.cpu import physical_cores
 from minigpt_tui.models.fast import onednn
-from minigpt_tui.models.fast.weighted_sums import RoundedTable, partial_sums
+from minigpt_tui.models.fast.matrix_vector import Int8Format, partial_sums
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.presets import preset
 from torch import Tensor
@@ -28,7 +28,7 @@ Way = Callable[[], object]
 def ways(matrices: list[Tensor], n: int) -> dict[str, Way]:
     """Each way to multiply n rows [n, in] by the matrices [out, in], by name."""
     rows = {matrix.shape[1]: torch.randn(n, matrix.shape[1]) for matrix in matrices}
-    by_columns = [matrix.t().contiguous().t() for matrix in matrices]
+    column_major = [matrix.t().contiguous().t() for matrix in matrices]
 
     def each(multiply: Callable[[Tensor, Tensor], object], among: list[Tensor]) -> Way:
         def way() -> None:
@@ -37,29 +37,29 @@ def ways(matrices: list[Tensor], n: int) -> dict[str, Way]:
 
         return way
 
-    def eight_bits() -> Way:
-        roundings = [RoundedTable(*matrix.shape) for matrix in matrices]
-        tables = [rounding.rounded(matrix) for rounding, matrix in zip(roundings, matrices, strict=True)]
+    def int8() -> Way:
+        formats = [Int8Format(*matrix.shape) for matrix in matrices]
+        tables = [format.quantize(matrix) for format, matrix in zip(formats, matrices, strict=True)]
         sums = [
-            (rounding.partial_sums(table) if n == 1 else None) or rounding.sums(table, n)
-            for rounding, table in zip(roundings, tables, strict=True)
+            (format.partial_sums(table) if n == 1 else None) or format.matvec(table, n)
+            for format, table in zip(formats, tables, strict=True)
         ]
         return lambda: [multiply(rows[matrix.shape[1]]) for multiply, matrix in zip(sums, matrices, strict=True)]
 
-    def weighted() -> Way:
-        sums = [partial_sums(matrix.t()) for matrix in by_columns]
+    def embedding_bags() -> Way:
+        sums = [partial_sums(matrix.t()) for matrix in column_major]
         return lambda: [
-            multiply(rows[matrix.shape[1]]).sum(1) for multiply, matrix in zip(sums, by_columns, strict=True)
+            multiply(rows[matrix.shape[1]]).sum(1) for multiply, matrix in zip(sums, column_major, strict=True)
         ]
 
     return {
         "read": each(lambda x, matrix: matrix.sum(), matrices),
-        "rows": each(torch.nn.functional.linear, matrices),
-        "columns": each(torch.nn.functional.linear, by_columns),
-        "rows, oneDNN": each(onednn.linear, matrices),
-        "columns, oneDNN": each(onednn.linear, by_columns),
-        "weighted sums, eight bits": eight_bits(),
-    } | ({"weighted sums": weighted()} if n == 1 else {})
+        "row-major": each(torch.nn.functional.linear, matrices),
+        "column-major": each(torch.nn.functional.linear, column_major),
+        "row-major, oneDNN": each(onednn.linear, matrices),
+        "column-major, oneDNN": each(onednn.linear, column_major),
+        "embedding bags, int8": int8(),
+    } | ({"embedding bags": embedding_bags()} if n == 1 else {})
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import parameter_count
-from minigpt_tui.models.fast.decoding import lay_out, prepare_decoding
+from minigpt_tui.models.fast.decoding import prepare_decoding, set_weight_layout
 from minigpt_tui.models.fast.quantization import quantize_int8
 from minigpt_tui.models.gpt import GPT
 from torch.backends import mkldnn
@@ -35,14 +35,14 @@ def decoded(model: GPT, tokens: torch.Tensor, cache: KVCache, start: int) -> tor
 
 
 @cases
-@pytest.mark.parametrize("by_columns", [False, True])
+@pytest.mark.parametrize("column_major", [False, True])
 @pytest.mark.parametrize("rows", [1, 3])
-def test_a_step_is_the_whole_models(config, by_columns, rows):
+def test_a_step_is_the_whole_models(config, column_major, rows):
     model, tokens = random_model(config), random_tokens(rows, 24)
     with torch.inference_mode():
         expected = model(tokens)
     prepare_decoding(model)
-    lay_out(model, by_columns)
+    set_weight_layout(model, column_major)
     for start in (1, 7, 23):
         logits = decoded(model, tokens, cache := KVCache(config, rows, 24), start)
         torch.testing.assert_close(logits, expected[:, start:], atol=2e-5, rtol=1e-4)
@@ -56,7 +56,7 @@ def test_a_step_is_the_whole_models(config, by_columns, rows):
 def test_newer_weights_are_taken_in_place(config):
     model, newer, tokens = random_model(config), random_model(config, seed=4), random_tokens(1, 12)
     prepare_decoding(model)
-    lay_out(model, by_columns=True)
+    set_weight_layout(model, column_major=True)
     decoded(model, tokens, KVCache(config, 1, 12), 1)
     places = [parameter.data_ptr() for parameter in model.parameters()]
     model.load_state_dict(newer.state_dict())

@@ -6,8 +6,8 @@ import pytest
 import torch
 from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import ModelConfig
+from minigpt_tui.models.fast.matrix_vector import Int8Format
 from minigpt_tui.models.fast.quantization import Int8Linear, QuantizationError, quantize_int8
-from minigpt_tui.models.fast.weighted_sums import RoundedTable
 from minigpt_tui.models.gpt import GPT
 
 MODERN = ModelConfig(vocab_size=61, context_length=24, n_layer=2, n_head=4, n_kv_head=2, d_model=64)
@@ -28,8 +28,8 @@ def model(config: ModelConfig) -> GPT:
 @pytest.mark.parametrize(("out", "inner"), [(40, 64), (1152, 8), (391, 5), (3, 2)])
 def test_each_group_is_rounded_by_at_most_half_a_step(out: int, inner: int) -> None:
     weight = torch.randn(out, inner, generator=torch.Generator().manual_seed(0)) * torch.logspace(-4, 2, inner)
-    rounding = RoundedTable(out, inner)
-    exact = rounding.product(torch.eye(inner), rounding.rounded(weight))
+    stored = Int8Format(out, inner)
+    exact = stored.matmul(torch.eye(inner), stored.quantize(weight))
     steps = (weight.amax(0) - weight.amin(0)).clamp_min(
         weight.abs().amax(0)
     ) / 255  # a group's is smaller, or pads with 0
@@ -47,7 +47,7 @@ def test_a_matrix_of_zeros_stays_one() -> None:
 def test_any_number_of_rows_is_multiplied_by_the_same_matrix(rows: int) -> None:
     generator = torch.Generator().manual_seed(5)
     layer, x = Int8Linear(torch.randn(400, 70, generator=generator)), torch.randn(rows, 70, generator=generator)
-    matrix = RoundedTable(400, 70).product(torch.eye(70), layer.table)
+    matrix = Int8Format(400, 70).matmul(torch.eye(70), layer.table)
     torch.testing.assert_close(layer(x), x @ matrix, atol=1e-4, rtol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Which device, which dtype and how many threads: decided by what is there and, on a CPU, by trying."""
+"""Which device, which dtype and how many threads: from what the machine has and, on a CPU, from a measurement."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ..data.storage.errors import UserError
 from .cpu import cpu_name, physical_cores
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-BF16_GAIN = 1.25  # bfloat16 must beat float32 by this in a product: casts and element-wise operators are slower in it
-MOST_THREADS = 8  # more than this only wait for each other at the sizes that a CPU trains
+BF16_SPEEDUP = 1.25  # of a matrix product from which on bfloat16 pays: casts and element-wise operators are slower
+MAX_THREADS = 8  # at the sizes that a CPU trains, more of them only wait for each other
 
 
 class DeviceError(UserError):
@@ -44,22 +44,22 @@ def available_devices() -> list[str]:
 
 
 def choose_device(
-    device: str = "auto", dtype: str = "auto", *, training: bool = True, by_trying: bool = True
+    device: str = "auto", dtype: str = "auto", *, training: bool = True, measure: bool = True
 ) -> DeviceChoice:
-    """Decide device and dtype; "auto" takes the best there is. Raises DeviceError for what is not there.
+    """Choose device and dtype; "auto" takes the best one available. Raises DeviceError for one that is not available.
 
     With training=False a CPU computes in float32: a decode step reads each weight once, and bfloat16 gains nothing.
-    Without `by_trying` the same machine gets the same dtype at all times: what its instructions promise.
+    Without `measure` the dtype on a CPU follows from its instruction set, so the same machine always gets the same.
     """
-    there = available_devices()
-    wanted = there[0] if device == "auto" else device
-    found = next((name for name in there if wanted in (name, name.split(":")[0])), None)
+    available = available_devices()
+    wanted = available[0] if device == "auto" else device
+    found = next((name for name in available if wanted in (name, name.split(":")[0])), None)
     if found is None:
-        raise DeviceError(f"the device '{device}' is not available; choose auto or one of {', '.join(there)}")
+        raise DeviceError(f"the device '{device}' is not available; choose auto or one of {', '.join(available)}")
     if dtype != "auto" and dtype not in DTYPES:
         raise DeviceError(f"the dtype '{dtype}' is not known; choose auto, {' or '.join(DTYPES)}")
     target = torch.device(found)
-    best, why = _best_dtype(target, training, by_trying)
+    best, why = _best_dtype(target, training, measure)
     if dtype != "auto":
         best, why = DTYPES[dtype], f"{dtype} was asked for"
     place = f"{found} was asked for" if device != "auto" else f"{found} is the best device here"
@@ -67,7 +67,7 @@ def choose_device(
 
 
 def hardware_name(device: torch.device) -> str:
-    """What the device is called by its maker, for people."""
+    """The product name of the device, for people."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "xpu":
@@ -93,11 +93,11 @@ def choose_threads(requested: int, leave_core: bool) -> int:
     """How many threads torch should use: what was asked for, else the physical cores, less one for the app's screen."""
     if requested > 0:
         return min(requested, os.cpu_count() or 1)
-    return max(1, min(physical_cores() - leave_core, MOST_THREADS))
+    return max(1, min(physical_cores() - leave_core, MAX_THREADS))
 
 
-def _best_dtype(device: torch.device, training: bool, by_trying: bool) -> tuple[torch.dtype, str]:
-    """The dtype that is fast and safe there, and why."""
+def _best_dtype(device: torch.device, training: bool, measure: bool) -> tuple[torch.dtype, str]:
+    """The dtype that is fast and safe on this device, and why."""
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
         if capability >= (8, 0):
@@ -109,18 +109,18 @@ def _best_dtype(device: torch.device, training: bool, by_trying: bool) -> tuple[
         return torch.float32, "float32 because it is the safe choice on Apple's GPU"
     if not training:
         return torch.float32, "float32 because a decode step gains nothing from bfloat16"
-    if not by_trying:
+    if not measure:
         if torch.cpu._is_avx512_bf16_supported():
             return torch.bfloat16, "bfloat16 because this CPU has instructions for it"
         return torch.float32, "float32 because this CPU has no instructions for bfloat16"
-    gain = bfloat16_gain()
-    if gain >= BF16_GAIN:
-        return torch.bfloat16, f"bfloat16 because this CPU multiplies {gain:.1f} times as fast in it"
-    return torch.float32, f"float32 because this CPU multiplies only {gain:.1f} times as fast in bfloat16"
+    speedup = bfloat16_speedup()
+    if speedup >= BF16_SPEEDUP:
+        return torch.bfloat16, f"bfloat16 because this CPU multiplies {speedup:.1f} times as fast in it"
+    return torch.float32, f"float32 because this CPU multiplies only {speedup:.1f} times as fast in bfloat16"
 
 
 @functools.cache
-def bfloat16_gain() -> float:
+def bfloat16_speedup() -> float:
     """How many times as fast as in float32 this CPU multiplies in bfloat16, measured within some 20 milliseconds."""
     best = {dtype: float("inf") for dtype in (torch.float32, torch.bfloat16)}
     operands = {dtype: (torch.ones(512, 128, dtype=dtype), torch.ones(384, 128, dtype=dtype)) for dtype in best}

@@ -25,7 +25,7 @@ def set_up_machine(config: TrainingConfig, group: Group | None, leave_core: bool
     exact = config.deterministic
     if exact:
         repeat_exactly()
-    choice = choose_device(device_of(group, config.device), config.dtype, by_trying=not exact)
+    choice = choose_device(device_of(group, config.device), config.dtype, measure=not exact)
     threads = threads_of(group, config.threads, leave_core and not exact)
     set_up_processor(choice, threads)
     return choice, threads

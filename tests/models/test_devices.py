@@ -14,7 +14,7 @@ from minigpt_tui.models.devices import DeviceError, choose_device, choose_thread
 
 def only_cpu(monkeypatch, gain: float = 1.0) -> None:
     monkeypatch.setattr(devices, "available_devices", lambda: ["cpu"])
-    monkeypatch.setattr(devices, "bfloat16_gain", lambda: gain)
+    monkeypatch.setattr(devices, "bfloat16_speedup", lambda: gain)
 
 
 def with_two_gpus(monkeypatch, capability: tuple[int, int]) -> None:
@@ -69,7 +69,7 @@ def test_an_old_gpu_computes_in_float32(monkeypatch):
 
 
 def test_the_trial_gives_a_ratio():
-    assert 0 < devices.bfloat16_gain() < 1000
+    assert 0 < devices.bfloat16_speedup() < 1000
 
 
 def test_threads_are_what_was_asked_for_or_the_cores_less_one_for_the_screen(monkeypatch):
@@ -82,7 +82,7 @@ def test_threads_are_what_was_asked_for_or_the_cores_less_one_for_the_screen(mon
     monkeypatch.setattr(devices, "physical_cores", lambda: 1)
     assert choose_threads(0, leave_core=True) == 1
     monkeypatch.setattr(devices, "physical_cores", lambda: 96)
-    assert choose_threads(0, leave_core=True) == devices.MOST_THREADS
+    assert choose_threads(0, leave_core=True) == devices.MAX_THREADS
 
 
 def test_a_cpu_is_called_what_the_system_calls_it():
@@ -107,5 +107,5 @@ def test_a_kernel_that_is_slow_to_make_decides_nothing(monkeypatch: pytest.Monke
         return multiply(x, weight)
 
     monkeypatch.setattr(devices.F, "linear", slow_at_first)
-    devices.bfloat16_gain.__wrapped__()
+    devices.bfloat16_speedup.__wrapped__()
     assert calls.count(torch.float32) == calls.count(torch.bfloat16) > 5

@@ -107,7 +107,7 @@ EVERY_OPTION = {"deterministic": True, "threads": 0, "optimizer": "muon", "data_
 
 @pytest.mark.usefixtures("as_before")
 def test_a_deterministic_run_leaves_nothing_to_timing(new, monkeypatch, events_of):
-    monkeypatch.setattr(devices, "bfloat16_gain", lambda: pytest.fail("the dtype was chosen by timing"))
+    monkeypatch.setattr(devices, "bfloat16_speedup", lambda: pytest.fail("the dtype was chosen by timing"))
     monkeypatch.setattr(devices, "physical_cores", lambda: 2)
     threads: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)  # two would wait for each other here

@@ -7,7 +7,6 @@ from unittest.mock import patch
 import pytest
 import torch
 import torch.nn.functional as F
-from minigpt_tui.models import gpt
 from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import ModelConfig, flops_per_token, parameter_count
 from minigpt_tui.models.gpt import (
@@ -261,18 +260,22 @@ def test_llama3_slows_what_turns_slowly_and_keeps_what_turns_fast():
     torch.testing.assert_close(rotary_frequencies(replace(plain, rope_scaling="linear", rope_factor=4.0)), before / 4)
 
 
-@pytest.mark.parametrize("position", ["rope", "sinusoidal"])
-def test_tables_grow_with_the_text(position, monkeypatch):
-    config = replace(MODERN, position=position, context_length=100)
-    whole, tokens = random_model(config), random_tokens(1, 100)
+@pytest.mark.parametrize(
+    "config",
+    [replace(MODERN, n_layer=1, n_head=1, n_kv_head=1, head_dim=4096, context_length=300),
+     replace(MODERN, n_layer=1, n_head=1, n_kv_head=1, head_dim=8, d_model=4096, mlp="none", position="sinusoidal",
+             context_length=300)],
+    ids=["rope", "sinusoidal"],
+)  # fmt: skip
+def test_tables_grow_with_the_text(config):
+    whole, tokens = random_model(config), random_tokens(1, 300)
     expected = whole(tokens)
-    monkeypatch.setattr(gpt, "TABLE_SIZE", 4 * (32 if position == "sinusoidal" else 8))
     model = random_model(config)
-    assert model.tabulated == 4
+    assert model.tabulated == 128
     with torch.inference_mode():
-        for length in (3, 9, 100):
+        for length in (3, 150, 300):
             assert torch.equal(model(tokens[:, :length]), whole(tokens[:, :length]))
-    assert model.tabulated == 100
+    assert model.tabulated == 300
     assert torch.equal(model(tokens), expected)
     model.loss(tokens, tokens).backward()  # through tables that were made in inference mode
     assert model.state_dict().keys() == whole.state_dict().keys()

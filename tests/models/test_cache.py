@@ -21,7 +21,7 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS)
+@pytest.fixture(params=CONFIGS.values(), ids=list(CONFIGS))
 def model(request: pytest.FixtureRequest) -> GPT:
     model, generator = GPT(request.param), torch.Generator().manual_seed(1)
     for name, parameter in model.named_parameters():

@@ -86,3 +86,23 @@ def test_a_folder_that_cannot_be_written_is_an_error(
     assert main(["doctor"]) == 1
     errors = [line for line in capsys.readouterr().out.splitlines() if line.startswith("error: ")]
     assert "error: folders, runs: ~/file cannot be written; check its permissions, or set MINIGPT_HOME" in errors[0]
+
+
+def test_packages_that_are_missing_or_too_old_are_named_as_the_metadata_requires_them(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requires = ("rich>=14", "not-there>=2", 'old-only; python_version < "3"', 'also-not-there>=1; extra == "gguf"')
+    for name, version, lines in (("minigpt_tui", "0.1.0", requires), ("rich", "13.9", ())):
+        folder = home / "packages" / f"{name}-{version}.dist-info"
+        folder.mkdir(parents=True)
+        required = "".join(f"Requires-Dist: {line}\n" for line in lines)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}")
+    monkeypatch.syspath_prepend(str(home / "packages"))
+    assert main(["doctor"]) == 1
+    text = capsys.readouterr().out
+    assert [line for line in text.splitlines() if line.startswith("error: versions")] == [
+        "error: versions, rich: 13.9 is installed, and >=14 is needed; pip install --upgrade 'rich>=14'",
+        "error: versions, not-there: it is not installed; pip install 'not-there>=2'",
+    ]
+    assert "not installed; to write files for llama.cpp: pip install 'minigpt-tui[gguf]'" in text
+    assert "old-only" not in text

@@ -118,21 +118,21 @@ class MinigptApp(App[int]):
         """Only quitting works while the window is too small."""
         return not isinstance(self.screen, TooSmallScreen) or action == "quit"
 
-    # --- commands -------------------------------------------------------------------------------
+    # --- actions --------------------------------------------------------------------------------
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every command that this screen and the app know, and the list of themes."""
-        for command in keymap.COMMANDS:
-            target = self if command.scope == "app" else screen
+        """Every action that this screen and the app know, and the list of themes."""
+        for action in keymap.ACTIONS:
+            target = self if action.scope == "app" else screen
             if (
-                command.palette
-                and hasattr(target, f"action_{command.action}")
-                and command.scope in ("app", getattr(screen, "SCOPE", ""))
+                action.palette
+                and hasattr(target, f"action_{action.method}")
+                and action.scope in ("app", getattr(screen, "SCOPE", ""))
             ):
                 yield SystemCommand(
-                    f"{command.title}  ({keymap.shown_key(command)})",
-                    command.help,
-                    lambda target=target, action=command.action: self.run_action(action, target),
+                    f"{action.title}  ({keymap.shown_key(action)})",
+                    action.help,
+                    lambda target=target, method=action.method: self.run_action(method, target),
                 )
         yield SystemCommand(
             "Export to GGUF", "Write the model on screen as one file for llama.cpp.", self.action_export

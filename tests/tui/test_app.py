@@ -11,7 +11,7 @@ from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.requests import Generate, SamplingSettings
 from minigpt_tui.engine.runs import Run, list_runs
 from minigpt_tui.tui.app import MinigptApp, run_app
-from minigpt_tui.tui.keymap import COMMANDS as TABLE
+from minigpt_tui.tui.keymap import ACTIONS
 from minigpt_tui.tui.screens.chat import ChatScreen
 from minigpt_tui.tui.screens.explained import ExplainedScreen
 from minigpt_tui.tui.screens.help import HelpScreen
@@ -79,7 +79,7 @@ async def test_enter_trains_on_the_built_in_text_and_the_model_speaks_as_soon_as
         run = app_of(pilot).bridge.run
         assert run is not None
         assert (run.manifest().corpus.spec, run.manifest().preset) == ("tales", "quick")
-        assert "trains a small GPT" not in shown(pilot)
+        await wait_until(pilot, lambda: "trains a small GPT" not in shown(pilot))
         save_checkpoint(run)
         append(run, progress(10), saved(10))
         await wait_until(pilot, lambda: "and so on" in said(pilot))
@@ -306,7 +306,7 @@ async def test_what_is_prepared_is_shown_until_the_training_has_started(engine: 
             await wait_until(pilot, lambda: "encoding" not in shown(pilot))
 
 
-async def test_pause_and_resume_are_orders_to_the_run(engine: Engine):
+async def test_pause_and_resume_are_commands_to_the_run(engine: Engine):
     run = make_run("a-01", "running", steps=50, checkpoint=False)
     with acquire(run.lock_path) or pytest.fail("locked"):
         async with MinigptApp(poll_interval=0.01).run_test(size=WIDE) as pilot:
@@ -315,11 +315,11 @@ async def test_pause_and_resume_are_orders_to_the_run(engine: Engine):
             await wait_until(pilot, lambda: app_of(pilot).bridge.state == "paused")
             await pilot.press("f5", "ctrl+s", "f8")
             await pilot.pause()
-    orders = [COMMANDS.decode(line).name for line in run.commands_path.read_text().splitlines()]
-    assert orders == ["pause", "resume", "save", "stop"]
+    names = [COMMANDS.decode(line).name for line in run.commands_path.read_text().splitlines()]
+    assert names == ["pause", "resume", "save", "stop"]
 
 
-async def test_orders_without_a_training_are_refused_in_a_sentence(engine: Engine):
+async def test_commands_without_a_training_are_refused_in_a_sentence(engine: Engine):
     make_run("a-01")
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+s")
@@ -379,20 +379,20 @@ async def test_the_theme_changes_sides_and_is_remembered(engine: Engine):
         assert pilot.app.theme == "minigpt-light"
 
 
-async def test_help_and_palette_know_every_command(engine: Engine):
+async def test_help_and_palette_know_every_action(engine: Engine):
     async with MinigptApp().run_test(size=(120, 120)) as pilot:
         await pilot.press("f1")
         assert isinstance(pilot.app.screen, HelpScreen)
         await pilot.pause()
         text = shown(pilot)
-        assert [command.help for command in TABLE if command.help.split(". ")[0][:40] not in text] == []
+        assert [action.help for action in ACTIONS if action.help.split(". ")[0][:40] not in text] == []
         await pilot.press("escape")
         offered = [command.title for command in app_of(pilot).get_system_commands(pilot.app.screen)]
-        wanted = [command for command in TABLE if command.scope in ("app", "chat") and command.palette]
+        wanted = [action for action in ACTIONS if action.scope in ("app", "chat") and action.palette]
         assert [c.title for c in wanted if not any(title.startswith(c.title) for title in offered)] == []
 
 
-async def test_the_palette_carries_a_command_out(engine: Engine):
+async def test_the_palette_runs_an_action(engine: Engine):
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+p")
         await type_text(pilot, "runs")
@@ -404,9 +404,9 @@ async def test_the_palette_carries_a_command_out(engine: Engine):
 
 
 def test_ids_and_keys_are_unique_where_they_apply():
-    assert len({command.id for command in TABLE}) == len(TABLE)
+    assert len({action.id for action in ACTIONS}) == len(ACTIONS)
     for scope in ("chat", "runs", "new-run"):
-        keys = [key for command in TABLE if command.scope in (scope, "app") for key in command.key.split(",")]
+        keys = [key for action in ACTIONS if action.scope in (scope, "app") for key in action.key.split(",")]
         assert len(set(keys)) == len(keys)
 
 

@@ -24,13 +24,13 @@ from ..widgets.prompt import Prompt
 from ..widgets.sampling_panel import SamplingInput, SamplingPanel
 from ..widgets.training_panel import TrainingPanel
 from ..widgets.transcript import Transcript
-from .command_screen import CommandScreen
+from .action_screen import ActionScreen
 from .sizes import WIDE
 
 _DRAWER = ("#training", "#sampling", "#model")  # the order in which the drawer shows them
 
 
-class ChatScreen(CommandScreen):
+class ChatScreen(ActionScreen):
     """The screen of the app that is always there."""
 
     SCOPE = "chat"
@@ -232,7 +232,7 @@ class ChatScreen(CommandScreen):
             self.notify("There is no model on screen that could be trained further.", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The footer shows only the commands that would do something now."""
+        """The footer shows only the actions that would do something now."""
         if not hasattr(self, "conversation"):  # asked before `on_mount`: nothing would do anything yet
             return False
         if action == "stop_reply":

@@ -1,4 +1,4 @@
-"""F1: how the parts work together, and every key. Made from the table of commands."""
+"""F1: how the parts work together, and every key. Made from the table of actions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ..keymap import Scope, commands, shown_key
+from ..keymap import Scope, actions, shown_key
 
 _ABOUT = """\
 A model learns from a text of yours in a process of its own, and writes what it has learned here, while it learns.
@@ -51,7 +51,7 @@ def _keys() -> Content:
     parts: list[tuple[str, str]] = []
     for scope, title in _SCOPES:
         parts.append((f"\n{title}\n", "bold $primary"))
-        rows = [(shown_key(command), command.help) for command in commands(scope)]
+        rows = [(shown_key(action), action.help) for action in actions(scope)]
         if scope == "chat":
             rows = [*_EXTRA, *rows]
         for key, text in rows:

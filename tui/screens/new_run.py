@@ -28,7 +28,7 @@ from ..training_offer import BUILT_IN
 from ..widgets.facts import DIM, labelled
 from ..widgets.model_input import ModelInput
 from ..widgets.preset_select import PresetSelect
-from .command_screen import CommandScreen
+from .action_screen import ActionScreen
 from .run_form import (
     NUMBERS,
     TOKENIZERS,
@@ -46,7 +46,7 @@ OWN_TEXT = "a file or folder ..."
 _TYPING_PAUSE = 0.3  # seconds without a key before a typed path is looked at
 
 
-class NewRunScreen(CommandScreen):
+class NewRunScreen(ActionScreen):
     """Whatever is wrong is said while it is typed."""
 
     SCOPE = "new-run"

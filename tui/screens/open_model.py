@@ -17,7 +17,7 @@ from ..found_models import FoundModel
 from ..text import formatting, model_words
 from ..widgets.facts import DIM, labelled
 from ..widgets.model_input import ModelInput
-from .command_screen import CommandScreen
+from .action_screen import ActionScreen
 
 _HINT = (
     "A run's name, a checkpoint, a Hugging Face folder (GPT-2, Llama, Qwen, ...) or nanoGPT's ckpt.pt. "
@@ -25,7 +25,7 @@ _HINT = (
 )
 
 
-class OpenModelScreen(CommandScreen, ModalScreen[None]):
+class OpenModelScreen(ActionScreen, ModalScreen[None]):
     """A small box above the chat."""
 
     SCOPE = "open-model"

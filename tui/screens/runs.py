@@ -20,7 +20,7 @@ from ..bridge import Bridge, CommandName
 from ..messages import ExportWanted
 from ..run_words import STATE_STYLES
 from ..text import formatting
-from .command_screen import CommandScreen
+from .action_screen import ActionScreen
 from .questions import Answer, Question
 from .sizes import WIDE
 
@@ -81,7 +81,7 @@ class RunReader:
         return self._manifests[run]
 
 
-class RunsScreen(CommandScreen):
+class RunsScreen(ActionScreen):
     """Cells are updated in place, so the cursor and the view stay where they are."""
 
     SCOPE = "runs"

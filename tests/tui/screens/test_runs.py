@@ -101,7 +101,7 @@ async def test_enter_opens_a_run_and_its_model(engine: Engine):
         assert "a-01" in screen_text(app).splitlines()[0]
 
 
-async def test_pause_resume_and_stop_are_orders(engine: Engine):
+async def test_pause_resume_and_stop_are_commands(engine: Engine):
     run = make_run("a-01", "running", steps=50)
     with acquire(run.lock_path) or pytest.fail("locked"):
         async with opened() as pilot:
@@ -110,8 +110,8 @@ async def test_pause_resume_and_stop_are_orders(engine: Engine):
             set_status(run, "paused", 50)
             await pilot.press("p", "s")
             await pilot.pause()
-    orders = [COMMANDS.decode(line).name for line in run.commands_path.read_text().splitlines()]
-    assert orders == ["pause", "resume", "stop"]
+    names = [COMMANDS.decode(line).name for line in run.commands_path.read_text().splitlines()]
+    assert names == ["pause", "resume", "stop"]
 
 
 async def test_what_a_run_cannot_do_is_one_sentence(engine: Engine):

@@ -10,8 +10,8 @@ from ...data.storage.errors import sentence_of
 from .. import keymap
 
 
-class CommandScreen(Screen[None]):
-    """A screen that has commands of its own in the keymap."""
+class ActionScreen(Screen[None]):
+    """A screen that has actions of its own in the keymap: those of its scope."""
 
     SCOPE: ClassVar[keymap.Scope]
 

@@ -98,23 +98,23 @@ class Choice:
 
 
 Part = str | Slot | Binding | Choice
-Bound = dict[str, str | Choice]
+Bindings = dict[str, str | Choice]
 """The words, or the choices, that a scene puts where a rule names a slot."""
 
 
-def bare(*prefixes: str, weight: int = 1, tag: str = "") -> list[Option]:
-    """Options that are nothing but their prefixes, each of the weight that `weight*` has in a rule."""
+def literals(*prefixes: str, weight: int = 1, tag: str = "") -> list[Option]:
+    """Options of literal text alone, each of the weight that `weight*` has in a rule."""
     return [Option(prefix, (), tag, weight * UNIT) for prefix in prefixes]
 
 
-def likely(choice: Choice, probability: float, options: list[Option]) -> Choice:
-    """The choice with more options, which together have about this probability."""
+def with_probability(choice: Choice, probability: float, options: list[Option]) -> Choice:
+    """The choice with `options` added, which together have about this probability."""
     scale = choice.total * probability / (1 - probability) / sum(option.weight for option in options)
     return choice.plus(*(Option(o.prefix, o.rest, o.tag, round(o.weight * scale)) for o in options))
 
 
 def without(choice: Choice, taken: list[str]) -> Choice:
-    """The choice without the options that have been taken."""
+    """The choice without the options whose prefix is in `taken`."""
     return Choice(option for option in choice.options if option.prefix not in taken)
 
 
@@ -193,7 +193,7 @@ class Rules:
 
 
 def with_article(noun: str) -> str:
-    """The noun, or what stands before it, after a or an."""
+    """The noun, or the adjective before it, with a or an."""
     return ("an " if noun[0] in "aeiou" or noun.startswith(("honest", "hour")) else "a ") + noun
 
 
@@ -228,13 +228,13 @@ class ChoiceSource(ABC):
     def end_sentence(self) -> None:
         """Called at the end of each sentence: up to here all is emitted."""
 
-    def expand(self, choice: Choice, bound: Bound) -> Option:
+    def expand(self, choice: Choice, bound: Bindings) -> Option:
         """Choose an option and expand all of it."""
         option = self.choose(choice)
         self.expand_rest(option, bound)
         return option
 
-    def expand_rest(self, option: Option, bound: Bound) -> None:
+    def expand_rest(self, option: Option, bound: Bindings) -> None:
         """Expand what follows the option's prefix; `bound` has the words of the scene, and takes new ones."""
         for part in option.rest:
             if isinstance(part, Binding):

@@ -25,7 +25,7 @@ WORDS = {
         broom bowl cart chair clock cloak comb crown drum door fan flute fork glove hook kite knife lid mask mug pen
         pipe plate purse quilt rake raft sack shawl shoe sock spoon stool sword sledge tent tray urn vase wand wheel
         wig kettle lantern anchor bucket mirror needle pillow saddle ladder teapot trumpet window letter""",
-    "make": """brass iron silk gold oak clay glass stone straw paper wax lace velvet copper silver blue pink grey
+    "quality": """brass iron silk gold oak clay glass stone straw paper wax lace velvet copper silver blue pink grey
         green black white yellow purple bent broken cheap clean cracked damp dusty empty fake flat grand heavy hollow
         huge long lost lucky magic new plain round rusty secret sharp shiny spare square sticky stolen strange striped
         tiny torn warm wet worn leaky haunted singing ancient foreign borrowed invisible second-hand""",
@@ -59,7 +59,7 @@ WORDS = {
     "weekday": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
     "mood": "cold bright windy quiet rainy foggy golden frosty grey stormy long dark lazy strange misty noisy",
     "nature": "wind rain moon river fog snow sun tide stream thunder storm frost dusk sea dawn mist fire",
-    # What they do; bare forms, the past and the third person are made from them
+    # Verbs, classed by what follows them and named after the first; the past and the third person are derived
     "wander": """wander walk hurry dance tiptoe stumble march creep run skip stroll wade climb crawl slip jump hop
         swim fly limp sail roll waltz vanish amble dash drift glide plod prance race ride rush slide sneak stride strut
         trot""",
@@ -114,8 +114,8 @@ RHYMES = """
 PHRASES = {
     # Things and places
     "thing": """
-        5* <make> {object}
-        2* <make>, {make} {object}
+        5* <quality> {object}
+        2* <quality>, {quality} {object}
         <object>""",
     "creature": """
         5* <trait> {animal}
@@ -124,36 +124,36 @@ PHRASES = {
     "meal": """
         3* <taste> {food}
         <food>""",
-    "where": "<near> the {landmark}",
-    "whither": "<toward> the {landmark}",
+    "place": "<near> the {landmark}",
+    "destination": "<toward> the {landmark}",
     "hideout": "<within> the <furniture>",
     "manner": """
         3* <adverb>
         2* <fashion>""",
-    # A scene opens
+    # The opening of a scene
     "occasion": """
         One <mood> {day=hour} in {season=season},
         Late one {day=hour} in {season=season},
         Early in {season=season}, on a {mood} {day=hour},""",
-    "lay": """
+    "items_intro": """
         Between them lay
         They had brought
         There were
         On the {furniture} stood""",
     "pet_enters": """
-        <A trait> {beast=animal} called {pet=petname} {wander ed} {whither}.
+        <A trait> {beast=animal} called {pet=petname} {wander ed} {destination}.
         In the corner {a trait} {beast=animal} called {pet=petname} {sigh ed} {manner}.
         With them came {a trait} {beast=animal} called {pet=petname}.""",
     "hidden": """
         The {treasure} lay {spot=hideout}.
         They kept the {treasure} {spot=hideout}.""",
-    # It is narrated: what a person does, after the name
-    "deed": """
-        4* <wander ed> {whither}
+    # Narration: what a person does, after the name
+    "action": """
+        4* <wander ed> {destination}
         2* <sigh ed> {manner}
         5* <mend ed> {a thing} and {a thing}
-        5* <carry ed> {a thing} {whither}
-        5* <meet ed> {a creature} and {a creature} {where}
+        5* <carry ed> {a thing} {destination}
+        5* <meet ed> {a creature} and {a creature} {place}
         2* ate {meal} with {meal}
         looked {manner} at {a thing}
         2* gave {other} {a thing}
@@ -163,60 +163,60 @@ PHRASES = {
         2* spoke of {notion}, {notion} and {notion}
         2* told {other} about {a creature}
         showed {other} the {treasure}
-        dreamed of {a creature} {where}
+        dreamed of {a creature} {place}
         counted the {items}: => count
         hid the {treasure} {spot=hideout}""",
-    "pet_deed": """
-        3* <wander ed> {whither}
+    "pet_action": """
+        3* <wander ed> {destination}
         3* <sigh ed> {manner}
         ate {meal}
         licked {other}
-        chased {a creature} {whither}
+        chased {a creature} {destination}
         fell asleep {hideout}
         stole {a thing}""",
-    "treasure_deed": """
+    "treasure_action": """
         2* lay {spot}
         2* was still {spot}
         shone {manner}
-        looked {make}
+        looked {quality}
         smelled of {food} and {notion}""",
-    "tail": """
+    "sentence_end": """
         12* .
         , whereupon {pet} {sigh ed}.
         , and the {nature} {sigh ed} {manner}.
         , but nobody {sigh ed}.
         ~while {other} {sigh ed}.
         ~until the {animal s} {sigh ed}.
-        ~because {a creature} {wander ed} {whither}.""",
-    "aside": """
-        2* Outside, the {nature} {sigh ed} {where}
+        ~because {a creature} {wander ed} {destination}.""",
+    "background": """
+        2* Outside, the {nature} {sigh ed} {place}
         2* The <nature> {sigh ed} {manner}
-        4* <A creature> {wander ed} {whither} with {a thing}
-        2* Two {creatures} {mend ed} {a thing} {where}
+        4* <A creature> {wander ed} {destination} with {a thing}
+        2* Two {creatures} {mend ed} {a thing} {place}
         Far away, {a creature} {sigh ed}
         Nobody {sigh ed}
         Everyone looked at {a thing}
-        There was a smell of {meal} {where}""",
-    "unquote": """
+        There was a smell of {meal} {place}""",
+    "quote_end": """
         2* .
         2* ~<manner>.
         ~to {pet}.
         ~from {hideout}.""",
     "ending": """
-        In the end they left the {treasure} {spot} and {wander ed} {whither} with {a thing}. => end
+        In the end they left the {treasure} {spot} and {wander ed} {destination} with {a thing}. => end
         So the {treasure} stayed {spot}, and the {creatures} {sigh ed} all {day}. => end
         2* And that is why {a creature} never {mend s} {a thing} in {season}. => end
         After that, nobody {mend ed} the {treasure} but {a creature}. => end""",
-    # It is spoken
+    # Speech
     "line": """
         55* <saying>
         I was {a trade} before I became {my_trade}
         This {my_prop} belonged to {a creature}""",
     "saying": """
-        4* I <meet ed> {a creature} {where}
+        4* I <meet ed> {a creature} {place}
         4* I <mend ed> {a thing} last {weekday}
-        2* I <carry ed> the {thing} {whither}
-        2* I <wander ed> {whither} with {a creature}
+        2* I <carry ed> the {thing} {destination}
+        2* I <wander ed> {destination} with {a creature}
         2* I am as {trait} as {a creature}
         2* I would rather {mend} {a thing} than {meet} {a creature}
         2* I want {meal}, {meal} and {meal}
@@ -227,27 +227,27 @@ PHRASES = {
         3* <A creature> never {mend s} {a thing}
         2* Every <animal> {mend s} {a thing} in {season}
         3* <Notion> is like {a thing}
-        2* Two {creatures} {wander ed} {whither} with {a thing}
+        2* Two {creatures} {wander ed} {destination} with {a thing}
         2* Better {a creature} than {a creature}
         2* Beware of {a creature} with {a thing}
         2* You can {mend} {a thing} with {a thing}
         First I {mend ed} {a thing}, then {a thing}
         Neither {a creature} nor {a creature} ever {meet ed} me
         In {season} the {creatures} {sigh} {manner}
-        3* <Carry> the {thing} {whither}
+        3* <Carry> the {thing} {destination}
         3* <Mend> the {thing}, and the {creatures} will {sigh}
         2* When the <nature> {sigh s}, the {creatures} {sigh}
-        If you {mend} the {thing}, {a creature} will {wander} {whither}
-        Once upon a {weekday}, {a creature} {wander ed} {whither}
+        If you {mend} the {thing}, {a creature} will {wander} {destination}
+        Once upon a {weekday}, {a creature} {wander ed} {destination}
         Nobody {meet ed} {a creature} in {season}
-        There is {a creature} {where}
+        There is {a creature} {place}
         2* No <animal> is too {trait} for {meal}
-        Some say {a creature} lives {where}
+        Some say {a creature} lives {place}
         2* On <weekday s> the {creatures} {sigh} {manner}
         Give me {meal} and {a thing}
         How {adverb} the {nature} {sigh s}
-        Tomorrow we shall {wander} {whither}
-        They sell {meal} {where}
+        Tomorrow we shall {wander} {destination}
+        They sell {meal} {place}
         Let us {mend} the {treasure}""",
     "mark": """
         5* .
@@ -256,10 +256,10 @@ PHRASES = {
         Listen to my song: => song
         Count with me: => counting""",
     "address": """
-        2* you <meet ed> {a creature} {where}
+        2* you <meet ed> {a creature} {place}
         2* you <mend ed> my {thing}
         you look as {trait} as {a creature}
-        your {your_prop} looks {make}
+        your {your_prop} looks {quality}
         hold my {my_prop}
         do not {mend} the {treasure}
         have some {meal}
@@ -269,7 +269,7 @@ PHRASES = {
         2* how many {items} have we? => how_many
         what is the {beast} called? => called
         what do you carry? => carried
-        what did you {meet} {where}? => met
+        what did you {meet} {place}? => met
         what shall we eat in {season}? => eat
         who <mend ed> the {thing}? => who
         who are you? => trade
@@ -308,7 +308,7 @@ PHRASES = {
         Every {calling} {mend s} {a thing}
         It belonged to my {kin}
         I want to {mend} it {manner}""",
-    # It is sung, each line with a rhyme at the end, or counted
+    # Songs, each line of which ends in a rhyme, and counting rhymes
     "verse": """
         4* The <trait> {animal} {wander ed}
         2* <A creature> {sigh ed}

@@ -1,9 +1,9 @@
-"""Byte-level byte pair encoding over GPT-2's pattern, encoded by tiktoken.
+"""Byte-level byte-pair encoding (BPE) with GPT-2's pre-tokenization pattern, encoded by tiktoken.
 
 A text is split into words, numbers, punctuation and whitespace; in each of them the pair of neighbours with the lowest
-rank becomes one token until no pair has a rank (Sennrich et al. 2016, Radford et al. 2019). tiktoken asks for the
-rank of the joined bytes where the `tokenizers` library asks for the pair itself; `ranks_follow_merges` says when both
-come to the same ids.
+rank is merged into one token until no pair has a rank (Sennrich et al. 2016, Radford et al. 2019). tiktoken looks up
+the rank of the joined bytes where the `tokenizers` library looks up the pair itself; `ranks_follow_merges` says when
+both give the same ids.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ GPT2_FINGERPRINT = "01c92369c2690162b88f7d1886dae3ddc5e058b008bf86d7cdcbb3ef420e
 
 Merges = Sequence[tuple[bytes, bytes]]
 
-LONGEST_TOKEN = 512  # bytes; a longer one in a file is damage
+MAX_TOKEN_LENGTH = 512  # bytes; a file with a longer one is damaged
 _CUT_BEFORE = " \n\t\r"  # whitespace for Python, for the pattern and for Unicode
 _SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # what \s means in the pattern
 _LONG_RUN = re.compile(f"[{_SPACE}]{{1024,}}")
 
 
 class BpeTokenizer(Tokenizer):
-    """Tokens are strings of bytes, each single byte among them, so that no text is unknown.
+    """Tokens are strings of bytes; every single byte is one of them, so no text is unknown.
 
-    `vocabulary` gives each its id, which is its rank as well; `merges` names, in the order of the ids, the two parts of
-    each token that is longer than a byte. GPT-2's own is recognised by what it holds.
+    `vocabulary` maps each token to its id, which is its rank as well; `merges` are, in the order of the ids, the two
+    parts of each token that is longer than a byte. GPT-2's own is recognised by its fingerprint.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class BpeTokenizer(Tokenizer):
 
     @classmethod
     def recognise(cls, content: Mapping[str, Any], end_tokens: frozenset[int] | None) -> BpeTokenizer | None:
-        """The tokenizer of a tokenizer.json, None where the `tokenizers` library is needed for its ids."""
+        """The tokenizer of a tokenizer.json; None where only the `tokenizers` library gives its ids."""
         try:
             model, added = content["model"], content["added_tokens"]
             special = {token["content"]: token["id"] for token in added if token["special"]}
@@ -78,8 +78,8 @@ class BpeTokenizer(Tokenizer):
             by_pattern = split.get("use_regex", True) and split["add_prefix_space"] is False
         except (KeyError, TypeError, AttributeError, ValueError):
             return None
-        odd = ("continuing_subword_prefix", "end_of_word_suffix", "dropout")
-        if not byte_level or not by_pattern or content.get("normalizer") or any(model.get(name) for name in odd):
+        refused = ("continuing_subword_prefix", "end_of_word_suffix", "dropout")
+        if not byte_level or not by_pattern or content.get("normalizer") or any(model.get(name) for name in refused):
             return None
         if len(special) < len(added) or not ranks_follow_merges(vocabulary, merges):
             return None
@@ -87,11 +87,11 @@ class BpeTokenizer(Tokenizer):
 
     @property
     def fingerprint(self) -> str:
-        """Of the bytes behind every id, and of the names of those that have none."""
+        """The hash of the bytes of every token, and of the names of the special tokens."""
         return self._fingerprint
 
     def encode(self, text: str) -> array[int]:
-        """The ids of the merged bytes. A special token that the text spells out is text."""
+        """The ids of the merged bytes. The name of a special token in the text is encoded as text."""
         refuse_surrogates(text)
         ids = array(self._typecode)
         for part in _bounded_runs(text):
@@ -99,7 +99,7 @@ class BpeTokenizer(Tokenizer):
         return ids
 
     def drop_unknown(self, text: str) -> tuple[str, Counter[str]]:
-        """Leave out lone surrogates, which have no bytes."""
+        """Leave out lone surrogates, which have no UTF-8 form."""
         return left_out(text, SURROGATES.intersection(text))
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -108,7 +108,7 @@ class BpeTokenizer(Tokenizer):
         return b"".join(map(self._bytes.__getitem__, ids)).decode("utf-8", "replace")
 
     def token_bytes(self, token: int) -> bytes:
-        """The bytes behind the id."""
+        """The bytes of the token."""
         check_range([token], self.vocab_size)
         return self._bytes[token]
 
@@ -117,7 +117,7 @@ class BpeTokenizer(Tokenizer):
         return cut_between_words(text)
 
     def to_huggingface(self) -> dict[str, Any]:
-        """One printable character stands for each byte; the ByteLevel step splits by GPT-2's pattern."""
+        """Each byte is written as one printable character; the ByteLevel pre-tokenizer splits by GPT-2's pattern."""
         spelled = byte_characters()
         vocabulary = {"".join(map(spelled.__getitem__, token)): number for token, number in self._vocabulary.items()}
         names = {token: name for name, token in vocabulary.items()}
@@ -126,7 +126,7 @@ class BpeTokenizer(Tokenizer):
         return document(model, BYTE_LEVEL | {"use_regex": True}, BYTE_LEVEL, self.special_tokens)
 
     def settings(self) -> dict[str, Any]:
-        """With the token that ends a text."""
+        """With the end-of-text token."""
         ends = [name for name, token in self.special_tokens.items() if token in self.end_tokens]
         return super().settings() | ({"eos_token": ends[0]} if ends else {})
 
@@ -154,35 +154,35 @@ def cut_between_words(text: str) -> int:
 
 
 def ranks_follow_merges(vocabulary: Mapping[bytes, int], merges: Merges) -> bool:
-    """Whether ranks of joined bytes and a list of merges come to the same ids for every text.
+    """Whether ranks of joined bytes and a list of merges give the same ids for every text.
 
-    They do if each token longer than a byte has exactly one merge, later than its parts have theirs, and its own
-    bytes, merged by everything of lower rank, come to those two parts. For wherever its bytes stand between borders
-    that nothing lower has crossed, the same was merged in the same order.
+    They do if each token longer than a byte has exactly one merge, later than those of its parts, and if its own bytes,
+    merged by all tokens of lower rank, become those two parts. Wherever these bytes then stand in a text without a
+    merge of lower rank across their borders, the same merges have been made in the same order.
     """
     if len(merges) != len(vocabulary) - 256 or any(bytes([byte]) not in vocabulary for byte in range(256)):
         return False
     last = -1
     for one, two in merges:
         rank = vocabulary.get(one + two, -1)
-        if rank <= last or len(one + two) > LONGEST_TOKEN:
+        if rank <= last or len(one + two) > MAX_TOKEN_LENGTH:
             return False
         if not (0 <= vocabulary.get(one, rank) < rank and 0 <= vocabulary.get(two, rank) < rank):
             return False
-        if _other_parts(one + two, vocabulary, rank) > 1 and _merged(one + two, vocabulary, rank) != [one, two]:
+        if _split_count(one + two, vocabulary, rank) > 1 and _merge_below(one + two, vocabulary, rank) != [one, two]:
             return False
         last = rank
     return True
 
 
-def _other_parts(token: bytes, vocabulary: Mapping[bytes, int], rank: int) -> int:
-    """In how many ways `token` can be split into two tokens of lower rank."""
+def _split_count(token: bytes, vocabulary: Mapping[bytes, int], rank: int) -> int:
+    """The number of ways to split `token` into two tokens of lower rank."""
     splits = ((token[:at], token[at:]) for at in range(1, len(token)))
     return sum(vocabulary.get(one, rank) < rank and vocabulary.get(two, rank) < rank for one, two in splits)
 
 
-def _merged(token: bytes, vocabulary: Mapping[bytes, int], rank: int) -> list[bytes]:
-    """The bytes of `token`, merged by all that is below `rank`."""
+def _merge_below(token: bytes, vocabulary: Mapping[bytes, int], rank: int) -> list[bytes]:
+    """The bytes of `token`, merged by all tokens whose rank is below `rank`."""
     parts = [token[at : at + 1] for at in range(len(token))]
     while len(parts) > 1:
         joined = [vocabulary.get(one + two, rank) for one, two in pairwise(parts)]
@@ -196,8 +196,8 @@ def _merged(token: bytes, vocabulary: Mapping[bytes, int], rank: int) -> list[by
 def _bounded_runs(text: str) -> Iterator[str]:
     """`text` in parts with the ids of the whole, none of which has a very long run of whitespace before a word.
 
-    There the pattern goes back by one character, for which its engine remembers the whole run until its stack is full.
-    Split off, all but the last character of the run are matched at once; that one belongs to what follows.
+    There the pattern backtracks by one character, for which the regex engine keeps the whole run on its stack until it
+    is full. Split off, all but the last character of the run match at once; the last one belongs to the next word.
     """
     start = 0
     for run in _LONG_RUN.finditer(text):

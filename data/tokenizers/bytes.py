@@ -1,4 +1,4 @@
-"""One token per UTF-8 byte: no text is unknown, none is short."""
+"""One token per UTF-8 byte: no text is unknown, but texts become long."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ByteTokenizer(Tokenizer):
 
     @property
     def fingerprint(self) -> str:
-        """One for all: there is only one such tokenizer."""
+        """A constant: there is only one such tokenizer."""
         return hashlib.sha256(b"byte").hexdigest()
 
     def encode(self, text: str) -> array[int]:
@@ -37,7 +37,7 @@ class ByteTokenizer(Tokenizer):
             raise UnknownCharacterError(SURROGATES.intersection(text)) from None
 
     def drop_unknown(self, text: str) -> tuple[str, Counter[str]]:
-        """Leave out lone surrogates, which have no bytes."""
+        """Leave out lone surrogates, which have no UTF-8 form."""
         return left_out(text, SURROGATES.intersection(text))
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -55,6 +55,6 @@ class ByteTokenizer(Tokenizer):
         return len(text)
 
     def to_huggingface(self) -> dict[str, Any]:
-        """Byte-level BPE without merges, where one printable character stands for each byte."""
+        """Byte-level BPE without merges; each byte is written as one printable character."""
         vocabulary = {character: byte for byte, character in enumerate(byte_characters())}
         return document(bpe_model(vocabulary), BYTE_LEVEL, BYTE_LEVEL)

@@ -22,14 +22,14 @@ from .tokenizer import (
 from .tokenizer_json import bpe_model, document, same_ids
 
 UNKNOWN_TOKEN = "<unk>"
-REPLACEMENT = "\ufffd"  # how the unknown token reads
-_POLICY = "unknown_characters"  # where the settings keep it
+REPLACEMENT = "\ufffd"  # what the unknown token is decoded to
+_POLICY = "unknown_characters"  # its key in tokenizer_config.json
 
 
 class CharTokenizer(Tokenizer):
-    """One token per character of an alphabet; the id is the character's place in it.
+    """One token per character of an alphabet; the id is the character's index in it.
 
-    With `unknown` "token", one more id after the last stands for every character that is not in the alphabet.
+    With `unknown` "token", one more id after the last is that of every character that is not in the alphabet.
     """
 
     kind = "char"
@@ -48,8 +48,8 @@ class CharTokenizer(Tokenizer):
         self.vocab_size = len(self._texts)
         self._known = frozenset(alphabet)
         self._code_points = {ord(character): token for token, character in enumerate(alphabet)}
-        # Translated, a text is a string whose code points are the ids; a fixed-width encoding then lays them out as
-        # an array. The loop over the characters runs in C.
+        # str.translate makes a string whose code points are the ids, and a fixed-width encoding turns that into the
+        # bytes of an array: the loop over the characters runs in C.
         order = "le" if sys.byteorder == "little" else "be"
         self._typecode = typecode(self.vocab_size)
         self._encoding = {"B": "latin-1", "H": f"utf-16-{order}", "I": f"utf-32-{order}"}[self._typecode]
@@ -69,11 +69,11 @@ class CharTokenizer(Tokenizer):
 
     @property
     def fingerprint(self) -> str:
-        """Of the alphabet and the policy."""
+        """The hash of the alphabet and the policy for unknown characters."""
         return hashlib.sha256(f"char {self.unknown} {self.alphabet}".encode()).hexdigest()
 
     def encode(self, text: str) -> array[int]:
-        """Each character's place in the alphabet."""
+        """The index of each character in the alphabet."""
         code_points = self._code_points
         if unknown := set(text) - self._known:
             if self.unknown != "token":
@@ -82,11 +82,11 @@ class CharTokenizer(Tokenizer):
         return array(self._typecode, text.translate(code_points).encode(self._encoding, "surrogatepass"))
 
     def drop_unknown(self, text: str) -> tuple[str, Counter[str]]:
-        """Leave out what is not in the alphabet, unless it has the unknown token."""
+        """Leave out what is not in the alphabet, unless there is an unknown token."""
         return (text, Counter()) if self.unknown == "token" else left_out(text, set(text) - self._known)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The characters at those places; U+FFFD for the unknown token."""
+        """The characters with those ids; U+FFFD for the unknown token."""
         check_range(ids, self.vocab_size)
         return "".join(map(self._texts.__getitem__, ids))
 
@@ -100,9 +100,9 @@ class CharTokenizer(Tokenizer):
         return len(text)
 
     def to_huggingface(self) -> dict[str, Any]:
-        """BPE without merges splits a text into characters; Fuse joins them with nothing between.
+        """BPE without merges, which splits a text into characters; the Fuse decoder joins them.
 
-        That model leaves unknown characters out without a word, so with an unknown token the characters are words.
+        BPE drops unknown characters silently, so with an unknown token the model is WordLevel over single characters.
         """
         vocabulary = {character: token for token, character in enumerate(self.alphabet)}
         if self.unknown != "token":
@@ -113,5 +113,5 @@ class CharTokenizer(Tokenizer):
         return document(words, characters, {"type": "Sequence", "decoders": [shown, {"type": "Fuse"}]})
 
     def settings(self) -> dict[str, Any]:
-        """With the policy, which `tokenizer.json` has no place for."""
+        """With the policy for unknown characters, for which `tokenizer.json` has no field."""
         return super().settings() | {_POLICY: self.unknown}

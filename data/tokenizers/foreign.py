@@ -1,4 +1,4 @@
-"""Any other tokenizer that a foreign model brought, run by the `tokenizers` library that made it."""
+"""Any other tokenizer that came with a foreign model, run by the `tokenizers` library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import tokenizers
 
 _BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
-_CROSSES = re.compile("(?:[^\\W_]|\ufffd) ")  # a letter, a digit or the end of a character, then a space
+_SPACE_INSIDE = re.compile("(?:[^\\W_]|\ufffd) ")  # a letter, a digit or the end of a character, then a space
 _PROBE = (
     "Hello world 12 345 6789 don't It's  two   spaces\n new line, (x) y naïve e\u0301 o\u0302 a b\t c 汉字 漢 ᚠ ᚢ 1 2"
     " _a b- c\r\n d \U0001d54f \U0001f642 z ﬁ Ⅷ Σ σς İ ß ㎏ 3 ÀÉ Русский язык हिन्दी में x"
@@ -30,10 +30,10 @@ _PROBE = (
 
 
 class ForeignTokenizer(Tokenizer):
-    """The pipeline of a tokenizer.json: normalise, split, model, decode.
+    """The pipeline of a tokenizer.json: normalizer, pre-tokenizer, model, decoder.
 
-    Two things are set aside: nothing is cut off, filled up or left to chance, and a special token that the text spells
-    out is text. `files` are what it was read from; `save` writes them back as they were.
+    Truncation, padding and BPE dropout are switched off, and the name of a special token in a text is encoded as text.
+    `files` are what it was read from; `save` writes them back unchanged.
     """
 
     kind = "huggingface"
@@ -53,39 +53,39 @@ class ForeignTokenizer(Tokenizer):
                 )
         self.vocab_size = 1 + max(vocabulary.values())
         self._typecode = typecode(self.vocab_size)
-        decoder = self._backend.decoder  # as the library understood it
+        decoder = self._backend.decoder  # as the library parsed it
         self._decoder = json.loads(decoder.__getstate__()) if decoder else None
         self.begin = self._begin()
 
     @property
     def fingerprint(self) -> str:
-        """Of the steps that lead to the ids."""
+        """The hash of the steps that decide the ids."""
         steps = {name: self._content.get(name) for name in ("added_tokens", "normalizer", "pre_tokenizer", "model")}
         return hashlib.sha256(json.dumps([steps, self.begin], sort_keys=True).encode()).hexdigest()
 
     def encode(self, text: str) -> array[int]:
-        """The ids that the pipeline gives, without those that a model expects around a text."""
+        """The ids that the pipeline gives, without the special tokens that it puts around a text."""
         refuse_surrogates(text)
         return array(self._typecode, self._ids(text))
 
     def drop_unknown(self, text: str) -> tuple[str, Counter[str]]:
-        """Leave out lone surrogates; what becomes of other unknown characters is the model's own way."""
+        """Leave out lone surrogates; the model itself handles other unknown characters."""
         return left_out(text, SURROGATES.intersection(text))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """What the decoder of the pipeline makes of the ids."""
+        """The text that the decoder of the pipeline gives."""
         check_range(ids, self.vocab_size)
         with _library_errors("decode these ids"):
             return self._backend.decode(list(ids), skip_special_tokens=True)
 
     def token_bytes(self, token: int) -> bytes:
-        """The bytes that the token adds to a text that has begun; none for an id that nothing has."""
+        """The bytes that the token adds to a text that has begun; none for an id without a token."""
         check_range([token], self.vocab_size)
         name = self._backend.id_to_token(token)
         return b"" if name is None or name in self.special_tokens else _token_bytes(name, self._decoder)
 
     def safe_cut(self, text: str) -> int:
-        """Before a space that follows a letter or digit, where the pipeline has a border between these two anyway."""
+        """Before a space that follows a letter or digit, if no token of the pipeline ever spans these two."""
         end = len(text) if self._can_cut_at_spaces else 0
         while (end := text.rfind(" ", 0, end)) > 0:
             if text[end - 1].isalnum():
@@ -93,44 +93,44 @@ class ForeignTokenizer(Tokenizer):
         return 0
 
     def to_huggingface(self) -> dict[str, Any]:
-        """As it was read."""
+        """The tokenizer.json as it was read."""
         return dict(self._content)
 
     def save(self, folder: Path) -> None:
-        """Write the files back, unchanged, as the tokenizer of a model that was trained further."""
+        """Write the files that it was read from, unchanged."""
         for name, content in self._files.items():
             write_atomic(folder / name, content)
 
-    def _ids(self, text: str, around: bool = False) -> list[int]:
+    def _ids(self, text: str, with_special: bool = False) -> list[int]:
         with _library_errors("encode this text"):
-            return self._backend.encode_batch_fast([text], add_special_tokens=around)[0].ids
+            return self._backend.encode_batch_fast([text], add_special_tokens=with_special)[0].ids
 
     def _begin(self) -> tuple[int, ...]:
-        """What the pipeline puts before a text."""
-        plain, around = self._ids("a"), self._ids("a", around=True)
-        places = [at for at in range(len(around)) if around[at : at + len(plain)] == plain]
-        return tuple(around[: places[0]]) if plain and places else ()
+        """The special tokens that the pipeline puts before a text."""
+        plain, whole = self._ids("a"), self._ids("a", with_special=True)
+        starts = [at for at in range(len(whole)) if whole[at : at + len(plain)] == plain]
+        return tuple(whole[: starts[0]]) if plain and starts else ()
 
     @cached_property
     def _can_cut_at_spaces(self) -> bool:
         """Whether a text may be cut before a space that follows a letter or digit.
 
-        It may where no token holds both, no step looks back, and no step treats the start of a text in its own way.
-        The last cannot be read off the steps in general, so a text with many such places is cut at each of them.
+        It may where no token spans both, no regex looks behind, and no step treats the start of a text specially. The
+        last cannot be told from the steps in general, so it is tried: a probe text is cut at each of its spaces.
         """
         steps = json.dumps([self._content.get("normalizer"), self._content.get("pre_tokenizer")])
         added = [token for token in self._content.get("added_tokens") or [] if not token.get("special")]
         if "(?<" in steps or any(token.get("rstrip") for token in added):
             return False
         tokens = [*self._token_texts(), *(token["content"] for token in added)]
-        if _CROSSES.search("\n".join(tokens)):
+        if _SPACE_INSIDE.search("\n".join(tokens)):
             return False
         places = [at for at in range(1, len(_PROBE)) if _PROBE[at] == " " and _PROBE[at - 1].isalnum()]
         whole = self._ids(_PROBE)
         return all(self._ids(_PROBE[:at]) + self._ids(_PROBE[at:]) == whole for at in places)
 
     def _token_texts(self) -> Iterator[str]:
-        """The vocabulary with its spaces as spaces."""
+        """The text of each token in the vocabulary, with plain spaces."""
         decoder = json.dumps(self._decoder, ensure_ascii=False)
         for token in self._backend.get_vocab(with_added_tokens=False):
             if '"ByteLevel"' in decoder:
@@ -141,7 +141,7 @@ class ForeignTokenizer(Tokenizer):
 
 @contextmanager
 def _library_errors(doing: str) -> Iterator[None]:
-    """Turn what the library raises into a TokenizerError; its panics are no Exceptions."""
+    """Turn what the library raises into a TokenizerError; Rust panics are BaseExceptions."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit, GeneratorExit, TokenizerError):
@@ -165,8 +165,8 @@ def _backend(content: Mapping[str, Any]) -> tokenizers.Tokenizer:
 def _token_bytes(token: str, decoder: Any) -> bytes:
     """The UTF-8 bytes, perhaps of a part of a character, that `token` adds to a text that has begun.
 
-    `decoder` is that part of tokenizer.json. What it does at the start of a text alone, as to strip a space, is left
-    undone; without one, tokens are words with spaces between.
+    `decoder` is that part of tokenizer.json. What it does only at the start of a text, such as stripping a space, is
+    left out; without a decoder, tokens are words with spaces between them.
     """
     if not isinstance(decoder, dict):
         return f" {token}".encode()
@@ -175,7 +175,7 @@ def _token_bytes(token: str, decoder: Any) -> bytes:
         if kind == "ByteLevel":
             try:
                 return bytes_of(token)
-            except KeyError:  # an added token stands as it is
+            except KeyError:  # an added token is plain text
                 return token.encode()
         if kind == "ByteFallback" and (byte := _BYTE.fullmatch(token)):
             return bytes([int(byte[1], 16)])

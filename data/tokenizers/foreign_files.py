@@ -1,4 +1,4 @@
-"""What the files of a Hugging Face tokenizer say, checked before anything is built from it."""
+"""The files of a Hugging Face tokenizer: parsed, and checked before anything is built from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from .tokenizer import TokenizerError
 from .tokenizer_json import BYTE_LEVEL, bpe_model, document
 
-LARGEST_ID = (1 << 22) - 1  # no vocabulary comes near
+MAX_ID = (1 << 22) - 1  # far above any real vocabulary
 QWEN_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -32,7 +32,7 @@ def check_content(content: Mapping[str, Any]) -> None:
     if not entries:
         raise TokenizerError("the vocabulary in tokenizer.json is empty")
     for token, number in [*entries, *_added(content)]:
-        if not isinstance(token, str) or type(number) is not int or not 0 <= number <= LARGEST_ID:
+        if not isinstance(token, str) or type(number) is not int or not 0 <= number <= MAX_ID:
             raise TokenizerError(f"tokenizer.json gives {str(token)[:40]!r} the id {str(number)[:40]!r}, which is none")
         if owners.setdefault(number, token) != token:
             raise TokenizerError(f"tokenizer.json gives the id {number} to two tokens")
@@ -46,7 +46,7 @@ def _added(content: Mapping[str, Any]) -> list[tuple[Any, Any]]:
 
 
 def special_tokens(content: Mapping[str, Any]) -> dict[str, int]:
-    """The added tokens that stand for no text."""
+    """The added tokens that are marked as special: they have no text."""
     return {token["content"]: token["id"] for token in content.get("added_tokens") or [] if token.get("special")}
 
 
@@ -66,13 +66,13 @@ def token_id(content: Mapping[str, Any], name: str | None) -> int | None:
 
 
 def end_tokens(content: Mapping[str, Any], settings: Iterable[Mapping[str, Any]]) -> frozenset[int] | None:
-    """At which tokens a reply ends: what the first of `settings` says that says anything, None where none does."""
+    """The tokens at which a reply ends, from the first of `settings` that names any; None where none does."""
     for some in settings:
         value = some.get("eos_token_id")
         if value is None:
             value = token_id(content, token_name(some.get("eos_token")))
         ids = value if isinstance(value, list) else [] if value is None else [value]
-        if not all(type(number) is int and 0 <= number <= LARGEST_ID for number in ids):
+        if not all(type(number) is int and 0 <= number <= MAX_ID for number in ids):
             raise TokenizerError(f"eos_token_id is {str(value)[:40]!r}, which is no token")
         if ids:
             return frozenset(ids)
@@ -80,9 +80,9 @@ def end_tokens(content: Mapping[str, Any], settings: Iterable[Mapping[str, Any]]
 
 
 def content_of(documents: Mapping[str, dict[str, Any]], merges: bytes) -> dict[str, Any]:
-    """The content of tokenizer.json: the file's own, or put together from vocab.json and `merges`, as text.
+    """The content of tokenizer.json: the file's own, or built from vocab.json and `merges`, the text of merges.txt.
 
-    Those two lack how a text is split; the name of the class says it, and tokens that end in </w> are openai-gpt's.
+    Those two do not say how a text is split; the tokenizer_class does, and tokens that end in </w> are openai-gpt's.
     """
     if "tokenizer.json" in documents:
         return documents["tokenizer.json"]
@@ -90,8 +90,8 @@ def content_of(documents: Mapping[str, dict[str, Any]], merges: bytes) -> dict[s
     family = str(settings.get("tokenizer_class") or "GPT2Tokenizer").removesuffix("Fast")
     if any(token.endswith("</w>") for token in vocabulary):
         family = "OpenAIGPTTokenizer"
-    usual = "<unk>" if family == "OpenAIGPTTokenizer" else "<|endoftext|>"
-    special = _named_tokens(documents, vocabulary, usual)
+    default = "<unk>" if family == "OpenAIGPTTokenizer" else "<|endoftext|>"
+    special = _named_tokens(documents, vocabulary, default)
     model = bpe_model(vocabulary | special, _pairs(merges))
     if family == "OpenAIGPTTokenizer":
         model |= {"unk_token": "<unk>", "end_of_word_suffix": "</w>"}
@@ -107,14 +107,14 @@ def content_of(documents: Mapping[str, dict[str, Any]], merges: bytes) -> dict[s
         content = document(model, split, BYTE_LEVEL, special)
     else:
         raise TokenizerError(f"vocab.json and merges.txt of a {family[:40]} do not say enough; add its tokenizer.json")
-    first = token_name(settings.get("bos_token")) or usual
+    first = token_name(settings.get("bos_token")) or default
     if settings.get("add_bos_token") is True and first in special:
         content["post_processor"] = _begins_with(first, special[first])
     return content
 
 
 def _begins_with(name: str, token: int) -> dict[str, Any]:
-    """The step that puts one token before a text."""
+    """The post-processor that puts one token before a text."""
     special, text, second = (
         {kind: {"id": which, "type_id": 0}}
         for kind, which in (("SpecialToken", name), ("Sequence", "A"), ("Sequence", "B"))
@@ -138,7 +138,7 @@ def _pairs(merges: bytes) -> Sequence[tuple[str, str]]:
     return [(one, two) for one, two in pairs]
 
 
-def _named_tokens(documents: Mapping[str, dict[str, Any]], vocabulary: dict[str, Any], usual: str) -> dict[str, Any]:
+def _named_tokens(documents: Mapping[str, dict[str, Any]], vocabulary: dict[str, Any], default: str) -> dict[str, Any]:
     """The special tokens that the files beside vocab.json name, with their ids."""
     settings = documents.get("tokenizer_config.json", {})
     found = dict(documents.get("added_tokens.json", {}))
@@ -150,6 +150,6 @@ def _named_tokens(documents: Mapping[str, dict[str, Any]], vocabulary: dict[str,
         for name in filter(None, (token_name(source.get(setting)) for setting in _NAMED)):
             if name in vocabulary:
                 found.setdefault(name, vocabulary[name])
-    if usual in vocabulary:
-        found.setdefault(usual, vocabulary[usual])
+    if default in vocabulary:
+        found.setdefault(default, vocabulary[default])
     return found

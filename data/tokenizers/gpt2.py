@@ -17,12 +17,12 @@ from .tokenizer_json import byte_characters, bytes_of
 _URL = "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/vocab.bpe"
 _SHA256 = "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"
 _N_BYTES = 456_318
-_TIKTOKEN_NAME = hashlib.sha1(_URL.encode()).hexdigest()  # how tiktoken names the file in its cache
+_TIKTOKEN_NAME = hashlib.sha1(_URL.encode()).hexdigest()  # the file's name in tiktoken's cache
 
 
 def gpt2_tokenizer() -> BpeTokenizer:
     """GPT-2's tokenizer of 50,257 tokens. Raises TokenizerError where its file is not here and cannot be fetched."""
-    lines = _file().decode().split("\n")[1:-1]  # the first names a version
+    lines = _file().decode().split("\n")[1:-1]  # the first line is a version
     vocabulary = {bytes_of(character): token for token, character in enumerate(sorted(byte_characters()))}
     merges: list[tuple[bytes, bytes]] = []
     for line in lines:

@@ -1,4 +1,4 @@
-"""A tokenizer read from its folder: one of ours, or any that Hugging Face's libraries know.
+"""Loading a tokenizer from its folder: one of ours, or any that Hugging Face's libraries know.
 
 Nothing in these files is trusted: their sizes, types and ids are checked before a library sees them.
 """
@@ -15,10 +15,10 @@ from .characters import CharTokenizer
 from .foreign import ForeignTokenizer
 from .foreign_files import check_content, content_of, end_tokens
 from .tokenizer import Tokenizer, TokenizerError
-from .tokenizer_json import adds_nothing
+from .tokenizer_json import adds_no_tokens
 
-LARGEST_FILE = 1 << 26  # bytes; the largest published tokenizer.json has half of them
-_NAMES = (  # all that makes up a tokenizer's behaviour
+MAX_FILE_SIZE = 1 << 26  # bytes; twice the largest published tokenizer.json
+_NAMES = (  # the files of a tokenizer
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -27,7 +27,7 @@ _NAMES = (  # all that makes up a tokenizer's behaviour
     "merges.txt",
     "chat_template.jinja",
 )
-_MODEL_NAMES = ("generation_config.json", "config.json")  # these say where a reply ends
+_MODEL_NAMES = ("generation_config.json", "config.json")  # these name the end-of-text tokens
 TOKENIZER_FILES = (*_NAMES, *_MODEL_NAMES)
 """The files of a model's folder that `load_tokenizer` reads where they are there."""
 
@@ -48,7 +48,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         models = [_json(folder / name, _read(folder / name) or b"{}") for name in _MODEL_NAMES]
         ends = end_tokens(content, [*models, settings])
         own = None
-        if adds_nothing(content):
+        if adds_no_tokens(content):
             own = (
                 CharTokenizer.recognise(content, settings)
                 or ByteTokenizer.recognise(content)
@@ -63,13 +63,13 @@ def _read(path: Path) -> bytes | None:
     """The whole file, None where there is none. Raises TokenizerError."""
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
+            content = file.read(MAX_FILE_SIZE + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise TokenizerError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(content) > LARGEST_FILE:
-        raise TokenizerError(f"{path} is larger than {LARGEST_FILE >> 20} MB; no tokenizer is, use another folder")
+    if len(content) > MAX_FILE_SIZE:
+        raise TokenizerError(f"{path} is larger than {MAX_FILE_SIZE >> 20} MB; no tokenizer is, use another folder")
     return content
 
 

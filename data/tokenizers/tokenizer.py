@@ -18,7 +18,7 @@ from ..storage.errors import UserError
 TokenizerKind = Literal["char", "byte", "gpt2", "bpe", "huggingface"]
 UnknownCharacters = Literal["drop", "refuse", "token"]
 
-SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))  # halves of characters: they have no UTF-8 form
+SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))  # code points of UTF-16 that have no UTF-8 form
 _NAMED = 8  # unknown characters that an error message names one by one
 
 
@@ -44,8 +44,8 @@ class Tokenizer(ABC):
     """Maps text to ids in [0, vocab_size) and back. The order of the vocabulary never changes.
 
     `begin` are the ids that a model expects before every text, `end_tokens` those at which a reply ends, `unknown` is
-    what `filter_unknown` does with characters that have no token, and `special_tokens` are the names of the ids that
-    stand for no text. A text that spells such a name out is text like any other.
+    what `filter_unknown` does with characters that have no token, and `special_tokens` maps the names of ids without
+    text to these ids. Such a name within a text is encoded like any other text.
     """
 
     kind: TokenizerKind
@@ -58,7 +58,7 @@ class Tokenizer(ABC):
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of all that decides which ids a text gets."""
+        """SHA-256, in hexadecimal, of everything that decides the ids of a text."""
 
     @abstractmethod
     def encode(self, text: str) -> array[int]:
@@ -77,14 +77,14 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def token_bytes(self, token: int) -> bytes:
-        """The UTF-8 bytes of one token: for incremental decoding, and for loss in bits per byte.
+        """The UTF-8 bytes of one token: for incremental detokenization, and for loss in bits per byte.
 
         Special tokens have none. Raises TokenizerError for an id out of range.
         """
 
     @abstractmethod
     def safe_cut(self, text: str) -> int:
-        """The last position, 0 for none, at which `text` can be cut: both parts encoded give the ids of the whole.
+        """The last position at which `text` can be cut: both parts encoded give the ids of the whole. 0 for none.
 
         That holds whatever follows `text`.
         """
@@ -98,9 +98,9 @@ class Tokenizer(ABC):
         return {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
 
     def filter_unknown(self, text: str) -> tuple[str, Counter[str]]:
-        """`text` as `unknown` lets it through, and how often each character was left out.
+        """`text` with the policy `unknown` applied, and how often each character was left out.
 
-        `drop` leaves out what has no token, `refuse` raises UnknownCharacterError, and with `token` all has a token.
+        `drop` leaves out characters without a token, `refuse` raises UnknownCharacterError, `token` keeps all of them.
         """
         known, left_out = self.drop_unknown(text)
         if left_out and self.unknown == "refuse":
@@ -109,7 +109,7 @@ class Tokenizer(ABC):
 
     @property
     def new_line(self) -> int | None:
-        """The token that begins a new line, None for a tokenizer that has none or passes over line breaks."""
+        """The id of a line break; None for a tokenizer that has none or drops line breaks."""
         known, _ = self.drop_unknown("\n")
         ids = self.encode(known)
         return ids[0] if ids and ids[0] not in self.special_tokens.values() else None
@@ -121,7 +121,7 @@ class Tokenizer(ABC):
 
     @cached_property
     def _file(self) -> bytes:
-        """tokenizer.json, written again with every checkpoint: spelled out once."""
+        """The text of tokenizer.json, made once for all checkpoints."""
         return json.dumps(self.to_huggingface(), ensure_ascii=False, indent=1).encode()
 
 
@@ -153,5 +153,5 @@ def typecode(vocab_size: int) -> Literal["B", "H", "I"]:
 
 
 def _name(character: str) -> str:
-    """How an error message shows a character: itself, or its number where a terminal would show nothing."""
+    """How an error message shows a character: as itself, or by its code point where it is invisible."""
     return f"'{character}'" if character.isprintable() and not character.isspace() else f"U+{ord(character):04X}"

@@ -1,4 +1,4 @@
-"""The content of a `tokenizer.json`: its frame, its BPE model, and the characters that stand for bytes in it."""
+"""The content of a `tokenizer.json`: the document, its BPE model, and the characters that stand for bytes in it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _BYTES = {character: byte for byte, character in enumerate(byte_characters())}
 
 
 def bytes_of(spelled: str) -> bytes:
-    """The bytes that a token of a byte-level vocabulary stands for. Raises KeyError where a character is no byte."""
+    """The bytes of a token of a byte-level vocabulary. Raises KeyError for a character that stands for no byte."""
     return bytes(map(_BYTES.__getitem__, spelled))
 
 
 def document(
     model: dict[str, Any], pre_tokenizer: Any, decoder: Any, special_tokens: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
-    """A whole `tokenizer.json`: nothing is cut off, filled up, normalised or added around a text."""
+    """A whole `tokenizer.json` without truncation, padding, normalizer and post-processor."""
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     return {
         "version": "1.0",
@@ -42,7 +42,7 @@ def document(
 
 
 def bpe_model(vocabulary: dict[str, int], merges: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
-    """The part `model` for byte-pair encoding; without merges it splits a text into characters."""
+    """The field `model` for byte-pair encoding; without merges it splits a text into characters."""
     return {
         "type": "BPE",
         "dropout": None,
@@ -57,17 +57,17 @@ def bpe_model(vocabulary: dict[str, int], merges: Sequence[tuple[str, str]] = ()
 
 
 def same_ids(content: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
-    """Whether a `tokenizer.json` gives the ids of `own`, one that we write.
+    """Whether a `tokenizer.json` gives the same ids as `own`, one that we write.
 
-    Other libraries add or reorder fields when they write a file again.
+    The files may differ: other libraries add or reorder fields when they save a tokenizer.
     """
     try:
-        return _essence(content) == _essence(own)
+        return _what_decides_ids(content) == _what_decides_ids(own)
     except (KeyError, TypeError, AttributeError):
         return False
 
 
-def _essence(content: Mapping[str, Any]) -> list[Any]:
+def _what_decides_ids(content: Mapping[str, Any]) -> list[Any]:
     model = content["model"]
     steps = [_step(content[name]) for name in ("normalizer", "pre_tokenizer", "decoder")]
     added = [[token["id"], token["content"], token["special"]] for token in content["added_tokens"]]
@@ -76,12 +76,12 @@ def _essence(content: Mapping[str, Any]) -> list[Any]:
 
 
 def _step(step: Any) -> Any:
-    """One step of a pipeline without the fields that decide offsets alone."""
+    """One step of the pipeline without the fields that only affect offsets."""
     return step and {name: value for name, value in step.items() if name not in ("trim_offsets", "invert")}
 
 
-def adds_nothing(content: Mapping[str, Any]) -> bool:
-    """Whether a text is encoded with nothing before and after it."""
+def adds_no_tokens(content: Mapping[str, Any]) -> bool:
+    """Whether no special tokens are added before or after a text."""
     step = content.get("post_processor")
     if not isinstance(step, dict):
         return step is None

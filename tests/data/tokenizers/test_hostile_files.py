@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from minigpt_tui.data.tokenizers import ByteTokenizer, CharTokenizer, TokenizerError, build_tokenizer, load_tokenizer
-from minigpt_tui.data.tokenizers.load import LARGEST_FILE
+from minigpt_tui.data.tokenizers.load import MAX_FILE_SIZE
 
 Refused = Callable[[str | bytes, str], None]
 
@@ -55,7 +55,7 @@ def test_files_that_are_not_json(refused: Refused) -> None:
 
 def test_a_file_that_is_too_large(refused: Refused, tmp_path: Path) -> None:
     refused(b"", "damaged")
-    os.truncate(tmp_path / "tokenizer.json", LARGEST_FILE + 1)
+    os.truncate(tmp_path / "tokenizer.json", MAX_FILE_SIZE + 1)
     with pytest.raises(TokenizerError, match="larger than 64 MB"):
         load_tokenizer(tmp_path)
 

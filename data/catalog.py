@@ -11,7 +11,7 @@ from .storage.atomic import write_atomic
 from .storage.errors import UserError
 from .storage.locations import folder
 
-_CHUNK = 1 << 16  # bytes between two reports of progress
+_CHUNK = 1 << 16  # bytes between two calls of progress
 _TIMEOUT = 10.0  # seconds without an answer
 
 
@@ -49,7 +49,7 @@ def cache_folder() -> Path:
 def download(
     entry: CatalogEntry, cache_dir: Path | None = None, progress: Callable[[float], None] | None = None
 ) -> Path:
-    """The file of `entry`, fetched once and checked against its checksum; `progress` receives fractions of it.
+    """The file of `entry`, downloaded once and checked against its checksum; `progress` receives the fraction done.
 
     A file that was put in place by hand counts as well. Raises UserError where there is no network, where the server
     sends something else, or where the file in place is another one.
@@ -75,8 +75,8 @@ def download(
 
 
 def fetch(url: str, n_bytes: int, progress: Callable[[float], None] | None = None) -> bytes:
-    """What the server sends, but never more than one chunk beyond `n_bytes`. Raises OSError with the bare reason."""
-    import http.client  # only here: these cost a start of the app more than all the rest of this room
+    """What the server sends, at most one chunk more than `n_bytes`. Raises OSError with the reason alone."""
+    import http.client  # only here: they take longer to import than the rest of this room, and the app imports it
     import urllib.request
 
     content = bytearray()

@@ -1,8 +1,8 @@
-r"""The text that a model learns from, whatever it comes from.
+r"""The text that a model is trained on, wherever it comes from.
 
 A spec names it: `tales`, `tales:10MB`, `tales:1MB:seed=7`, a name of the catalogue, or the path of a file or folder.
-The text itself is never kept, so it may be larger than the memory: it is read, piece by piece, whenever it is needed.
-What the first reading found of a large text is remembered for as long as its files are not touched.
+The text itself is never kept in memory: it is read, piece by piece, whenever it is needed. What the first pass over a
+large text found is cached until its files change.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ __all__ = [
 ]
 
 _PREVIEW = 300  # characters
-_LARGE = 8 * 10**6  # bytes of files from which on it takes longer to read them than to recall what they hold
-_SETTLED = 2.0  # seconds; a file that was written more recently may change again within the same tick of its clock
+_LARGE = 8 * 10**6  # bytes of files from which on reading them takes longer than reading the cache
+_MTIME_RESOLUTION = 2.0  # seconds; a file may change again within this time without a new modification time
 
 
 class TextSource(Protocol):
@@ -76,7 +76,7 @@ class Corpus:
         return "".join(self.pieces())
 
     def entropy_floor(self, start: int, end: int) -> float | None:
-        """Information of text[start:end] in nats per character, which no model can beat on unseen text.
+        """The entropy of text[start:end] in nats per character: no model has a lower loss on unseen text.
 
         Known for `tales` alone, whose grammar says how probable the text is; None for every other corpus.
         """
@@ -138,7 +138,7 @@ def check_length(n_train: int, n_validation: int, context_length: int, *, exact:
 def add_characters(alphabet: set[str], content: bytes) -> None:
     """Add the distinct characters of `content`, which is UTF-8.
 
-    Quick, because most of a text are ASCII characters that have been seen, and what is left without them is little.
+    Fast, because the ASCII characters that are known already, most of a text, are deleted before it is decoded.
     """
     seen = "".join(filter(str.isascii, alphabet)).encode()
     alphabet.update(content.translate(None, seen).decode())
@@ -146,7 +146,7 @@ def add_characters(alphabet: set[str], content: bytes) -> None:
 
 @dataclass(frozen=True)
 class _TextInMemory:
-    """A text that could not be stored."""
+    """A text that could not be written to the cache."""
 
     text: str
 
@@ -158,7 +158,7 @@ class _TextInMemory:
 
 
 def _open_files(name: str, spec: str, path: Path, progress: Progress | None) -> Corpus:
-    """The corpus of the text files at `path`, recalled or else read; half of the reading is to examine them."""
+    """The corpus of the text files at `path`: from the cache, or read in two passes of half the progress each."""
     since, listing = time.time(), list_files(path)
     memo = cache_folder() / "scans" / f"{hashlib.sha256(spec.encode(errors='surrogatepass')).hexdigest()[:32]}.json"
     large = listing.n_bytes >= _LARGE
@@ -166,7 +166,7 @@ def _open_files(name: str, spec: str, path: Path, progress: Progress | None) -> 
         return known
     files = listing.examine(progress and (lambda fraction: progress(fraction / 2)))
     corpus = _scan(name, spec, files, progress and (lambda fraction: progress(0.5 + fraction / 2)))
-    if large and since - listing.newest > _SETTLED and list_files(path).stamp == listing.stamp:
+    if large and since - listing.newest > _MTIME_RESOLUTION and list_files(path).stamp == listing.stamp:
         found = {key: value for key, value in vars(corpus).items() if key != "source"}
         places = [(os.fspath(file.path), file.n_bytes, file.encoding) for file in files.files]
         remember(memo, {"stamp": listing.stamp, "corpus": found, "files": places})
@@ -174,7 +174,7 @@ def _open_files(name: str, spec: str, path: Path, progress: Progress | None) -> 
 
 
 def _recall(memo: Path, listing: Listing) -> Corpus | None:
-    """What was remembered of these very files, if it was."""
+    """The corpus of these files from the cache; None where it is not there or a file has changed."""
     known: Any = recall(memo)
     if not known or known["stamp"] != listing.stamp:
         return None
@@ -184,7 +184,7 @@ def _recall(memo: Path, listing: Listing) -> Corpus | None:
 
 
 def _scan(name: str, spec: str, source: TextFiles | _TextInMemory, progress: Progress | None) -> Corpus:
-    """Read the text once, for all that a corpus tells of it."""
+    """Read the whole text once to describe it."""
     digest, alphabet, preview = hashlib.sha256(), set[str](), ""
     n_bytes = n_characters = 0
     for piece in source.pieces(progress):

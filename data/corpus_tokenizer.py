@@ -1,4 +1,4 @@
-"""The tokenizer of a new run, built from its corpus; what BPE learned is kept in the cache."""
+"""The tokenizer of a new run, built from its corpus; a trained BPE is kept in the cache."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .tokenizers import (
     load_tokenizer,
 )
 
-_FORMAT = 1  # of the byte pairs in the cache; another one makes other keys
+_FORMAT = 1  # version of the BPE tokenizers in the cache; part of their key
 
 
 def corpus_tokenizer(
@@ -32,8 +32,8 @@ def corpus_tokenizer(
 ) -> Tokenizer:
     """Build it, or take a BPE that was trained on the same text before from the cache.
 
-    A character tokenizer knows every character of the text. Only where it has a token for unknown ones does it know
-    no more than those of the training part, so that the validation part shows what that token is worth. `progress`
+    A character tokenizer has every character of the text, but with a token for unknown characters only those of the
+    training part, so that the unknown token occurs in the validation part. `progress`
     receives the fraction that is done, None where it is unknown. Raises UserError, and TokenizerError where the
     tokenizer cannot be built.
     """
@@ -42,7 +42,7 @@ def corpus_tokenizer(
     def pieces() -> Iterator[str]:
         return _before(corpus, split, progress if kind == "char" else None)
 
-    alphabet, place = corpus.alphabet, None
+    alphabet, cache_path = corpus.alphabet, None
     if kind == "char" and unknown == "token":
         characters = set[str]()
         for piece in pieces():
@@ -50,17 +50,17 @@ def corpus_tokenizer(
         alphabet = "".join(sorted(characters))
     if kind == "bpe":
         name = hashlib.sha256(f"{_FORMAT} {corpus.fingerprint} {split} {bpe_vocab_size}".encode()).hexdigest()[:32]
-        place = cache_folder() / "tokenizers" / name
+        cache_path = cache_folder() / "tokenizers" / name
         with contextlib.suppress(TokenizerError):
-            learned = load_tokenizer(place)
-            if learned.kind == "bpe" and learned.vocab_size <= bpe_vocab_size:
-                return learned
+            cached = load_tokenizer(cache_path)
+            if cached.kind == "bpe" and cached.vocab_size <= bpe_vocab_size:
+                return cached
     tokenizer = build_tokenizer(
         kind, alphabet=alphabet, pieces=pieces, bpe_vocab_size=bpe_vocab_size, unknown=unknown, progress=progress
     )
-    if place:
+    if cache_path:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
-            tokenizer.save(place)
+            tokenizer.save(cache_path)
     return tokenizer
 
 

@@ -1,4 +1,4 @@
-"""Tokens on the device, and batches of them. A batch is one gather; nothing here waits for the device."""
+"""Tokens on the device, and batches of them. A batch is one gather; nothing here synchronizes with the device."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BatchStream:
 
     `shuffle` cuts each epoch into windows of `context_length`, from an offset of its own, and visits each exactly once
     in random order; a batch may cross from one epoch to the next. `random` draws as many independent offsets instead.
-    What an epoch holds depends on `seed` and its number alone, so three integers are the whole state.
+    The order of an epoch depends on `seed` and its number alone, so the state is three integers.
     """
 
     def __init__(

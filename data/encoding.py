@@ -1,4 +1,4 @@
-"""A corpus as token ids: encoded piece by piece in little memory, once, and found in the cache from then on."""
+"""A corpus as token ids: encoded once, piece by piece in little memory, and read from the cache from then on."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .token_cache import DTYPES, TokenCounts, load_tokens, store_tokens
 from .tokenizers import Tokenizer, UnknownCharacterError
 from .tokenizers.tokenizer import typecode
 
-_FORMAT = 1  # of what the cache holds; another one makes other keys
-_SMALL = 1 << 20  # bytes; a smaller text is encoded as quickly as a file is written
+_FORMAT = 1  # version of the encoded texts in the cache; part of their key
+_SMALL = 1 << 20  # bytes; a smaller text is encoded as fast as a file is written, so it is not cached
 _CHUNK = 1 << 22  # tokens that are converted to int32 at once
 
 
@@ -73,46 +73,46 @@ def _encode(
     write: Callable[[array[int]], object],
     progress: Progress | None,
 ) -> TokenCounts:
-    """Give `write` the ids of the text before `split`, then of the text behind it.
+    """Pass the ids of the text before `split` to `write`, then those of the text after it.
 
-    `incomplete` says that the tokenizer lacks characters of the text.
+    `incomplete` says that some characters of the text have no token.
     """
     n_tokens, validation_bytes, left_out = [0, 0], 0, Counter[str]()
 
-    def admitted(pieces: Iterator[tuple[bool, str]]) -> Iterator[str]:
+    def filtered(pieces: Iterator[tuple[bool, str]]) -> Iterator[str]:
         for _, piece in pieces:
             if incomplete:
                 piece, unknown = tokenizer.filter_unknown(piece)
                 left_out.update(unknown)
             yield piece
 
-    for validates, pieces in groupby(_split(corpus.pieces(progress), split), itemgetter(0)):
-        for text in _safely_cut(admitted(pieces), tokenizer):
+    for is_validation, pieces in groupby(_split(corpus.pieces(progress), split), itemgetter(0)):
+        for text in _encodable_pieces(filtered(pieces), tokenizer):
             ids = tokenizer.encode(text)
             write(ids)
-            n_tokens[validates] += len(ids)
-            if validates:
+            n_tokens[is_validation] += len(ids)
+            if is_validation:
                 validation_bytes += len(text.encode())
     return TokenCounts(n_tokens[False], n_tokens[True], validation_bytes, dict(left_out))
 
 
 def _split(pieces: Iterator[str], split: int) -> Iterator[tuple[bool, str]]:
-    """Each piece with whether it lies behind the position `split`; the one that reaches across is cut there."""
+    """Each piece, and whether it lies after position `split`; the piece that spans the position is cut there."""
     position = 0
     for piece in pieces:
         before = max(0, split - position)
         position += len(piece)
-        for validates, part in ((False, piece[:before]), (True, piece[before:])):
+        for is_validation, part in ((False, piece[:before]), (True, piece[before:])):
             if part:
-                yield validates, part
+                yield is_validation, part
 
 
-def _safely_cut(pieces: Iterator[str], tokenizer: Tokenizer) -> Iterator[str]:
-    """The same text in pieces of which each can be encoded alone."""
+def _encodable_pieces(pieces: Iterator[str], tokenizer: Tokenizer) -> Iterator[str]:
+    """The same text in pieces that give the same ids when each is encoded alone."""
     rest, tried = "", 0
     for piece in pieces:
         rest += piece
-        if len(rest) < 2 * tried:  # where no cut was found, the next look costs as much as all before
+        if len(rest) < 2 * tried:  # a search is as long as the rest: doubling it keeps the total linear
             continue
         cut = tokenizer.safe_cut(rest)
         tried = 0 if cut else len(rest)

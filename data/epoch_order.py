@@ -13,10 +13,10 @@ from torch import Tensor
 
 DataOrder = Literal["shuffle", "random"]
 
-BLOCK = 1 << 16  # windows that are handed out at once: they fit into a CPU's cache
-_TABLE = 1 << 20  # windows; up to so many, eight megabytes, the whole order is kept
-_ROUNDS = 4  # of the Feistel network; three are too few to look like chance (Luby and Rackoff, 1988)
-_MIXERS = (0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64))  # odd, of splitmix64, as signed numbers
+BLOCK = 1 << 16  # windows whose positions are computed at once: they fit into a CPU's cache
+_TABLE = 1 << 20  # windows; up to this number, eight megabytes, the whole order is kept in memory
+_ROUNDS = 4  # of the Feistel network; three are not enough against a chosen-ciphertext test (Luby and Rackoff, 1988)
+_MIXERS = (0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64))  # the odd constants of splitmix64, as int64
 
 
 class EpochOrder:
@@ -40,7 +40,7 @@ class EpochOrder:
         if self._length > _TABLE:
             self._keys = torch.randint(1 << 62, (_ROUNDS,), generator=generator).tolist()
         elif order == "shuffle":
-            self._table = self._begin(torch.randperm(self._length, generator=generator))
+            self._table = self._starts(torch.randperm(self._length, generator=generator))
         else:
             self._table = torch.randint(places, (self._length,), generator=generator)
 
@@ -55,14 +55,14 @@ class EpochOrder:
         last = max(first, min(first + BLOCK, self._length))
         if self._order == "random":
             return torch.randint(self._places, (last - first,), generator=_generator(f"{self._seed}:{number}"))
-        return self._begin(permuted(torch.arange(first, last), self._length, self._keys))
+        return self._starts(permuted(torch.arange(first, last), self._length, self._keys))
 
-    def _begin(self, windows: Tensor) -> Tensor:
+    def _starts(self, windows: Tensor) -> Tensor:
         return windows * self._context_length + self._offset
 
 
 def permuted(numbers: Tensor, n: int, keys: list[int]) -> Tensor:
-    """Where a permutation of 0 .. n - 1, which `keys` choose, sends each of `numbers`, without a table of it.
+    """The images of `numbers` under the permutation of 0 .. n - 1 that `keys` select, computed without a table.
 
     A Feistel network permutes the numbers below the next power of four; results of n or more are permuted again until
     they are below n (cycle walking: Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
@@ -79,7 +79,7 @@ def _feistel(numbers: Tensor, half: int, keys: list[int]) -> Tensor:
     mask = (1 << half) - 1
     left, right = numbers >> half, numbers & mask
     for key in keys:
-        mixed = (right ^ key) * _MIXERS[0]  # int64 wraps around, as a hash wants it
+        mixed = (right ^ key) * _MIXERS[0]  # int64 wraps around, as a hash needs
         mixed = (mixed ^ (mixed >> 29)) * _MIXERS[1]
         left, right = right, left ^ ((mixed >> 32) & mask)
     return left << half | right

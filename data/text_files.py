@@ -1,9 +1,9 @@
 r"""Text from files: which files of a folder are text, how a file is encoded, every line end as \n.
 
-A file is read twice, in pieces: once to learn whether it is text and in which encoding, once for the text. So a file of
-any size is examined in little memory, and one that turns out to be useless has contributed nothing yet.
+A file is read twice, in pieces: once to find out whether it is text and in which encoding, once for the text. So a file
+of any size needs little memory, and one that turns out not to be text has contributed nothing yet.
 
-What was learned stays true until a file is touched: `Listing.stamp` changes then.
+What the first pass found may be cached for as long as `Listing.stamp` stays the same.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from pathlib import Path
 from .storage.errors import UserError
 
 Progress = Callable[[float], None]
-Remarks = dict[str, list[str]]  # what is said -> the names of the files of which it is said
+Remarks = dict[str, list[str]]  # remark -> the names of the files that it is about
 
-_FORMAT = 1  # version of what is learned from files; part of the stamp
-_HEAD = 1 << 16  # bytes that tell text from binary
-_PIECE = 1 << 18  # characters read at once: a tokenizer is busy with them for some hundredths of a second
-_DEEPEST = 32  # levels of folders below the first
+_FORMAT = 1  # version of what is cached; part of the stamp
+_HEAD = 1 << 16  # bytes of a file's beginning by which binary files are recognised
+_PIECE = 1 << 18  # characters read at once: a tokenizer takes some hundredths of a second for them
+_MAX_DEPTH = 32  # levels of folders below the first
 _CONTROL = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r\b\x1b"})
 _CONTROL_LIMIT = 0.05  # share of the head; of random bytes a tenth are control characters
 
-# The byte order marks, in the order of the search: that of UTF-32 begins with that of UTF-16.
+# Byte order marks, UTF-32 before UTF-16, whose mark is the beginning of UTF-32's.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -86,7 +86,7 @@ class TextFiles:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files at a path, of which nothing is known yet but what the system says of them (None: nothing)."""
+    """The files at a path with their os.stat (None where that failed), not yet read."""
 
     path: Path
     files: tuple[tuple[Path, os.stat_result | None], ...]
@@ -112,7 +112,7 @@ class Listing:
         return digest.hexdigest()
 
     def examine(self, progress: Progress | None = None) -> TextFiles:
-        """Read all files to learn which are text; `progress` receives the fraction that is done.
+        """Read all files to find out which are text; `progress` receives the fraction that is done.
 
         In a folder, hidden, binary, empty and unreadable files and links to folders are left out and counted in the
         notices. Raises UserError where nothing is left, or where `path` itself is such a file.
@@ -161,7 +161,7 @@ class _NotTextError(Exception):
 
 
 def _examine(path: Path, remarks: Remarks, report: Callable[[int], None]) -> TextFile:
-    """Read all of a file to learn its encoding; adds to the remarks, and reports how many bytes are read.
+    """Read all of a file to find its encoding; adds to the remarks, and reports how many bytes have been read.
 
     Raises _NotTextError.
     """
@@ -225,8 +225,8 @@ def _walk(folder: Path, depth: int, remarks: Remarks) -> Iterator[Path]:
             yield path
         elif entry.is_symlink():
             _remark(remarks, "reached by a link; left out", path)
-        elif depth == _DEEPEST:
-            _remark(remarks, f"more than {_DEEPEST} folders deep; left out", path)
+        elif depth == _MAX_DEPTH:
+            _remark(remarks, f"more than {_MAX_DEPTH} folders deep; left out", path)
         else:
             yield from _walk(path, depth + 1, remarks)
 

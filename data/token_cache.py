@@ -1,7 +1,7 @@
 """Encoded texts in the cache folder: NAME.ids holds the token ids alone, NAME.json their counts.
 
-A file appears whole or not at all, so any number of processes may read and write the same one. The size of the folder
-is bounded: the least recently used files are removed first.
+Files are written atomically, so any number of processes may read and write the same one. The size of the folder is
+bounded: the least recently used files are removed first.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from .catalog import cache_folder
 from .storage.atomic import replace
 from .storage.memo import recall, remember
 
-DTYPES = {"B": torch.uint8, "H": torch.uint16, "I": torch.int32}  # by the typecode of an array of ids
-LARGEST = 4 * 10**9  # bytes of all files
+DTYPES = {"B": torch.uint8, "H": torch.uint16, "I": torch.int32}  # of the ids in an array, by its typecode
+MAX_SIZE = 4 * 10**9  # bytes of all files
 
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """How many tokens there are for training and, behind them, for validation, and what they stand for."""
+    """The numbers of training tokens and of the validation tokens after them, and what was encoded."""
 
     train: int
     validation: int
@@ -36,7 +36,7 @@ class TokenCounts:
 
 
 def load_tokens(name: str, typecode: str) -> tuple[TokenCounts, Tensor] | None:
-    """The tokens called `name`, mapped into memory but not read; None where they are missing or damaged."""
+    """The tokens cached as `name`, memory-mapped; None where they are missing or damaged."""
     path = _path(name)
     known, dtype = recall(path.with_suffix(".json")), DTYPES[typecode]
     if known is None:
@@ -57,9 +57,9 @@ def load_tokens(name: str, typecode: str) -> tuple[TokenCounts, Tensor] | None:
 def store_tokens(
     name: str, typecode: str, encode: Callable[[Callable[[array[int]], object]], TokenCounts]
 ) -> tuple[TokenCounts, Tensor] | None:
-    """Write the ids that `encode` gives to the function it is called with, and load them.
+    """Call `encode` with a function that appends ids to the file `name`, then load that file.
 
-    None where they cannot be written. Whatever `encode` raises is passed on, and nothing is left behind then.
+    None where it cannot be written. What `encode` raises is passed on, and no file is left behind.
     """
     path = _path(name)
     try:
@@ -77,7 +77,7 @@ def store_tokens(
     except OSError:
         return None
     remember(path.with_suffix(".json"), asdict(counts))
-    _make_room(path)
+    _evict(path)
     return load_tokens(name, typecode)
 
 
@@ -85,15 +85,15 @@ def _path(name: str) -> Path:
     return cache_folder() / "tokens" / f"{name}.ids"
 
 
-def _make_room(newest: Path) -> None:
-    """Remove the least recently used files until the rest fits into LARGEST bytes; never `newest`."""
+def _evict(newest: Path) -> None:
+    """Remove the least recently used files until the rest fits into MAX_SIZE bytes; never `newest`."""
     files = []
     for path in newest.parent.iterdir():
         with contextlib.suppress(OSError):  # another process removed it
             files.append((path.stat().st_mtime, path.stat().st_size, path))
     size = sum(size for _, size, _ in files)
     for _, n_bytes, path in sorted(files):
-        if size <= LARGEST:
+        if size <= MAX_SIZE:
             return
         if path.suffix != ".json" and path != newest:
             with contextlib.suppress(OSError):

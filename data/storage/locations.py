@@ -1,4 +1,4 @@
-"""The folders that the system gives a program. MINIGPT_HOME puts all of them below one."""
+"""The platform's folders for data, cache, settings and state; with MINIGPT_HOME all of them are below that one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Foreign text as a terminal may have it: no character of it is one that a terminal obeys or that hides others."""
+"""Foreign text made safe for a terminal: without control characters and invisible changes of text direction."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def visible(text: str) -> str:
 
 
 def printable(text: str, longest: int = 80) -> str:
-    """A name out of a foreign file, short and without anything that a terminal would obey."""
+    """A name from a foreign file, short and without control characters."""
     shown = "".join(character if character.isprintable() else "?" for character in text)
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"

@@ -1,6 +1,6 @@
-"""The tales that a corpus is named by (`tales:1MB:seed=7`): made once, kept in the cache with their entropy.
+"""The texts that a spec such as `tales:1MB:seed=7` names: generated once, kept in the cache with their entropy.
 
-The grammar is only imported where a text has to be made: most processes find it in the cache.
+The grammar is only imported where a text has to be generated: most processes find it in the cache.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SPEC = re.compile(r"tales(?::(?P<amount>\d+(?:\.\d+)?)(?P<unit>KB|MB|GB))?(?::seed=(?P<seed>\d{1,18}))?")
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
 _SMALLEST, _LARGEST = 10**3, 10**9  # characters
-_GRAMMAR = ("words.py", "grammar.py", "scenes.py", "generator.py")  # all that decides which text a seed gives
+_GRAMMAR = ("words.py", "grammar.py", "scenes.py", "generator.py")  # everything that decides the text of a seed
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class TalesSpec:
 
     @property
     def path(self) -> Path:
-        """The text's place in the cache; beside it, with the suffix .nats, lies the information of its sentences.
+        """The text's path in the cache; beside it, with the suffix .nats, is the information of its sentences.
 
-        A digest of the grammar is part of the name, so a changed grammar makes its texts anew.
+        A digest of the grammar's modules is part of the name, so texts of another version are never read.
         """
         grammar = hashlib.sha256()
         for name in _GRAMMAR:
@@ -83,7 +83,7 @@ def make(spec: TalesSpec, progress: Callable[[float], None] | None = None) -> st
 
 
 def information(spec: TalesSpec, n_characters: int) -> Information:
-    """The information in the text of `spec`, which has `n_characters`: from the cache, or from making it again."""
+    """The information in the text of `spec`, which has `n_characters`: cached, or from generating it again."""
     from .generator import Information, generate
 
     with contextlib.suppress(OSError, ValueError):  # ValueError: the file is cut within a number

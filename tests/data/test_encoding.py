@@ -17,7 +17,7 @@ from minigpt_tui.data.corpus import Corpus, open_corpus, split_position
 from minigpt_tui.data.dataset import TokenDataset
 from minigpt_tui.data.encoding import encode_corpus
 from minigpt_tui.data.storage.errors import UserError
-from minigpt_tui.data.token_cache import DTYPES, LARGEST
+from minigpt_tui.data.token_cache import DTYPES, MAX_SIZE
 from minigpt_tui.data.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer, TokenizerError, build_tokenizer
 from minigpt_tui.data.tokenizers.tokenizer import typecode
 
@@ -280,13 +280,13 @@ def test_what_was_not_used_for_the_longest_time_makes_room(tmp_path: Path) -> No
         os.utime(newest, (time.time(), time.time() - age))
     filler = tokens_folder() / "filler.ids"  # no block of it is written, yet it counts: room for two and a half texts
     filler.touch()
-    os.truncate(filler, LARGEST - int(2.5 * one.n_bytes))
+    os.truncate(filler, MAX_SIZE - int(2.5 * one.n_bytes))
     os.utime(filler, (time.time(), time.time() + 3600))
     encode(one, ByteTokenizer())  # so it is `two` that was not used for longer
     encode(three, ByteTokenizer())
     assert files() == [".ids", ".ids", ".ids", ".json", ".json"]
     assert [read_at(corpus, ByteTokenizer()) for corpus in (one, three)] == [False, False]
-    os.truncate(filler, LARGEST + 1)
+    os.truncate(filler, MAX_SIZE + 1)
     os.utime(filler, (time.time(), time.time() + 3600))
     assert read_at(two, ByteTokenizer())
     assert files() == [".ids", ".json"]  # the newest stays, even where it is the last to be in the way

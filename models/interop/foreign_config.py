@@ -1,7 +1,7 @@
 """What the config.json of a foreign Hugging Face folder says, as a ModelConfig. Light: no torch here.
 
-Each model type is a dataclass in transformers' own words with transformers' own defaults, so what a file leaves out
-means here what it means there. What changes the computation and cannot be computed here is refused by name and value.
+Each model type is a dataclass with the field names and defaults of transformers, so a field that a file leaves out has
+the same value as there. A setting that changes the computation and is not supported here is refused by name and value.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ HARMLESS: dict[str, tuple[object, ...]] = {
     "final_logit_softcapping": (), "quantization_config": (), "num_experts": (0,), "num_local_experts": (0,),
     "n_routed_experts": (0,),
 }  # fmt: skip
-COUNTS = ("vocab_size", "n_inner", "intermediate_size", "num_key_value_heads", "head_dim")  # 0 means nothing there
+COUNTS = ("vocab_size", "n_inner", "intermediate_size", "num_key_value_heads", "head_dim")  # refused where they are 0
 
 
 @dataclass(frozen=True)
 class ForeignModel:
-    """What config.json says. `unbiased` are sub-layers ("self_attn", "mlp") without biases beside others with."""
+    """A parsed config.json. `unbiased` are sub-layers ("self_attn", "mlp") without biases in a model with biases."""
 
     model_type: ForeignType
     config: ModelConfig
@@ -50,7 +50,7 @@ def read_foreign_config(folder: Path) -> ModelConfig:
 
 
 def read_foreign_model(folder: Path) -> ForeignModel:
-    """As `read_foreign_config`, with what reading the weights needs besides."""
+    """As `read_foreign_config`, with what is needed to read the weights."""
     path = file_within(folder, "config.json")
     values = read_json(path)
     kind: ForeignType | None = next((known for known in _FIELDS if known == values.get("model_type")), None)
@@ -130,7 +130,7 @@ class _OpenAIGpt:
         return _activation("afn", self.afn, {"gelu": "gelu_tanh", "relu": "relu"})
 
     def biases(self) -> dict[str, bool]:
-        """Everything has them."""
+        """No exceptions: all sub-layers have biases."""
         return {}
 
 
@@ -156,7 +156,7 @@ class _Gpt2(_OpenAIGpt):
         return _activation("activation_function", self.activation_function, UNGATED)
 
 
-# --------------------------------------------------------------------------------------------------- Llama and its kin
+# ------------------------------------------------------------------------------------------------ Llama and its family
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class _Llama:
         return {"self_attn": self.attention_bias, "mlp": self.mlp_bias}
 
     def _refuse_windows(self) -> None:
-        """Attention that does not look at the whole context."""
+        """Raise ConfigError for sliding-window attention."""
         if self.layer_types is not None:
             _refuse_unless(set(self.layer_types) <= {"full_attention"}, "layer_types", self.layer_types)
         elif self.use_sliding_window and self.sliding_window is not None:
@@ -233,7 +233,7 @@ class _Qwen2(_Llama):
     max_position_embeddings: int = 32768
 
     def biases(self) -> dict[str, bool]:
-        """No sub-layer has all of them."""
+        """No sub-layer has biases in all its linear layers."""
         return {"self_attn": False, "mlp": False}
 
 
@@ -248,7 +248,7 @@ class _Qwen3(_Llama):
     max_position_embeddings: int = 32768
 
     def biases(self) -> dict[str, bool]:
-        """The MLP never has any."""
+        """The MLP never has biases."""
         return {"self_attn": self.attention_bias, "mlp": False}
 
 
@@ -262,7 +262,7 @@ _FIELDS: dict[ForeignType, type[_OpenAIGpt] | type[_Llama]] = {
 
 @dataclass(frozen=True)
 class _Rope:
-    """rope_parameters of transformers 5, which version 4 called rope_scaling."""
+    """rope_parameters of transformers 5, called rope_scaling in version 4."""
 
     rope_type: str | None = None
     type: str | None = None
@@ -275,7 +275,7 @@ class _Rope:
 
 
 def _rope(values: dict[str, Any], theta: float | None, context_length: int) -> dict[str, Any]:
-    """The options of ModelConfig that say how positions turn. Raises ConfigError."""
+    """The options of ModelConfig for rotary positions. Raises ConfigError."""
     name = "rope_scaling" if values.get("rope_scaling") else "rope_parameters"
     given = values.get(name) or {}
     fields = from_plain(_Rope, given, name)

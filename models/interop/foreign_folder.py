@@ -1,4 +1,4 @@
-"""The files of a foreign model's folder: inside it, plain, of a sane size, and weights as long as they say. Light.
+"""Checks of the files in a foreign model's folder: regular files inside it, of a sane size, weights complete. Light.
 
 A safetensors file is the length of its header in eight bytes, the header in JSON, and the bytes of the tensors:
 https://github.com/huggingface/safetensors#format.
@@ -14,15 +14,15 @@ from typing import Any
 from ..config import ConfigError
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-LARGEST_JSON = 1 << 24  # bytes; a configuration has some thousand, an index of shards at most a few million
-_LARGEST_HEADER = 100_000_000  # bytes of a safetensors header, the limit of the format
+MAX_JSON_SIZE = 1 << 24  # bytes; a configuration has some thousand, an index of shards at most a few million
+_MAX_HEADER_SIZE = 100_000_000  # bytes of a safetensors header, the limit of the format
 
 
 def file_within(folder: Path, name: str) -> Path:
     """The regular file `name` of a folder. Raises ConfigError in one sentence.
 
-    Neither a name nor a link may lead out of the folder. Only in Hugging Face's own cache, where a snapshot consists
-    of links to the blobs beside it, these are followed.
+    Neither a name nor a symbolic link may lead out of the folder, except in Hugging Face's own cache, where a snapshot
+    consists of links to the blobs beside it.
     """
     if name in ("", ".", "..") or PureWindowsPath(name).name != name or not name.isprintable():
         raise ConfigError(f"{folder} names {name[:80]!r} as one of its files, which leads elsewhere; use another model")
@@ -47,7 +47,7 @@ def file_within(folder: Path, name: str) -> Path:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises ConfigError for anything else, and for a file of absurd size."""
     try:
-        if path.stat().st_size > LARGEST_JSON:
+        if path.stat().st_size > MAX_JSON_SIZE:
             raise ConfigError(f"{path} is too large for a file of its name; use another model")
         values = json.loads(path.read_bytes())
     except OSError as error:
@@ -62,7 +62,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def check_weight_files(folder: Path) -> None:
-    """Raise ConfigError, in one sentence, where a file of weights in a model's folder is missing or not whole."""
+    """Raise ConfigError, in one sentence, where a file of weights in a model's folder is missing or incomplete."""
     if (folder / WHOLE).exists() or not (folder / INDEX).exists():
         names = {WHOLE}
     else:
@@ -73,7 +73,7 @@ def check_weight_files(folder: Path) -> None:
     for name in sorted(names):
         path = file_within(folder, name)
         try:
-            there, needed = path.stat().st_size, _needed_length(path)
+            there, needed = path.stat().st_size, _expected_size(path)
         except OSError as error:
             raise ConfigError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -84,11 +84,11 @@ def check_weight_files(folder: Path) -> None:
             )
 
 
-def _needed_length(path: Path) -> int:
-    """How many bytes a whole file has. Raises ValueError, TypeError or KeyError where it is none of the format."""
+def _expected_size(path: Path) -> int:
+    """The size in bytes that the header implies. Raises ValueError, TypeError or KeyError for another format."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
-        if not 0 < size <= _LARGEST_HEADER:
+        if not 0 < size <= _MAX_HEADER_SIZE:
             raise ValueError(size)
         header = json.loads(file.read(size))
     tensors = [entry for name, entry in header.items() if name != "__metadata__"]

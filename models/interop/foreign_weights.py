@@ -1,4 +1,4 @@
-"""The weights of a foreign Hugging Face folder: one safetensors file or several, mapped, under known names."""
+"""The weights of a foreign Hugging Face folder: memory-mapped from one safetensors file or several shards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Index:
 
 
 def open_foreign(folder: Path) -> StoredModel:
-    """The model in a foreign folder. Raises CheckpointError, in one sentence, for anything that is not whole."""
+    """The model in a foreign folder. Raises CheckpointError, in one sentence, for anything damaged or incomplete."""
     try:
         model = read_foreign_model(folder)
         tensors = _read_tensors(folder)
@@ -45,7 +45,7 @@ def open_foreign(folder: Path) -> StoredModel:
 
 
 def _read_tensors(folder: Path) -> dict[str, Tensor]:
-    """All tensors under the names they have in the files. Raises ConfigError or CheckpointError."""
+    """All tensors by their names in the files. Raises ConfigError or CheckpointError."""
     if not (folder / WHOLE).exists() and (folder / INDEX).exists():
         return _read_shards(folder)
     if not (folder / WHOLE).exists() and list(folder.glob("pytorch_model*.bin*")):
@@ -57,7 +57,7 @@ def _read_tensors(folder: Path) -> dict[str, Tensor]:
 
 
 def _read_shards(folder: Path) -> dict[str, Tensor]:
-    """The tensors of all the files that the index names, each where the index says."""
+    """The tensors of all shards. Raises CheckpointError where shards and index differ."""
     path = file_within(folder, INDEX)
     try:
         index = from_plain(_Index, read_json(path), INDEX).weight_map
@@ -75,7 +75,7 @@ def _read_shards(folder: Path) -> dict[str, Tensor]:
 
 
 def _full_names(model: ForeignModel, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The names with the prefix that a model saved without its output layer leaves out."""
+    """The names with their prefix, which is missing where a base model was saved without its output layer."""
     prefix = "transformer." if model.model_type in ("gpt2", "openai-gpt") else "model."
     if any(name.startswith(prefix) for name in tensors):
         return tensors
@@ -89,7 +89,7 @@ def _embedding(model: ForeignModel) -> str:
 
 
 def _tie(folder: Path, embedding: str, tensors: dict[str, Tensor]) -> None:
-    """Leave one of embedding and output layer under the embedding's name; where both are stored they must agree."""
+    """Keep the shared weight under the embedding's name; where the output layer is stored as well it must be equal."""
     head = tensors.pop(HEAD, None)
     if head is not None and not torch.equal(tensors.setdefault(embedding, head), head):
         raise CheckpointError(
@@ -99,7 +99,7 @@ def _tie(folder: Path, embedding: str, tensors: dict[str, Tensor]) -> None:
 
 
 def _absent_biases(model: ForeignModel) -> dict[str, Tensor]:
-    """Zeros for the biases of a sub-layer that has none where our block has them everywhere; they take no memory."""
+    """Zeros for the missing biases: our block has them everywhere or nowhere. Expanded views, which take no memory."""
     config, zero = model.config, torch.zeros(1)
     queries, keys = config.n_head * config.size_per_head, config.kv_heads * config.size_per_head
     gate = {"gate_proj": config.hidden_size} if config.mlp == "swiglu" else {}

@@ -1,7 +1,7 @@
 """A GGUF file for llama.cpp, written tensor after tensor.
 
-https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The gguf package and numpy are an extra that only this file
-needs, so they are imported when a file is written.
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The gguf package and numpy are an optional extra
+that only this module needs, so they are imported when a file is written.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ FILE_TYPES: dict[GgufType, str] = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "bf16"
 class Vocabulary:
     """A tokenizer in llama.cpp's terms: byte-level BPE, tokenizer.ggml.model "gpt2".
 
-    `tokens` are the model's rows, then those that the file adds to them. `types` are llama.cpp's: 1 normal,
-    2 unknown, 3 control, 4 user-defined, 5 unused. A merge is two spellings with a space between; the first ones come
-    first. What is `suppressed` is never drawn.
+    `tokens` are those of the model's rows, then those that are added for the file. `types` are llama.cpp's: 1 normal,
+    2 unknown, 3 control, 4 user-defined, 5 unused. A merge is its two parts with a space between, in the order of
+    their ranks. `suppressed` tokens are never sampled.
     """
 
     pattern: str  # tokenizer.ggml.pre: the name of the pattern that cuts a text into words
@@ -49,7 +49,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class GgufSummary:
-    """What lies in a GGUF file; `notices` are sentences for a person."""
+    """What a GGUF file holds; `notices` are sentences for the user."""
 
     architecture: str
     parameters: int
@@ -76,7 +76,7 @@ def write_gguf(
     dtype: GgufType,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> GgufSummary:
-    """Write the model with these parameters (by our names, on the CPU) to `path`, and see that all of it is there.
+    """Write the model with these parameters (by our names, on the CPU) to `path`, and check the size of the file.
 
     Matrices get `dtype`; norms, biases and position tables stay float32. Making the file appear atomically is the
     caller's task. Raises UserError where a package is missing or a weight does not fit the type, NoCounterpart for a
@@ -92,7 +92,7 @@ def write_gguf(
     for key, value in _keys(config, vocabulary, name, dtype).items():
         _add(writer, key, value)
     for part, kind in layout:
-        _announce(writer, part, kind)
+        _declare(writer, part, kind)
     whole, done = sum(_elements(part) for part, _ in layout), 0
     with contextlib.closing(writer):
         writer.write_header_to_file()
@@ -111,7 +111,7 @@ def write_gguf(
 
 
 def _keys(config: ModelConfig, vocabulary: Vocabulary, name: str, dtype: GgufType) -> dict[str, Any]:
-    """All metadata but the architecture, which the writer adds."""
+    """All metadata except the architecture, which the writer adds."""
     import gguf
 
     general: dict[str, Any] = {
@@ -160,8 +160,8 @@ def _elements(part: Part) -> int:
     return Size(part.shape).numel()
 
 
-def _announce(writer: gguf.GGUFWriter, part: Part, kind: GgufType) -> None:
-    """Put a tensor into the file's table of contents."""
+def _declare(writer: gguf.GGUFWriter, part: Part, kind: GgufType) -> None:
+    """Declare a tensor in the header of the file."""
     import gguf
     import numpy as np
 
@@ -171,7 +171,7 @@ def _announce(writer: gguf.GGUFWriter, part: Part, kind: GgufType) -> None:
 
 
 def _stored(part: Part, kind: GgufType) -> Any:
-    """The numpy array that goes into the file. Raises UserError for a weight that has no place in the type."""
+    """The numpy array that is written. Raises UserError for a weight that the type cannot represent."""
     import gguf
     import numpy as np
     from gguf import quants
@@ -185,7 +185,7 @@ def _stored(part: Part, kind: GgufType) -> Any:
 
 
 def _padded(n_bytes: int) -> int:
-    """With what the format fills up before the next tensor."""
+    """The number of bytes with the padding up to the next tensor."""
     import gguf
 
     return gguf.GGUFWriter.ggml_pad(n_bytes, gguf.GGUF_DEFAULT_ALIGNMENT)

@@ -1,6 +1,6 @@
 """Our models in llama.cpp's terms: architecture, metadata keys, and which of our weights each tensor holds.
 
-Read from llama.cpp's graphs (src/models/*.cpp): what they do not compute is refused here, by name.
+They follow llama.cpp's graphs (src/models/*.cpp): options that these do not compute are refused by name.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ Architecture = Literal["gpt2", "llama", "qwen2", "qwen3", "arcee"]
 Change = Callable[[Tensor], Tensor]
 
 ZERO_MLP_WIDTH = 32  # a model without an MLP gets one of this width that adds zero; 32 is a block of q8_0
-CONTEXT_STEP = 256  # llama.cpp makes room for a multiple of this many tokens, and reads a table's rows without looking
-INTERLEAVED: tuple[Architecture, ...] = ("llama", "arcee")  # rotate neighbours; the others rotate halves, as we do
+CONTEXT_STEP = (
+    256  # llama.cpp rounds the context up to a multiple of this, and reads a position table without a bounds check
+)
+INTERLEAVED: tuple[Architecture, ...] = (
+    "llama",
+    "arcee",
+)  # rotary positions pair neighbours; the others pair halves, as we do
 
 
 class NoCounterpart(UserError):
@@ -31,7 +36,7 @@ class NoCounterpart(UserError):
 
 @dataclass(frozen=True)
 class Part:
-    """A tensor of the file: its shape, how to get it, and whether it keeps float32 whatever the file's type is."""
+    """A tensor of the file: its shape, how to read it, and whether it stays float32 whatever the type of the file."""
 
     name: str
     shape: tuple[int, ...]
@@ -103,7 +108,7 @@ def metadata(config: ModelConfig) -> dict[str, int | float | str]:
 
 
 def positions(config: ModelConfig) -> int:
-    """How many positions the file is for: our context length, or for a table of positions as many as may be read."""
+    """The context length of the file: ours, or for a position table the number of rows that llama.cpp may read."""
     if config.position == "rope":
         return config.context_length
     return -(-config.context_length // CONTEXT_STEP) * CONTEXT_STEP
@@ -113,8 +118,8 @@ def parts(config: ModelConfig, weights: Mapping[str, Tensor], added_rows: int = 
     """Every tensor of the file, in its order. `weights` are our parameters by name.
 
     The vocabulary grows by `added_rows`, each the mean of all rows: the logit of such a row is the mean of all logits,
-    so it is never above them all, and its probability is below that of a token drawn blindly.
-    Raises NoCounterpart for a configuration, or a weight, that no tensor of the file takes.
+    so it is never the largest, and its probability is below that of a uniform draw.
+    Raises NoCounterpart for a configuration or a weight that the format has no tensor for.
     """
     layout = _Layout(config, weights)
     found = list(layout.parts(added_rows))
@@ -124,16 +129,16 @@ def parts(config: ModelConfig, weights: Mapping[str, Tensor], added_rows: int = 
 
 
 class _Layout:
-    """Our weights in the order and the shapes of one architecture, and which of them have been taken so far."""
+    """Our weights in the order and shapes of one architecture; `taken` are those that have been used so far."""
 
     def __init__(self, config: ModelConfig, weights: Mapping[str, Tensor]) -> None:
         self.config, self.weights, self.kind = config, weights, architecture(config)
         self.taken: set[str] = set()
-        # gpt2 wants every bias, zeros included; the other architectures take those that there are
+        # gpt2 needs every bias, zeros included; in the other architectures biases are optional
         self.wants_all_biases = self.kind == "gpt2"
 
     def parts(self, added_rows: int) -> Iterator[Part]:
-        """The whole file."""
+        """All tensors of the file."""
         config = self.config
 
         def grown(rows: Tensor) -> Tensor:
@@ -144,9 +149,11 @@ class _Layout:
             yield dataclasses.replace(self._taken("position_embd.weight", "positions", self._lengthened), exact=True)
         elif self.kind == "gpt2":
             table = sinusoidal_positions(positions(config), config.d_model)
-            yield _made("position_embd.weight", table if config.position == "sinusoidal" else torch.zeros_like(table))
+            yield _constant(
+                "position_embd.weight", table if config.position == "sinusoidal" else torch.zeros_like(table)
+            )
         if config.rope_scaling == "llama3":
-            yield _made("rope_freqs.weight", _rope_divisors(config))
+            yield _constant("rope_freqs.weight", _rope_divisors(config))
         for layer in range(config.n_layer):
             yield from self._attention(f"blk.{layer}", f"blocks.{layer}")
             yield from (self._no_mlp if config.mlp == "none" else self._mlp)(f"blk.{layer}", f"blocks.{layer}")
@@ -176,7 +183,7 @@ class _Layout:
     def _mlp(self, theirs: str, ours: str) -> Iterator[Part]:
         width, up = self.config.hidden_size, f"{ours}.mlp.up"
         yield from self._norm(f"{theirs}.ffn_norm", f"{ours}.mlp_norm")
-        if self.config.mlp == "swiglu":  # our one product makes the gate, then what it gates
+        if self.config.mlp == "swiglu":  # our fused matrix holds the gate, then the up projection
             yield from self._linear(f"{theirs}.ffn_gate", up, width)
             yield from self._linear(f"{theirs}.ffn_up", up, width, width)
         else:
@@ -186,22 +193,22 @@ class _Layout:
     def _no_mlp(self, theirs: str, ours: str) -> Iterator[Part]:
         """An MLP that adds zero to the residual stream."""
         width, between = self.config.d_model, ZERO_MLP_WIDTH
-        yield _made(f"{theirs}.ffn_norm.weight", torch.ones(width))
+        yield _constant(f"{theirs}.ffn_norm.weight", torch.ones(width))
         if self.kind != "gpt2":
-            yield _made(f"{theirs}.ffn_gate.weight", torch.zeros(between, width))
-        yield _made(f"{theirs}.ffn_up.weight", torch.zeros(between, width))
-        yield _made(f"{theirs}.ffn_down.weight", torch.zeros(width, between))
+            yield _constant(f"{theirs}.ffn_gate.weight", torch.zeros(between, width))
+        yield _constant(f"{theirs}.ffn_up.weight", torch.zeros(between, width))
+        yield _constant(f"{theirs}.ffn_down.weight", torch.zeros(width, between))
         if self.wants_all_biases:
-            yield _made(f"{theirs}.ffn_norm.bias", torch.zeros(width))
-            yield _made(f"{theirs}.ffn_up.bias", torch.zeros(between))
-            yield _made(f"{theirs}.ffn_down.bias", torch.zeros(width))
+            yield _constant(f"{theirs}.ffn_norm.bias", torch.zeros(width))
+            yield _constant(f"{theirs}.ffn_up.bias", torch.zeros(between))
+            yield _constant(f"{theirs}.ffn_down.bias", torch.zeros(width))
 
     def _norm(self, theirs: str, ours: str) -> Iterator[Part]:
         yield self._taken(f"{theirs}.weight", f"{ours}.weight")
         yield from self._bias(theirs, ours, self.config.d_model)
 
     def _linear(self, theirs: str, ours: str, n_out: int, start: int = 0, heads: int = 0) -> Iterator[Part]:
-        """Rows [start, start + n_out) of a linear layer; those of `heads` are rotated, and ordered for it."""
+        """Rows [start, start + n_out) of a linear layer; with `heads`, queries or keys ordered for rotation."""
 
         def rows(tensor: Tensor) -> Tensor:
             part = tensor.narrow(0, start, n_out)
@@ -214,7 +221,7 @@ class _Layout:
         if f"{ours}.bias" in self.weights:
             yield self._taken(f"{theirs}.bias", f"{ours}.bias", change)
         elif self.wants_all_biases:
-            yield _made(f"{theirs}.bias", torch.zeros(width))
+            yield _constant(f"{theirs}.bias", torch.zeros(width))
 
     def _taken(self, name: str, ours: str, change: Change | None = None) -> Part:
         self.taken.add(ours)
@@ -223,8 +230,8 @@ class _Layout:
         return Part(name, shape, lambda: change(weight) if change else weight, len(shape) == 1)
 
 
-def _made(name: str, tensor: Tensor) -> Part:
-    """A tensor that llama.cpp wants and we do not have; position tables are exact like the learned ones."""
+def _constant(name: str, tensor: Tensor) -> Part:
+    """A constant that llama.cpp needs and our model does not have; position tables stay float32 as learned ones do."""
     return Part(name, tuple(tensor.shape), lambda: tensor, tensor.ndim == 1 or name.startswith("position"))
 
 
@@ -235,5 +242,5 @@ def interleaved(rows: Tensor, heads: int) -> Tensor:
 
 
 def _rope_divisors(config: ModelConfig) -> Tensor:
-    """By what llama.cpp divides each rotary frequency, [D / 2]: the llama3 scaling, worked out."""
+    """The divisors of the rotary frequencies in llama.cpp, [D / 2]: the llama3 scaling, precomputed."""
     return rotary_frequencies(dataclasses.replace(config, rope_scaling="none")) / rotary_frequencies(config)

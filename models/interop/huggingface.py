@@ -1,6 +1,6 @@
-"""A checkpoint is a Hugging Face folder: weights, configuration and tokenizer that transformers opens as they are.
+"""Checkpoints as Hugging Face folders: weights, configuration and tokenizer that transformers opens as they are.
 
-`minigpt.json` beside them holds our own configuration; that and `model.safetensors` are all we read back. A folder
+`minigpt.json` beside them holds our own configuration; we read back that and `model.safetensors` alone. A folder
 without it is a foreign model.
 """
 
@@ -29,11 +29,11 @@ from .stored_model import StoredModel
 __all__ = ["CheckpointError", "LoadedCheckpoint", "load_checkpoint", "open_checkpoint", "save_checkpoint"]
 
 FORMAT = 1
-LARGEST_DESCRIPTION = 1 << 20  # bytes of minigpt.json
+MAX_DESCRIPTION_SIZE = 1 << 20  # bytes of minigpt.json
 
 
 class SavableTokenizer(Protocol):
-    """A tokenizer, as far as a checkpoint knows it."""
+    """What a checkpoint needs of a tokenizer."""
 
     kind: Any
     begin: tuple[int, ...]
@@ -52,7 +52,7 @@ class Description:
     model: ModelConfig
     step: int = 0
     validation_loss: float | None = None
-    model_type: ModelType | None = None  # by whose names the tensors are called
+    model_type: ModelType | None = None  # the naming scheme of the tensors
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,17 @@ def save_checkpoint(
 ) -> None:
     """Write the whole checkpoint into an existing empty `folder`; making it appear atomically is the caller's task.
 
-    `extra` is kept in minigpt.json under its own keys. `whole` makes a parameter from its name where the model itself
-    does not hold all of it. Raises OSError where the disk does not take it.
+    `extra` is added to minigpt.json under its own keys. `whole` returns a full parameter by name where the model holds
+    only a shard of it. Raises OSError where it cannot be written.
     """
     config = model.config
     if validation_loss is not None and not math.isfinite(validation_loss):
         validation_loss = None
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
     where, fixed = places(config, shapes), constants(config)
-    parameter = functools.lru_cache(maxsize=1)(whole or model.get_parameter)  # the parts of one follow each other
+    parameter = functools.lru_cache(maxsize=1)(
+        whole or model.get_parameter
+    )  # the tensors of one parameter follow each other
     empty = {name: place.of(torch.empty(shapes[place.parameter], device="meta")) for name, place in where.items()}
 
     def tensor(name: str) -> Tensor:
@@ -124,8 +126,8 @@ def load_checkpoint(
     The model comes back in evaluation mode; a foreign one has step 0 and no validation loss.
     Weights are float32 and can be trained further. With `weight_dtype`, usually the compute dtype, the model is for
     generation only: no weight is cast in a step, and none has a gradient. Raises CheckpointError in one sentence for
-    anything missing, truncated, foreign, contradictory or not finite; nothing larger than the file itself is allocated
-    before its shapes are known to fit.
+    anything missing, truncated, foreign, contradictory or not finite; all shapes are checked before anything larger
+    than the file itself is allocated.
     """
     stored = open_checkpoint(path)
     model = stored.build(device, compute_dtype, weight_dtype)
@@ -153,7 +155,7 @@ def _open_own(folder: Path) -> StoredModel:
 def _read_description(path: Path) -> Description:
     """minigpt.json, checked. Raises CheckpointError."""
     try:
-        if path.stat().st_size > LARGEST_DESCRIPTION:
+        if path.stat().st_size > MAX_DESCRIPTION_SIZE:
             raise CheckpointError(f"{path} is too large to be a checkpoint's description; use another checkpoint")
         description = loads(Description, path.read_bytes(), path.name)
     except FileNotFoundError:
@@ -175,7 +177,7 @@ def _read_description(path: Path) -> Description:
 
 
 def _trained(metadata: dict[str, str], description: Description) -> tuple[int, float | None]:
-    """Step and validation loss as the weights' own file says them, else as minigpt.json does."""
+    """Step and validation loss from the metadata of the weights, else from minigpt.json."""
     try:
         step, loss = int(metadata["step"]), json.loads(metadata["validation_loss"])
     except (KeyError, ValueError):

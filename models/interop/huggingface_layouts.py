@@ -1,7 +1,7 @@
-"""Our models in Hugging Face's terms: model type, config.json, and where each of its tensors lies in ours.
+"""Our models in Hugging Face's terms: model type, config.json, and which rows of our parameters each tensor holds.
 
-A block that transformers has, exactly, under some name is stored under that name; every other block keeps our own
-tensor names and the model type "minigpt", which only this program reads.
+A block that transformers computes exactly is stored as that model type; every other block keeps our own tensor names
+and the model type "minigpt", which only this program reads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..config import ModelConfig
 from ..gpt import sinusoidal_positions
 
 ModelType = Literal["gpt2", "openai-gpt", "llama", "qwen2", "qwen3", "arcee", "minigpt"]
-Naming = Literal[ModelType, "nanogpt"]  # whose tensor names; nanoGPT has GPT-2's, without the transposition
+Naming = Literal[ModelType, "nanogpt"]  # nanoGPT has GPT-2's tensor names, without the transposition
 
 HIDDEN_ACTIVATIONS = {
     "gelu": "gelu", "gelu_tanh": "gelu_new", "relu": "relu", "relu2": "relu2", "swiglu": "silu", "none": "silu",
@@ -27,7 +27,7 @@ ZERO_MLP_WIDTH = 8  # a model without an MLP is written with one of this width t
 
 @dataclass(frozen=True)
 class Place:
-    """The rows [start, start + rows) of one of our parameters; transposed where the other side stores (in, out)."""
+    """The rows [start, start + rows) of one of our parameters; transposed where the format stores [in, out]."""
 
     parameter: str
     start: int
@@ -35,7 +35,7 @@ class Place:
     transposed: bool = False
 
     def of(self, parameter: Tensor) -> Tensor:
-        """That part of the parameter, as the other side shapes it; a view."""
+        """A view of that part of the parameter, in the shape of the format."""
         part = parameter.narrow(0, self.start, self.rows)
         return part.T if self.transposed else part
 
@@ -61,7 +61,7 @@ def model_type(config: ModelConfig) -> ModelType:
 
 
 def config_json(config: ModelConfig) -> dict[str, Any]:
-    """The contents of config.json, in words that transformers 4 and 5 both read, but for the special tokens."""
+    """The content of config.json, readable by transformers 4 and 5, without the special tokens."""
     kind = model_type(config)
     common: dict[str, Any] = {
         "model_type": kind, "vocab_size": config.vocab_size, "tie_word_embeddings": config.tied,
@@ -138,7 +138,7 @@ def places(config: ModelConfig, shapes: dict[str, torch.Size], naming: Naming | 
 
 
 def constants(config: ModelConfig) -> dict[str, Tensor]:
-    """Tensors that transformers wants and we do not have: biases that are zero, fixed positions, an MLP of zeros."""
+    """Tensors that transformers needs and we do not have: biases of zero, fixed positions, an MLP of zeros."""
     kind, d, n = model_type(config), config.d_model, config.hidden_size or ZERO_MLP_WIDTH
     fixed: dict[str, Tensor] = {}
     for layer in range(config.n_layer if kind in ("llama", "qwen2", "qwen3", "arcee") else 0):

@@ -1,7 +1,7 @@
 """What a pickle describes, without building it: nothing is imported, nothing is called. Light: no torch here.
 
-A pickle is a program for a small stack machine. This reader walks its opcodes and keeps only those that describe data;
-what the program would look up or call becomes a record that does nothing. Format: Lib/pickletools.py of Python.
+A pickle is a program for a small stack machine. This reader walks its opcodes and accepts only those that describe
+data; what the program would import or call becomes an inert record. Format: Lib/pickletools.py of Python.
 
 A `pickle.Unpickler` with its own `find_class` and `persistent_load`, and torch's `weights_only`, refuse the same calls
 but leave the data itself to the pickle. Three kinds of hostile files, all of them in the tests, make the difference:
@@ -22,9 +22,9 @@ from typing import Any
 from ...data.storage.errors import UserError
 from ...data.storage.printable import printable
 
-LARGEST = 1 << 24  # bytes; a pickle holds names and shapes, tensors lie beside it
-MOST_OPCODES = 1 << 21
-DEEPEST = 64  # containers inside containers
+MAX_SIZE = 1 << 24  # bytes; a pickle holds names and shapes, tensors lie beside it
+MAX_OPCODES = 1 << 21
+MAX_DEPTH = 64  # containers inside containers
 
 ORDERED_DICT = "collections.OrderedDict"
 
@@ -35,7 +35,7 @@ _LITERALS = {
     "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES",
     "BINBYTES8",
 }  # fmt: skip
-_PLAIN_KEYS = (str, bytes, int, float, type(None))  # their hash takes no time, however the pickle is nested
+_PLAIN_KEYS = (str, bytes, int, float, type(None))  # hashed in constant time, however deep the pickle is nested
 
 
 class _Refused(Exception):
@@ -63,7 +63,7 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Persistent:
-    """A thing outside the pickle, by the name that the pickle has for it."""
+    """An object outside the pickle (a persistent id): in torch's files the storage of a tensor."""
 
     id: Any
 
@@ -82,13 +82,13 @@ def read_pickle(content: bytes, path: Path, calls: Collection[str] = ()) -> Any:
 
 
 def _read(content: bytes, calls: Collection[str]) -> Any:
-    if len(content) > LARGEST:
-        raise _Refused(f"has {len(content):,} bytes of pickle, more than the {LARGEST:,} that are read")
+    if len(content) > MAX_SIZE:
+        raise _Refused(f"has {len(content):,} bytes of pickle, more than the {MAX_SIZE:,} that are read")
     machine = _Machine(calls)
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
-            if count >= MOST_OPCODES:
-                raise _Refused(f"has a pickle of more than {MOST_OPCODES:,} operations")
+            if count >= MAX_OPCODES:
+                raise _Refused(f"has a pickle of more than {MAX_OPCODES:,} operations")
             machine.step(opcode.name, argument)
         return machine.result()
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, RecursionError) as error:
@@ -221,8 +221,8 @@ class _Machine:
         self._taken_in.update(inner)
         depth = 1 + max(map(self._depths.__getitem__, inner), default=0)
         self._depths[id(container)] = max(depth, self._depths[id(container)])
-        if depth > DEEPEST:
-            raise _Refused(f"has a pickle with more than {DEEPEST} containers inside each other")
+        if depth > MAX_DEPTH:
+            raise _Refused(f"has a pickle with more than {MAX_DEPTH} containers inside each other")
 
     def _pop(self, count: int) -> list[Any]:
         """The last `count` values, none of which stands below a MARK."""

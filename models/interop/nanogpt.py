@@ -1,4 +1,4 @@
-"""What lies in nanoGPT's `ckpt.pt`, and in the `meta.pkl` of its character data sets. Light: no torch here."""
+"""Reads nanoGPT's `ckpt.pt`, and the `meta.pkl` of its character data sets. Light: no torch here."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..config import ConfigError, ModelConfig, parameter_count
 from .inert_pickle import Call, read_pickle
 from .torch_archive import ITEM_SIZES, StoredTensor, TorchArchive, listed, open_archive
 
-_PREFIXES = re.compile(r"(?:_orig_mod\.|module\.)*")  # what torch.compile and DistributedDataParallel put before a name
+_PREFIXES = re.compile(r"(?:_orig_mod\.|module\.)*")  # added to names by torch.compile and DistributedDataParallel
 _MASK = re.compile(r"transformer\.h\.\d+\.attn\.(?:masked_)?bias")  # a buffer with the causal mask
 _SIZES = {"vocab_size": "vocab_size", "block_size": "context_length", "n_layer": "n_layer", "n_head": "n_head",
           "n_embd": "d_model"}  # fmt: skip
 _BLOCK = ModelConfig(position="learned", norm="layer", norm_eps=1e-5, mlp="gelu", qk_norm=False)
 _DATASET = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
-_LARGEST_META = 1 << 23  # bytes: room for every character there is
+_MAX_META_SIZE = 1 << 23  # bytes: enough for all of Unicode
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class NanoGpt:
     config: ModelConfig
     step: int
     validation_loss: float | None
-    dataset: str | None  # the folder in data/ that it learned from
+    dataset: str | None  # the folder in nanoGPT's data/ that it was trained on
     tensors: Mapping[str, StoredTensor]
 
 
@@ -43,7 +43,7 @@ def read_nanogpt(path: Path) -> NanoGpt:
 
 
 def find_meta(checkpoint: NanoGpt) -> Path | None:
-    """The meta.pkl with the characters of a checkpoint: beside it, or where nanoGPT keeps the data it learned from."""
+    """The meta.pkl with the characters of a checkpoint: beside it, or in nanoGPT's data folder."""
     folder = checkpoint.path.absolute().parent
     places = [folder / "meta.pkl"]
     if checkpoint.dataset:
@@ -52,9 +52,9 @@ def find_meta(checkpoint: NanoGpt) -> Path | None:
 
 
 def read_alphabet(path: Path) -> str:
-    """The characters in nanoGPT's meta.pkl, each at the place that is its id. Raises UserError."""
+    """The characters in nanoGPT's meta.pkl, in the order of their ids. Raises UserError."""
     try:
-        if path.stat().st_size > _LARGEST_META:
+        if path.stat().st_size > _MAX_META_SIZE:
             raise UserError(f"{path} is too large to be a list of characters; use another one")
         meta = read_pickle(path.read_bytes(), path)
     except OSError as error:
@@ -109,7 +109,7 @@ def _checkpoint(path: Path, archive: TorchArchive, content: Any) -> NanoGpt:
 
 
 def _config(path: Path, arguments: dict[Any, Any], tensors: Mapping[str, StoredTensor]) -> ModelConfig:
-    """The model of nanoGPT's model.py: learned positions, LayerNorm before, exact GELU, a tied head."""
+    """The model of nanoGPT's model.py: learned positions, pre-LayerNorm, exact GELU, a tied head."""
     sizes: dict[str, int] = {}
     for theirs, ours in _SIZES.items():
         value = arguments.get(theirs)
@@ -136,7 +136,7 @@ def _config(path: Path, arguments: dict[Any, Any], tensors: Mapping[str, StoredT
 
 
 def _found(content: Any) -> str:
-    """What a foreign object is, for the end of a sentence."""
+    """A description of a foreign object, for the end of a sentence."""
     if isinstance(content, dict):
         return listed("its keys are", [key for key in content if isinstance(key, str)])
     kind = content.function if isinstance(content, Call) else type(content).__name__

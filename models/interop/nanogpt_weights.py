@@ -1,4 +1,4 @@
-"""A nanoGPT checkpoint as a stored model: its tensors are mapped from the file that torch.save wrote."""
+"""A nanoGPT checkpoint as a stored model: its tensors are memory-mapped from the file that torch.save wrote."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def open_nanogpt(path: Path) -> StoredModel:
 
 
 def _view(content: mmap.mmap, tensor: StoredTensor) -> Tensor:
-    """The tensor in the mapped file; its numbers are read when they are used."""
+    """The tensor in the mapped file, read from disk when it is used."""
     dtype: torch.dtype = getattr(torch, tensor.dtype)
-    if tensor.start % ITEM_SIZES[tensor.dtype]:  # torch aligns them; another program's zip may not
+    if tensor.start % ITEM_SIZES[tensor.dtype]:  # torch aligns storages; another program's zip file may not
         size = tensor.n_items * ITEM_SIZES[tensor.dtype]
         storage = torch.frombuffer(bytearray(content[tensor.start : tensor.start + size]), dtype=dtype)
     else:

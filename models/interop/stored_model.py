@@ -1,4 +1,4 @@
-"""A model in files of any format: its configuration and tensors, and how they become a model in memory."""
+"""A model in files of any format: its configuration and tensors, and how a GPT is built from them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ WEIGHT_TYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A configuration and the tensors that belong to it, mapped into memory and not yet read.
+    """A configuration and its tensors, memory-mapped and not yet read.
 
-    `path` is what a message names, `naming` says by whose names the tensors are called. Step and validation loss
-    (nats per token) are those of the weights, where the files tell. Tensors that have no place in the model are
-    refused unless the file is `padded` with constants that another program needs.
+    `path` is named in messages, `naming` is the naming scheme of the tensors. Step and validation loss (nats per token)
+    are those of the weights, where the files have them. Tensors without a parameter in the model are refused unless
+    the file is `padded` with constants that another program needs.
     """
 
     path: Path
@@ -38,9 +38,9 @@ class StoredModel:
     def build(self, device: torch.device | str, compute_dtype: torch.dtype, weight_dtype: torch.dtype | None) -> GPT:
         """The model in evaluation mode, its weights on `device`; float32 unless `weight_dtype` says otherwise.
 
-        With `weight_dtype` the model is only for generation. Every name and shape is checked before memory is taken;
-        the peak is the model and one tensor.
-        Raises CheckpointError for a tensor that is missing, does not fit, has no place, or holds NaN or infinity.
+        With `weight_dtype` the model is only for generation. Every name and shape is checked before memory is
+        allocated; the peak is the model and one tensor. Raises CheckpointError for a tensor that is missing, that has
+        another shape or no parameter in the model, or that holds NaN or infinity.
         """
         self.check()
         model = GPT(self.config, device="meta", compute_dtype=compute_dtype)
@@ -52,7 +52,7 @@ class StoredModel:
         return model.eval()
 
     def check(self) -> None:
-        """Raise CheckpointError for a tensor that is missing, does not fit, or has no place."""
+        """Raise CheckpointError for a tensor that is missing, has another shape or no parameter in the model."""
         where, shapes = self._places
         for name, place in where.items():
             self._check(name, place.of(torch.empty(shapes[place.parameter], device="meta")).shape)
@@ -65,7 +65,7 @@ class StoredModel:
             )
 
     def read(self, parameter: str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Tensor:
-        """One parameter of a model that was checked, under its name in ours; each tensor goes straight to its place.
+        """One parameter of a checked model, by our name for it; each tensor is copied straight into its rows.
 
         Raises CheckpointError for a tensor that holds NaN or infinity.
         """
@@ -78,7 +78,7 @@ class StoredModel:
         return whole
 
     def _check_values(self, name: str) -> None:
-        # the extremes tell it in one pass and need no memory; isfinite() of the whole takes several times as long
+        # aminmax finds them in one pass without memory; isfinite() of the whole tensor takes several times as long
         if not torch.stack(self.tensors[name].aminmax()).isfinite().all():
             raise CheckpointError(
                 f"{self.path} holds NaN or infinity in {name}: its training diverged, or it is damaged; use an earlier "
@@ -87,7 +87,7 @@ class StoredModel:
 
     @functools.cached_property
     def _places(self) -> tuple[dict[str, Place], dict[str, torch.Size]]:
-        """Where each tensor lies, and the shapes of our parameters."""
+        """The rows of our parameters that each tensor holds, and the shapes of our parameters."""
         model = GPT(self.config, device="meta")
         shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
         return places(self.config, shapes, self.naming), shapes

@@ -1,4 +1,4 @@
-"""A file that torch.save wrote: what its pickle describes, and where the numbers of its tensors lie. Light.
+"""A file that torch.save wrote: what its pickle describes, and the byte offsets of its tensors. Light.
 
 The file is a zip archive: ROOT/data.pkl describes the saved object, in which each tensor names a storage, whose bytes
 lie uncompressed in ROOT/data/NUMBER. The description is read by `inert_pickle`, so nothing of it is executed.
@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from ...data.storage.errors import UserError
 from ...data.storage.printable import printable
-from .inert_pickle import LARGEST, Call, Global, Persistent, read_pickle
+from .inert_pickle import MAX_SIZE, Call, Global, Persistent, read_pickle
 
 DTYPES = {
     "FloatStorage": "float32",
@@ -35,12 +35,12 @@ _NAMED = 6  # entries or keys that a message names
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """Where a tensor's numbers lie: `start` bytes into the file, a storage of `n_items` numbers of type `dtype`."""
+    """Where a tensor is stored: `start` bytes into the file, in a storage of `n_items` elements of type `dtype`."""
 
     start: int
     n_items: int
     dtype: str
-    offset: int  # of the tensor in its storage, in numbers
+    offset: int  # of the tensor in its storage, in elements
     shape: tuple[int, ...]
     stride: tuple[int, ...]
 
@@ -83,7 +83,7 @@ class TorchArchive:
         (self._root,) = roots
 
     def description(self) -> Any:
-        """What data.pkl says. Raises UserError."""
+        """The content of data.pkl. Raises UserError."""
         if f"{self._root}/constants.pkl" in self._entries:
             raise UserError(f"{self._path} is a TorchScript program; choose a checkpoint that nanoGPT wrote")
         order = self._read("byteorder") if f"{self._root}/byteorder" in self._entries else b"little"
@@ -92,9 +92,9 @@ class TorchArchive:
         return read_pickle(self._read("data.pkl"), self._path, _CALLS)
 
     def tensor(self, name: str, value: Any) -> StoredTensor:
-        """Where the tensor called `name`, which `value` describes, lies.
+        """Where the tensor `name`, which `value` describes, is stored.
 
-        Raises UserError where it is no tensor of weights, or reaches beyond its storage.
+        Raises UserError where it is no tensor of weights, or exceeds its storage.
         """
         if isinstance(value, Call) and value.function == _PARAMETER:
             value = value.arguments[0] if value.arguments else None
@@ -123,7 +123,7 @@ class TorchArchive:
         raise UserError(f"{self._path} describes {printable(name)} as larger than what it holds of it; use another one")
 
     def number(self, tensor: StoredTensor) -> float | None:
-        """The one number of a tensor without dimensions; None for a type that nanoGPT does not keep its loss in."""
+        """The value of a scalar tensor; None for a type in which nanoGPT does not store its loss."""
         code = {"float32": "<f", "float64": "<d"}.get(tensor.dtype)
         if code is None or tensor.shape:
             return None
@@ -131,7 +131,7 @@ class TorchArchive:
         return struct.unpack(code, self._read_bytes(tensor.start + tensor.offset * size, size))[0]
 
     def _place(self, name: str) -> tuple[int, int]:
-        """Where an entry's bytes begin in the file, and how many there are."""
+        """The offset of an entry in the file, and its size in bytes."""
         name = f"{self._root}/{name}"
         if name not in self._entries:
             raise UserError(f"{self._path} lacks its part {printable(name)}; copy it again")
@@ -152,7 +152,7 @@ class TorchArchive:
 
     def _read(self, name: str) -> bytes:
         start, size = self._place(name)
-        if size > LARGEST:
+        if size > MAX_SIZE:
             raise UserError(f"{self._path} has a description of {size:,} bytes, which is absurd; use another file")
         return self._read_bytes(start, size)
 

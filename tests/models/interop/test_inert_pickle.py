@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.models.interop.inert_pickle import (
-    DEEPEST,
-    LARGEST,
-    MOST_OPCODES,
+    MAX_DEPTH,
+    MAX_OPCODES,
+    MAX_SIZE,
     Call,
     Global,
     Persistent,
@@ -158,7 +158,7 @@ def test_damage_and_tricks_are_refused(content: bytes, says: str) -> None:
 
 def test_depth_is_bounded_however_it_is_made() -> None:
     fits = [*range(1)]
-    for _ in range(DEEPEST - 1):
+    for _ in range(MAX_DEPTH - 1):
         fits = [fits]
     assert read(pickle.dumps(fits)) == fits
     with pytest.raises(UserError, match="inside each other"):
@@ -186,8 +186,8 @@ def test_a_memo_index_takes_no_memory() -> None:
 
 
 def test_size_and_number_of_operations_are_bounded() -> None:
-    with pytest.raises(UserError, match=f"has {LARGEST + 1:,} bytes of pickle"):
-        read(b"\x80\x02N.".ljust(LARGEST + 1, b"N"))
+    with pytest.raises(UserError, match=f"has {MAX_SIZE + 1:,} bytes of pickle"):
+        read(b"\x80\x02N.".ljust(MAX_SIZE + 1, b"N"))
     assert len(read(pickle.dumps([None] * 100_000))) == 100_000
-    with pytest.raises(UserError, match=f"more than {MOST_OPCODES:,} operations"):
-        read(b"\x80\x02" + b"N0" * (MOST_OPCODES // 2) + b"N.")
+    with pytest.raises(UserError, match=f"more than {MAX_OPCODES:,} operations"):
+        read(b"\x80\x02" + b"N0" * (MAX_OPCODES // 2) + b"N.")

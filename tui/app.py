@@ -27,10 +27,10 @@ from .screens.open_model import OpenModelScreen
 from .screens.sizes import BREAKPOINTS, is_too_small
 from .screens.too_small import TooSmallScreen
 from .settings import SettingsStore
-from .themes import DARK, THEMES, other_side
+from .themes import DARK, THEMES, counterpart
 
 STOP_SECONDS = 60.0  # that quitting waits for runs to stop and save
-EXIT_SECONDS = 3.0  # that an orderly exit may take after a signal
+EXIT_SECONDS = 3.0  # that a clean exit may take after a signal
 
 
 class MinigptApp(App[int]):
@@ -84,15 +84,16 @@ class MinigptApp(App[int]):
         self.stylesheet.set_variables(self.get_css_variables())
 
     def _end_on_signals(self) -> None:
-        """Exit in order when the terminal closes or SIGTERM comes. Trainings are processes of their own and go on."""
+        """Exit cleanly when the terminal closes or SIGTERM comes. Trainings are processes of their own and go on."""
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
             with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
-                loop.add_signal_handler(getattr(signal, name), self._exit_in_order)
+                loop.add_signal_handler(getattr(signal, name), self._exit_cleanly)
 
-    def _exit_in_order(self) -> None:
+    def _exit_cleanly(self) -> None:
         # Textual's output thread dies with the terminal, and the exit may then wait for it for ever. Nothing is lost by
-        # a hard exit: settings are written when they change, and the generate process ends with our pipe.
+        # a hard exit: settings are written when they change, and the generate process ends when our end of its pipe
+        # is closed.
         last_resort = threading.Timer(EXIT_SECONDS, os._exit, (0,))
         last_resort.daemon = True
         last_resort.start()
@@ -148,7 +149,7 @@ class MinigptApp(App[int]):
             self.push_screen(HelpScreen())
 
     def action_toggle_theme(self) -> None:
-        self.theme = other_side(self.current_theme.dark)
+        self.theme = counterpart(self.current_theme.dark)
 
     def action_export(self) -> None:
         if self.bridge.opened is not None:
@@ -178,7 +179,7 @@ class MinigptApp(App[int]):
     # --- leaving --------------------------------------------------------------------------------
 
     async def action_quit(self) -> None:
-        """Leave; while anything trains, ask what becomes of it."""
+        """Quit; while runs train, ask first whether to leave them running or to stop them."""
         self._leave()
 
     @work(group="leave")
@@ -208,7 +209,7 @@ class MinigptApp(App[int]):
     async def _stop(self, runs: list[Run]) -> None:
         """Stop and save all of them; wait until they have ended, but no longer than STOP_SECONDS."""
         for run in runs:
-            with contextlib.suppress(*EXPECTED):  # it has ended by itself meanwhile
+            with contextlib.suppress(*EXPECTED):  # it has ended meanwhile
                 self.bridge.send_command("stop", run)
         loop = asyncio.get_running_loop()
         until = loop.time() + STOP_SECONDS

@@ -1,7 +1,7 @@
 """Follows the run on screen, sends it commands, and knows which model answers.
 
-Nothing here draws. What happens is posted as a message of messages.py; how things stand is in `training` and `model`.
-What the model writes does not pass through here: the conversation asks the generator itself.
+Nothing here draws. Changes are posted as messages of messages.py; `training` and `model` hold the present figures.
+Replies do not pass through here: the conversation asks the generator itself.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ POLL_INTERVAL = 0.25  # seconds between two polls
 _CHUNK = 2**16  # bytes of events read in one go
 _ATTACH_SECONDS = 0.4  # that attaching may take before the rest of a very long file is left to the polls
 _POLL_SECONDS = 0.1  # that one poll may take, so that a long file never holds up the keyboard
-_LOCK_POLLS = 8  # polls between two looks at the lock, and at the file of a run that has ended
+_LOCK_POLLS = 8  # polls between two checks of the lock, and of the file of a run that has ended
 
 CommandName = Literal["pause", "resume", "stop", "save"]
 
@@ -71,7 +71,7 @@ class Bridge:
         self._follower, self._refused_lines, self._catching_up = LineFollower(run.metrics_path), 0, True
         self.state, self._validation_losses, self._save_requested = None, {}, False
         self._read_events(self._attach_seconds)
-        self._look_at_state()
+        self._update_state()
         self._post(RunAttached())
         self._load_checkpoint()
 
@@ -131,27 +131,27 @@ class Bridge:
         if self._follower is None:
             return False
         self._polls += 1
-        look_closely = self._polls % _LOCK_POLLS == 0
-        changed = (self.is_training or self._catching_up or look_closely) and self._read_events(_POLL_SECONDS)
-        if look_closely and self.is_training and self.run is not None and not self.run.is_alive():
-            self._look_at_state()
+        check_lock = self._polls % _LOCK_POLLS == 0
+        changed = (self.is_training or self._catching_up or check_lock) and self._read_events(_POLL_SECONDS)
+        if check_lock and self.is_training and self.run is not None and not self.run.is_alive():
+            self._update_state()
         return changed
 
     def _read_events(self, seconds: float) -> bool:
-        """Fold in the new lines of metrics.jsonl, for at most about `seconds`; whether there were any."""
+        """Apply the new lines of metrics.jsonl, for at most about `seconds`; return whether there were any."""
         assert self._follower is not None
         until = time.monotonic() + seconds
         changed = False
         while lines := self._follower.read(_CHUNK):
             changed = True
             for line in lines:
-                self._take_line(line)
+                self._decode(line)
             if time.monotonic() > until:
                 return True
         self._catching_up = False
         return changed
 
-    def _take_line(self, line: bytes) -> None:
+    def _decode(self, line: bytes) -> None:
         try:
             event = TRAINING_EVENTS.decode(line)
         except SchemaError as error:
@@ -159,9 +159,9 @@ class Bridge:
             if self._refused_lines == 1:
                 self._post(Notice(f"a line of the run's events was skipped: {error}", "warning"))
             return
-        self._take(event)
+        self._apply(event)
 
-    def _take(self, event: TrainingEvent) -> None:
+    def _apply(self, event: TrainingEvent) -> None:
         self.training.apply(event)
         if isinstance(event, Evaluation):
             self._validation_losses[event.step] = event.validation_loss
@@ -174,15 +174,15 @@ class Bridge:
             case Note():
                 self._post(Notice(event.text, lasting=event.severity != "information"))
             case CheckpointSaved():
-                if self._save_requested:  # only then it is worth a word
+                if self._save_requested:  # the regular ones are not worth a notice
                     self._save_requested = False
                     self._post(Notice(f"saved at step {event.step:,}"))
                 self._load_checkpoint()
             case _:
                 pass
 
-    def _look_at_state(self) -> None:
-        """The state as the lock and status.json tell it, which is how a crash shows."""
+    def _update_state(self) -> None:
+        """Take the state from the lock and status.json: a process that crashed has written no event of it."""
         if self.run is None:
             return
         status, state = self.run.status(), self.run.state()
@@ -205,15 +205,15 @@ class Bridge:
         if file.run is not None:
             self.attach(file.run)
             return
-        left = self.run.name if self.run and self.run.is_alive() else ""
+        still_training = self.run.name if self.run and self.run.is_alive() else ""
         self._detach()
         self.training = TrainingView(idle="nothing trains here")
         self.opened, self.model = file, ModelView.of(file.name, found.config, found.tokenizer)
-        self._post(ModelOpened(found, left))
+        self._post(ModelOpened(found, still_training))
         self.generator.load(file.path, follow=False)
 
     def _load_checkpoint(self) -> None:
-        """Ask for the run's model as soon as there is one; the generate process follows its newer weights by itself."""
+        """Load the run's model as soon as there is one; from then on the generate process looks for newer weights."""
         if self.run is None or self.generator.path == str(self.run.path):
             return
         if self.run.checkpoint() is not None:

@@ -1,4 +1,4 @@
-"""The prompts and replies of the chat: sends each prompt as soon as a model can answer, and writes both down."""
+"""The prompts and replies of the chat: sends each prompt as soon as a model can answer, and fills the transcript."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FIRST_SAMPLE = 240  # tokens of the sample that the model of a new run writes a
 
 
 class Conversation:
-    """Who writes next, and what waits."""
+    """Sends one prompt at a time; those sent meanwhile wait in a queue."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Conversation:
 
     @property
     def explained(self) -> list[list[TokenDetail]]:
-        """The tokens of each of the last replies as far as they have come; empty where none was explained."""
+        """The tokens of each of the last replies received so far; empty where none was explained."""
         details = [list(tokens) for tokens in self._replies.details] if self._replies else []
         return details if any(details) else []
 
@@ -53,18 +53,18 @@ class Conversation:
 
     @property
     def offer(self) -> TrainingOffer | None:
-        """The offer that stands in the transcript, if it is still to be answered."""
+        """The offer in the transcript, None once it is answered."""
         return self._offer
 
     def make_offer(self, offer: TrainingOffer) -> None:
-        """Say what this is and what Enter does."""
+        """Show the offer in the empty transcript."""
         self._offer, self._reading_text = offer, False
         what, enter, path = offer.lines
         self._transcript.set_welcome(["A GPT of your own", "", what, "", enter, "", path])
         self.show_what_enter_does()
 
-    def take_offer(self) -> TrainingOffer | None:
-        """The offer is accepted: its text is being read for a new run."""
+    def accept_offer(self) -> TrainingOffer | None:
+        """Withdraw the offer, whose text is now being read for a new run, and return it."""
         offer, self._offer = self._offer, None
         self._reading_text = True
         self.show_what_enter_does()
@@ -81,7 +81,7 @@ class Conversation:
         self.show_what_enter_does()
 
     def note(self, text: str) -> None:
-        """Write a note of the app's own, below the replies that are still being written."""
+        """Write a note of the app, once the replies above it are complete."""
         self._notes.append(text)
         if self._replies is None or self._replies.complete:
             self._write_notes()
@@ -135,7 +135,7 @@ class Conversation:
             prompt, settings, lambda event: self._take(event, replies), samples=samples, explain=self.explain
         )
 
-    # --- what the model says --------------------------------------------------------------------
+    # --- the model and its replies --------------------------------------------------------------
 
     def model_loading(self) -> None:
         """A model was asked for."""
@@ -143,7 +143,7 @@ class Conversation:
         self.show_what_enter_does()
 
     def model_ready(self) -> None:
-        """A model can answer: it answers what waits, or writes the first sample of a fresh run."""
+        """A model can answer: send the prompts that wait, or have it write the first sample of a fresh run."""
         self._problem = ""
         if self._sample_when_ready and not self._waiting and self._generator.ready:
             settings, _ = self._settings()
@@ -158,7 +158,7 @@ class Conversation:
         self.stop()
 
     def _take(self, event: Tokens | Ended | Failed, replies: Replies) -> None:
-        """Write what the generator says about a prompt, unless the transcript was emptied since."""
+        """Write an event about a prompt into the transcript, unless that was emptied since."""
         shown = replies is self._replies
         match event:
             case Tokens():
@@ -170,7 +170,7 @@ class Conversation:
                     replies.end(event.sample, status_line(event, several=replies.count > 1))
             case Failed():
                 if shown:
-                    replies.break_off(event.message)
+                    replies.fail(event.message)
                 if not self._prompt.text:
                     self._prompt.restore(replies.prompt)
         if replies.complete:
@@ -230,12 +230,12 @@ class Replies:
 
     @property
     def count(self) -> int:
-        """How many replies there are to be."""
+        """How many replies were asked for."""
         return len(self._texts)
 
     @property
     def complete(self) -> bool:
-        """Whether nothing more comes."""
+        """Whether all of them have ended."""
         return self._shown == self.count
 
     def add(self, sample: int, text: str, details: tuple[TokenDetail, ...]) -> None:
@@ -255,8 +255,8 @@ class Replies:
             if self._shown < self.count:
                 self._begin()
 
-    def break_off(self, sentence: str) -> None:
-        """None of them goes on: write what has come of each, and `sentence`, which says why there is no more."""
+    def fail(self, sentence: str) -> None:
+        """None of them can go on: write what has arrived of each, and `sentence`, which says why it ends there."""
         unwritten = [sample for sample in range(self._shown + 1, self.count) if self._texts[sample]]
         for sample in unwritten:
             self._transcript.end_turn(self._status.get(self._shown, ""))

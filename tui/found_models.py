@@ -21,7 +21,7 @@ class FoundModel:
 
     @property
     def parameters(self) -> int:
-        """How many of them are trainable."""
+        """How many parameters are trainable."""
         return parameter_count(self.config)
 
     @property

@@ -14,11 +14,11 @@ from ..engine.client import GenerateProcess
 from ..engine.requests import Cancel, Ended, Failed, Generate, GenerationMessage, Load, Loaded, SamplingSettings, Tokens
 from .messages import ModelFailed, ModelLoading, ModelReady, Notice
 
-MAX_DEATHS = 3  # so many deaths
-DEATH_WINDOW = 60.0  # within so many seconds, and the process is not started again
+MAX_EXITS = 3  # unexpected ones within EXIT_WINDOW: then the process is not started again
+EXIT_WINDOW = 60.0  # seconds
 
 ReplyListener = Callable[[Tokens | Ended | Failed], None]
-"""Hears what becomes of a prompt: pieces of text, then one Ended for each sample, or one Failed for all of them."""
+"""Receives the events about a prompt: pieces of text, then one Ended for each sample, or one Failed for all of them."""
 
 
 @dataclass
@@ -27,15 +27,15 @@ class _Pending:
 
     id: int
     listener: ReplyListener
-    missing: int  # samples that are not complete
+    incomplete: int  # samples that have not ended
     cancelled: bool = False
 
 
 class Generator:
     """Owns the process.
 
-    What it says about a prompt goes to that prompt's listener, about a model that was loaded to `on_loaded`, and what
-    a person has to know to `post` as a message. All of it happens in the event loop.
+    Events about a prompt go to that prompt's listener, a model that was loaded to `on_loaded`, and what a person has
+    to know to `post` as a message. All of it happens in the event loop.
     """
 
     def __init__(self, post: Callable[[Message], object], on_loaded: Callable[[Loaded], None]) -> None:
@@ -46,7 +46,7 @@ class Generator:
         self._next_id = 0
         self._load_id: int | None = None
         self._pending: _Pending | None = None
-        self._deaths: list[float] = []
+        self._exits: list[float] = []
         self.path: str | None = None  # the model that is wanted: a run folder, or one model on disk
         self._follow = False
         self.loaded: Loaded | None = None  # the model in memory
@@ -68,7 +68,7 @@ class Generator:
 
     async def start(self) -> None:
         """Start the process; requests may be sent at once, they wait until it is ready."""
-        process = GenerateProcess(self._receive, self._died)
+        process = GenerateProcess(self._receive, self._exited)
         try:
             await process.start()
         except OSError as error:
@@ -93,8 +93,8 @@ class Generator:
         self._post(ModelLoading())
         if self._process is not None:
             self._send_load(self.path)
-        elif len(self._deaths) >= MAX_DEATHS:  # given up, but a person asks again
-            self._deaths = []
+        elif len(self._exits) >= MAX_EXITS:  # given up, until a person opens a model again
+            self._exits = []
             self._restart = asyncio.ensure_future(self.start())
 
     def unload(self) -> None:
@@ -111,7 +111,7 @@ class Generator:
         samples: int = 1,
         explain: bool = False,
     ) -> None:
-        """Continue `prompt` `samples` times; `listener` hears the replies. Only while `ready`."""
+        """Continue `prompt` `samples` times; `listener` receives the replies. Only while `ready`."""
         assert self._process is not None, "generate needs a process: ask `ready` first"
         self._pending = _Pending(self._new_id(), listener, samples)
         self._process.send(Generate(self._pending.id, prompt, settings, samples, explain))
@@ -138,8 +138,8 @@ class Generator:
                 if not pending.cancelled:
                     pending.listener(message)
             case Ended(id=id) if pending and id == pending.id:
-                pending.missing -= 1
-                self._pending = pending if pending.missing else None
+                pending.incomplete -= 1
+                self._pending = pending if pending.incomplete else None
                 pending.listener(message)
             case Failed(id=id) if pending and id == pending.id:
                 self._pending = None
@@ -154,19 +154,19 @@ class Generator:
                 self._on_loaded(message)
                 self._post(ModelReady(first))
             case _:
-                pass  # about a prompt or a model that was given up
+                pass  # about a prompt that was cancelled, or a model that is no longer wanted
 
-    def _died(self, code: int, sentence: str) -> None:
-        """Fail the prompt, say what happened, and start another process unless that did not help before."""
+    def _exited(self, code: int, sentence: str) -> None:
+        """Fail the prompt, say what happened, and start another process unless MAX_EXITS of them ended."""
         self._process, self.loaded = None, None
         if pending := self._pending:
             self._pending = None
             failed = Failed(pending.id, "internal", "the generate process ended before the reply was complete")
             pending.listener(failed)
         now = time.monotonic()
-        self._deaths = [*(death for death in self._deaths if now - death < DEATH_WINDOW), now]
-        if len(self._deaths) >= MAX_DEATHS:
-            self._post(ModelFailed(f"{sentence}; it has ended {MAX_DEATHS} times; open a model again to try once more"))
+        self._exits = [*(exit_time for exit_time in self._exits if now - exit_time < EXIT_WINDOW), now]
+        if len(self._exits) >= MAX_EXITS:
+            self._post(ModelFailed(f"{sentence}; it has ended {MAX_EXITS} times; open a model again to try once more"))
             return
         self._post(Notice(f"{sentence}; it is started again", "warning"))
         self._post(ModelLoading())

@@ -30,12 +30,12 @@ class RunStateChanged(Message):
 
 
 class ModelOpened(Message):
-    """A model without a run is on screen; `left` names the run that was there and trains on, if any."""
+    """A model without a run is on screen; `still_training` names the run that was there before, if it trains on."""
 
-    def __init__(self, found: FoundModel, left: str) -> None:
+    def __init__(self, found: FoundModel, still_training: str) -> None:
         super().__init__()
         self.found = found
-        self.left = left
+        self.still_training = still_training
 
 
 class ModelLoading(Message):

@@ -74,14 +74,17 @@ def _start_from(start_from: str | None) -> str:
     return f" with the weights of {formatting.one_line(model)}"
 
 
-def model_opened(found: FoundModel, left: str = "") -> str:
-    """What the transcript says when a model without a run is opened; `left` names the run that trains on meanwhile."""
+def model_opened(found: FoundModel, still_training: str = "") -> str:
+    """What the transcript says when a model without a run is opened; `still_training` names a run that trains on."""
     name, where = formatting.one_line(found.file.name), formatting.one_line(str(found.file.path))
     size = formatting.parameters(found.parameters)
-    beside = f"{formatting.one_line(left)} trains on without it, Ctrl+R shows it" if left else "Nothing trains here"
+    if still_training:
+        beside = f"{formatting.one_line(still_training)} trains on without it, Ctrl+R shows it"
+    else:
+        beside = "Nothing trains here"
     return (
         f"{name} is opened, a {found.kind} of {size} parameters: {where}. "
-        f"{beside}; F6 trains {name if left else 'it'} further on a text of yours."
+        f"{beside}; F6 trains {name if still_training else 'it'} further on a text of yours."
     )
 
 

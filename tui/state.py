@@ -32,7 +32,7 @@ class TrainingView:
     name: str = ""
     state: ShownState | None = None
     reason: str = ""  # why it stopped or failed, in one sentence
-    idle: str = "no run yet"  # what there is to say where there is no run
+    idle: str = "no run yet"  # shown where there is no run
     preparing: Preparing | None = None  # what the train process does before its first step
 
     step: int = 0

@@ -91,6 +91,6 @@ LIGHT = Theme(
 THEMES = (DARK, LIGHT)
 
 
-def other_side(dark: bool) -> str:
-    """The name of our theme on the other side of dark and light."""
+def counterpart(dark: bool) -> str:
+    """The name of our light theme where `dark`, else of the dark one."""
     return (LIGHT if dark else DARK).name

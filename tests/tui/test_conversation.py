@@ -70,14 +70,14 @@ async def test_in_whatever_order_they_end_they_stand_one_below_the_other(order: 
         assert transcript.plain_text() == "\n\n".join(["one two"] * 3)
 
 
-async def test_those_that_break_off_keep_what_came_of_each():
+async def test_those_that_fail_keep_what_came_of_each():
     transcript = Transcript()
     async with Host(transcript).run_test():
         replies = Replies(transcript, "a prompt", 4)
         for sample, text in enumerate(("one", "two", "", "four")):
             replies.add(sample, text, ())
         replies.end(1, "2 tokens")
-        replies.break_off("the process ended")
+        replies.fail("the process ended")
         assert replies.complete
         shown = [row for row in rows(transcript) if row]
         assert shown == ["sample 1 of 4", "one", "sample 2 of 4", "two", "2 tokens", "sample 4 of 4", "four",

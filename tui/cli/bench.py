@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Measured:
-    """What the process has said so far."""
+    """The results that the process has printed so far."""
 
     def __init__(self) -> None:
         self.device: DeviceReport | None = None

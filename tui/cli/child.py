@@ -52,7 +52,7 @@ def run_to_end(
 def answer(load: Load, request: Request, take: Callable[[GenerationMessage], bool]) -> int:
     """Load a model and hand each message about `request` to `take`, until it returns True: that was the last one.
 
-    Returns the exit code; a request that fails is said on standard error.
+    Returns the exit code; why a request failed goes to standard error.
     """
     return asyncio.run(_answer(load, request, take))
 

@@ -20,15 +20,15 @@ _UNBOUNDED = 1 << 12  # columns
 
 
 class Console(rich.console.Console):
-    """rich's console, but for the end of a pipe: rich would leave the program itself, whatever is still to be done."""
+    """rich's console, except where the reader of a pipe has gone: rich would exit the program at once."""
 
     def on_broken_pipe(self) -> None:
-        """Let the verb know that nobody reads what it draws any more."""
+        """Raise BrokenPipeError, as print does."""
         raise BrokenPipeError
 
 
 def table_of(*columns: str, whole: Collection[str] = ()) -> Table:
-    """An empty table. What stands in the columns named in `whole` is never broken: names to copy, figures."""
+    """An empty table. The columns named in `whole` are never wrapped: names to copy, figures."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in whole)
@@ -57,7 +57,7 @@ def progress_bar(*columns: ProgressColumn, console: Console, transient: bool = F
 
 @contextlib.contextmanager
 def progress(doing: str, show: bool = True) -> Iterator[Callable[[float, str], None]]:
-    """A line of progress on standard error, where that is a terminal; it is gone at the end, however that comes.
+    """A line of progress on standard error, where that is a terminal; it is removed at the end, also by an exception.
 
     Yields a function that takes the fraction that is done, and what is being done where that is not `doing`.
     """
@@ -77,7 +77,7 @@ def progress(doing: str, show: bool = True) -> Iterator[Callable[[float, str], N
 
 @contextlib.contextmanager
 def sigterm_exits() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit within: what has to be put right on the way out, as a hidden cursor, then is."""
+    """Let SIGTERM raise SystemExit within, so that clean-up runs: a hidden cursor is shown again."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         sys.exit(TERMINATED)

@@ -16,15 +16,15 @@ USAGE = 2
 """The request cannot be carried out as it was given."""
 INTERRUPTED = 130
 READER_GONE = 141
-"""Nobody reads the output any more: 128 and the signal SIGPIPE, which ends other programs then."""
+"""The reader of the output has gone: 128 and the signal SIGPIPE, which ends other programs then."""
 TERMINATED = 143
 """128 and the signal SIGTERM."""
 
 
 def complain(sentence: str, code: int = USAGE) -> int:
-    """Say what is wrong on standard error, in one line that no terminal obeys, and return the exit code."""
+    """Print what is wrong on standard error, in one line without control characters, and return the exit code."""
     shown = printable(sentence, longest=len(sentence))
-    with contextlib.suppress(BrokenPipeError), flushed_output():  # the failure stays the same where nobody reads it
+    with contextlib.suppress(BrokenPipeError), flushed_output():  # without a reader the exit code stays the same
         print(f"minigpt-tui: {shown}", file=sys.stderr)
     return code
 

@@ -31,14 +31,14 @@ from .console import Console, progress_bar, sigterm_exits
 from .exit_codes import DONE, FAILED, INTERRUPTED, complain
 
 _POLL = 0.1  # seconds between looks at the run's events
-_START_PATIENCE = 15.0  # seconds that a started process has to take its lock
+_START_SECONDS = 15.0  # that a started process may take to acquire its lock
 
 
 def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
     """Show the events of `run` until it ends and return the exit code.
 
-    The first Ctrl-C asks the run to stop and save, the second leaves it running. SIGTERM leaves it running, and so does
-    a reader of the events that goes: that raises BrokenPipeError.
+    The first Ctrl-C asks the run to stop and save, the second leaves it running. SIGTERM leaves it running too, and so
+    does BrokenPipeError, which is raised where the reader of the events has gone.
     """
     console = Console(stderr=True)
     view = _ProgressLine(run, console)
@@ -52,8 +52,8 @@ def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
                         print(line, flush=True)
                     view.show(event)
                     if isinstance(event, StateChanged) and event.state in ENDED_STATES:
-                        return _verdict(run, event, interruptions > 0, as_json)
-                return complain(f"'{run.name}' ended without a word; see {run.log_path}", FAILED)
+                        return _report_end(run, event, interruptions > 0, as_json)
+                return complain(f"'{run.name}' ended without saying why; see {run.log_path}", FAILED)
             except KeyboardInterrupt:
                 interruptions += 1
                 if interruptions == 2:
@@ -67,25 +67,25 @@ def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
 
 
 def leave_detached(run: Run) -> int:
-    """Say that the run trains by itself, print its name, and return the exit code."""
-    print(f"'{run.name}' trains by itself; watch it with: minigpt-tui", file=sys.stderr)
+    """Print the name of the run, which trains in the background, and return the exit code."""
+    print(f"'{run.name}' trains in the background; watch it with: minigpt-tui", file=sys.stderr)
     print(run.name)
     return DONE
 
 
 def _events(run: Run, follower: LineFollower) -> Iterator[tuple[str, TrainingEvent]]:
     """The run's events with the lines they stood on, until its process is gone."""
-    began, lived = time.monotonic(), False
+    started, was_alive = time.monotonic(), False
     while True:
-        alive = run.is_alive()  # before the read: what a dying process wrote last is still handed out
-        lived |= alive
+        alive = run.is_alive()  # asked before the read, so that the last lines of a process that ends are not missed
+        was_alive |= alive
         lines = follower.read()
         for line in lines:
             try:
                 yield line.decode(), TRAINING_EVENTS.decode(line)
             except (SchemaError, UnicodeDecodeError) as error:
                 complain(f"an event was skipped: {error}")
-        if not (alive or lines) and (lived or time.monotonic() - began > _START_PATIENCE):
+        if not (alive or lines) and (was_alive or time.monotonic() - started > _START_SECONDS):
             return
         time.sleep(_POLL)
 
@@ -138,7 +138,7 @@ class _ProgressLine:
             self.say(sentence)
 
 
-def _verdict(run: Run, event: StateChanged, interrupted: bool, as_json: bool) -> int:
+def _report_end(run: Run, event: StateChanged, interrupted: bool, as_json: bool) -> int:
     if event.state == "failed":
         return complain(f"'{run.name}' failed: {event.reason}", FAILED)
     status = run.status()
@@ -150,5 +150,5 @@ def _verdict(run: Run, event: StateChanged, interrupted: bool, as_json: bool) ->
 
 
 def _leave_running(run: Run) -> int:
-    print(f"'{run.name}' goes on by itself; stop it with: minigpt-tui stop {run.name}", file=sys.stderr)
+    print(f"'{run.name}' goes on in the background; stop it with: minigpt-tui stop {run.name}", file=sys.stderr)
     return INTERRUPTED

@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 # the tokenizer sets the first; --steps, --minutes and --budget the second; the preset is what the others belong to
 _NOT_OPTIONS = {"vocab_size", "budget", "name", "description", "source", "model", "training"}
-_OF_A_TRAINED_MODEL = {"context_length", "attention_dropout", "residual_dropout", "embedding_dropout"}
+_CHANGEABLE_IN_FINE_TUNING = {"context_length", "attention_dropout", "residual_dropout", "embedding_dropout"}
 _REPEATABLE = {"stop": "--stop", "forbidden": "--forbid"}
-_OF_NEW_WEIGHTS = ("tokenizer", "bpe_vocab_size", "unknown_characters")
+_TOKENIZER_OPTIONS = ("tokenizer", "bpe_vocab_size", "unknown_characters")
 
 MODEL = "a run, a checkpoint, a Hugging Face folder, or nanoGPT's ckpt.pt"
 EXPLAINED = "each token's probability, rank, entropy and likeliest alternatives"
@@ -80,7 +80,7 @@ def add_event_options(parser: argparse.ArgumentParser) -> None:
 
 
 def with_message(read: Callable[[str], T]) -> Callable[[str], T]:
-    """`read` as the type of an argument: argparse shows the sentence of its ValueError instead of a general one."""
+    """`read` as the type of an argument: argparse shows the message of its ValueError instead of a general one."""
 
     def convert(text: str) -> T:
         try:
@@ -124,8 +124,8 @@ def sampling_settings(arguments: argparse.Namespace) -> SamplingSettings:
 
 def refuse_shapes(arguments: argparse.Namespace) -> None:
     """Raise ConfigError for options that a model which is trained further has decided already."""
-    decided = {field.name for field in dataclasses.fields(ModelConfig)} - _NOT_OPTIONS - _OF_A_TRAINED_MODEL
-    given = [name for name in (*_OF_NEW_WEIGHTS, *sorted(decided)) if getattr(arguments, name, None) is not None]
+    decided = {field.name for field in dataclasses.fields(ModelConfig)} - _NOT_OPTIONS - _CHANGEABLE_IN_FINE_TUNING
+    given = [name for name in (*_TOKENIZER_OPTIONS, *sorted(decided)) if getattr(arguments, name, None) is not None]
     if given:
         raise ConfigError(
             f"{', '.join(map(_flag, given))} cannot be given together with --from: the model that is trained further "

@@ -16,5 +16,5 @@ class ActionScreen(Screen[None]):
     SCOPE: ClassVar[keymap.Scope]
 
     def refuse(self, error: BaseException) -> None:
-        """Say why something was not done."""
+        """Show why something was not done."""
         self.notify(sentence_of(error), severity="warning", markup=False)

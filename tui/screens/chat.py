@@ -141,7 +141,7 @@ class ChatScreen(ActionScreen):
     @work(group="train", exclusive=True)
     async def _train(self, corpus: str) -> None:
         """Accept the offer; where the text cannot be used, say why and offer again."""
-        offer = self.conversation.take_offer()
+        offer = self.conversation.accept_offer()
         try:
             await self.bridge.train(corpus, preset(DEFAULT_PRESET))
         except EXPECTED as error:
@@ -165,7 +165,7 @@ class ChatScreen(ActionScreen):
         self.show_figures()
 
     def on_model_opened(self, message: messages.ModelOpened) -> None:
-        self.conversation.opened(model_opened(message.found, message.left))
+        self.conversation.opened(model_opened(message.found, message.still_training))
         self.show_figures()
 
     def on_run_state_changed(self, message: messages.RunStateChanged) -> None:
@@ -182,13 +182,13 @@ class ChatScreen(ActionScreen):
         self.conversation.model_loading()
 
     def on_model_ready(self, message: messages.ModelReady) -> None:
-        """Show its figures; a model that was not there before answers what waits for it."""
+        """Show its figures; where it was not loaded before, send the prompts that wait for it."""
         self.show_figures()
         if message.first:
             self.conversation.model_ready()
 
     def on_model_failed(self, message: messages.ModelFailed) -> None:
-        """Say why, and give the prompts back that wait."""
+        """Say why, and put the waiting prompts back into the field."""
         self.conversation.model_failed(message.sentence)
 
     def on_notice(self, message: messages.Notice) -> None:
@@ -325,14 +325,14 @@ class ChatScreen(ActionScreen):
         from .explained import ExplainedScreen
 
         if self.conversation.explained:
-            self.app.push_screen(ExplainedScreen(self.conversation.explained), self._explain_further)
+            self.app.push_screen(ExplainedScreen(self.conversation.explained), self._set_explain)
             return
-        self._explain_further(True)
+        self._set_explain(True)
         self.notify("The tokens of the next reply are explained: press F7 after it.", markup=False)
 
-    def _explain_further(self, further: bool | None) -> None:
-        self.conversation.explain = bool(further)
-        self._store.change(explain=bool(further))
+    def _set_explain(self, explain: bool | None) -> None:
+        self.conversation.explain = bool(explain)
+        self._store.change(explain=bool(explain))
 
     def action_focus_prompt(self) -> None:
         self.prompt.focus()

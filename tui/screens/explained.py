@@ -28,7 +28,7 @@ _ABOUT = (
 class ExplainedScreen(ModalScreen[bool]):
     """The tokens of a reply, coloured by their probability; for the one under the cursor, what else it could have been.
 
-    Of several samples one is shown at a time, the last one first. The result is whether further replies are to be
+    Of several samples one is shown at a time, the last one first. The result is whether later replies are to be
     explained.
     """
 
@@ -75,8 +75,8 @@ class ExplainedScreen(ModalScreen[bool]):
             self.query_one("#explained-token", Static).update("no tokens came of this sample")
             self.query_one("#explained-alternatives", Static).update("")
 
-    def action_close(self, further: bool) -> None:
-        self.dismiss(further)
+    def action_close(self, explain: bool) -> None:
+        self.dismiss(explain)
 
     def action_sample(self, step: int) -> None:
         """The next of several samples, or the one before."""

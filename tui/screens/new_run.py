@@ -47,7 +47,7 @@ _TYPING_PAUSE = 0.3  # seconds without a key before a typed path is looked at
 
 
 class NewRunScreen(ActionScreen):
-    """Whatever is wrong is said while it is typed."""
+    """Checked while it is typed: the first problem is shown below the form."""
 
     SCOPE = "new-run"
     BINDINGS = [*keymap.bindings("new-run")]
@@ -152,7 +152,7 @@ class NewRunScreen(ActionScreen):
                     yield Input(compact=True, id=number.name, tooltip=number.help)
 
     def on_mount(self) -> None:
-        """Begin with the text that was named, or the built-in one, and the quick preset."""
+        """Start with the text that was named, or the built-in one, and the default preset."""
         self.query_one("#path-field").display = self._listed == OWN_TEXT
         self._fill_in()
         self._begin_reading()

@@ -25,7 +25,7 @@ UNKNOWN: dict[UnknownCharacters, str] = {
 
 
 class FieldError(UserError):
-    """What stands in `field` cannot be used; the message is one sentence."""
+    """The text of `field` cannot be used; the message is one sentence."""
 
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -63,9 +63,9 @@ _VOCABULARY = NumberField("bpe_vocab_size", "vocabulary", "tokenizer", int)
 
 
 def starting_values(name: str, start_from: ModelConfig | None = None) -> dict[str, str]:
-    """What stands in the form when the preset `name` is chosen: field name -> text.
+    """The texts of the form's fields when the preset `name` is chosen: field name -> text.
 
-    With `start_from`, the configuration of a model that is trained further, its shape stands there.
+    With `start_from`, the configuration of a model that is trained further, the shape is that model's.
     """
     recipe = _recipe(name, start_from)
     values = {
@@ -82,7 +82,7 @@ def starting_values(name: str, start_from: ModelConfig | None = None) -> dict[st
 def read_recipe(name: str, values: dict[str, str], start_from: ModelConfig | None = None) -> Recipe:
     """The preset `name` with the values of the form. Raises FieldError, or ConfigError for values that do not agree.
 
-    With `start_from` the shape and the tokenizer are that model's, whatever stands in the form.
+    With `start_from` the shape and the tokenizer are that model's, whatever the form says.
     """
     recipe = _recipe(name, start_from)
     if start_from is None and recipe.tokenizer not in TOKENIZERS:

@@ -122,7 +122,7 @@ def percent(fraction: float | None) -> str:
 
 
 def one_line(text: str) -> str:
-    """Foreign text as something that may stand on the screen: line breaks are spaces, control characters are shown."""
+    """Untrusted text as one line for the screen: line breaks become spaces, control characters �."""
     return _UNPRINTABLE.sub("�", " ".join(text.split()))
 
 

@@ -34,7 +34,7 @@ def vocabulary(config: ModelConfig, tokenizer: str) -> str:
     return f"{size} {_SHORT_TOKENIZERS.get(tokenizer, tokenizer)}".rstrip()
 
 
-def whole(config: ModelConfig, tokenizer: str, flops_per_token: int) -> str:
+def details(config: ModelConfig, tokenizer: str, flops_per_token: int) -> str:
     """Everything about the architecture, one fact a line."""
     shared = f", which share {config.kv_heads} key/value heads" if config.kv_heads != config.n_head else ""
     return "\n".join(

@@ -20,8 +20,8 @@ def in_two_columns(facts: Sequence[tuple[str, str]], width: int) -> list[Content
     return lines
 
 
-def ends(left: Content, right: Content, width: int) -> Content:
-    """One line with something at both ends; the right end is kept whole."""
+def spread(left: Content, right: Content, width: int) -> Content:
+    """One line of `width` cells with `left` and `right` at its ends; `left` is cut where both do not fit."""
     room = max(0, width - right.cell_length - 1)
     return Content.assemble(left.truncate(room, ellipsis=True, pad=True), " ", right)
 

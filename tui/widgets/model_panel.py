@@ -8,7 +8,7 @@ from textual.widget import Widget
 from ...models.config import ModelConfig
 from ..state import ModelView
 from ..text import formatting, model_words
-from .facts import DIM, ends, in_two_columns
+from .facts import DIM, in_two_columns, spread
 
 
 class ModelPanel(Widget):
@@ -31,14 +31,14 @@ class ModelPanel(Widget):
     def show(self, view: ModelView) -> None:
         self._view = view
         config = view.config
-        self.tooltip = Content(model_words.whole(config, view.tokenizer, view.flops_per_token)) if config else None
+        self.tooltip = Content(model_words.details(config, view.tokenizer, view.flops_per_token)) if config else None
         self.refresh()
 
     def render(self) -> Content:
         view, width = self._view, self.content_size.width
         if view is None or not view.name:
             return Content.styled("no model yet", DIM)
-        heading = ends(
+        heading = spread(
             Content.styled(formatting.one_line(view.name), "bold"),
             Content.assemble((formatting.parameters(view.parameters), "bold"), (" parameters", DIM)),
             width,
@@ -61,7 +61,7 @@ def _block(view: ModelView, config: ModelConfig, width: int) -> Content:
     cost = Content.assemble((formatting.flops(view.flops_per_token), ""), ("/token", DIM))
     room = width - cost.cell_length - 1
     words = next((words for words in model_words.block(config) if len(words) <= room), model_words.block(config)[-1])
-    return ends(Content(words), cost, width)
+    return spread(Content(words), cost, width)
 
 
 def _validation(view: ModelView) -> tuple[str, str]:

@@ -37,7 +37,7 @@ class SamplingField:
     longest: int = 20  # characters
 
     def text(self, value: Any) -> str:
-        """A value as it stands in the field."""
+        """A value as the field shows it."""
         if value == self.off:
             return ""
         short = f"{value:.2f}"
@@ -58,7 +58,7 @@ class TextsField(SamplingField):
     r"""Several texts in one field, between bars; what cannot be typed is written as in Python: \n is a new line."""
 
     def text(self, value: Any) -> str:
-        """The texts as they stand in the field."""
+        """The texts as the field shows them."""
         return "|".join(re.sub(r"[\\|]|[^ -~]", _escaped, text) for text in value)
 
     def value(self, text: str) -> Any:
@@ -169,7 +169,7 @@ class Fold(Static, can_focus=True):
 class SamplingPanel(Widget):
     """The number of samples and the fields of SamplingSettings in two columns, the rarer ones behind a fold.
 
-    Posts Changed when one has a new value that is possible.
+    Posts Changed when one has a new valid value.
     """
 
     HELP = (
@@ -280,7 +280,7 @@ class SamplingPanel(Widget):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        event.stop()  # half-typed values concern no one outside
+        event.stop()  # a half-typed value is not a setting yet
 
     @on(SamplingInput.Left)
     def _left(self, event: SamplingInput.Left) -> None:

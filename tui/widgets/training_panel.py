@@ -10,7 +10,7 @@ from textual.widgets import Static
 from ..run_words import STAGES, STATE_STYLES
 from ..state import TrainingView
 from ..text import formatting
-from .facts import DIM, ends, in_two_columns
+from .facts import DIM, in_two_columns, spread
 from .loss_chart import LossChart
 
 CHART_ROWS = 5  # the chart shrinks to these before figures are left out
@@ -55,7 +55,7 @@ class TrainingPanel(Vertical):
         self._write()
 
     def show(self, view: TrainingView) -> None:
-        """Draw the run as it stands now."""
+        """Draw the present figures of the run."""
         self._view = view
         self._write()
         empty = view.idle if view.state is None else "no step taken" if view.ended else "waiting for the first step"
@@ -77,7 +77,7 @@ class TrainingPanel(Vertical):
 
 
 def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:
-    """What there is to say about a run, the most important line first; the chart's legend has the losses too."""
+    """A run's figures, the most important line first; with the losses where no chart shows them in its legend."""
     lines = [_heading(view, width), _progress(view, width)]
     if view.reason and view.state in ("failed", "crashed", "stopped"):
         lines += Content.styled(formatting.one_line(view.reason), f"${STATE_STYLES[view.state].colour}").wrap(width)
@@ -101,10 +101,12 @@ def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:
 def _heading(view: TrainingView, width: int) -> Content:
     style = STATE_STYLES[view.state or "starting"]
     if view.preparing:
-        return ends(Content.styled(style.label, f"bold ${style.colour}"), Content(STAGES[view.preparing.stage]), width)
+        return spread(
+            Content.styled(style.label, f"bold ${style.colour}"), Content(STAGES[view.preparing.stage]), width
+        )
     of = f" of {formatting.whole(view.total_steps)}" if view.total_steps else ""
     step = Content.assemble(("step ", DIM), (formatting.whole(view.step), "bold"), (of, DIM))
-    return ends(Content.styled(style.label, f"bold ${style.colour}"), step, width)
+    return spread(Content.styled(style.label, f"bold ${style.colour}"), step, width)
 
 
 def _progress(view: TrainingView, width: int) -> Content:

@@ -172,7 +172,7 @@ class Transcript(ScrollView, can_focus=True):
         return self.turns.plain_text()
 
     def copy_replies(self) -> list[str]:
-        """Copy the replies to the last prompt, an empty line between them, and return those that say anything."""
+        """Copy the replies to the last prompt, an empty line between them, and return them without the empty ones."""
         self._lay_out_queue()
         replies = self.turns.last_replies()
         if replies:

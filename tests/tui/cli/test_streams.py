@@ -88,7 +88,7 @@ def test_a_training_goes_on_when_whoever_read_its_events_goes(trained: Path) -> 
     child.stdout = None
     _, said = child.communicate(timeout=120)
     assert child.returncode == 141
-    assert said == "'long' goes on by itself; stop it with: minigpt-tui stop long\n"
+    assert said == "'long' goes on in the background; stop it with: minigpt-tui stop long\n"
     run = Run(trained / "data" / "runs" / "long")
     until(run, "running")
     assert subprocess.run((*COMMAND, "stop", "long"), env=environment(trained), capture_output=True).returncode == 0

@@ -2,7 +2,7 @@
 
 A cache says where new positions stand, takes in their keys and values, and says which positions a query may look at.
 Of the two kinds a KVCache knows its length as a number; of a DeviceCache the device alone knows it, as a tensor, so
-that a step of the model is the same work each time and can be recorded (a CUDA graph).
+that a step of the model is the same work each time and can be captured (a CUDA graph).
 """
 
 from __future__ import annotations

@@ -340,7 +340,7 @@ class GPT(nn.Module):
             where, end = (
                 cache.claim(length),
                 cache.max_length,
-            )  # a recording reads the tables where they lie from now on
+            )  # a CUDA graph reads the tables where they lie from now on
         else:
             where = slice(0, length) if cache is None else cache.claim(length)
             end = where.stop

@@ -19,7 +19,7 @@ DataOrder = Literal["shuffle", "random"]
 Protocol = Literal["full", "random", "sliding"]
 TokenizerKind = Literal["char", "byte", "gpt2", "bpe", "huggingface"]  # the last: as a foreign model brought it
 UnknownCharacters = Literal["drop", "refuse", "token"]
-Recording = Literal["auto", "off"]
+AutoOrOff = Literal["auto", "off"]
 Switch = Literal["on", "off"]
 DTypeChoice = Literal["auto", "float32", "bfloat16"]
 
@@ -101,7 +101,7 @@ class TrainingConfig:
     )
     device: str = described("auto", "auto, cpu, cuda, cuda:1, mps or xpu.")
     dtype: DTypeChoice = described("auto", "The type that activations and matrix products use; weights stay float32.")
-    cuda_graph: Recording = described(
+    cuda_graph: AutoOrOff = described(
         "auto",
         "Whether a cuda device, which with ROCm is an AMD GPU, replays updates as one graph: auto (where it can), off.",
     )

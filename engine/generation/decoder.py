@@ -15,33 +15,35 @@ from ...models.config import ModelConfig
 from ...models.fast.decoding import prepare_decoding
 from ...models.gpt import GPT
 from .cpu_threads import PrefillThreads
-from .graph_recording import Recorder
+from .decode_graphs import DecodeGraphs
 from .sampling import Sampler
 
-MAX_WINDOW = 16_384  # positions: attention over more takes a CPU longer than a person waits for a token
-MAX_CACHE = 1 << 30  # bytes that the keys and values of a window may take
+_MAX_WINDOW = 16_384  # positions: attention over more takes a CPU longer than a person waits for a token
+_MAX_CACHE = 1 << 30  # bytes that the keys and values of a window may take
 PREFILL_CHUNK = 2048  # tokens of a prompt that are read in one pass: more would need more memory, and gain no time
 _FIRST_LENGTH = 1024  # positions that the cache begins with
 
 
-def window_length(config: ModelConfig, dtype: torch.dtype) -> int:
-    """How many positions the decoder keeps of a text: the context length, as far as memory and patience reach."""
+def window_length(config: ModelConfig, dtype: torch.dtype, longest: int = _MAX_WINDOW) -> int:
+    """How many positions the decoder keeps of a text: at most `longest`, as far as context and memory reach."""
     position = 2 * config.n_layer * config.kv_heads * config.size_per_head * dtype.itemsize
-    return min(config.context_length, MAX_WINDOW, max(1, MAX_CACHE // position))
+    return min(config.context_length, longest, max(1, _MAX_CACHE // position))
 
 
 class Decoder:
     """A model, its tokenizer, and one cache that grows with the text up to `context_length`, the decoder's window.
 
-    `starts_after_end` says that the model has learned what comes after the token that ends a text. `recorder` is there
-    where replies are drawn by CUDA graphs. `prefill_threads` chooses the CPU threads of passes over many tokens.
+    `starts_after_end` says that the model has learned what comes after the token that ends a text. `graphs` is there on
+    a GPU that decodes by CUDA graphs. `prefill_threads` chooses the CPU threads of passes over many tokens.
     """
 
-    def __init__(self, model: GPT, tokenizer: Tokenizer, starts_after_end: bool = False) -> None:
+    def __init__(
+        self, model: GPT, tokenizer: Tokenizer, starts_after_end: bool = False, longest_window: int = _MAX_WINDOW
+    ) -> None:
         prepare_decoding(model)
         self.model = model
         self.tokenizer, self.starts_after_end = tokenizer, starts_after_end
-        self.context_length = window_length(model.config, model.compute_dtype)
+        self.context_length = window_length(model.config, model.compute_dtype, longest_window)
         self.prefill_threads = PrefillThreads()
         self.device = next(model.parameters()).device
         length = min(_FIRST_LENGTH, self.context_length)
@@ -50,7 +52,7 @@ class Decoder:
         # One pass over a prompt and a pass for each token round differently, and bfloat16 so coarsely that the same
         # seed would write another text: there a prompt is always read anew.
         self._reuses_cache = model.compute_dtype == torch.float32
-        self.recorder = Recorder(model, self.context_length) if self.device.type == "cuda" else None
+        self.graphs = DecodeGraphs(model, self.context_length) if self.device.type == "cuda" else None
 
     @property
     def reread_length(self) -> int:
@@ -70,9 +72,10 @@ class Decoder:
 
     def take_notices(self) -> tuple[str, ...]:
         """What a person should be told, once."""
-        notices = () if self.recorder is None else tuple(self.recorder.news)
-        if self.recorder is not None:
-            self.recorder.news.clear()
+        if self.graphs is None:
+            return ()
+        notices = tuple(self.graphs.notices)
+        self.graphs.notices.clear()
         return notices
 
     @torch.inference_mode()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from .decode_graphs import DecodeGraphs
 from .decoder import PREFILL_CHUNK, Decoder
-from .graph_recording import Recorder
 from .sampling import Sampler
 
 _UNREAD = 2  # replays that are under way while the program handles the tokens of one before
@@ -20,21 +20,23 @@ class GraphDecoding:
 
     The tokens of a replay come back while the next one runs. Where the reply ends before, what was drawn beyond its
     end is thrown away: the noise of a token depends on its place alone, so the text is the one of a token at a time.
-    A row that ended stays in the batch until all have: another number of rows would need another recording. The
+    A row that ended stays in the batch until all have: another number of rows would need another graph. The
     decoder's own cache, which the next prompt may continue, holds nothing but the prompt.
     """
 
     @torch.inference_mode()
-    def __init__(self, decoder: Decoder, recorder: Recorder, texts: Sequence[Sequence[int]], sampler: Sampler) -> None:
+    def __init__(
+        self, decoder: Decoder, graphs: DecodeGraphs, texts: Sequence[Sequence[int]], sampler: Sampler
+    ) -> None:
         """`texts` are what each row continues. Raises UserError as `Decoder.tokens` does."""
         self._decoder, self._texts = decoder, [list(text) for text in texts]
         self._rows = list(range(len(texts)))  # those that go on
         decoder.prefill(texts[0])
-        self._recording = recorder.recording(len(texts), sampler, decoder.tokenizer.vocab_size)
+        self._graph = graphs.graph_for(len(texts), sampler, decoder.tokenizer.vocab_size)
         self._unread: deque[Callable[[], list[list[int]]]] = deque()
         self._drawn: deque[list[int]] = deque()
         if all(text == self._texts[0] for text in self._texts):
-            self._recording.cache.copy(decoder.cache, len(texts[0]) - 1)
+            self._graph.cache.copy(decoder.cache, len(texts[0]) - 1)
             self._resume(len(texts[0]) - 1)
         else:
             self._read(len(texts[0]))
@@ -42,7 +44,7 @@ class GraphDecoding:
     @property
     def drawn_from(self) -> tuple[Tensor, Tensor]:
         """As the sampler's, of the rows that go on."""
-        given, drawn_from = self._recording.sampler.drawn_from
+        given, drawn_from = self._graph.sampler.drawn_from
         return given[self._rows], drawn_from[self._rows]
 
     @torch.inference_mode()
@@ -61,7 +63,7 @@ class GraphDecoding:
 
     def _collect(self) -> list[list[int]]:
         """The tokens of the oldest replay, [draws][rows]; later replays are launched before it is waited for."""
-        most = 1 if self._recording.sampler.explains else _UNREAD
+        most = 1 if self._graph.sampler.explains else _UNREAD
         if not self._unread and self._filled == self._decoder.context_length:
             self._read(self._decoder.reread_length)
         while len(self._unread) < most and self._filled < self._decoder.context_length:
@@ -70,17 +72,19 @@ class GraphDecoding:
 
     def _launch(self) -> None:
         """Launch one replay: of several tokens where the window and the prepared noise have room for them."""
-        recording = self._recording
-        room, noise = self._decoder.context_length - self._filled, recording.sampler.prepared
-        n = recording.at_once if recording.at_once <= min(room, room if noise is None else noise) else 1
-        recording.sampler.prepare(n)
-        recording.replay(n)
-        self._unread.append(_read_back(recording.drawn[:n]))
+        graph = self._graph
+        room, noise = self._decoder.context_length - self._filled, graph.sampler.prepared
+        n = graph.tokens_per_replay
+        if n > min(room, room if noise is None else noise):
+            n = 1
+        graph.sampler.prepare(n)
+        graph.replay(n)
+        self._unread.append(_read_back(graph.drawn[:n]))
         self._filled += n
 
     def _read(self, length: int) -> None:
         """Read the last `length` tokens of each row anew; the last one of them is for the next replay."""
-        cache = self._recording.cache.read
+        cache = self._graph.cache.read
         cache.reset()
         if length > 1:
             tokens = torch.tensor([text[-length:-1] for text in self._texts], device=self._decoder.device)
@@ -91,9 +95,9 @@ class GraphDecoding:
     def _resume(self, filled: int) -> None:
         """The cache holds so many positions, and the last token of each text comes next."""
         self._filled = filled
-        self._recording.cache.resume(filled)
+        self._graph.cache.resume(filled)
         last = torch.tensor([text[-1] for text in self._texts])
-        self._recording.tokens.copy_(last)
+        self._graph.tokens.copy_(last)
 
 
 def _read_back(tokens: Tensor) -> Callable[[], list[list[int]]]:

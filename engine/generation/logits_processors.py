@@ -3,7 +3,7 @@
 Order and definitions are those of transformers (GenerationMixin._get_logits_processor): repetition penalty, forbidden
 sequences, temperature, top-k, top-p, min-p, typical-p; each filter keeps the set that the logits processor of that name
 keeps. Rows [B, V] are processed at once. Whatever a person sets and whatever the text changes is a tensor on the
-device, so that a step never waits for the device, and a recorded step (a CUDA graph) serves other settings of its kind.
+device, so that a step never waits for the device, and a captured step (a CUDA graph) serves other settings of its kind.
 """
 
 from __future__ import annotations

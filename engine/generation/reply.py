@@ -145,8 +145,8 @@ def _start_decoding(decoder: Decoder, replies: Sequence[Reply]) -> SingleDecodin
     sampler = Sampler(
         first.settings, decoder.tokenizer.vocab_size, decoder.device, seeds, texts, first.forbidden, first.explains
     )
-    if decoder.recorder is not None and decoder.recorder.has_room(len(replies)):
-        return GraphDecoding(decoder, decoder.recorder, texts, sampler)
+    if decoder.graphs is not None and decoder.graphs.has_room(len(replies)):
+        return GraphDecoding(decoder, decoder.graphs, texts, sampler)
     return SingleDecoding(decoder, texts[0], sampler) if len(texts) == 1 else BatchDecoding(decoder, texts, sampler)
 
 

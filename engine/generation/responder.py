@@ -36,10 +36,10 @@ _SEND_INTERVAL = 1 / 30  # seconds between two pieces of a reply: no screen here
 
 
 class Responder:
-    """Holds the model and answers through `send`."""
+    """Holds the model and answers through `send`; of a reply it sends a piece every `send_interval` seconds."""
 
-    def __init__(self, send: Callable[[GenerationMessage], None]) -> None:
-        self._send = send
+    def __init__(self, send: Callable[[GenerationMessage], None], send_interval: float = _SEND_INTERVAL) -> None:
+        self._send, self._send_interval = send, send_interval
         self._model: LoadedModel | None = None
 
     def answer(self, request: Load | Generate | ScoreText, cancelled: Callable[[], bool]) -> None:
@@ -67,7 +67,10 @@ class Responder:
         model, start = self._loaded(), time.perf_counter()
         decoder = model.begin_reply()
         replies = self._replies(request, decoder)
-        streams = [_ReplyStream(request.id, sample, reply, self._send) for sample, reply in enumerate(replies)]
+        streams = [
+            _ReplyStream(request.id, sample, reply, self._send, self._send_interval)
+            for sample, reply in enumerate(replies)
+        ]
 
         def cancel_if_asked() -> None:
             if cancelled():
@@ -126,15 +129,17 @@ class Responder:
 class _ReplyStream:
     """Collects the pieces of one reply, and sends them as often as a screen can show them."""
 
-    def __init__(self, id: int, sample: int, reply: Reply, send: Callable[[GenerationMessage], None]) -> None:
-        self._id, self._sample, self._reply, self._send = id, sample, reply, send
+    def __init__(
+        self, id: int, sample: int, reply: Reply, send: Callable[[GenerationMessage], None], interval: float
+    ) -> None:
+        self._id, self._sample, self._reply, self._send, self._interval = id, sample, reply, send, interval
         self._text, self._sent, self._last = "", 0, 0.0
 
     def add(self, piece: str, now: float) -> tuple[int, float] | None:
         """Add a piece. Where it was time to send tokens: how many since the last time, and the seconds they took."""
         self._text += piece
         tokens, seconds, first = self._reply.tokens - self._sent, now - self._last, self._last == 0
-        if seconds < _SEND_INTERVAL or (not self._text and tokens < _DETAILS_PER_LINE):
+        if seconds < self._interval or (not self._text and tokens < _DETAILS_PER_LINE):
             return None
         self._flush()
         self._last = now

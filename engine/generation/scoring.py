@@ -29,12 +29,20 @@ class TextScorer:
     Raises UnknownCharacterError where the tokenizer refuses the text, RequestError where it has too few tokens.
     """
 
-    def __init__(self, decoder: Decoder, text: str, explain: bool = False) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        text: str,
+        explain: bool = False,
+        tokens_per_pass: int = _TOKENS_PER_PASS,
+        logits_per_pass: int = _LOGITS_PER_PASS,
+    ) -> None:
         tokenizer = decoder.tokenizer
         known, left_out = tokenizer.filter_unknown(text)
         self.notices = (f"the model has never seen {quoted(left_out)}; left out of the text",) if left_out else ()
         ids = tokenizer.encode(known).tolist()
         self._decoder, self._explain = decoder, explain
+        self._tokens_per_pass, self._logits_per_pass = tokens_per_pass, logits_per_pass
         self._ids = [*tokenizer.begin, *ids]
         self._unpredicted = max(1, len(tokenizer.begin))  # at the beginning, where nothing stands before
         if len(self._ids) <= self._unpredicted:
@@ -56,8 +64,8 @@ class TextScorer:
         ids, length = torch.tensor(self._ids, device=decoder.device), min(decoder.context_length, last)
         starts, scored = (tensor.to(decoder.device) for tensor in sliding_window_starts(len(ids), length))
         scored[0] = self._unpredicted - 1
-        n_rows = max(1, min(_TOKENS_PER_PASS, _LOGITS_PER_PASS // decoder.tokenizer.vocab_size) // length)
-        n_positions = min(length, max(1, _LOGITS_PER_PASS // decoder.tokenizer.vocab_size))
+        n_tokens = min(self._tokens_per_pass, self._logits_per_pass // decoder.tokenizer.vocab_size)
+        n_rows, n_positions = max(1, n_tokens // length), min(length, max(1, n_tokens))
         for i in range(0, len(starts), n_rows):
             some, done = starts[i : i + n_rows, None], scored[i : i + n_rows, None]
             cache = KVCache(decoder.model.config, len(some), length, decoder.device, decoder.model.compute_dtype)

@@ -10,7 +10,6 @@ import pytest
 import torch
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer
-from minigpt_tui.engine.generation import decoder as decoder_module
 from minigpt_tui.engine.generation.cpu_threads import MANY, PrefillThreads
 from minigpt_tui.engine.generation.cpu_tuning import DecodeThreads, tune_for_cpu
 from minigpt_tui.engine.generation.decoder import Decoder, window_length
@@ -135,38 +134,34 @@ def test_ids_beyond_the_tokenizer_are_never_drawn(random_model) -> None:
     assert max(take(decoder, [0], 200, SamplingSettings(temperature=100, seed=1))) == 2
 
 
-def test_the_cache_begins_small_and_grows_with_the_text(random_model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder_module, "_FIRST_LENGTH", 4)
-    model, tokenizer = random_model(context_length=100)
+def test_the_cache_begins_small_and_grows_with_the_text(random_model) -> None:
+    model, tokenizer = random_model(context_length=3000)
     decoder = Decoder(model, tokenizer)
     sizes = []
-    for ids in ([1, 2, 3], [1, 2, 3, 4] * 5):
-        assert take(decoder, ids, 40) == without_cache(model, ids, 40)
+    for length in (3, 1020, 2040):
+        ids = [1, 2, 3, 4, 5] * 408
+        assert take(decoder, ids[:length], 16) == without_cache(model, ids[:length], 16)
         sizes.append(decoder.cache.max_length)
-    assert sizes == [64, 64]
-    assert take(decoder, [5, 6], 120) == without_cache(model, [5, 6], 120)
-    assert decoder.cache.max_length == 100
+    assert sizes == [1024, 2048, 3000]
 
 
-def test_a_long_prompt_is_read_in_parts(random_model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder_module, "PREFILL_CHUNK", 3)
-    model, tokenizer = random_model()
-    ids = [1, 2, 3, 4, 5, 6, 7, 0]
-    assert read_lengths(Decoder(model, tokenizer), ids, 2) == [3, 3, 2, 1]
-    assert take(Decoder(model, tokenizer), ids, 30) == without_cache(model, ids, 30)
+def test_a_long_prompt_is_read_in_parts(random_model) -> None:
+    model, tokenizer = random_model(context_length=4600)
+    ids = [1, 2, 3, 4, 5, 6, 7, 0] * 570
+    assert read_lengths(Decoder(model, tokenizer), ids, 2) == [2048, 2048, 464, 1]
+    assert take(Decoder(model, tokenizer), ids, 3) == without_cache(model, ids, 3)
 
 
-def test_the_window_is_the_context_as_far_as_memory_reaches(random_model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_window_is_the_context_as_far_as_memory_reaches(random_model) -> None:
     small = ModelConfig(100, 1024, n_layer=12, n_head=12, d_model=768)
     assert window_length(small, torch.float32) == 1024
     long = replace(small, context_length=131_072, n_layer=2, n_head=4, n_kv_head=1)
-    assert window_length(long, torch.float32) == decoder_module.MAX_WINDOW
+    assert window_length(long, torch.float32) == 16_384
     wide = replace(long, n_layer=32, d_model=4096, n_head=32, n_kv_head=0)
     assert window_length(wide, torch.float32) == 2**30 // (2 * 32 * 4096 * 4)
     assert window_length(wide, torch.bfloat16) == 2 * window_length(wide, torch.float32)
     # a window shorter than the context is passed as a context is
-    monkeypatch.setattr(decoder_module, "MAX_WINDOW", 8)
-    decoder = Decoder(*random_model(position="rope", context_length=1000))
+    decoder = Decoder(*random_model(position="rope", context_length=1000), longest_window=8)
     assert (decoder.context_length, decoder.reread_length) == (8, 4)
     assert read_lengths(decoder, [1, 2, 3], 12) == [3, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 4]
 
@@ -200,6 +195,7 @@ def test_the_trial_for_speed_changes_no_token(random_model) -> None:
     assert take(decoder, [1, 2, 3], 40) == without_cache(model, [1, 2, 3], 40)
     tune_for_cpu(decoder, requested_threads=2)
     assert torch.get_num_threads() == min(2, os.cpu_count() or 1)
+    torch.set_num_threads(1)  # beside other tests two would wait for each other
     assert take(decoder, [1, 2, 3], 40) == without_cache(model, [1, 2, 3], 40)
 
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import Tokenizer
-from minigpt_tui.engine.generation import graph_recording as recording
+from minigpt_tui.engine.generation.decode_graphs import DecodeGraphs, run_eagerly
 from minigpt_tui.engine.generation.decoder import Decoder
-from minigpt_tui.engine.generation.graph_recording import Recorder, call_again
 from minigpt_tui.engine.generation.reply import Reply, stream_replies
 from minigpt_tui.engine.generation.sampling import sample_seed
 from minigpt_tui.engine.requests import RequestError, SamplingSettings
@@ -26,20 +25,20 @@ BLOCKS = {
     "stretched": {"rope_scaling": "linear", "rope_factor": 2.0},
 }
 SETTINGS = {
-    "greedy": SamplingSettings(temperature=0, max_tokens=50),
+    "greedy": SamplingSettings(temperature=0, max_tokens=40),
     "plain": SamplingSettings(temperature=1.2, max_tokens=90),
-    "filters": SamplingSettings(temperature=0.9, top_k=6, top_p=0.95, min_p=0.01, typical_p=0.9, max_tokens=70),
+    "filters": SamplingSettings(temperature=0.9, top_k=6, top_p=0.95, min_p=0.01, typical_p=0.9, max_tokens=40),
     "penalties": SamplingSettings(
-        repetition_penalty=1.3, presence_penalty=0.2, frequency_penalty=0.1, penalty_window=5, max_tokens=60
+        repetition_penalty=1.3, presence_penalty=0.2, frequency_penalty=0.1, penalty_window=5, max_tokens=40
     ),
-    "forbidden": SamplingSettings(temperature=1.5, forbidden=("a", "bc", "def"), stop=("gg",), max_tokens=60),
+    "forbidden": SamplingSettings(temperature=1.5, forbidden=("a", "bc", "def"), stop=("gg",), max_tokens=40),
 }
 
 
-def ahead(made: tuple[GPT, Tokenizer], at_once: int) -> Decoder:
+def ahead(made: tuple[GPT, Tokenizer], tokens_per_replay: int) -> Decoder:
     """A decoder that draws ahead; its work is done again instead of being replayed."""
     decoder = Decoder(*made)
-    decoder.recorder = Recorder(decoder.model, decoder.context_length, call_again, at_once)
+    decoder.graphs = DecodeGraphs(decoder.model, decoder.context_length, run_eagerly, tokens_per_replay)
     return decoder
 
 
@@ -60,13 +59,15 @@ def summary(replies: list[Reply]) -> list[tuple[object, ...]]:
     return [(reply.text, reply.reason, reply.tokens, reply.seed, reply.notices) for reply in replies]  # pyright: ignore
 
 
-@pytest.mark.parametrize("at_once", [1, 4, 16])
+@pytest.mark.parametrize("tokens_per_replay", [1, 4, 16])
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_the_text_is_that_of_a_token_at_a_time(random_model, settings: SamplingSettings, at_once: int) -> None:
-    """Past the context too, for prompts of any length, one after another on the same recordings."""
+def test_the_text_is_that_of_a_token_at_a_time(
+    random_model, settings: SamplingSettings, tokens_per_replay: int
+) -> None:
+    """Past the context too, for prompts of any length, one after another by the same graphs."""
     made = random_model()
-    drawn_ahead, plain = ahead(made, at_once), Decoder(*made)
-    for seed, prompt in enumerate(("abc", "a", "abcdefgh" * 3, "", "abc"), 1):
+    drawn_ahead, plain = ahead(made, tokens_per_replay), Decoder(*made)
+    for seed, prompt in enumerate(("abc", "abcdefgh" * 3, "", "abc"), 1):
         some = replace(settings, seed=seed)
         assert summary(written(drawn_ahead, prompt, some)) == summary(written(plain, prompt, some))
 
@@ -138,16 +139,16 @@ def test_forbidding_everything_is_refused_and_the_next_prompt_is_answered(random
     )
 
 
-def test_one_recording_serves_settings_that_differ_in_numbers_and_draws_several_tokens_at_once(random_model) -> None:
-    recorded, replayed = [], []
+def test_one_graph_serves_settings_that_differ_in_numbers_and_draws_several_tokens_at_once(random_model) -> None:
+    captured, replayed = [], []
 
-    def record(work: Work, rewind: Work, device: torch.device) -> Work:
+    def capture(work: Work, rewind: Work, device: torch.device) -> Work:
         """As a graph does: the work is done before, and undone."""
         for _ in range(2):
             work()
             rewind()
-        number = len(recorded)
-        recorded.append(work)
+        number = len(captured)
+        captured.append(work)
 
         def replay() -> None:
             replayed.append(number)
@@ -157,14 +158,14 @@ def test_one_recording_serves_settings_that_differ_in_numbers_and_draws_several_
 
     made = random_model(context_length=64)
     decoder, plain = Decoder(*made), Decoder(*made)
-    decoder.recorder = Recorder(decoder.model, decoder.context_length, record, 16)
+    decoder.graphs = DecodeGraphs(decoder.model, decoder.context_length, capture, 16)
     for temperature, top_k, top_p, seed in ((0.7, 5, 0.9, 1), (1.1, 7, 0.8, 2), (1.4, 6, 0.99, 3)):
         settings = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, max_tokens=48)
         assert summary(written(decoder, "abcdefgh", settings)) == summary(written(plain, "abcdefgh", settings))
-    assert len(recorded) == 2  # of one token and of sixteen
+    assert len(captured) == 2  # of one token and of sixteen
     assert replayed == [1, 1, 1, 0] * 3  # thrice sixteen tokens, and one ahead of the reader
     written(decoder, "abc", replace(SETTINGS["plain"], seed=1))
-    assert len(recorded) == 4
+    assert len(captured) == 4
 
 
 def test_new_weights_are_those_of_the_next_reply(random_model) -> None:
@@ -179,14 +180,14 @@ def test_new_weights_are_those_of_the_next_reply(random_model) -> None:
     assert summary(written(decoder, "abc", SETTINGS["plain"])) == expected
 
 
-def test_where_nothing_can_be_recorded_the_same_is_written_and_the_reason_told(random_model) -> None:
+def test_where_no_graph_can_be_captured_the_same_is_written_and_the_reason_told(random_model) -> None:
     def fail(work: Work, rewind: Work, device: torch.device) -> Work:
         work()
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     made = random_model()
     decoder = Decoder(*made)
-    decoder.recorder = Recorder(decoder.model, decoder.context_length, fail)
+    decoder.graphs = DecodeGraphs(decoder.model, decoder.context_length, fail)
     assert summary(written(decoder, "abc", SETTINGS["plain"])) == summary(
         written(Decoder(*made), "abc", SETTINGS["plain"])
     )
@@ -196,11 +197,10 @@ def test_where_nothing_can_be_recorded_the_same_is_written_and_the_reason_told(r
     assert decoder.take_notices() == ()
 
 
-def test_a_cache_beyond_reason_is_not_recorded(random_model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_whose_cache_takes_too_much_memory_are_decoded_without_a_graph(random_model) -> None:
     made = random_model()
-    decoder, position = ahead(made, 4), 2 * 2 * 16 * 4
-    monkeypatch.setattr(recording, "_LARGEST_CACHE", 3 * 16 * position)
-    assert decoder.recorder is not None
-    assert [decoder.recorder.has_room(rows) for rows in (1, 3, 4)] == [True, True, False]
+    decoder, position = Decoder(*made), 2 * 2 * 16 * 4
+    decoder.graphs = DecodeGraphs(decoder.model, decoder.context_length, run_eagerly, 4, max_cache=3 * 16 * position)
+    assert [decoder.graphs.has_room(rows) for rows in (1, 3, 4)] == [True, True, False]
     several = written(decoder, "abc", SETTINGS["plain"], 4)
     assert summary(several) == summary(written(Decoder(*made), "abc", SETTINGS["plain"], 4))

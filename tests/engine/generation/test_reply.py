@@ -165,7 +165,7 @@ def test_what_a_model_expects_before_a_text_stands_there_unless_its_beginning_is
     for prompt, read in (("", [7]), ("ab", [7, 0, 1]), ("abc", [7, 0, 1, 2]), ("abcd", [0, 1, 2, 3])):
         reply = Reply(decoder, prompt, settings(max_tokens=1))
         assert len(list(reply)) == 2
-        assert decoder._cached_ids == read
+        assert [*reply.ids] == read
         assert reply.prompt_tokens == len(prompt)
         assert reply.notices == ()
     reply = Reply(decoder, "", settings(max_tokens=3))

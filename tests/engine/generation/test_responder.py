@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
-from minigpt_tui.engine.generation import responder as responder_module
-from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.loaded_model import CheckpointSource, ReadModel
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.requests import (
@@ -73,10 +71,10 @@ def test_an_unforeseen_error_is_one_sentence_its_traceback_is_logged_and_the_nex
     request = Generate(2, "ab", SamplingSettings(temperature=0, max_tokens=3))
     with monkeypatch.context() as patch:
 
-        def fail(self: Decoder, tokens: object, ids: object) -> None:
+        def fail(self: GPT, tokens: object, cache: object) -> None:
             raise error
 
-        patch.setattr(Decoder, "_read_more", fail)
+        patch.setattr(GPT, "next_logits", fail)
         responder.answer(request, lambda: False)
     (failed,) = sent
     assert isinstance(failed, Failed)
@@ -120,9 +118,10 @@ def test_the_old_model_has_left_when_the_next_one_is_read(
 
 
 def test_text_that_waited_for_no_further_token_is_sent_as_any_other(
-    responder: Responder, sent: list[GenerationMessage], monkeypatch: pytest.MonkeyPatch
+    sent: list[GenerationMessage], chain, save, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(responder_module, "_SEND_INTERVAL", 0.0)  # each piece on its own, as of a slow model
+    responder = Responder(sent.append, send_interval=0)  # each piece on its own, as of a slow model
+    responder.answer(Load(1, str(save(tmp_path / "checkpoint", chain("abcdefgh"))), device="cpu"), lambda: False)
     # d sets c free and waits itself, as it may begin a stop string; the end of the reply sets it free
     settings = SamplingSettings(temperature=0, max_tokens=3, stop=("cx", "dx"))
     responder.answer(Generate(2, "a", settings), lambda: False)

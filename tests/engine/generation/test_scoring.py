@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import build_tokenizer
-from minigpt_tui.engine.generation import scoring
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.generation.scoring import TextScorer
@@ -17,22 +16,20 @@ from minigpt_tui.engine.training.loop.evaluation import evaluate
 TEXT = "abcdefgh\nhgfedcba\n" * 9
 
 
-def scored(decoder: Decoder, text: str, explain: bool = False) -> tuple[TextLoss, list]:
-    score = TextScorer(decoder, text, explain)
+def scored(decoder: Decoder, text: str, explain: bool = False, **passes: int) -> tuple[TextLoss, list]:
+    score = TextScorer(decoder, text, explain, **passes)
     details = [detail for _, details in score for detail in details]
     return score.result, details
 
 
 @pytest.mark.parametrize("length", [18, 21, 50, len(TEXT)])
-@pytest.mark.parametrize("passes", [(4096, 2**25), (32, 2**25), (4096, 40)])
+@pytest.mark.parametrize("passes", [{}, {"tokens_per_pass": 32}, {"logits_per_pass": 40}], ids=str)
 def test_the_scores_add_up_to_the_loss_of_the_sliding_evaluation(
-    random_model, monkeypatch: pytest.MonkeyPatch, length: int, passes: tuple[int, int]
+    random_model, length: int, passes: dict[str, int]
 ) -> None:
-    monkeypatch.setattr(scoring, "_TOKENS_PER_PASS", passes[0])
-    monkeypatch.setattr(scoring, "_LOGITS_PER_PASS", passes[1])
     model, tokenizer = random_model(context_length=16)
     text = TEXT[:length]
-    score, details = scored(Decoder(model, tokenizer), text, explain=True)
+    score, details = scored(Decoder(model, tokenizer), text, explain=True, **passes)
     theirs = evaluate(model, torch.tensor(tokenizer.encode(text)), len(text), "sliding")
     assert (score.tokens, theirs.tokens) == (length - 1, length - 1)
     assert score.loss == pytest.approx(theirs.loss, rel=1e-5)

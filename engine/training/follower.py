@@ -6,6 +6,7 @@ It reads no file: configuration, tokens and state come from rank 0, so another m
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
 import sys
 import traceback
@@ -17,14 +18,15 @@ from torch import Tensor
 from ...data.dataset import TokenDataset
 from ...data.storage.typed_json import dumps, loads
 from ...models.config import ModelConfig
-from ...models.devices import DeviceChoice, choose_device
+from ...models.devices import DeviceChoice
 from ...models.gpt import GPT
 from ...models.recipe import TrainingConfig
 from .errors import LostProcessError
 from .group import Group, Instruction, process_group
 from .loop.evaluation import EvaluationEnded, evaluate
-from .machine import device_of, repeat_exactly, set_up_processor, threads_of
+from .machine import set_up_machine
 from .update.learner import Learner
+from .update.notes import Notes
 from .update.replicated import ReplicatedLearner
 
 FAILED = 1
@@ -103,18 +105,15 @@ class _Follower:
 
     def __init__(self, group: Group, leave_core: bool) -> None:
         described = loads(_RunDescription, group.broadcast_text())
-        training = described.training
-        if training.deterministic:
-            repeat_exactly()
-        choice = choose_device(device_of(group, described.device), described.dtype)
-        set_up_processor(choice, threads_of(group, training.threads, leave_core and not training.deterministic))
+        config = dataclasses.replace(described.training, device=described.device, dtype=described.dtype)
+        choice, _ = set_up_machine(config, group, leave_core)
         train, validation = (
             torch.empty(count, dtype=getattr(torch, described.token_type), device=choice.device)
             for count in (described.train_tokens, described.validation_tokens)
         )
         group.broadcast(train)
         group.broadcast(validation)
-        self._group, self._config = group, training
+        self._group, self._config = group, described.training
         self._dataset = TokenDataset(train, validation, described.validation_bytes)
         self._learner = self._build_learner(described, choice, train)
 
@@ -124,7 +123,7 @@ class _Follower:
 
             return sharded_learner(described.model, train, described.training, choice, self._group)
         model = GPT(described.model, choice.device, choice.dtype)
-        return ReplicatedLearner(model, train, described.training, self._note, self._group)
+        return ReplicatedLearner(model, train, described.training, Notes(warn=self._warn), self._group)
 
     def carry_out(self, instruction: Instruction, value: float) -> None:
         """Do what rank 0 does at this moment."""
@@ -142,7 +141,7 @@ class _Follower:
                 collective_forward=self._learner.collective_forward,
             )  # fmt: skip
 
-    def _note(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         print(f"process {self._group.rank}: {text}", file=sys.stderr)
 
 

@@ -27,7 +27,7 @@ def set_up_machine(config: TrainingConfig, group: Group | None, leave_core: bool
         repeat_exactly()
     choice = choose_device(device_of(group, config.device), config.dtype, measure=not exact)
     threads = threads_of(group, config.threads, leave_core and not exact)
-    set_up_processor(choice, threads)
+    set_up_torch(choice, threads)
     return choice, threads
 
 
@@ -62,8 +62,8 @@ def repeat_exactly() -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def set_up_processor(choice: DeviceChoice, threads: int) -> None:
-    """Give torch its threads, and the screen priority."""
+def set_up_torch(choice: DeviceChoice, threads: int) -> None:
+    """Give torch its threads and its device; on a CPU the screen and the replies get priority."""
     torch.set_num_threads(threads)
     if choice.device.type == "cpu":
         keep_freed_memory(_KEPT)

@@ -39,6 +39,7 @@ from .setup_progress import SetupProgress
 from .update.cuda_graph import captures_updates, update_capture
 from .update.learner import Learner
 from .update.memory import check_memory
+from .update.notes import Notes
 from .update.replicated import ReplicatedLearner
 from .update.threads import Threads, ThreadTrial
 
@@ -206,7 +207,7 @@ class LearnerBuilder:
             begin(self.group, device, model.config, self.dataset, manifest.training)
         capture = update_capture(device.device, manifest.training, self.group)
         learner = ReplicatedLearner(
-            model, self.dataset.train, manifest.training, log.warn, self.group, log.note, capture
+            model, self.dataset.train, manifest.training, Notes(log.note, log.warn), self.group, capture
         )
         if resumed:
             _restore(learner, _with_joined_shards(resumed, model))
@@ -293,7 +294,7 @@ def _reason(choice: DeviceChoice, threads: Threads, count: int, config: Training
     return "; ".join(
         [choice.reason]
         + ([f"up to {count} threads, as many as make it faster"] if threads.tries else [])
-        + (["each update as one CUDA graph, once it is recorded"] * captures_updates(choice.device, config, group))
+        + (["each update as one CUDA graph, once it is captured"] * captures_updates(choice.device, config, group))
         + (["deterministic: nothing depends on timing"] if config.deterministic else [])
         + ([f"{group.size} processes train together" + " and share the model" * config.sharded] if group else [])
     )

@@ -31,7 +31,8 @@ from ..generation.reply import Reply
 from ..machine_speed import PresetSpeed, budget_seconds
 from ..requests import SamplingSettings
 from .device_process import device_report
-from .machine import memory_of, set_up_processor
+from .machine import memory_of, set_up_torch
+from .update.notes import Notes
 from .update.replicated import OutOfMemoryError, ReplicatedLearner
 from .update.threads import Threads, ThreadTrial
 
@@ -69,7 +70,7 @@ class SpeedMeasurement:
         self._training, self._generation = choose_device(), choose_device(training=False)
         self._threads = choose_threads(0, leave_core=False)
         self._flops = 0.0  # that training does a second here at its fastest, as far as it is known
-        set_up_processor(self._training, self._threads)
+        set_up_torch(self._training, self._threads)
 
     def measure(self, recipe: Recipe, seconds: float) -> PresetSpeed:
         """Train and generate with the preset for about so many seconds together."""
@@ -107,7 +108,7 @@ class SpeedMeasurement:
         device, length = self._training.device, recipe.model.context_length
         config = recipe.overridden(batch_size=rows).training
         tokens = torch.randint(recipe.model.vocab_size, (max(_TEXT, 2 * length),), device=device)
-        learner = ReplicatedLearner(_random_model(recipe, self._training), tokens, config, warn=lambda sentence: None)
+        learner = ReplicatedLearner(_random_model(recipe, self._training), tokens, config, Notes())
         updates = seconds * (self._flops or _FIRST_GUESS) / (flops_per_token(recipe.model) * length * rows)
         tries = device.type == "cpu" and self._threads > 1 and updates > _UPDATES_OF_A_TRIAL
         threads = Threads(ThreadTrial(self._threads) if tries else None)

@@ -16,6 +16,7 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from minigpt_tui.engine.training.update.notes import Notes
 from minigpt_tui.models.memory import training_memory
 from minigpt_tui.models.presets import preset
 from minigpt_tui.models.recipe import Recipe
@@ -67,7 +68,9 @@ def measure(case: Case) -> int:
     recipe = case.recipe()
     tokens = torch.randint(recipe.model.vocab_size, (20_000,))
     before = resident("VmRSS")
-    learner = ReplicatedLearner(GPT(recipe.model, compute_dtype=DTYPES[case.dtype]), tokens, recipe.training, sys.exit)
+    learner = ReplicatedLearner(
+        GPT(recipe.model, compute_dtype=DTYPES[case.dtype]), tokens, recipe.training, Notes(warn=sys.exit)
+    )
     for _ in range(case.updates):
         learner.update(1.0)
 

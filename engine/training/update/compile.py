@@ -8,18 +8,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .notes import Notes
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def compiled(
-    loss: Loss, tell: Callable[[str], None], warn: Callable[[str], None], try_out: Callable[[Loss], None]
-) -> Loss | None:
+def compiled(loss: Loss, notes: Notes, try_out: Callable[[Loss], None]) -> Loss | None:
     """`loss`, compiled for the shapes with which `try_out` calls it, forward and backward.
 
-    None where the compilation fails, for lack of a compiler for example; `warn` then receives a sentence with the
-    reason. The random state is the same afterwards.
+    None where the compilation fails, for lack of a compiler for example; `notes` then receives a warning with
+    the reason. The random state is the same afterwards.
     """
-    tell("the loss is being compiled; the first update waits for it")
+    notes.tell("the loss is being compiled; the first update waits for it")
     start = time.perf_counter()
     faster = torch.compile(loss, dynamic=False)
     cuda = torch.cuda.is_initialized()
@@ -27,13 +27,13 @@ def compiled(
     try:
         try_out(faster)
     except Exception as error:  # compilers raise many kinds; out of memory is raised again without one
-        warn(f"the loss could not be compiled ({_in_a_line(error)}); the training goes on without")
+        notes.warn(f"the loss could not be compiled ({_in_a_line(error)}); the training goes on without")
         return None
     finally:
         torch.set_rng_state(states[0])
         if states[1] is not None:
             torch.cuda.set_rng_state(states[1])
-    tell(f"the loss is compiled, which took {time.perf_counter() - start:.0f} s")
+    notes.tell(f"the loss is compiled, which took {time.perf_counter() - start:.0f} s")
     return faster
 
 

@@ -5,7 +5,6 @@ What differs from one update to the next reaches a graph through `UpdateInputs` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from ....models.fast.cuda_graph import CudaGraphCapture, Work
 from ....models.recipe import TrainingConfig
 from ..group import Group
 from .memory import MicroBatchTooLarge, is_out_of_memory
+from .notes import Notes
 
 WARM_UP = 3  # eager updates before the capture: libraries choose their kernels, and buffers are allocated
 
@@ -65,12 +65,12 @@ class Capture(Protocol):
 class UpdateRunner:
     """Runs the same work again and again: `WARM_UP` times eagerly, then as a graph where there is a `capture`.
 
-    Where no graph can be captured, the work goes on eagerly, and `warn` receives a sentence with the reason; `tell`
-    receives one when the graph takes over.
+    Where no graph can be captured, the work goes on eagerly, and `notes` receives a warning with the reason; else a
+    sentence when the graph takes over.
     """
 
-    def __init__(self, capture: Capture | None, tell: Callable[[str], None], warn: Callable[[str], None]) -> None:
-        self._capture, self._tell, self._warn = capture, tell, warn
+    def __init__(self, capture: Capture | None, notes: Notes) -> None:
+        self._capture, self._notes = capture, notes
         self._replay: Work | None = None
         self._eager_runs = 0
 
@@ -98,7 +98,7 @@ class UpdateRunner:
     def stay_eager(self, reason: str) -> None:
         """Replay nothing from here on, for a `reason` that the user is told."""
         self._capture = self._replay = None
-        self._warn(f"the updates go on operator by operator: {reason}")
+        self._notes.warn(f"the updates go on operator by operator: {reason}")
 
     def _try_capture(self, capture: Capture, work: Work) -> None:
         try:
@@ -106,9 +106,9 @@ class UpdateRunner:
         except Exception as error:  # drivers raise many kinds; the work itself has not begun
             if is_out_of_memory(error):
                 raise MicroBatchTooLarge from error
-            self.stay_eager(f"{capture.name} could not be recorded ({str(error).partition(chr(10))[0]})")
+            self.stay_eager(f"{capture.name} could not be captured ({str(error).partition(chr(10))[0]})")
         else:
-            self._tell(f"each update is now {capture.name}")
+            self._notes.tell(f"each update is now {capture.name}")
 
 
 def captures_updates(device: torch.device, config: TrainingConfig, group: Group | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,14 +20,15 @@ from .flat_parameters import FlatParameters
 from .in_flight import UpdatesInFlight
 from .learner import Learner
 from .memory import MicroBatchTooLarge, is_out_of_memory, micro_batch_within_memory
+from .notes import Notes
 from .optimizers import build_optimizer
 
 
 class ReplicatedLearner(Learner):
     """A learner with the whole model, its optimizer and its average; in a `group` all are equal after each update.
 
-    `warn` receives a sentence when the memory ran out and the micro-batch was halved, or when updates can be neither
-    compiled nor captured as they were to be; `tell` one when they are. `capture` makes CUDA graphs of the updates.
+    `notes` receives a warning when the memory ran out and the micro-batch was halved, or when updates cannot be
+    compiled or captured, and a sentence when they are. `capture` makes CUDA graphs of the updates.
     """
 
     def __init__(
@@ -35,16 +36,15 @@ class ReplicatedLearner(Learner):
         model: GPT,
         train_tokens: Tensor,
         config: TrainingConfig,
-        warn: Callable[[str], None],
+        notes: Notes,
         group: Group | None = None,
-        tell: Callable[[str], None] = lambda sentence: None,
         capture: Capture | None = None,
     ) -> None:
         super().__init__(model, train_tokens, config, group)
-        self._warn, self._tell = warn, tell
+        self._notes = notes
         self._to_compile = config.compile == "on"
         self._compiled_loss: Loss | None = None
-        self._runner = UpdateRunner(capture, tell, warn)
+        self._runner = UpdateRunner(capture, notes)
         self._in_flight = UpdatesInFlight(self.device)
         self._flat = FlatParameters(model)
         self._optimizer = build_optimizer(model, self._flat, config, group)
@@ -52,7 +52,7 @@ class ReplicatedLearner(Learner):
         wanted = config.micro_batch_size or config.batch_size
         self._micro_batch = micro_batch_within_memory(model.config, config, model.compute_dtype, self.device, group)
         if self._micro_batch < wanted:
-            warn(f"the memory has room for {self._micro_batch} sequences at a time; the batch stays whole")
+            notes.warn(f"the memory has room for {self._micro_batch} sequences at a time; the batch stays whole")
         self._norm_before_clipping = torch.zeros((), device=self.device)
         self._inputs: UpdateInputs | None = None
         rows, length = config.batch_size, model.config.context_length
@@ -91,7 +91,7 @@ class ReplicatedLearner(Learner):
             loss(inputs[rows], targets[rows]).backward()  # each update begins with gradients of zero
 
         self._to_compile = False
-        self._compiled_loss = compiled(self.model.loss, self._tell, self._warn, try_out)
+        self._compiled_loss = compiled(self.model.loss, self._notes, try_out)
 
     def _fits(self) -> bool:
         """Carry out the update; False, with nothing changed, where memory ran out."""
@@ -194,7 +194,7 @@ class ReplicatedLearner(Learner):
 
     def _halve_micro_batch(self) -> None:
         if self._micro_batch == 1 and self._runner.captures:
-            self._runner.stay_eager("a recording of them does not fit into the memory")
+            self._runner.stay_eager("a graph of them does not fit into the memory")
             return
         if self._micro_batch == 1:
             raise OutOfMemoryError(
@@ -205,4 +205,6 @@ class ReplicatedLearner(Learner):
         self._runner.reset()
         if self.device.type != "cpu":
             torch.get_device_module(self.device).empty_cache()
-        self._warn(f"the memory ran out; going on with {self._micro_batch} sequences at a time, the batch stays whole")
+        self._notes.warn(
+            f"the memory ran out; going on with {self._micro_batch} sequences at a time, the batch stays whole"
+        )

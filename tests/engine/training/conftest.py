@@ -79,7 +79,7 @@ def until() -> Callable[..., None]:
 @pytest.fixture
 def polite(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test trains in the process that runs the tests leaves that process as it is."""
-    monkeypatch.setattr("minigpt_tui.engine.training.machine.set_up_processor", lambda choice, threads: None)
+    monkeypatch.setattr("minigpt_tui.engine.training.machine.set_up_torch", lambda choice, threads: None)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from minigpt_tui.engine.events import Command, Started
 from minigpt_tui.engine.launch import start_training
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import follower
+from minigpt_tui.engine.training.group import Group
 from minigpt_tui.engine.training.machine import device_of, threads_of
 from minigpt_tui.models.config import ConfigError
 from minigpt_tui.models.devices import DeviceChoice, DeviceError
@@ -143,11 +144,11 @@ def test_a_process_that_dies_ends_the_run_which_can_be_resumed(make, events_of, 
 def lack_a_device() -> None:
     """Let the second process find no device."""
 
-    def choose_device(device: str, dtype: str) -> DeviceChoice:
+    def set_up_machine(config: TrainingConfig, group: Group | None, leave_core: bool) -> tuple[DeviceChoice, int]:
         raise DeviceError("the device 'cuda:1' is not available")
 
     if os.environ["RANK"] == "1":
-        follower.choose_device = choose_device
+        follower.set_up_machine = set_up_machine
 
 
 def test_the_first_process_tells_what_another_one_failed_of(make):

@@ -11,6 +11,7 @@ import pytest
 import torch
 from minigpt_tui.data.tokenizers import Tokenizer, TokenizerError, TokenizerKind, build_tokenizer
 from minigpt_tui.engine.training.loop.sample import SampleWriter
+from minigpt_tui.engine.training.update.notes import Notes
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
@@ -41,7 +42,7 @@ def learn(recipe: Recipe, tokenizer: Tokenizer, model: GPT) -> tuple[float, floa
     """The loss on the same windows before and after some updates."""
     tokens = torch.tensor(tokenizer.encode(TEXT), dtype=torch.int32)
     windows = tokens.long().unfold(0, recipe.model.context_length + 1, recipe.model.context_length)[:8]
-    learner = ReplicatedLearner(model, tokens, recipe.training, print)
+    learner = ReplicatedLearner(model, tokens, recipe.training, Notes())
 
     def loss() -> float:
         with torch.inference_mode():

@@ -20,6 +20,7 @@ from minigpt_tui.engine.training.loop import trainer
 from minigpt_tui.engine.training.loop.commands import CommandReader
 from minigpt_tui.engine.training.loop.event_log import EventLog
 from minigpt_tui.engine.training.loop.trainer import REPORT_INTERVAL, Trainer, TrainingContext
+from minigpt_tui.engine.training.update.notes import Notes
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import flops_per_token
 from minigpt_tui.models.gpt import GPT
@@ -44,7 +45,7 @@ def build(
         assert resumed is not None
         counters, state = resumed.counters, resumed.state
         model = resumed.stored.build("cpu", torch.float32, None)
-    learner = ReplicatedLearner(model, dataset.train, manifest.training, event_log.note)
+    learner = ReplicatedLearner(model, dataset.train, manifest.training, Notes(warn=event_log.note))
     if state is not None:
         learner.load_state_dict(state)
     context = TrainingContext(

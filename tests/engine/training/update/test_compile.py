@@ -9,6 +9,7 @@ import os
 import pytest
 import torch
 from minigpt_tui.engine.events import Started
+from minigpt_tui.engine.training.update.notes import Notes
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models import devices
 from minigpt_tui.models.config import ModelConfig
@@ -25,7 +26,7 @@ TOKENS = torch.randint(16, (500,), generator=torch.Generator().manual_seed(0), d
 def trained(config: TrainingConfig, notes: list[str], model: ModelConfig = MODEL) -> ReplicatedLearner:
     network = GPT(model)
     network.reset_parameters(torch.Generator().manual_seed(1))
-    learner = ReplicatedLearner(network, TOKENS, config, notes.append, tell=notes.append)
+    learner = ReplicatedLearner(network, TOKENS, config, Notes(notes.append, notes.append))
     for _ in range(4):
         learner.update(1.0)
     return learner

@@ -13,6 +13,7 @@ import torch
 from minigpt_tui.engine.training.errors import OutOfMemoryError
 from minigpt_tui.engine.training.update.cuda_graph import WARM_UP, UpdateRunner, captures_updates
 from minigpt_tui.engine.training.update.memory import MicroBatchTooLarge, is_out_of_memory
+from minigpt_tui.engine.training.update.notes import Notes
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.fast.cuda_graph import Work
@@ -59,7 +60,7 @@ class _Operators(TorchDispatchMode):
 class OperatorCapture:
     """Captures the operators of work on a CPU, as a CUDA graph captures a GPU's kernels."""
 
-    name = "one recording"
+    name = "one replay"
 
     def __init__(self) -> None:
         self.eager_runs, self.captures, self.replays = 0, 0, 0
@@ -104,7 +105,7 @@ def make(
     network = GPT(MODEL)
     network.reset_parameters(torch.Generator().manual_seed(config.seed))
     notes = notes if notes is not None else []
-    return ReplicatedLearner(network, TOKENS, config, notes.append, tell=notes.append, capture=capture)
+    return ReplicatedLearner(network, TOKENS, config, Notes(notes.append, notes.append), capture=capture)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
@@ -122,7 +123,7 @@ def test_replayed_updates_are_the_updates_themselves(optimizer, changes):
             losses[i].append(learner.take_loss())
             norms[i].append(learner.gradient_norm())
     assert (capture.eager_runs, capture.captures, capture.replays) == (WARM_UP, 1, len(FACTORS) - WARM_UP)
-    assert notes == ["each update is now one recording"]
+    assert notes == ["each update is now one replay"]
     # a learning rate in a float32 tensor is rounded, so the two are not the same bit for bit
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
     assert norms[1] == pytest.approx(norms[0], rel=1e-4)
@@ -164,7 +165,7 @@ def test_what_cannot_be_captured_goes_on_operator_by_operator(monkeypatch):
         for factor in FACTORS:
             it.update(factor)
     assert notes == [
-        "the updates go on operator by operator: one recording could not be recorded (operation not permitted when "
+        "the updates go on operator by operator: one replay could not be captured (operation not permitted when "
         "stream is capturing)"
     ]
     assert learner.step == len(FACTORS)
@@ -186,7 +187,7 @@ def test_when_the_graph_does_not_fit_the_micro_batch_is_halved_and_captured_agai
     for factor in FACTORS:
         learner.update(factor)
     assert (capture.eager_runs, capture.captures, capture.replays) == (2 * WARM_UP, 1, len(FACTORS) - 2 * WARM_UP)
-    assert [note.split(";")[0] for note in notes] == ["the memory ran out", "each update is now one recording"]
+    assert [note.split(";")[0] for note in notes] == ["the memory ran out", "each update is now one replay"]
 
 
 def test_when_no_graph_fits_the_updates_do_without(monkeypatch):
@@ -200,7 +201,7 @@ def test_when_no_graph_fits_the_updates_do_without(monkeypatch):
     for factor in FACTORS:
         learner.update(factor)
     assert learner.step == len(FACTORS)
-    assert notes == ["the updates go on operator by operator: a recording of them does not fit into the memory"]
+    assert notes == ["the updates go on operator by operator: a graph of them does not fit into the memory"]
     monkeypatch.setattr(learner.model, "loss", too_large)
     with pytest.raises(OutOfMemoryError):
         learner.update(1.0)
@@ -222,7 +223,7 @@ def test_one_process_alone_captures_on_what_torch_calls_cuda_unless_told_not_to(
 
 
 def test_work_that_was_never_begun_may_be_tried_again():
-    runner, done = UpdateRunner(None, print, print), []
+    runner, done = UpdateRunner(None, Notes()), []
 
     def work() -> None:
         done.append(len(done))

@@ -10,6 +10,7 @@ import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.training.loop.evaluation import evaluate
+from minigpt_tui.engine.training.update.notes import Notes
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
@@ -32,7 +33,7 @@ def test_a_page_is_learned_by_heart(optimizer: Optimizer, rate: float) -> None:
         optimizer=optimizer, learning_rate=rate, embedding_learning_rate=0.01, head_learning_rate=0.01, batch_size=1,
         dtype="float32",
     )  # fmt: skip
-    learner = ReplicatedLearner(model, tokens, training, pytest.fail)
+    learner = ReplicatedLearner(model, tokens, training, Notes(warn=pytest.fail))
     for step in range(STEPS):
         learner.update(1 - step / STEPS)
     after = evaluate(model, tokens, len(page), "full")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from minigpt_tui.engine.training.errors import TrainingError
 from minigpt_tui.engine.training.update.memory import check_memory, micro_batch_within_memory
+from minigpt_tui.engine.training.update.notes import Notes
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.presets import preset
@@ -63,7 +64,7 @@ def test_a_learner_of_parts_learns_from_the_whole_batch(monkeypatch: pytest.Monk
     for memory in (1 << 30, 1 << 24):
         set_memory(monkeypatch, memory)
         torch.manual_seed(0)
-        learner = ReplicatedLearner(GPT(model), tokens, config, notes.append)
+        learner = ReplicatedLearner(GPT(model), tokens, config, Notes(warn=notes.append))
         learner.update(1.0)
         weights.append([parameter.detach().clone() for parameter in learner.model.parameters()])
     for whole, parts in zip(*weights, strict=True):

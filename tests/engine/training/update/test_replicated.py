@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 import torch
 from minigpt_tui.engine.training.errors import OutOfMemoryError
+from minigpt_tui.engine.training.update.notes import Notes
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
@@ -25,7 +26,7 @@ def make(
 ) -> ReplicatedLearner:
     network = GPT(model)
     network.reset_parameters(torch.Generator().manual_seed(training.seed))
-    return ReplicatedLearner(network, TOKENS, training, (notes if notes is not None else []).append)
+    return ReplicatedLearner(network, TOKENS, training, Notes(warn=(notes if notes is not None else []).append))
 
 
 def weights(learner: ReplicatedLearner) -> list[torch.Tensor]:
@@ -57,7 +58,7 @@ def test_n_and_m_updates_equal_n_then_m_bit_for_bit(optimizer, order, average):
     torch.manual_seed(99)
     network = GPT(MODEL)
     network.load_state_dict(kept)
-    second = ReplicatedLearner(network, TOKENS, training, print)
+    second = ReplicatedLearner(network, TOKENS, training, Notes())
     second.load_state_dict(state)
     assert second.step == 11
     for _ in range(14):
@@ -191,7 +192,7 @@ def test_it_learns():
     tokens = torch.arange(500, dtype=torch.uint8) % 16
     network = GPT(MODEL)
     network.reset_parameters(torch.Generator().manual_seed(0))
-    learner = ReplicatedLearner(network, tokens, dataclasses.replace(TRAINING, average=0.0), print)
+    learner = ReplicatedLearner(network, tokens, dataclasses.replace(TRAINING, average=0.0), Notes())
     learner.update(1.0)
     first = learner.take_loss()
     for _ in range(60):

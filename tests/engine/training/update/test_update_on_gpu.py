@@ -9,6 +9,7 @@ import pytest
 import torch
 from minigpt_tui.engine.training.machine import repeat_exactly
 from minigpt_tui.engine.training.update.cuda_graph import WARM_UP, update_capture
+from minigpt_tui.engine.training.update.notes import Notes
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
@@ -41,7 +42,7 @@ def make(
     network = GPT(model, device, torch.bfloat16)
     network.reset_parameters(torch.Generator().manual_seed(1))
     capture = update_capture(device, config, None)
-    return ReplicatedLearner(network, tokens.to(device), config, notes.append, tell=notes.append, capture=capture)
+    return ReplicatedLearner(network, tokens.to(device), config, Notes(notes.append, notes.append), capture=capture)
 
 
 def losses(learner: ReplicatedLearner, updates: int = UPDATES, factor: float = 1.0) -> list[float]:
@@ -106,7 +107,7 @@ def test_an_update_that_waits_for_the_gpu_is_not_captured_and_goes_on(monkeypatc
     outside = torch.cuda.current_stream()
     assert all(0 < one < 10 for one in losses(learner))
     assert len(notes) == 1
-    assert notes[0].startswith("the updates go on operator by operator: one CUDA graph could not be recorded (")
+    assert notes[0].startswith("the updates go on operator by operator: one CUDA graph could not be captured (")
     assert torch.cuda.current_stream() == outside
 
 

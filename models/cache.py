@@ -1,8 +1,8 @@
 """The key/value cache of a decoder: static tensors that a generation fills from left to right.
 
-A cache says where new positions stand, takes in their keys and values, and says which positions a query may look at.
-Of the two kinds a KVCache knows its length as a number; of a DeviceCache the device alone knows it, as a tensor, so
-that a step of the model is the same work each time and can be captured (a CUDA graph).
+A cache gives new positions their indices, stores their keys and values, and masks the positions that a query may not
+attend to. A KVCache has its length as a Python number, a DeviceCache as a tensor on the device, so that each step of
+the model runs the same kernels on the same tensors and can be captured in a CUDA graph.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class KVCache:
         return copy
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows alone, in this order; each stays, or moves to a place before it that has no row."""
+        """Keep only these rows, in this order; each stays where it is, or moves to the place of a row that ended."""
         for place, row in enumerate(rows):
             if place != row:
                 self._both[:, :, place, :, : self.length] = self._both[:, :, row, :, : self.length]
@@ -75,7 +75,7 @@ class KVCache:
         self.batch_size = len(rows)
 
     def claim(self, new: int) -> slice:
-        """Where the next `new` positions will stand. Raises ValueError where the cache has no room for them."""
+        """The indices of the next `new` positions. Raises ValueError where the cache has no room for them."""
         if self.length + new > self.max_length:
             raise ValueError(f"{self.length + new} positions do not fit a cache of {self.max_length}")
         return slice(self.length, self.length + new)
@@ -85,16 +85,16 @@ class KVCache:
         self.length += new
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write [batch, kv_heads, new, head_dim] behind the filled positions; all of that layer so far comes back."""
+        """Append keys and values, [batch, kv_heads, new, head_dim]; returns all of that layer so far."""
         start, new = self.length, keys.shape[2]
         self.keys[layer].narrow(2, start, new).copy_(keys)
         self.values[layer].narrow(2, start, new).copy_(values)
         return self.keys[layer].narrow(2, 0, start + new), self.values[layer].narrow(2, 0, start + new)
 
     def mask(self, queries: int, positions: int) -> Tensor | None:
-        """What the last `queries` of so many positions may look at, [queries, positions], True where they may.
+        """The attention mask of the last `queries` of `positions`, [queries, positions], True where they may attend.
 
-        None where nothing is hidden from a single query, or where the mask is the plain causal one.
+        None for a single query, which attends to everything, and where the mask is the plain causal one.
         """
         if 1 < queries < positions:
             return self._both.new_ones(queries, positions, dtype=torch.bool).tril(positions - queries)
@@ -117,10 +117,10 @@ class KVCache:
 
 
 class DeviceCache:
-    """A cache for one new position at a time, which stands where the tensor `position` [1] says.
+    """A cache for one new position at a time, whose index is in the tensor `position` [1].
 
-    Attention looks at the whole memory, with a mask behind that position. `read` is the same memory as an ordinary
-    cache, for prompts; `resume` then says how much of it holds.
+    Attention reads the whole memory; later positions are masked. `read` is the same memory as an ordinary cache, for
+    the prefill of a prompt; `resume` then sets the position.
     """
 
     def __init__(self, read: KVCache) -> None:
@@ -136,11 +136,11 @@ class DeviceCache:
             mine[:, :, :length] = theirs[:, :, :length]
 
     def resume(self, length: int) -> None:
-        """The next position stands behind `length` others."""
+        """The next position comes after `length` others."""
         self.position.fill_(length)
 
     def claim(self, new: int) -> Tensor:
-        """Where the next position will stand: on the device. Raises ValueError for more than one."""
+        """The index of the next position, on the device. Raises ValueError for more than one."""
         if new != 1:
             raise ValueError(f"{new} positions at once, and a position on the device is for one")
         behind = self._all > self.position
@@ -152,12 +152,12 @@ class DeviceCache:
         self.position.add_(new)
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write [batch, kv_heads, 1, head_dim] at the position; the layer's whole memory comes back."""
+        """Write keys and values, [batch, kv_heads, 1, head_dim], at the position; returns all memory of the layer."""
         mine = self.read.keys[layer], self.read.values[layer]
         for memory, new in zip(mine, (keys, values), strict=True):
             memory.index_copy_(2, self.position, new)
         return mine
 
     def mask(self, queries: int, positions: int) -> Tensor:
-        """0 for what has been filled, -inf behind it: [1, max_length]."""
+        """0 for the filled positions, -inf for later ones: [1, max_length]."""
         return self._visible

@@ -19,7 +19,7 @@ from .cache import DeviceCache, KVCache
 from .config import EXPLICIT_LENGTH, ModelConfig
 from .norms import RMSNorm, build_norm
 
-TABLE_SIZE = 1 << 19  # numbers that a table of fixed positions holds at first; a longer text lengthens it
+TABLE_SIZE = 1 << 19  # elements of a new table of fixed positions; it grows with the length of the texts
 
 Cache = KVCache | DeviceCache
 Rotary = tuple[Tensor, Tensor]  # cosines and signed sines of the positions at hand, [T, H, D] each
@@ -33,7 +33,7 @@ class Linear(nn.Module):
     def __init__(self, n_in: int, n_out: int, bias: bool) -> None:
         super().__init__()
         self.out_features = n_out
-        self.multiply: Multiply = F.linear  # generation may know a faster way
+        self.multiply: Multiply = F.linear  # models/fast may set a faster one for generation
         self.weight = nn.Parameter(torch.empty(n_out, n_in))
         self.bias = nn.Parameter(torch.empty(n_out)) if bias else None
 
@@ -58,10 +58,10 @@ def sinusoidal_positions(length: int, width: int) -> Tensor:
 
 
 def rotary_frequencies(config: ModelConfig) -> Tensor:
-    """Radians that each pair of a head turns by from one position to the next, [D / 2], float32.
+    """The angles in radians by which each pair of a head rotates from one position to the next, [D / 2], float32.
 
-    "linear" slows all of them by the factor. "llama3" slows those with fewer than the low factor's turns in the
-    original context, keeps those with more than the high factor's, and blends between: Llama 3.1.
+    "linear" divides all of them by the factor. "llama3" (Llama 3.1) divides those with fewer rotations in the original
+    context than the low factor, keeps those with more than the high factor, and interpolates between.
     """
     width = config.size_per_head
     frequencies = 1.0 / config.rope_theta ** (torch.arange(0, width, 2, device="cpu") / width)
@@ -92,7 +92,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 @functools.lru_cache(maxsize=4)
 def causal_mask(length: int, heads: int, dtype: torch.dtype) -> Tensor:
-    """[length * heads, length]: 0 where a query may look and -inf where not, each row repeated for each head."""
+    """[length * heads, length]: 0 where a query may attend and -inf elsewhere, each row repeated for each head."""
     future = torch.full((length, length), -math.inf, dtype=dtype).triu(1)
     return future.repeat_interleave(heads, 0)
 
@@ -100,7 +100,7 @@ def causal_mask(length: int, heads: int, dtype: torch.dtype) -> Tensor:
 def explicit_attention(q: Tensor, k: Tensor, v: Tensor, dropout_probability: float) -> Tensor:
     """Causal attention from plain matrix products. q [B, T, H, D]; k, v [B, T, K, D]; result [B, T, H, D]."""
     (batch, length, heads, width), kv_heads = q.shape, k.shape[2]
-    group = heads // kv_heads  # heads that share keys: their queries stand below each other in one product
+    group = heads // kv_heads  # query heads that share keys: their queries are rows of one matrix product
     q = q.view(batch, length, kv_heads, group, width).transpose(1, 2).reshape(-1, length * group, width)
     k, v = (x.transpose(1, 2).reshape(-1, length, width) for x in (k, v))
     weights = torch.baddbmm(causal_mask(length, group, q.dtype), q, k.mT, alpha=width**-0.5).softmax(-1)
@@ -116,9 +116,9 @@ def explicit_is_faster(x: Tensor) -> bool:
 def fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_probability: float) -> Tensor:
     """Attention of the T newest positions over S by torch's kernel. q [B, T, H, D]; k, v [B, K, S, D].
 
-    Without a mask a single query looks at everything, and T = S queries each at what stands before it.
+    Without a mask a single query attends to everything, and T = S queries attend causally.
     """
-    if q.shape[1] == 1:  # heads that share keys are the queries of one product: [B, K, H / K, D]
+    if q.shape[1] == 1:  # query heads that share keys are rows of one matrix product: [B, K, H / K, D]
         grouped = q[:, 0].unflatten(1, (k.shape[1], -1))
         y = F.scaled_dot_product_attention(grouped, k, v, mask, dropout_probability)
         return y.reshape(q.shape)
@@ -141,9 +141,9 @@ class Attention(nn.Module):
         self.k_norm = RMSNorm(self.width, config.norm_eps) if config.qk_norm else None
 
     def forward(self, x: Tensor, rotary: Rotary | None, cache: Cache | None, last_only: bool = False) -> Tensor:
-        """[B, T, C] -> [B, T, C]; keys and values go through the cache, which decides what the queries look at.
+        """[B, T, C] -> [B, T, C]; keys and values go through the cache, which decides what the queries attend to.
 
-        With `last_only` all T positions are there to look at, but only the last one looks: [B, 1, C].
+        With `last_only` the only query is that of the last position: [B, 1, C].
         """
         batch, length, _ = x.shape
         heads = self.qkv(x).view(batch, length, -1, self.width)  # [B, T, H + 2K, D]
@@ -242,9 +242,9 @@ class GPT(nn.Module):
             self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
             self.norm = build_norm(config) if config.norm_position == "pre" else None
             self.head = None if config.tied else nn.Parameter(torch.empty(config.vocab_size, config.d_model))
-            self.multiply: Multiply = F.linear  # by the head
-            self.int8_head: nn.Module | None = None  # takes the head's place in a model with int8 weights
-            self.step: Step | None = None  # computes single positions in a model that only generates: decoding.py
+            self.multiply: Multiply = F.linear  # for the head
+            self.int8_head: nn.Module | None = None  # replaces the head in a model with int8 weights
+            self.step: Step | None = None  # the decode step of a model that only generates: fast/decoding.py
         self._tabulate(-(-TABLE_SIZE // (config.d_model if config.position == "sinusoidal" else config.size_per_head)))
         if device.type != "meta":
             self.reset_parameters(torch.Generator().manual_seed(0))
@@ -295,11 +295,11 @@ class GPT(nn.Module):
         return self.head_logits(self._trunk(tokens, cache))
 
     def next_logits(self, tokens: Tensor, cache: Cache) -> Tensor:
-        """As `forward`, but only what follows the last token: [B, V]. So a long prompt needs no logits of its own."""
-        quick = self.step if tokens.shape[1] == 1 and torch.is_inference_mode_enabled() else None
-        if quick is not None and isinstance(cache, KVCache):
+        """As `forward`, but only the logits after the last token, [B, V]: a prefill needs no others."""
+        step = self.step if tokens.shape[1] == 1 and torch.is_inference_mode_enabled() else None
+        if step is not None and isinstance(cache, KVCache):
             self._claim(cache, 1)
-            return quick(tokens, cache)
+            return step(tokens, cache)
         return self.head_logits(self._trunk(tokens, cache, last_only=True)[:, -1])
 
     def loss(self, tokens: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
@@ -314,8 +314,9 @@ class GPT(nn.Module):
         return self.multiply(x, head.to(x.dtype), None).float()
 
     def _trunk(self, tokens: Tensor, cache: Cache | None, last_only: bool = False) -> Tensor:
-        """Everything but the head: [B, T] -> [B, T, C], or with `last_only` [B, 1, C]: what the last block makes of
-        the other positions nobody reads.
+        """Everything but the head: [B, T] -> [B, T, C], or [B, 1, C] with `last_only`.
+
+        Then the last block computes queries, attention and MLP of the last position alone.
         """
         where, config = self._claim(cache, tokens.shape[1]), self.config
         x = F.embedding(tokens, self.embedding)
@@ -325,7 +326,7 @@ class GPT(nn.Module):
         rotary = None
         if config.position == "rope":
             cos, sin = (table[where][:, None].to(x.dtype) for table in (self.cos, self.sin))
-            rotary = cos.repeat(1, config.n_head, 1), sin.repeat(1, config.n_head, 1)  # long rows are quick on a CPU
+            rotary = cos.repeat(1, config.n_head, 1), sin.repeat(1, config.n_head, 1)  # long rows are fast on a CPU
         *lower, last = self.blocks
         for block in lower:
             x = block(x, rotary, cache)
@@ -335,12 +336,10 @@ class GPT(nn.Module):
         return x if self.norm is None else self.norm(x)
 
     def _claim(self, cache: Cache | None, length: int) -> slice | Tensor:
-        """Where the next `length` positions stand. Raises ValueError where they do not fit."""
+        """The indices of the next `length` positions. Raises ValueError where they do not fit."""
         if isinstance(cache, DeviceCache):
-            where, end = (
-                cache.claim(length),
-                cache.max_length,
-            )  # a CUDA graph reads the tables where they lie from now on
+            # a captured step reads the tables at their present address, so they are made long enough at once
+            where, end = cache.claim(length), cache.max_length
         else:
             where = slice(0, length) if cache is None else cache.claim(length)
             end = where.stop

@@ -1,6 +1,7 @@
-"""Verbs whose output nobody reads any more, or no disk takes: real processes that write into real pipes."""
+"""Verbs whose output nobody reads any more, or no disk takes: real pipes, and real processes where that matters."""
 
 import contextlib
+import io
 import os
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from minigpt_tui.engine.runs import Run
+from minigpt_tui.tui.cli.main import main
 
 from .command import TINY
 
@@ -22,6 +24,25 @@ def environment(home: Path) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | {
         "MINIGPT_HOME": str(home)
     }
+
+
+def without_reader_here(home: Path, *words: str) -> tuple[int, str]:
+    """The same as `without_reader` within this process, but for what an interpreter says as it ends."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    output, errors = os.fdopen(writer, "w"), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINIGPT_HOME", str(home))
+        patch.chdir(home)
+        patch.setattr(sys, "stdin", io.StringIO())
+        patch.setattr(sys, "stdout", output)
+        patch.setattr(sys, "stderr", errors)
+        try:
+            code = main(words)
+        except SystemExit as leaving:  # as argparse leaves
+            code = leaving.code if isinstance(leaving.code, int) else 0
+    output.close()  # raises BrokenPipeError where something was left in the buffer
+    return code, errors.getvalue()
 
 
 def without_reader(home: Path, *words: str, errors_too: bool = False) -> tuple[int, str]:
@@ -45,13 +66,20 @@ def without_reader(home: Path, *words: str, errors_too: bool = False) -> tuple[i
     [
         ("--help",), ("train", "--help"), ("--version",), ("presets",), ("presets", "--json"), ("corpora",), ("paths",),
         ("runs",), ("runs", "--json"), ("doctor",), ("completion", "bash"), ("evaluate", "--json"),
-        ("generate", "--prompt", "the", "--max-tokens", "9"),
         ("generate", "--prompt", "the", "--max-tokens", "9", "--json"),
         ("score", "--text", "the cat", "--json"), ("score", "--text", "the cat", "--explain"),
         ("export", "--to", "huggingface"),
     ],
 )  # fmt: skip
-def test_a_reader_that_has_gone_ends_a_verb_without_a_word(trained: Path, words: tuple[str, ...]) -> None:
+def test_a_reader_that_has_gone_ends_a_verb_without_a_word(
+    trained: Path, capfd: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert without_reader_here(trained, *words) == (141, "")
+    assert capfd.readouterr().err == ""  # of the processes that it started
+
+
+@pytest.mark.parametrize("words", [("--help",), ("runs",), ("generate", "--prompt", "the", "--max-tokens", "9")])
+def test_the_interpreter_does_not_complain_either_as_it_ends(trained: Path, words: tuple[str, ...]) -> None:
     assert without_reader(trained, *words) == (141, "")
 
 

@@ -82,9 +82,9 @@ def _of_file(path: Path) -> str:
         head = file.read(_HEAD)
     if not head:
         return "is empty; copy the model again"
-    for beginning, said in _BEGINNINGS.items():
+    for beginning, sentence in _BEGINNINGS.items():
         if head.startswith(beginning):
-            return said
+            return sentence
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return _PICTURE
     if head[257:262] == b"ustar":

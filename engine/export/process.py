@@ -102,9 +102,9 @@ def _to_huggingface(file: ModelFile, output: Path) -> ExportResult:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    words = json.loads((output / "config.json").read_text(encoding="utf-8"))
-    dtype = words.get("dtype") or words.get("torch_dtype") or "float32"
-    return ExportResult(str(output), n_bytes, words["model_type"], dtype, parameter_count(config))
+    described = json.loads((output / "config.json").read_text(encoding="utf-8"))
+    dtype = described.get("dtype") or described.get("torch_dtype") or "float32"
+    return ExportResult(str(output), n_bytes, described["model_type"], dtype, parameter_count(config))
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -129,7 +129,7 @@ class DecodeGraphs:
             memory = KVCache(model.config, rows, self._length, model.embedding.device, model.compute_dtype)
             self._cache = DeviceCache(memory)
         if graph := self._graphs.pop(sampler.kind, None):
-            graph.sampler.take(sampler)
+            graph.sampler.copy_from(sampler)
         else:
             graph = self._captured(self._cache, sampler, vocab_size)
         self._graphs[sampler.kind] = graph  # as the newest

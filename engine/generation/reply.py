@@ -151,9 +151,9 @@ def _start_decoding(decoder: Decoder, replies: Sequence[Reply]) -> SingleDecodin
 
 
 def _packed(ended: Sequence[bool]) -> list[int]:
-    """The places that go on, in an order that moves as few of them as possible: the last ones fill the gaps."""
-    going = [place for place, has_ended in enumerate(ended) if not has_ended]
-    return [place if not ended[place] else going.pop() for place in range(len(going))]
+    """The places that have not ended, reordered so that few of them move: the last ones fill the gaps."""
+    active = [place for place, has_ended in enumerate(ended) if not has_ended]
+    return [place if not ended[place] else active.pop() for place in range(len(active))]
 
 
 def quoted(characters: Iterable[str]) -> str:

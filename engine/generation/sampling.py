@@ -18,9 +18,9 @@ from ..requests import SamplingSettings
 from .logits_processors import Filters, ForbiddenSequences, Penalties, TokenSequences
 
 _GREEDY_BELOW = 1e-5  # temperature; below it the division overflows float32, and the result is greedy anyway
-_MAX_DRAWS = 64  # whose noise is prepared at once for each row, as far as the block has no more numbers than this:
-_MAX_BLOCK = 2**20  # several draws in one replay of a CUDA graph are worth their memory,
-_MAX_BLOCK_ON_CPU = 2**16  # where nothing is replayed they would only be a pause
+_MAX_DRAWS = 64  # whose noise is prepared at once for each row, if a block of so many numbers has room for them:
+_MAX_BLOCK = 2**20  # a CUDA graph then draws several tokens in one replay
+_MAX_BLOCK_ON_CPU = 2**16  # there nothing is replayed, and a larger block would only be a pause
 _SMALLEST = torch.finfo(torch.float32).tiny  # Exp(1) may round to 0, whose logarithm would win every draw
 
 
@@ -96,7 +96,7 @@ class GumbelNoise:
         """The tensors that `next` reads."""
         return [self._block, self._at]
 
-    def take(self, other: GumbelNoise) -> None:
+    def copy_from(self, other: GumbelNoise) -> None:
         """Go on as `other` would, which has as many rows and the same vocabulary; the tensors stay where they are."""
         self._generators, self._prepared = other._generators, other._prepared
 
@@ -182,12 +182,12 @@ class Sampler:
             self.drawn_from = given, only
         return tokens.masked_fill(best == -torch.inf, -1) if self.may_fail else tokens
 
-    def take(self, other: Sampler) -> None:
+    def copy_from(self, other: Sampler) -> None:
         """Go on as `other` would, which is of the same kind; the tensors stay where they are."""
         for mine, theirs in zip(self.state(), other.state(), strict=True):
             mine.copy_(theirs)
         if self._noise is not None and other._noise is not None:
-            self._noise.take(other._noise)
+            self._noise.copy_from(other._noise)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows alone, in this order; each stays, or moves to a place before it that has no row."""

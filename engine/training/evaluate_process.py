@@ -33,7 +33,7 @@ from .loop.evaluation import evaluate
 USER_ERROR, INTERRUPTED = 2, 130
 LONGEST_FOREIGN_WINDOW = 1024  # GPT-2's context: a longer one takes memory by the gigabyte, and figures that compare
 _KEPT = 1 << 28  # bytes between one pass and the next
-_CHUNK = 1 << 22  # tokens that are widened at once
+_CHUNK = 1 << 22  # tokens that are converted to int32 at once
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -46,7 +46,7 @@ class _RunDescription:
     validation_bytes: int
 
 
-def begin(
+def start_followers(
     group: Group, choice: DeviceChoice, model: ModelConfig, dataset: TokenDataset, config: TrainingConfig
 ) -> None:
     """Send the other ranks what they train and on what; rank 0 makes its learner after this."""

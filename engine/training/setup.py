@@ -26,7 +26,7 @@ from ..model_files import read_tokenizer
 from ..runs import Run, RunManifest
 from .checkpoints import Counters, Resumed, resume_from
 from .errors import TrainingError
-from .follower import begin
+from .follower import start_followers
 from .group import Group
 from .initial_weights import WholeWeights, fresh_weights, starting_file, starting_model, stored_start, stored_weights
 from .loop.commands import CommandReader
@@ -204,7 +204,7 @@ class LearnerBuilder:
             model = GPT(self._new_config(), device.device, device.dtype)
             model.reset_parameters(torch.Generator().manual_seed(manifest.training.seed))
         if self.group:
-            begin(self.group, device, model.config, self.dataset, manifest.training)
+            start_followers(self.group, device, model.config, self.dataset, manifest.training)
         capture = update_capture(device.device, manifest.training, self.group)
         learner = ReplicatedLearner(
             model, self.dataset.train, manifest.training, Notes(log.note, log.warn), self.group, capture
@@ -217,7 +217,7 @@ class LearnerBuilder:
         from .sharded.learner import sharded_learner  # takes seconds to import
 
         weights, config = self._whole_weights(resumed), self.manifest.training
-        begin(group, self.device, weights.config, self.dataset, config)
+        start_followers(group, self.device, weights.config, self.dataset, config)
         learner = sharded_learner(weights.config, self.dataset.train, config, self.device, group, weights)
         if resumed:
             _restore(learner, resumed)

@@ -21,7 +21,7 @@ class EarlyStopping:
         self.latest = counters.validation_loss
         self.step = -1 if counters.validation_loss is None else counters.step
         self.worse = counters.evaluations_without_better
-        if self.out_of_patience(counters.step):  # resuming a run that stopped early asks for as many evaluations again
+        if self.out_of_patience(counters.step):  # a resumed run that had stopped early gets the whole patience again
             self.worse = 0
 
     def out_of_patience(self, step: int) -> bool:

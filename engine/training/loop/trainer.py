@@ -125,7 +125,7 @@ class Trainer:
         while self.progress.fraction < 1 and not self._commands.stop_requested and not self._out_of_patience:
             self._update()
             self._report()
-            self._keep()
+            self._do_what_is_due()
             self._handle_commands()
         self._finish()
 
@@ -193,8 +193,8 @@ class Trainer:
             and self._early_stopping.loss_at(learner.step) is None
         )
 
-    def _keep(self) -> None:
-        """Save, evaluate and sample where it is due. Saving comes first: nothing is lost if the rest fails."""
+    def _do_what_is_due(self) -> None:
+        """Save, evaluate and sample, each at its interval. Saving comes first: nothing is lost if the rest fails."""
         step, seconds = self.learner.step, self.progress.seconds_here
         if self._config.evaluate_every_epoch:
             evaluated = self._epoch_is_due

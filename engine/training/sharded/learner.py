@@ -29,8 +29,8 @@ from .model import as_shard, local_gradient, local_rows, own_shard, sharded_mode
 from .optimizers import ShardedOptimizer
 from .state import read_shards, split_state, write_shards
 
-# what rank 0 sends of its state beside the position in the data; any other word is the folder of the shards
-_NOTHING, _WHOLE_TENSORS = "place", "whole"
+# where the other ranks find their part of the state: nowhere, in what rank 0 broadcasts, or else in the folder named
+_NOTHING, _WHOLE_TENSORS = "nothing", "whole tensors"
 _WHOLE_GRADIENTS = 0.1  # of a device's memory: what unsharded gradients may take between two micro-batches
 
 
@@ -197,8 +197,8 @@ class ShardedLearner(Learner):
         """
         model, batch = cast(FSDPModule, self.model), self._config.batch_size
         loss = torch.zeros((), device=self.device)
-        most = math.ceil(batch / self._group.size)  # rows of a rank
-        passes = math.ceil(most / self._micro_batch)
+        rows_of_a_rank = math.ceil(batch / self._group.size)  # some have one fewer
+        passes = math.ceil(rows_of_a_rank / self._micro_batch)
         for i in range(passes):
             # gradients between two passes are shards, or whole tensors, which spares a sum but takes a model's memory
             model.set_requires_gradient_sync(i == passes - 1 or not self._keeps_whole_gradients)

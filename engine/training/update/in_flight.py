@@ -6,7 +6,7 @@ from collections import deque
 
 import torch
 
-_MOST = 4
+_MAX_IN_FLIGHT = 4
 
 
 class UpdatesInFlight:
@@ -26,5 +26,5 @@ class UpdatesInFlight:
         event = torch.cuda.Event(blocking=True)
         event.record()
         self._events.append(event)
-        if len(self._events) > _MOST:
+        if len(self._events) > _MAX_IN_FLIGHT:
             self._events.popleft().synchronize()

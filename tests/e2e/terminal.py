@@ -21,7 +21,12 @@ class Terminal:
     def __init__(self, command: str, environment: Mapping[str, str], width: int = 120, height: int = 40) -> None:
         self._server = f"minigpt-{uuid.uuid4().hex[:8]}"
         self._environment = {**os.environ, **environment, "TERM": "xterm-256color"}
-        self._environment.pop("NO_COLOR", None)
+        for name in (
+            "NO_COLOR",
+            "COLUMNS",
+            "LINES",
+        ):  # a process of the tests may have a size that is not the terminal's
+            self._environment.pop(name, None)
         self._size = width, height
         self._exit_code = Path(tempfile.mkdtemp(prefix="minigpt-terminal-")) / "exit-code"
         # tmux now and then forgets the exit status of a pane, so the shell writes it down

@@ -27,10 +27,12 @@ from .screens.open_model import OpenModelScreen
 from .screens.sizes import BREAKPOINTS, is_too_small
 from .screens.too_small import TooSmallScreen
 from .settings import SettingsStore
+from .terminal import call_when_hung_up
 from .themes import DARK, THEMES, counterpart
 
 STOP_SECONDS = 60.0  # that quitting waits for runs to stop and save
 EXIT_SECONDS = 3.0  # that a clean exit may take after a signal
+HUNG_UP_SECONDS = 1.5  # that it may take when the terminal is gone, and nothing is left to be put right there
 
 
 class MinigptApp(App[int]):
@@ -65,7 +67,7 @@ class MinigptApp(App[int]):
     def on_mount(self) -> None:
         """Start the generate process once the first frame is painted."""
         self.theme_changed_signal.subscribe(self, lambda theme: self.store.change(theme=theme.name))
-        self._end_on_signals()
+        self._end_with_the_terminal()
         for problem in self._problems:
             self.notify(problem, severity="warning", timeout=10, markup=False)
         if self._model_path is not None:
@@ -83,21 +85,25 @@ class MinigptApp(App[int]):
         self.set_reactive(App.theme, theme)
         self.stylesheet.set_variables(self.get_css_variables())
 
-    def _end_on_signals(self) -> None:
+    def _end_with_the_terminal(self) -> None:
         """Exit cleanly when the terminal closes or SIGTERM comes. Trainings are processes of their own and go on."""
         loop = asyncio.get_running_loop()
+
+        def leave(seconds: float) -> None:
+            # Textual's output thread dies with the terminal, and the exit, or the loop, may then wait for it for ever.
+            # Nothing is lost by a hard exit: settings are written when they change, and the generate process ends when
+            # our end of its pipe is closed.
+            last_resort = threading.Timer(seconds, os._exit, (0,))
+            last_resort.daemon = True
+            last_resort.start()
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                loop.call_soon_threadsafe(self.exit, 0)
+
         for name in ("SIGTERM", "SIGHUP"):
             with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
-                loop.add_signal_handler(getattr(signal, name), self._exit_cleanly)
-
-    def _exit_cleanly(self) -> None:
-        # Textual's output thread dies with the terminal, and the exit may then wait for it for ever. Nothing is lost by
-        # a hard exit: settings are written when they change, and the generate process ends when our end of its pipe
-        # is closed.
-        last_resort = threading.Timer(EXIT_SECONDS, os._exit, (0,))
-        last_resort.daemon = True
-        last_resort.start()
-        self.exit(0)
+                loop.add_signal_handler(getattr(signal, name), leave, EXIT_SECONDS)
+        if not self.is_headless and sys.__stdin__ and sys.__stderr__:
+            call_when_hung_up((sys.__stdin__.fileno(), sys.__stderr__.fileno()), lambda: leave(HUNG_UP_SECONDS))
 
     async def on_unmount(self) -> None:
         await self.bridge.generator.close()

@@ -87,6 +87,10 @@ class Terminal:
         shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()
         return int(subprocess.run(["pgrep", "-P", shell], capture_output=True, text=True, check=True).stdout.split()[0])
 
+    def kill_session(self) -> None:
+        """End the session with its windows, and leave the server."""
+        self._tmux("new-session", "-d", "-s", "another", "sleep 60", ";", "kill-session", "-t", "0")
+
     def hang_up(self) -> None:
         """The terminal disappears under the command, as when a window is closed or a connection breaks."""
         self._tmux("kill-server", check=False)

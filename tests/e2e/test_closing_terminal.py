@@ -1,0 +1,90 @@
+"""A terminal that closes, whatever stands between it and the app: nothing stays behind, and trainings go on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from minigpt_tui.engine.runs import Run
+
+from .conftest import COMMAND
+from .terminal import Terminal
+from .test_main_job import wait_until
+
+pytest.importorskip("pty")
+
+from .closing_terminals import Window, processes_of, wait_until_gone
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc to count processes in")
+
+SPINNING = 10.0  # CPU seconds that only a process that spins uses up after its terminal has closed
+
+WAYS = {
+    "alone": f"exec {COMMAND}",
+    "below a shell that waits": f"{COMMAND}; true",
+    "below a script that ignores the hang-up": f"trap '' HUP; {COMMAND}; true",
+    "below two that ignore it": f"trap '' HUP; sh -c '{COMMAND}; true'; true",
+    "below make": "make --no-print-directory --file {folder}/Makefile",
+    "with sudo's own terminal": "sudo --non-interactive --preserve-env {command}; true",
+}
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_nothing_stays_behind_when_a_window_closes(home: Path, way: str) -> None:
+    if way == "below make" and not shutil.which("make"):
+        pytest.skip("make is not installed")
+    if way == "with sudo's own terminal" and (
+        not shutil.which("sudo") or subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode
+    ):
+        pytest.skip("no sudo without a password here")
+    (home / "Makefile").write_text(f"run:\n\t@trap '' HUP; {COMMAND}; true\n")
+    script = WAYS[way].replace("{folder}", str(home)).replace("{command}", str(COMMAND))
+    window = Window(["sh", "-c", script], {"MINIGPT_HOME": str(home)})
+    try:
+        window.wait_for(b"no run yet")
+        wait_until(lambda: len(processes_of(home)) >= 2)  # the app and its generate process, at least
+        before = processes_of(home)
+    finally:
+        window.close()
+    after = wait_until_gone(home)
+    window.child.wait(20)
+    assert sum(after.get(pid, 0) - used for pid, used in before.items() if pid in after) < SPINNING
+
+
+def test_nothing_stays_behind_when_a_session_of_tmux_is_killed(home: Path) -> None:
+    with Terminal(f"trap '' HUP; {COMMAND}", {"MINIGPT_HOME": str(home)}) as terminal:
+        terminal.wait_for("Enter trains")
+        terminal.kill_session()
+        wait_until_gone(home)
+
+
+def test_a_training_goes_on_when_its_window_closes_below_a_script(home: Path) -> None:
+    environment = {"MINIGPT_HOME": str(home)}
+    words = ["train", "scenes.txt", "--preset", "quick", "--budget", "10 minutes", "--name", "long", "--detach"]
+    started = subprocess.run([COMMAND, *words], cwd=home, env=os.environ | environment, capture_output=True, text=True)
+    assert started.returncode == 0, started.stderr
+    run = Run(home / "data" / "runs" / "long")
+    window = Window(["sh", "-c", f"trap '' HUP; {COMMAND}; true"], environment)
+    try:
+        window.wait_for(b"training")
+        wait_until(lambda: run.state() == "running")
+    finally:
+        window.close()
+    wait_until_gone(home)
+    before = (run.status() or pytest.fail("no status")).step
+    wait_until(lambda: (run.status() or pytest.fail("no status")).step > before)
+    assert run.is_alive()
+
+
+def test_without_a_terminal_the_app_says_so_and_ends(home: Path) -> None:
+    """As in a container that was started without one."""
+    result = subprocess.run(
+        [COMMAND], stdin=subprocess.PIPE, capture_output=True, text=True, env=os.environ | {"MINIGPT_HOME": str(home)},
+        timeout=60,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert result.stderr.startswith("minigpt-tui: the app needs a terminal")
+    assert not processes_of(home)

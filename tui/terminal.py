@@ -6,13 +6,9 @@ and a leader that waits for the app, or ignores the signal, passes nothing on: t
 
 from __future__ import annotations
 
-import os
 import select
 import threading
 from collections.abc import Callable, Collection
-
-if os.name != "nt":
-    import termios
 
 _INTERVAL = 0.5  # seconds between two looks at what no poll reports, as on macOS
 _HUNG_UP = select.POLLHUP | select.POLLERR | select.POLLNVAL if hasattr(select, "poll") else 0
@@ -42,6 +38,8 @@ def _wait_until_hung_up(descriptors: Collection[int]) -> None:
 
 def _is_terminal(descriptor: int) -> bool:
     """Whether a terminal still answers behind it: one that was hung up is at the end of its input, and an error."""
+    import termios  # only here: Windows has none
+
     try:
         termios.tcgetattr(descriptor)
     except termios.error:

@@ -19,6 +19,7 @@ from .storage.errors import UserError
 from .text_files import Progress
 from .token_cache import DTYPES, TokenCounts, load_tokens, store_tokens
 from .tokenizers import Tokenizer, UnknownCharacterError
+from .tokenizers.added_tokens import AddedTokens
 from .tokenizers.tokenizer import typecode
 
 _FORMAT = 1  # version of the encoded texts in the cache; part of their key
@@ -33,15 +34,16 @@ def encode_corpus(
     validation_fraction: float,
     context_length: int | None,
     device: torch.device | str,
+    literal: bool = False,
     progress: Progress | None = None,
 ) -> TokenDataset:
     """Split the text by position, the last `validation_fraction` for validation, and put its tokens on the device.
 
     With a fraction of 1 all of it is validation, and only that part has to be long enough; without a `context_length`
-    no part has to. `progress` receives the fraction of the text that is encoded; an exception that it raises ends the
-    encoding and leaves no file behind. Characters without a token are left out and counted where the tokenizer's policy
-    is to drop them. Raises UserError where it refuses them, where a part is shorter than context_length + 1 tokens, or
-    where the text is not what it was when the corpus was opened.
+    no part has to. With `literal` the names of special tokens are text. `progress` receives the fraction of the text
+    that is encoded; an exception that it raises ends the encoding and leaves no file behind. Characters without a token
+    are left out and counted where the tokenizer's policy is to drop them. Raises UserError where it refuses them, where
+    a part is shorter than context_length + 1 tokens, or where the text is not what it was when the corpus was opened.
     """
     try:
         left_out = tokenizer.filter_unknown(corpus.alphabet)[1]
@@ -49,13 +51,16 @@ def encode_corpus(
         raise UserError(f"the text of {corpus.name} cannot be encoded: {error}") from error
     split = split_position(corpus.n_characters, validation_fraction)
     code = typecode(tokenizer.vocab_size)
+    named = bool(tokenizer.added_tokens) and not literal  # whether a part of the text may mean a token
 
     def encode(write: Callable[[array[int]], object]) -> TokenCounts:
-        return _encode(corpus, tokenizer, split, bool(left_out), write, progress)
+        parts = _split(corpus.pieces(progress), split, tokenizer.added_tokens if named else AddedTokens({}))
+        return _encode(parts, tokenizer, literal, bool(left_out), write)
 
     found = None
     if corpus.n_bytes >= _SMALL:
         key = f"{_FORMAT} {corpus.fingerprint} {tokenizer.fingerprint} {tokenizer.unknown} {split} {sys.byteorder}"
+        key += " with added tokens" * named
         name = hashlib.sha256(key.encode()).hexdigest()[:32]
         found = load_tokens(name, code) or store_tokens(name, code, encode)
     counts, tokens = found or _in_memory(code, encode)
@@ -66,14 +71,13 @@ def encode_corpus(
 
 
 def _encode(
-    corpus: Corpus,
+    parts: Iterator[tuple[bool, str]],
     tokenizer: Tokenizer,
-    split: int,
+    literal: bool,
     incomplete: bool,
     write: Callable[[array[int]], object],
-    progress: Progress | None,
 ) -> TokenCounts:
-    """Pass the ids of the text before `split` to `write`, then those of the text after it.
+    """Pass the ids of the training text to `write`, then those of the validation text.
 
     `incomplete` says that some characters of the text have no token.
     """
@@ -86,9 +90,9 @@ def _encode(
                 left_out.update(unknown)
             yield piece
 
-    for is_validation, pieces in groupby(_split(corpus.pieces(progress), split), itemgetter(0)):
+    for is_validation, pieces in groupby(parts, itemgetter(0)):
         for text in _encodable_pieces(filtered(pieces), tokenizer):
-            ids = tokenizer.encode(text)
+            ids = tokenizer.encode(text, literal)
             write(ids)
             n_tokens[is_validation] += len(ids)
             if is_validation:
@@ -96,15 +100,28 @@ def _encode(
     return TokenCounts(n_tokens[False], n_tokens[True], validation_bytes, dict(left_out))
 
 
-def _split(pieces: Iterator[str], split: int) -> Iterator[tuple[bool, str]]:
-    """Each piece, and whether it lies after position `split`; the piece that spans the position is cut there."""
-    position = 0
+def _split(pieces: Iterator[str], split: int, added: AddedTokens) -> Iterator[tuple[bool, str]]:
+    """The text in pieces, and whether each is validation text, which begins at position `split`.
+
+    The name of an added token that spans this position is not cut: all of it is validation text.
+    """
+    position, near = 0, ""  # the text around the split, and where it begins
     for piece in pieces:
-        before = max(0, split - position)
-        position += len(piece)
-        for is_validation, part in ((False, piece[:before]), (True, piece[before:])):
-            if part:
-                yield is_validation, part
+        near += piece
+        if position + len(near) <= split - added.longest:
+            yield False, near
+        elif position + len(near) < split + added.longest:
+            continue
+        else:
+            yield from _parts(near, added.border(near, max(0, split - position)))
+        position, near = position + len(near), ""
+    yield from _parts(near, added.border(near, max(0, split - position)))
+
+
+def _parts(text: str, split: int) -> Iterator[tuple[bool, str]]:
+    for is_validation, part in ((False, text[:split]), (True, text[split:])):
+        if part:
+            yield is_validation, part
 
 
 def _encodable_pieces(pieces: Iterator[str], tokenizer: Tokenizer) -> Iterator[str]:

@@ -103,6 +103,7 @@ def new_run(
         training=recipe.training,
         bpe_vocab_size=recipe.bpe_vocab_size,
         unknown_characters=unknown,
+        literal=recipe.literal,
         start_from=os.path.abspath(start_from.path) if start_from else None,
         parent=parent,
         versions=_versions(),

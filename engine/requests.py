@@ -42,6 +42,7 @@ class SamplingSettings:
     seed: int | None = described(None, "One seed, one reply; without one, a new one for each reply.")
     stop: tuple[str, ...] = described((), "A reply ends before the first of these texts.")
     forbidden: tuple[str, ...] = described((), "Texts that are never written, as the tokenizer spells them.")
+    literal: bool = described(False, "Read the names of special tokens, such as <|endoftext|>, as plain text.")
 
     def __post_init__(self) -> None:
         for name, (low, high) in SAMPLING_RANGES.items():
@@ -115,6 +116,7 @@ class ScoreText:
     id: int
     text: str
     explain: bool = False
+    literal: bool = False  # names of special tokens are plain text
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ class RunManifest:
     training: TrainingConfig
     bpe_vocab_size: int = 4096
     unknown_characters: UnknownCharacters = "drop"
+    literal: bool = True  # names of special tokens are text; runs that do not say so were made when all of them were
     start_from: str | None = None  # the model whose weights and tokenizer this run begins with, as an absolute path
     parent: str | None = None
     versions: dict[str, str] = field(default_factory=dict)

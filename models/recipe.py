@@ -173,6 +173,7 @@ class Recipe:
     unknown_characters: UnknownCharacters = described(
         "drop", "Characters that a character tokenizer has never seen: left out, refused, or a token of their own."
     )
+    literal: bool = described(False, "Read the names of special tokens, such as <|endoftext|>, as plain text.")
     validation_fraction: float = described(0.1, "The last part of the text, kept for validation.")
 
     def __post_init__(self) -> None:

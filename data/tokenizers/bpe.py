@@ -76,12 +76,14 @@ class BpeTokenizer(Tokenizer):
             split, decoder = content["pre_tokenizer"], content["decoder"]
             byte_level = model["type"] == "BPE" and split["type"] == decoder["type"] == "ByteLevel"
             by_pattern = split.get("use_regex", True) and split["add_prefix_space"] is False
+            alike = not any(token.get(flag) for token in added for flag in ("lstrip", "rstrip", "single_word"))
+            alike = alike and len({bool(token.get("normalized")) for token in added}) < 2  # else some come first
         except (KeyError, TypeError, AttributeError, ValueError):
             return None
         refused = ("continuing_subword_prefix", "end_of_word_suffix", "dropout")
         if not byte_level or not by_pattern or content.get("normalizer") or any(model.get(name) for name in refused):
             return None
-        if len(special) < len(added) or not ranks_follow_merges(vocabulary, merges):
+        if len(special) < len(added) or not alike or not ranks_follow_merges(vocabulary, merges):
             return None
         return cls(vocabulary, merges, special, end_tokens)
 
@@ -90,8 +92,7 @@ class BpeTokenizer(Tokenizer):
         """The hash of the bytes of every token, and of the names of the special tokens."""
         return self._fingerprint
 
-    def encode(self, text: str) -> array[int]:
-        """The ids of the merged bytes. The name of a special token in the text is encoded as text."""
+    def _encode_text(self, text: str) -> array[int]:
         refuse_surrogates(text)
         ids = array(self._typecode)
         for part in _bounded_runs(text):
@@ -113,8 +114,11 @@ class BpeTokenizer(Tokenizer):
         return self._bytes[token]
 
     def safe_cut(self, text: str) -> int:
-        """Before whitespace that follows something else."""
-        return cut_between_words(text)
+        """Before whitespace that follows something else, and not within the name of a special token."""
+        cut = cut_between_words(text)
+        while cut and self.added_tokens.border(text, cut) < cut:
+            cut = cut_between_words(text[:cut])
+        return cut
 
     def to_huggingface(self) -> dict[str, Any]:
         """Each byte is written as one printable character; the ByteLevel pre-tokenizer splits by GPT-2's pattern."""

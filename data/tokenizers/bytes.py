@@ -29,8 +29,7 @@ class ByteTokenizer(Tokenizer):
         """A constant: there is only one such tokenizer."""
         return hashlib.sha256(b"byte").hexdigest()
 
-    def encode(self, text: str) -> array[int]:
-        """The bytes of the text in UTF-8."""
+    def _encode_text(self, text: str) -> array[int]:
         try:
             return array("B", text.encode())
         except UnicodeEncodeError:

@@ -7,8 +7,10 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
+from .added_tokens import AddedTokens
 from .tokenizer import (
     SURROGATES,
     Tokenizer,
@@ -43,7 +45,7 @@ class CharTokenizer(Tokenizer):
         self.unknown = unknown
         self._texts = [*alphabet]
         if unknown == "token":
-            self.special_tokens = {UNKNOWN_TOKEN: len(alphabet)}
+            self.special_tokens = {UNKNOWN_TOKEN: len(alphabet)}  # which a text cannot name
             self._texts.append(REPLACEMENT)
         self.vocab_size = len(self._texts)
         self._known = frozenset(alphabet)
@@ -72,8 +74,12 @@ class CharTokenizer(Tokenizer):
         """The hash of the alphabet and the policy for unknown characters."""
         return hashlib.sha256(f"char {self.unknown} {self.alphabet}".encode()).hexdigest()
 
-    def encode(self, text: str) -> array[int]:
-        """The index of each character in the alphabet."""
+    @cached_property
+    def added_tokens(self) -> AddedTokens:
+        """None."""
+        return AddedTokens({})
+
+    def _encode_text(self, text: str) -> array[int]:
         code_points = self._code_points
         if unknown := set(text) - self._known:
             if self.unknown != "token":

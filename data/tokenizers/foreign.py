@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..storage.atomic import write_atomic
+from .added_tokens import AddedTokens
 from .foreign_files import special_tokens
 from .tokenizer import SURROGATES, Tokenizer, TokenizerError, check_range, left_out, refuse_surrogates, typecode
 from .tokenizer_json import bytes_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
 _SPACE_INSIDE = re.compile("(?:[^\\W_]|\ufffd) ")  # a letter, a digit or the end of a character, then a space
+_PROBED_NAMES = 16
 _PROBE = (
     "Hello world 12 345 6789 don't It's  two   spaces\n new line, (x) y naïve e\u0301 o\u0302 a b\t c 汉字 漢 ᚠ ᚢ 1 2"
     " _a b- c\r\n d \U0001d54f \U0001f642 z ﬁ Ⅷ Σ σς İ ß ㎏ 3 ÀÉ Русский язык हिन्दी में x"
@@ -32,8 +34,8 @@ _PROBE = (
 class ForeignTokenizer(Tokenizer):
     """The pipeline of a tokenizer.json: normalizer, pre-tokenizer, model, decoder.
 
-    Truncation, padding and BPE dropout are switched off, and the name of a special token in a text is encoded as text.
-    `files` are what it was read from; `save` writes them back unchanged.
+    Truncation, padding and BPE dropout are switched off. `files` are what it was read from; `save` writes them back
+    unchanged.
     """
 
     kind = "huggingface"
@@ -63,10 +65,18 @@ class ForeignTokenizer(Tokenizer):
         steps = {name: self._content.get(name) for name in ("added_tokens", "normalizer", "pre_tokenizer", "model")}
         return hashlib.sha256(json.dumps([steps, self.begin], sort_keys=True).encode()).hexdigest()
 
-    def encode(self, text: str) -> array[int]:
-        """The ids that the pipeline gives, without the special tokens that it puts around a text."""
+    @cached_property
+    def added_tokens(self) -> AddedTokens:
+        """Also the added tokens that are not special."""
+        return AddedTokens({token["content"]: token["id"] for token in self._content.get("added_tokens") or []})
+
+    def encode(self, text: str, literal: bool = False) -> array[int]:
+        """The ids that the pipeline gives; added tokens that are not special are tokens with `literal` too."""
         refuse_surrogates(text)
-        return array(self._typecode, self._ids(text))
+        return array(self._typecode, self._ids(text, literal))
+
+    def _encode_text(self, text: str) -> array[int]:
+        return self.encode(text, literal=True)
 
     def drop_unknown(self, text: str) -> tuple[str, Counter[str]]:
         """Leave out lone surrogates; the model itself handles other unknown characters."""
@@ -86,11 +96,7 @@ class ForeignTokenizer(Tokenizer):
 
     def safe_cut(self, text: str) -> int:
         """Before a space that follows a letter or digit, if no token of the pipeline ever spans these two."""
-        end = len(text) if self._can_cut_at_spaces else 0
-        while (end := text.rfind(" ", 0, end)) > 0:
-            if text[end - 1].isalnum():
-                return end
-        return 0
+        return self._space_to_cut_at(text) if self._can_cut_at_spaces else 0
 
     def to_huggingface(self) -> dict[str, Any]:
         """The tokenizer.json as it was read."""
@@ -101,7 +107,8 @@ class ForeignTokenizer(Tokenizer):
         for name, content in self._files.items():
             write_atomic(folder / name, content)
 
-    def _ids(self, text: str, with_special: bool = False) -> list[int]:
+    def _ids(self, text: str, literal: bool = False, with_special: bool = False) -> list[int]:
+        self._backend.encode_special_tokens = literal
         with _library_errors("encode this text"):
             return self._backend.encode_batch_fast([text], add_special_tokens=with_special)[0].ids
 
@@ -119,15 +126,41 @@ class ForeignTokenizer(Tokenizer):
         last cannot be told from the steps in general, so it is tried: a probe text is cut at each of its spaces.
         """
         steps = json.dumps([self._content.get("normalizer"), self._content.get("pre_tokenizer")])
-        added = [token for token in self._content.get("added_tokens") or [] if not token.get("special")]
-        if "(?<" in steps or any(token.get("rstrip") for token in added):
+        added = self._content.get("added_tokens") or []
+        if (
+            "(?<" in steps
+            or any(map(self._may_span_a_cut, added))
+            or _SPACE_INSIDE.search("\n".join(self._token_texts()))
+        ):
             return False
-        tokens = [*self._token_texts(), *(token["content"] for token in added)]
-        if _SPACE_INSIDE.search("\n".join(tokens)):
-            return False
-        places = [at for at in range(1, len(_PROBE)) if _PROBE[at] == " " and _PROBE[at - 1].isalnum()]
-        whole = self._ids(_PROBE)
-        return all(self._ids(_PROBE[:at]) + self._ids(_PROBE[at:]) == whole for at in places)
+        names = (token["content"] for token in added[:_PROBED_NAMES])
+        probe = _PROBE + "".join(f" a {name} b{name}c  {name}  d" for name in names)
+        whole, end = self._ids(probe), len(probe)
+        while end := self._space_to_cut_at(probe[:end]):
+            if self._ids(probe[:end]) + self._ids(probe[end:]) != whole:
+                return False
+        return True
+
+    def _may_span_a_cut(self, token: Mapping[str, Any]) -> bool:
+        """Whether an added token may be found, or missed, because a text was cut before such a space.
+
+        `AddedTokens.border` finds the names that are matched as they are written; a normalised text can spell a name in
+        many ways.
+        """
+        forms = [token["content"]]
+        if token.get("normalized") and (normalizer := self._backend.normalizer):
+            forms.append(normalizer.normalize_str(token["content"]).replace("▁", " "))
+        takes_the_space = token.get("rstrip") and (token.get("normalized") or forms[0][-1:].isalnum())
+        looks_back = token.get("single_word") and any(form.startswith(" ") for form in forms)
+        holds_both = token.get("normalized") and _SPACE_INSIDE.search("\n".join(forms))
+        return bool(takes_the_space or looks_back or holds_both)
+
+    def _space_to_cut_at(self, text: str) -> int:
+        end = len(text)
+        while (end := text.rfind(" ", 0, end)) > 0:
+            if text[end - 1].isalnum() and self.added_tokens.border(text, end) == end:
+                return end
+        return 0
 
     def _token_texts(self) -> Iterator[str]:
         """The text of each token in the vocabulary, with plain spaces."""
@@ -157,9 +190,7 @@ def _backend(content: Mapping[str, Any]) -> tokenizers.Tokenizer:
     model = {**content["model"], **({"dropout": None} if "dropout" in content["model"] else {})}
     whole = {**content, "truncation": None, "padding": None, "model": model}
     with _library_errors("build it from tokenizer.json"):
-        backend = tokenizers.Tokenizer.from_str(json.dumps(whole))
-    backend.encode_special_tokens = True
-    return backend
+        return tokenizers.Tokenizer.from_str(json.dumps(whole))
 
 
 def _token_bytes(token: str, decoder: Any) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from ..storage.atomic import write_atomic
 from ..storage.errors import UserError
+from .added_tokens import AddedTokens
 
 TokenizerKind = Literal["char", "byte", "gpt2", "bpe", "huggingface"]
 UnknownCharacters = Literal["drop", "refuse", "token"]
@@ -45,7 +46,7 @@ class Tokenizer(ABC):
 
     `begin` are the ids that a model expects before every text, `end_tokens` those at which a reply ends, `unknown` is
     what `filter_unknown` does with characters that have no token, and `special_tokens` maps the names of ids without
-    text to these ids. Such a name within a text is encoded like any other text.
+    text to these ids. Such a name within a text is encoded as its token, unless the text is literal.
     """
 
     kind: TokenizerKind
@@ -60,9 +61,28 @@ class Tokenizer(ABC):
     def fingerprint(self) -> str:
         """SHA-256, in hexadecimal, of everything that decides the ids of a text."""
 
+    @cached_property
+    def added_tokens(self) -> AddedTokens:
+        """The tokens that a text can name."""
+        return AddedTokens(self.special_tokens)
+
+    def encode(self, text: str, literal: bool = False) -> array[int]:
+        """The ids of `text` in the narrowest of the typecodes B, H and I, without those that a model expects around it.
+
+        With `literal` the names of special tokens are text like any other. Raises UnknownCharacterError.
+        """
+        if literal or not self.added_tokens:
+            return self._encode_text(text)
+        ids = array(typecode(self.vocab_size))
+        for part, token in self.added_tokens.split(text):
+            ids.extend(self._encode_text(part))
+            if token is not None:
+                ids.append(token)
+        return ids
+
     @abstractmethod
-    def encode(self, text: str) -> array[int]:
-        """The ids of `text` in the narrowest of the typecodes B, H and I. Raises UnknownCharacterError."""
+    def _encode_text(self, text: str) -> array[int]:
+        """The ids of a text in which no name is a token."""
 
     @abstractmethod
     def drop_unknown(self, text: str) -> tuple[str, Counter[str]]:
@@ -86,7 +106,7 @@ class Tokenizer(ABC):
     def safe_cut(self, text: str) -> int:
         """The last position at which `text` can be cut: both parts encoded give the ids of the whole. 0 for none.
 
-        That holds whatever follows `text`.
+        That holds whatever follows `text`, and with and without `literal`.
         """
 
     @abstractmethod

@@ -33,16 +33,22 @@ def window_length(config: ModelConfig, dtype: torch.dtype, longest: int = _MAX_W
 class Decoder:
     """A model, its tokenizer, and one cache that grows with the text up to `context_length`, the decoder's window.
 
-    `starts_after_end` says that the model has learned what comes after the token that ends a text. `graphs` is there on
-    a GPU that decodes by CUDA graphs. `prefill_threads` chooses the CPU threads of passes over many tokens.
+    `starts_after_end` says that the model has learned what comes after the token that ends a text, `literal` that it
+    has learned the names of special tokens as text. `graphs` is there on a GPU that decodes by CUDA graphs.
+    `prefill_threads` chooses the CPU threads of passes over many tokens.
     """
 
     def __init__(
-        self, model: GPT, tokenizer: Tokenizer, starts_after_end: bool = False, longest_window: int = _MAX_WINDOW
+        self,
+        model: GPT,
+        tokenizer: Tokenizer,
+        starts_after_end: bool = False,
+        literal: bool = False,
+        longest_window: int = _MAX_WINDOW,
     ) -> None:
         prepare_decoding(model)
         self.model = model
-        self.tokenizer, self.starts_after_end = tokenizer, starts_after_end
+        self.tokenizer, self.starts_after_end, self.literal = tokenizer, starts_after_end, literal
         self.context_length = window_length(model.config, model.compute_dtype, longest_window)
         self.prefill_threads = PrefillThreads()
         self.device = next(model.parameters()).device

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,7 +159,12 @@ class LoadedModel:
             self._decoder.load_weights(checkpoint.model, read.tokenizer)
         else:
             # what we train on has no token that ends a text; what others train on has
-            self._decoder = Decoder(checkpoint.model, read.tokenizer, starts_after_end=read.file.kind != "minigpt")
+            self._decoder = Decoder(
+                checkpoint.model,
+                read.tokenizer,
+                starts_after_end=read.file.kind != "minigpt",
+                literal=_learned_literally(read.file.run),
+            )
             self.threads = tune_for_cpu(self._decoder, self._load.threads)
         self._read = read
         give_back()  # weights as they were read, before they were rounded or laid out anew
@@ -180,3 +186,10 @@ class LoadedModel:
             )
         )
         return self._decoder
+
+
+def _learned_literally(run: Run | None) -> bool:
+    """Whether the names of special tokens were text in the training; no, where nobody knows."""
+    with suppress(UserError):
+        return run is not None and run.manifest().literal
+    return False

@@ -31,7 +31,7 @@ class Reply:
         self.ended = False
         self.details: list[TokenDetail] = []
         self.settings, self.explains = settings, explain
-        self._decoder = decoder
+        self._decoder, self._literal = decoder, settings.literal or decoder.literal
         self._cancelled = False
         self._prompt_notices: list[str] = []
         self.seed = chosen_seed(settings.seed)
@@ -90,7 +90,7 @@ class Reply:
         known, left_out = tokenizer.filter_unknown(prompt)
         if left_out:
             self._prompt_notices.append(f"the model has never seen {quoted(left_out)}; left out of the prompt")
-        ids = tokenizer.encode(known).tolist()
+        ids = tokenizer.encode(known, self._literal).tolist()
         if len(ids) > context:
             self._prompt_notices.append(f"the prompt has {len(ids):,} tokens; the model reads its last {context}")
         return ids[-context:]
@@ -105,7 +105,7 @@ class Reply:
                     f"forbidden text {text!r} ignored: the model has never seen {quoted(left_out)}"
                 )
             else:
-                sequences.append(tokenizer.encode(known).tolist())
+                sequences.append(tokenizer.encode(known, self._literal).tolist())
         return sequences
 
 

@@ -94,7 +94,7 @@ class Responder:
 
     def _score(self, request: ScoreText, cancelled: Callable[[], bool]) -> None:
         model = self._loaded()
-        scorer = TextScorer(model.begin_reply(), request.text, request.explain)
+        scorer = TextScorer(model.begin_reply(), request.text, request.explain, request.literal)
         for fraction, details in scorer:
             for i in range(0, max(1, len(details)), _DETAILS_PER_LINE):
                 self._send(ScoreProgress(request.id, fraction, tuple(details[i : i + _DETAILS_PER_LINE])))

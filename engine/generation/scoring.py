@@ -34,13 +34,14 @@ class TextScorer:
         decoder: Decoder,
         text: str,
         explain: bool = False,
+        literal: bool = False,
         tokens_per_pass: int = _TOKENS_PER_PASS,
         logits_per_pass: int = _LOGITS_PER_PASS,
     ) -> None:
         tokenizer = decoder.tokenizer
         known, left_out = tokenizer.filter_unknown(text)
         self.notices = (f"the model has never seen {quoted(left_out)}; left out of the text",) if left_out else ()
-        ids = tokenizer.encode(known).tolist()
+        ids = tokenizer.encode(known, literal or decoder.literal).tolist()
         self._decoder, self._explain = decoder, explain
         self._tokens_per_pass, self._logits_per_pass = tokens_per_pass, logits_per_pass
         self._ids = [*tokenizer.begin, *ids]

@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="auto", help="where to compute")
     parser.add_argument("--dtype", default="float32", help="the type of activations and matrix products")
     parser.add_argument("--quantize", choices=typing.get_args(Quantization), default="none", help="round the weights")
+    parser.add_argument("--literal", action="store_true", help="names of special tokens in the text are text")
     options = parser.parse_args(arguments)
     keep_freed_memory(_KEPT)
     try:
@@ -69,7 +70,7 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
         quantize_int8(loaded.model)
     prepare_decoding(loaded.model)
     context_length = _context_length(file, loaded.config.context_length, options.context_length)
-    text = _text(file, options.on, tokenizer, choice.device)
+    text = _text(file, options.on, tokenizer, options.literal, choice.device)
     if len(text.tokens) < 2:
         raise UserError(
             "the text has fewer than two tokens for this model, and each is predicted from those before it; choose a "
@@ -110,8 +111,11 @@ class _Text:
     batches: int
 
 
-def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, device: torch.device) -> _Text:
-    """The validation text of the run, or all of another text as far as the model knows its characters."""
+def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, literal: bool, device: torch.device) -> _Text:
+    """The validation text of the run, or all of another text as far as the model knows its characters.
+
+    A run that has learned its text literally reads each text so.
+    """
     manifest = file.run.manifest() if file.run else None
     batch_size = manifest.training.batch_size if manifest else 64
     batches = manifest.training.evaluation_batches if manifest else 200
@@ -123,7 +127,7 @@ def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, device: torch
         raise RunError(f"{file.path} lies in no run; name the text to evaluate on with --on")
     dataset = encode_corpus(
         corpus, tokenizer, validation_fraction=fraction, context_length=None, device=device,
-        progress=ProgressLines("encoding"),
+        literal=literal or bool(manifest and manifest.literal), progress=ProgressLines("encoding"),
     )  # fmt: skip
     if dataset.left_out and spec is not None:
         count = sum(dataset.left_out.values())

@@ -74,6 +74,7 @@ def prepare(
         validation_fraction=manifest.corpus.validation_fraction,
         context_length=manifest.model.context_length,
         device=choice.device,
+        literal=manifest.literal,
         progress=progress.enter("encoding"),
     )
     _warn_left_out(dataset.left_out, event_log)
@@ -96,7 +97,9 @@ def prepare(
         time=time.time(),
         entropy_floor=_entropy_floor(corpus, manifest),
     )
-    context = TrainingContext(run, config, tokenizer, dataset, event_log, commands, threads, report_interval)
+    context = TrainingContext(
+        run, config, tokenizer, dataset, event_log, commands, threads, report_interval, manifest.literal
+    )
     trainer = Trainer(context, learner, counters, Restart(run.checkpoints, builder, started, event_log))
     event_log.emit(started)
     gc.freeze()  # what exists now stays; collections need not look at it again

@@ -349,9 +349,60 @@ def test_characters_without_a_token_go_as_the_policy_says(tmp_path: Path) -> Non
 
 def test_tokenizer_errors_are_not_hidden(corpus: Corpus) -> None:
     class Broken(ByteTokenizer):
-        def encode(self, text: str):
+        def encode(self, text: str, literal: bool = False):
             raise TokenizerError("no")
 
     with pytest.raises(TokenizerError, match="no"):
         encode(corpus, Broken())
     assert files() == []
+
+
+# --- special tokens that a text names -------------------------------------------------------------
+
+STORY = "Once there was a fox who lost his hat. He found it.\n<|endoftext|>\n"
+
+
+def story_tokenizer() -> Tokenizer:
+    return build_tokenizer("bpe", alphabet="", pieces=lambda: [STORY * 9], bpe_vocab_size=300)
+
+
+def encode_stories(corpus: Corpus, fraction: float = 0.3, literal: bool = False) -> TokenDataset:
+    return encode_corpus(
+        corpus, story_tokenizer(), validation_fraction=fraction, context_length=16, device="cpu", literal=literal
+    )
+
+
+@pytest.mark.parametrize("length", [1, 5, 13, 64, 10**6])
+def test_pieces_do_not_cut_the_name_of_a_token(tmp_path: Path, length: int) -> None:
+    text, tokenizer = STORY * 60, story_tokenizer()
+    dataset = encode_stories(replace(write(tmp_path / "a.txt", text), source=InPieces(text, length)))
+    ids = [*dataset.train.tolist(), *dataset.validation.tolist()]
+    assert ids.count(tokenizer.vocab_size - 1) == 60
+    assert ids == tokenizer.encode(text).tolist()
+
+
+@pytest.mark.parametrize("length", [4, 10**6])
+def test_a_token_that_is_named_at_the_split_validates_as_a_whole(tmp_path: Path, length: int) -> None:
+    tokenizer, start = story_tokenizer(), len(STORY * 40) + STORY.index("<")
+    text = STORY * 60
+    corpus = replace(write(tmp_path / "a.txt", text), source=InPieces(text, length))
+    for split in range(start - 2, start + 16):
+        fraction = 1 - (split + 0.5) / len(text)
+        assert split_position(len(text), fraction) == split
+        border = start if start < split < start + len("<|endoftext|>") else split
+        dataset = encode_stories(corpus, fraction)
+        assert dataset.train.tolist() == tokenizer.encode(text[:border]).tolist()
+        assert dataset.validation.tolist() == tokenizer.encode(text[border:]).tolist()
+        assert dataset.validation_bytes == len(text) - border
+        literally = encode_stories(corpus, fraction, literal=True)
+        assert literally.train.tolist() == tokenizer.encode(text[:split], literal=True).tolist()
+        assert literally.validation.tolist() == tokenizer.encode(text[split:], literal=True).tolist()
+
+
+def test_the_cache_tells_tokens_from_their_names_as_text(tmp_path: Path) -> None:
+    corpus = write(tmp_path / "a.txt", STORY * 16_000)
+    tokenizer = story_tokenizer()
+    for literal in (True, False, True, False):
+        dataset = encode_stories(corpus, literal=literal)
+        assert (dataset.train == tokenizer.vocab_size - 1).any() == (not literal)
+    assert files() == [".ids", ".ids", ".json", ".json"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -42,6 +43,15 @@ def test_what_is_created_can_be_read_back(home: Path) -> None:
     assert run.status() is None
     run.write_status(status())
     assert run.status() == replace(status(), heartbeat=run.status().heartbeat)  # type: ignore[union-attr]
+
+
+def test_a_run_that_does_not_say_how_names_of_tokens_were_read_was_made_when_they_were_text() -> None:
+    run = runs.create_run(manifest(literal=False))
+    content = json.loads((run.path / "run.json").read_text())
+    assert not run.manifest().literal
+    del content["literal"]
+    (run.path / "run.json").write_text(json.dumps(content))
+    assert run.manifest().literal
 
 
 @pytest.mark.parametrize("name", ["a/b", "../x", "", ".hidden", "-x", "a b", "é", "x" * 65, "a\n", "C:x", "a\\b"])

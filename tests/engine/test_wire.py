@@ -54,6 +54,8 @@ CODECS: list[tuple[MessageCodec[Any], list[Any]]] = [
             ),
             Generate(6, "a", samples=64, explain=True),
             requests.ScoreText(7, "a\nb", explain=True),
+            requests.ScoreText(8, "a", literal=True),
+            Generate(9, "a", SamplingSettings(literal=True)),
             requests.Cancel(4),
             requests.Ping(5),
         ],

@@ -17,7 +17,7 @@ from minigpt_tui.tui.settings import (
 EVERYTHING = SamplingSettings(
     temperature=1.25, top_k=40, top_p=0.9, min_p=0.05, typical_p=0.95, repetition_penalty=1.1, presence_penalty=-0.5,
     frequency_penalty=0.25, penalty_window=64, max_tokens=100, seed=7, stop=("\n\n", 'quote " and \\', "tab\t\x7f☃"),
-    forbidden=("\u2028", "[sampling]"),
+    forbidden=("\u2028", "[sampling]"), literal=True,
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from ...engine.results import EvaluationResult
 from ...models.recipe import Protocol
 from .child import run_to_end
 from .exit_codes import DONE
-from .options import add_model_argument, add_quantize_option, path_of_model
+from .options import add_literal_option, add_model_argument, add_quantize_option, path_of_model
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--context-length", type=int, metavar="N", help="windows of N tokens (default: as long as the model's context)"
     )
     add_quantize_option(parser)
+    add_literal_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -36,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     command += ["--quantize", arguments.quantize]
     if arguments.context_length is not None:
         command += ["--context-length", str(arguments.context_length)]
+    if arguments.literal:
+        command.append("--literal")
     if arguments.on is not None:
         command += ["--on", normalise(arguments.on)]
     code, last = run_to_end(command, "evaluating")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ...engine.model_files import find_model
 from ...engine.requests import Load, Quantization, SamplingSettings
 from ...engine.runs import find_run
-from ...models.config import ConfigError, ModelConfig
+from ...models.config import ConfigError, ModelConfig, descriptions
 from ...models.recipe import Recipe, TrainingConfig
 
 T = TypeVar("T")
@@ -64,6 +64,11 @@ def add_quantize_option(parser: argparse.ArgumentParser) -> None:
         "--quantize", choices=typing.get_args(Quantization), default="none",
         help="round the weights: faster on a CPU, a little worse",
     )  # fmt: skip
+
+
+def add_literal_option(parser: argparse.ArgumentParser) -> None:
+    """`--literal`."""
+    parser.add_argument("--literal", action="store_true", help=descriptions(SamplingSettings)["literal"])
 
 
 def model_to_load(path: Path, arguments: argparse.Namespace) -> Load:

@@ -13,7 +13,14 @@ from ...engine.requests import GenerationMessage, Scored, ScoreProgress, ScoreTe
 from .child import answer
 from .console import progress
 from .exit_codes import complain
-from .options import EXPLAINED, add_device_options, add_model_argument, model_to_load, path_of_model
+from .options import (
+    EXPLAINED,
+    add_device_options,
+    add_literal_option,
+    add_model_argument,
+    model_to_load,
+    path_of_model,
+)
 
 _LIKELIEST = 3  # alternatives that fit on a line beside the token
 
@@ -29,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     text.add_argument("--text", help="the text itself")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--explain", action="store_true", help=f"also print {EXPLAINED}")
+    add_literal_option(parser)
     add_device_options(parser)
 
 
@@ -43,8 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         return complain(str(error))
     printer = _Printer(text, arguments.json, arguments.explain)
+    request = ScoreText(2, text, arguments.explain, arguments.literal)
     with progress("scoring", show=not arguments.explain) as update:
-        code = answer(load, ScoreText(2, text, arguments.explain), lambda message: printer.take(message, update))
+        code = answer(load, request, lambda message: printer.take(message, update))
     printer.print_score()
     return code
 

@@ -17,11 +17,12 @@ LENGTH = 200  # tokens
 class SampleWriter:
     """Continues `prompt` at `temperature`, greedily at 0; characters that have no token are left out of the prompt.
 
-    Raises UserError where the tokenizer refuses a character of the prompt.
+    With `literal` the names of special tokens in it are text. Raises UserError where the tokenizer refuses a character
+    of the prompt.
     """
 
-    def __init__(self, tokenizer: Tokenizer, prompt: str = "", temperature: float = 0.8) -> None:
-        self._tokenizer, self._temperature = tokenizer, temperature
+    def __init__(self, tokenizer: Tokenizer, prompt: str = "", temperature: float = 0.8, literal: bool = False) -> None:
+        self._tokenizer, self._temperature, self._literal = tokenizer, temperature, literal
         try:
             self.prompt, _ = tokenizer.filter_unknown(prompt)
         except UnknownCharacterError as error:
@@ -59,4 +60,4 @@ class SampleWriter:
     def _prompt_ids(self, seed: int) -> list[int]:
         """The tokens to prefill: the prompt, or a single token where it is empty."""
         tokenizer = self._tokenizer
-        return [*tokenizer.begin, *tokenizer.encode(self.prompt)] or [first_token(tokenizer, seed)]
+        return [*tokenizer.begin, *tokenizer.encode(self.prompt, self._literal)] or [first_token(tokenizer, seed)]

@@ -54,6 +54,7 @@ class TrainingContext:
     commands: CommandReader
     threads: Threads = field(default_factory=Threads)
     report_interval: float = REPORT_INTERVAL  # seconds between two Step events
+    literal: bool = False  # names of special tokens in the sample prompt are text
 
 
 class Trainer:
@@ -76,7 +77,7 @@ class Trainer:
         self._command_handler = CommandHandler(context.commands, event_log)
         self._recovery = Recovery(event_log, restart)
         self._checkpoints = CheckpointWriter(context.run, tokenizer, event_log, config.checkpoint_history_limit)
-        self._samples = SampleWriter(tokenizer, config.sample_prompt, config.sample_temperature)
+        self._samples = SampleWriter(tokenizer, config.sample_prompt, config.sample_temperature, context.literal)
         self._begin_at(learner, counters)
 
     def _begin_at(self, learner: Learner, counters: Counters) -> None:

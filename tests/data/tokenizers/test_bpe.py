@@ -22,7 +22,7 @@ def tokenizer(mixed_text: str) -> Tokenizer:
 
 def test_any_text_survives_the_round_trip(tokenizer: Tokenizer, mixed_text: str) -> None:
     assert (tokenizer.kind, tokenizer.vocab_size) == ("bpe", 900)
-    ids = tokenizer.encode(mixed_text)
+    ids = tokenizer.encode(mixed_text, literal=True)
     assert ids.typecode == "H"
     assert len(ids) < len(mixed_text)
     assert tokenizer.decode(ids) == mixed_text
@@ -30,10 +30,11 @@ def test_any_text_survives_the_round_trip(tokenizer: Tokenizer, mixed_text: str)
     assert tokenizer.decode(tokenizer.encode("")) == ""
 
 
-def test_the_last_token_ends_a_text_and_is_never_read_from_one(tokenizer: Tokenizer) -> None:
+def test_the_last_token_ends_a_text_and_is_read_from_one_that_is_not_literal(tokenizer: Tokenizer) -> None:
     assert tokenizer.special_tokens == {"<|endoftext|>": 899}
     assert tokenizer.end_tokens == {899}
-    ids = tokenizer.encode("a<|endoftext|>b")
+    assert tokenizer.encode("a<|endoftext|>b").tolist() == [*tokenizer.encode("a"), 899, *tokenizer.encode("b")]
+    ids = tokenizer.encode("a<|endoftext|>b", literal=True)
     assert 899 not in ids
     assert tokenizer.decode(ids) == "a<|endoftext|>b"
     assert tokenizer.token_bytes(899) == b""
@@ -54,12 +55,14 @@ def test_surrogates_and_ids_out_of_range_are_refused(tokenizer: Tokenizer) -> No
 @pytest.mark.parametrize("size", [257, 300, 1300])
 def test_transformers_gives_the_same_ids_in_both_directions(size: int, mixed_text: str, tmp_path: Path) -> None:
     tokenizer, text = train(mixed_text[:200_000], size), mixed_text[180_000:230_000]
-    ids = tokenizer.encode(text).tolist()
+    ids, literally = tokenizer.encode(text).tolist(), tokenizer.encode(text, literal=True).tolist()
+    assert size - 1 in ids
     tokenizer.save(tmp_path)
     for model_type in ("gpt2", "llama", "qwen3"):
         (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
         auto = transformers.AutoTokenizer.from_pretrained(tmp_path)
-        assert auto(text, split_special_tokens=True)["input_ids"] == ids
+        assert auto(text)["input_ids"] == ids
+        assert auto(text, split_special_tokens=True)["input_ids"] == literally
         assert auto.decode(ids) == text
         assert len(auto) == tokenizer.vocab_size
         assert auto.eos_token_id == size - 1

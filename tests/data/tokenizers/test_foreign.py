@@ -174,18 +174,16 @@ def test_ids_and_text_are_those_of_transformers(family: Callable[[], Pipeline], 
     assert isinstance(tokenizer, ForeignTokenizer)
     assert tokenizer.kind == "huggingface"
     assert tokenizer.vocab_size == len(auto)
-    ids = tokenizer.encode(text).tolist()
-    assert ids == auto(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    assert tokenizer.decode(ids) == auto.decode(ids, skip_special_tokens=True)
+    for literal in (True, False):
+        ids = tokenizer.encode(text, literal).tolist()
+        assert ids == auto(text, add_special_tokens=False, split_special_tokens=literal)["input_ids"]
+        assert tokenizer.decode(ids) == auto.decode(ids, skip_special_tokens=True)
     assert [*map(auto.convert_ids_to_tokens, tokenizer.begin)] == [BEGINS[family] for _ in [0] if family in BEGINS]
     with_begin = auto("some words")["input_ids"]
     assert with_begin[: len(tokenizer.begin)] == [*tokenizer.begin]
     for start in range(40):
         words = nasty_text(start, 12)
-        assert (
-            tokenizer.encode(words).tolist()
-            == auto(words, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-        )
+        assert tokenizer.encode(words).tolist() == auto(words, add_special_tokens=False)["input_ids"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -193,7 +191,7 @@ def test_the_bytes_of_tokens_make_the_text(family: Callable[[], Pipeline], folde
     tokenizer = load_tokenizer(folders(family))
     for seed in range(20):
         text = nasty_text(seed, 30).replace("▁", "")
-        ids = tokenizer.encode(text)
+        ids = tokenizer.encode(text, literal=True)
         streamed = b"".join(map(tokenizer.token_bytes, ids)).decode("utf-8", "replace")
         assert streamed.strip(" ") == tokenizer.decode(ids).strip(" ")
         if family in LOSSLESS:
@@ -210,17 +208,20 @@ def test_a_text_may_be_cut_where_the_tokenizer_says(family: Callable[[], Pipelin
     assert bool(tokenizer.safe_cut("some words here")) == (family not in NEVER_CUT)
     for seed in range(30):
         text = nasty_text(seed, 40)
-        whole, end = tokenizer.encode(text), len(text)
-        while end := tokenizer.safe_cut(text[:end]):
-            assert tokenizer.encode(text[:end]) + tokenizer.encode(text[end:]) == whole
+        for literal in (True, False):
+            whole, end = tokenizer.encode(text, literal), len(text)
+            while end := tokenizer.safe_cut(text[:end]):
+                assert tokenizer.encode(text[:end], literal) + tokenizer.encode(text[end:], literal) == whole
 
 
 @pytest.mark.parametrize("family", [llama3, qwen, smollm, roberta, llama2, mistral, gemma])
-def test_special_tokens_in_a_text_are_text(family: Callable[[], Pipeline], folders: Folders) -> None:
+def test_special_tokens_in_a_literal_text_are_text(family: Callable[[], Pipeline], folders: Folders) -> None:
     tokenizer = load_tokenizer(folders(family))
     special = {token for name, token in tokenizer.special_tokens.items() if name != "<unk>"}
+    text = " a".join(tokenizer.special_tokens)
     assert special
-    assert special.isdisjoint(tokenizer.encode(" a".join(tokenizer.special_tokens)))
+    assert special.isdisjoint(tokenizer.encode(text, literal=True))
+    assert special.issubset(tokenizer.encode(text))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -309,8 +310,9 @@ def test_byte_level_bpe_of_gpt2s_form_is_encoded_by_tiktoken(tmp_path: Path) -> 
     text = nasty_text(3, 3000)
     assert isinstance(tokenizer, BpeTokenizer)
     assert tokenizer.end_tokens == {pipeline.token_to_id("<|endoftext|>")}
-    pipeline.encode_special_tokens = True
-    assert tokenizer.encode(text).tolist() == pipeline.encode(text).ids
+    for literal in (True, False):
+        pipeline.encode_special_tokens = literal
+        assert tokenizer.encode(text, literal).tolist() == pipeline.encode(text).ids
 
 
 @pytest.mark.parametrize(
@@ -323,7 +325,8 @@ def test_a_vocabulary_with_merges_is_enough(
     tokenizer = load_tokenizer(tmp_path)
     auto = getattr(transformers, name).from_pretrained(tmp_path)
     text = nasty_text(5, 3000)
-    ids = tokenizer.encode(text).tolist()
-    assert ids == auto(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    for literal in (True, False):
+        ids = auto(text, add_special_tokens=False, split_special_tokens=literal)["input_ids"]
+        assert tokenizer.encode(text, literal).tolist() == ids
     tokenizer.save(tmp_path / "again")
     assert load_tokenizer(tmp_path / "again").fingerprint == tokenizer.fingerprint

@@ -26,14 +26,17 @@ def test_ids_are_those_of_tiktoken_and_transformers(
 ) -> None:
     assert (gpt2.kind, gpt2.vocab_size, gpt2.end_tokens) == ("gpt2", 50257, {50256})
     mixed_text = mixed_text[:200_000]
-    ids = gpt2.encode(mixed_text)
+    ids, literally = gpt2.encode(mixed_text), gpt2.encode(mixed_text, literal=True)
     assert ids.typecode == "H"
-    assert ids.tolist() == tiktoken.get_encoding("gpt2").encode_ordinary(mixed_text)
-    assert gpt2.decode(ids) == mixed_text
+    assert ids.tolist() == tiktoken.get_encoding("gpt2").encode(mixed_text, allowed_special="all")
+    assert literally.tolist() == tiktoken.get_encoding("gpt2").encode_ordinary(mixed_text)
+    assert 50256 in ids
+    assert gpt2.decode(literally) == mixed_text
     gpt2.save(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
     auto = transformers.AutoTokenizer.from_pretrained(tmp_path)
-    assert auto(mixed_text, split_special_tokens=True)["input_ids"] == ids.tolist()
+    assert auto(mixed_text)["input_ids"] == ids.tolist()
+    assert auto(mixed_text, split_special_tokens=True)["input_ids"] == literally.tolist()
     assert auto.decode(ids.tolist()) == mixed_text
     assert (len(auto), auto.eos_token_id) == (50257, 50256)
     again = load_tokenizer(tmp_path)

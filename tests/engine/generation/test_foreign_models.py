@@ -10,6 +10,7 @@ import torch
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.loaded_model import CheckpointSource
 from minigpt_tui.engine.generation.reply import Reply
+from minigpt_tui.engine.generation.scoring import TextScorer
 from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.models.devices import choose_device
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -84,3 +85,42 @@ def test_a_reply_ends_where_the_models_own_settings_say(tmp_path: Path) -> None:
     texts = ["".join(reply) for reply in endings]
     assert "stop" in {reply.reason for reply in endings}
     assert not [text for text in texts if "</s>" in text]
+
+
+NAMED = "<s>the cat</s> sat<s>"
+
+
+def opened_decoder(folder: Path, **options: Any) -> tuple[Decoder, Any]:
+    theirs = put_tokenizer(folder, begins=False)
+    put_model(folder, "gpt2", len(theirs))
+    opened = CheckpointSource(folder).read(choose_device("cpu", "float32", training=False))
+    return Decoder(opened.checkpoint.model, opened.tokenizer, **options), theirs
+
+
+@pytest.mark.parametrize("learned_literally", [False, True])
+def test_a_prompt_that_names_special_tokens_is_read_as_transformers_reads_it(
+    learned_literally: bool, tmp_path: Path
+) -> None:
+    decoder, theirs = opened_decoder(tmp_path, literal=learned_literally)
+    for literal in (False, True):
+        reply = Reply(
+            decoder, NAMED, SamplingSettings(temperature=0, max_tokens=3, literal=literal, forbidden=("</s>",))
+        )
+        ids = theirs(NAMED, add_special_tokens=False, split_special_tokens=literal or learned_literally)["input_ids"]
+        assert list(reply.ids) == ids
+        assert (1 in ids) == (not literal and not learned_literally)
+        assert (reply.forbidden == [[1]]) == (1 in ids)
+
+
+def test_the_tokens_of_a_text_that_names_special_ones_are_shown_by_name(tmp_path: Path) -> None:
+    decoder, theirs = opened_decoder(tmp_path)
+    for literal in (False, True):
+        scorer = TextScorer(decoder, NAMED, explain=True, literal=literal)
+        details = [detail for _, some in scorer for detail in some]
+        ids = theirs(NAMED, add_special_tokens=False, split_special_tokens=literal)["input_ids"]
+        assert [detail.token for detail in details] == ids[1:]
+        assert ("</s>" in [detail.text for detail in details]) == (not literal)
+        assert "".join(detail.text for detail in details) == NAMED.removeprefix("<" if literal else "<s>")
+        result = scorer.result
+        n_bytes = len(NAMED.encode()) * (len(ids) - 1) / len(ids)  # the first token is not predicted
+        assert result.bits_per_byte == pytest.approx(result.loss * result.tokens / n_bytes / 0.6931472, rel=1e-4)

@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,31 @@ def test_a_foreign_model_is_scored_on_a_text_that_is_named(capsys, tmp_path, con
         assert found.bits_per_byte == pytest.approx(math.log2(7), rel=1e-3)
     assert main([str(path)]) == USER_ERROR
     assert "lies in no run; name the text to evaluate on with --on" in capsys.readouterr().err
+
+
+def test_names_of_special_tokens_are_tokens_unless_the_text_is_read_literally(run, capsys, tmp_path):
+    tokenizer = build_tokenizer("bpe", alphabet="", pieces=lambda: ["abc abc " * 9], bpe_vocab_size=258)
+    model = GPT(replace(run.manifest().model, vocab_size=tokenizer.vocab_size))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    checkpoints.save(run.checkpoints, "best", model, tokenizer, Counters(step=5))
+    other = tmp_path / "other.txt"
+    other.write_text("abc<|endoftext|>" * 50)
+    moved = shutil.move(run.checkpoints / "best", tmp_path / "model")  # in no run, so nobody says how it has learned
+    for literal in (False, True):
+        n_tokens = len(tokenizer.encode(other.read_text(), literal))
+        found = result(capsys, str(moved), "--on", str(other), *(["--literal"] if literal else []))
+        assert found.tokens == n_tokens - 1
+        n_bytes = 16 * 50 * found.tokens / n_tokens  # without those of the first token
+        assert found.bits_per_byte == pytest.approx(found.loss * found.tokens / n_bytes / math.log(2), rel=1e-3)
+    checkpoints.save(run.checkpoints, "best", model, tokenizer, Counters(step=5))
+    path = run.path / "run.json"
+    for learned_literally in (False, True):
+        manifest = json.loads(path.read_text()) | {"literal": learned_literally}
+        path.write_text(json.dumps(manifest))
+        found = result(capsys, str(run.checkpoints / "best"), "--on", str(other))
+        assert found.tokens == len(tokenizer.encode(other.read_text(), learned_literally)) - 1
 
 
 @pytest.mark.parametrize("length", [2, 9, 16])

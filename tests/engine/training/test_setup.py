@@ -17,10 +17,10 @@ import torch
 from minigpt_tui.data import catalog
 from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.data.storage.errors import UserError
-from minigpt_tui.data.tokenizers import CharTokenizer
+from minigpt_tui.data.tokenizers import CharTokenizer, build_tokenizer
 from minigpt_tui.engine.events import Command, Note, Preparing, Started, StateChanged, TrainingEvent
 from minigpt_tui.engine.launch import new_run, start_training
-from minigpt_tui.engine.model_files import find_model, read_tokenizer
+from minigpt_tui.engine.model_files import find_model, read_config, read_tokenizer
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import process
 from minigpt_tui.engine.training import setup as preparation
@@ -277,3 +277,50 @@ def test_a_text_that_changed_since_the_run_was_made_is_refused(text: Path) -> No
     os.utime(text, (long_ago, long_ago))
     with pytest.raises(TrainingError, match="has changed since the run was made"):
         prepared(run)
+
+
+# --- special tokens that the text names -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("literal", [None, False, True])
+def test_a_run_learns_the_tokens_that_its_text_names_unless_it_reads_literally(
+    tmp_path: Path, events_of: Events, literal: bool | None
+) -> None:
+    text = tmp_path / "stories.txt"
+    text.write_text("Once there was a fox who lost his hat.<|endoftext|>" * 60)
+    run = make(text, tokenizer="bpe", bpe_vocab_size=300, literal=bool(literal))
+    if literal is None:  # as a run that was made before has it
+        path = run.path / "run.json"
+        path.write_text(path.read_text().replace('"literal"', '"something_else"'))
+    prepared(run)
+    [started] = [event for event in events_of(run) if isinstance(event, Started)]
+    tokenizer = build_tokenizer("bpe", alphabet="", pieces=lambda: [text.read_text()[:2754]], bpe_vocab_size=300)
+    ids = tokenizer.encode(text.read_text(), literal is not False)
+    assert started.train_tokens + started.validation_tokens == pytest.approx(len(ids), abs=5)
+    assert started.vocab_size == tokenizer.vocab_size
+
+
+def test_a_model_from_elsewhere_is_trained_further_on_the_tokens_of_its_own_tokenizer(
+    tmp_path: Path, events_of: Events
+) -> None:
+    import transformers
+
+    source = tmp_path / "theirs"
+    tokenizer = build_tokenizer("bpe", alphabet="", pieces=lambda: ["user assistant hello " * 9], bpe_vocab_size=270)
+    tokenizer.save(source)
+    auto = transformers.AutoTokenizer.from_pretrained(source)
+    auto.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    auto.save_pretrained(source)
+    config = transformers.GPT2Config(
+        vocab_size=len(auto), n_positions=32, n_embd=16, n_layer=1, n_head=2, eos_token_id=auto.eos_token_id
+    )
+    transformers.GPT2LMHeadModel(config).save_pretrained(source)
+    text = tmp_path / "chat.txt"
+    text.write_text("<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\nhello<|im_end|>\n" * 30)
+    model = read_config(find_model(str(source)))
+    run = make(text, start_from=str(source), model=replace(model, context_length=16))
+    prepared(run)
+    [started] = [event for event in events_of(run) if isinstance(event, Started)]
+    ids = auto(text.read_text(), add_special_tokens=False)["input_ids"]
+    assert ids.count(auto.convert_tokens_to_ids("<|im_end|>")) == 60
+    assert started.train_tokens + started.validation_tokens == pytest.approx(len(ids), abs=4)  # the split cuts a word

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..data.storage.plain_files import open_plain
+
 
 class LineFollower:
     """Returns the complete lines that were appended since the last call.
@@ -17,17 +19,20 @@ class LineFollower:
         self._rest = b""
 
     def read(self, limit: int = 16 * 2**20) -> list[bytes]:
-        """New lines without their newline, at most `limit` bytes of file at a time; empty where there are none."""
+        """New lines without their newline, at most `limit` bytes of file at a time; empty where there are none.
+
+        A file that is missing, or cannot be read, has none.
+        """
         try:
             size = self.path.stat().st_size
             if size < self._offset:
                 self._offset, self._rest = 0, b""
             if size == self._offset:
                 return []
-            with self.path.open("rb") as file:
+            with open_plain(self.path, follow_links=False) as file:
                 file.seek(self._offset)
                 piece = file.read(min(size - self._offset, limit))
-        except FileNotFoundError:
+        except OSError:
             return []
         self._offset += len(piece)
         *lines, self._rest = (self._rest + piece).split(b"\n")

@@ -16,8 +16,9 @@ import time
 from pathlib import PurePath
 from typing import Any
 
-from ..data.corpus import Corpus, check_length, split_position
+from ..data.corpus import Corpus, check_length, open_corpus, split_position
 from ..data.storage.errors import UserError
+from ..data.storage.plain_files import open_plain
 from ..data.tokenizers import UnknownCharacterError
 from ..models.config import ConfigError, ModelConfig
 from ..models.recipe import Recipe
@@ -111,6 +112,19 @@ def new_run(
     return create_run(manifest)
 
 
+def move_corpus(run: Run, spec: str) -> None:
+    """Let the run's text be read from `spec` from now on. Raises UserError where that is another text."""
+    manifest, corpus = run.manifest(), open_corpus(spec)
+    if corpus.fingerprint != manifest.corpus.fingerprint:
+        raise UserError(
+            f"{corpus.name} is not the text that '{run.name}' was made with ({manifest.corpus.name}, "
+            f"{manifest.corpus.n_characters:,} characters; this one has {corpus.n_characters:,}); name that one, or "
+            "start a new run"
+        )
+    record = dataclasses.replace(manifest.corpus, spec=corpus.spec)
+    run.write_manifest(dataclasses.replace(manifest, corpus=record))
+
+
 def check_agreement(model: ModelConfig, stored: ModelConfig, name: str) -> None:
     """Raise ConfigError where `model` cannot take the weights of `stored`, the configuration of the model `name`.
 
@@ -154,8 +168,8 @@ def start_training(
     several `devices`, or where the run says so, torchrun starts as many processes, and its pid is returned. Raises
     RunError where the run trains already or nothing can be started.
     """
-    if run.is_alive():
-        raise RunError(f"'{run.name}' is training already; stop it first, or watch it")
+    run.check_not_trained()
+    run.check_files()
     folder = run.path.absolute()
     number = devices or _device_count(run)
     if number > 1:
@@ -167,7 +181,7 @@ def start_training(
     command += ["--resume"] * resume + ["--leave-core"] * leave_core
     command += ["--budget", budget] if budget else []
     try:
-        with run.log_path.open("ab") as log:
+        with open_plain(run.log_path, "ab", follow_links=False) as log:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

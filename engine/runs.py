@@ -11,16 +11,19 @@ checkpoints/    best/, last/: Hugging Face folders
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..data.storage.atomic import write_atomic
+from ..data.storage.atomic import complete_file, write_atomic
 from ..data.storage.errors import UserError
+from ..data.storage.plain_files import open_plain, read_plain
 from ..data.storage.typed_json import SchemaError, dumps, loads
 from ..models.config import ModelConfig
 from ..models.recipe import TokenizerKind, TrainingConfig, UnknownCharacters
@@ -31,6 +34,7 @@ ShownState = RunState | Literal["crashed"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _STARTING_TIME = 30.0  # seconds that a started process has before it must hold its lock
+_SIGN_OF_LIFE = 60.0  # seconds that a heartbeat of another host counts, whose lock may not be seen from here
 
 
 class RunError(UserError):
@@ -134,26 +138,72 @@ class Run:
         """Read run.json. Raises RunError where it is missing or damaged."""
         path = self.path / "run.json"
         try:
-            return loads(RunManifest, path.read_bytes(), str(path))
+            return loads(RunManifest, read_plain(path), str(path))
         except FileNotFoundError:
             raise RunError(f"{self.path} is not a run: it has no run.json") from None
         except (OSError, SchemaError) as error:
             raise RunError(f"the run '{self.name}' cannot be read: {error}") from error
 
+    def write_manifest(self, manifest: RunManifest) -> None:
+        """Replace run.json. Raises OSError; a run folder that was deleted is not made again."""
+        with complete_file(self.path / "run.json") as temporary:
+            temporary.write_text(dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+    def is_readable(self) -> bool:
+        """Whether run.json is as it should be."""
+        try:
+            self.manifest()
+        except RunError:
+            return False
+        return True
+
     def status(self) -> RunStatus | None:
         """Read status.json; None where the train process has not written one, or it cannot be read."""
         try:
-            return loads(RunStatus, (self.path / "status.json").read_bytes())
+            return loads(RunStatus, read_plain(self.path / "status.json"))
         except (OSError, SchemaError):
             return None
 
     def write_status(self, status: RunStatus) -> None:
-        """Replace status.json."""
-        write_atomic(self.path / "status.json", dumps(status) + "\n")
+        """Replace status.json. Raises OSError; a run folder that was deleted is not made again."""
+        with complete_file(self.path / "status.json") as temporary:
+            temporary.write_text(dumps(status) + "\n", encoding="utf-8")
 
     def is_alive(self) -> bool:
-        """Whether a train process holds the lock."""
-        return locks.is_held(self.lock_path)
+        """Whether a train process holds the lock, or seems to live on another host.
+
+        Raises UserError where the file system has no locks.
+        """
+        return locks.is_held(self.lock_path) or self.other_host() is not None
+
+    def other_host(self) -> str | None:
+        """The other host on which the run is trained, by its latest heartbeat: its lock may be invisible from here."""
+        status = self.status()
+        if status is None or status.state in ENDED_STATES or status.host == socket.gethostname():
+            return None
+        return status.host if abs(time.time() - status.heartbeat) < _SIGN_OF_LIFE else None
+
+    def check_files(self) -> None:
+        """Raise RunError where anything in the folder is a link or no plain file.
+
+        The folder may be a stranger's: what a trainer writes must not land elsewhere, and a FIFO is waited for.
+        """
+        for folder, folders, files in os.walk(self.path):
+            for path in (Path(folder, name) for name in (*folders, *files)):
+                if path.is_symlink():
+                    raise RunError(f"{path} is a link, which is not followed; put the file or folder itself there")
+                if not (path.is_file() or path.is_dir()) and os.path.lexists(path):
+                    raise RunError(f"{path} is neither a plain file nor a folder; remove it")
+
+    def check_not_trained(self) -> None:
+        """Raise RunError where a train process works on the run."""
+        if host := self.other_host():
+            raise RunError(
+                f"'{self.name}' is trained on {host}, as its latest heartbeat says; stop it there, or wait a minute "
+                "where that process is gone"
+            )
+        if self.is_alive():
+            raise RunError(f"'{self.name}' already trains; stop it first, or watch it with: minigpt-tui")
 
     def state(self) -> ShownState:
         """The run's state; where that says it has not ended but no process holds the lock, it crashed."""
@@ -162,14 +212,15 @@ class Run:
             if self.is_alive():
                 return status.state if status else "starting"
             since = status.heartbeat if status and status.state == "starting" else self._created()
-            young = time.time() - since < _STARTING_TIME and (status is None or status.state == "starting")
+            # absolute: a clock that was set back makes no run young for as long
+            young = abs(time.time() - since) < _STARTING_TIME and (status is None or status.state == "starting")
             return "starting" if young else "crashed"
         return status.state
 
     def send(self, command: Command) -> None:
-        """Append a command for the train process."""
-        with self.commands_path.open("a", encoding="utf-8") as file:
-            file.write(COMMANDS.encode(command))
+        """Append a command for the train process. Raises OSError."""
+        with open_plain(self.commands_path, "ab", follow_links=False) as file:
+            file.write(COMMANDS.encode(command).encode())
 
     def checkpoint(self, kind: Literal["newest", "best", "last"] = "newest") -> Path | None:
         """The folder of a checkpoint, None where there is none yet; `newest` is `last`, else `best`."""
@@ -210,10 +261,14 @@ def free_name(stem: str) -> str:
 
 
 def create_run(manifest: RunManifest) -> Run:
-    """Make the folder and run.json. Raises RunError for a bad or taken name, or a directory that cannot be written."""
+    """Make the folder and run.json.
+
+    Raises RunError for a bad or taken name, or a directory that cannot be written, and UserError for one without locks.
+    """
     run = Run(paths.runs_dir() / check_name(manifest.name))
     try:
         run.path.parent.mkdir(parents=True, exist_ok=True)
+        locks.check_locks(run.path.parent)
         run.path.mkdir()
     except FileExistsError:
         raise RunError(f"there is already a run called '{manifest.name}'; choose another name") from None
@@ -228,17 +283,20 @@ def create_run(manifest: RunManifest) -> Run:
 
 
 def list_runs() -> list[Run]:
-    """All runs, the newest first."""
+    """All runs, the newest first; also those that are damaged."""
     return sorted(_folders(), key=lambda run: run._created(), reverse=True)
 
 
 def find_run(name: str | None = None) -> Run:
-    """The run called `name`, a path to a run folder, or the newest run. Raises RunError that lists what there is."""
+    """The run called `name`, a path to a run folder, or the newest run that can be read.
+
+    Raises RunError that lists what there is.
+    """
     runs = list_runs()
     if name is None:
         if not runs:
             raise RunError("there is no run yet; train one with: minigpt-tui train tales")
-        return runs[0]
+        return next(filter(Run.is_readable, runs), runs[0])
     for run in runs:
         if run.name == name:
             return run

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from typing import Any, Generic, TypeVar
 
-from ..data.storage.typed_json import SchemaError, from_plain, to_plain
+from ..data.storage.typed_json import SchemaError, from_plain, parse, to_plain
 
 M = TypeVar("M")
 
@@ -34,7 +34,7 @@ class MessageCodec(Generic[M]):
     def decode(self, line: str | bytes) -> M:
         """The message on `line`. Raises SchemaError for anything else, unknown tags included."""
         try:
-            plain = json.loads(line)
+            plain = parse(line)
         except (ValueError, RecursionError) as error:
             raise SchemaError(f"not a line of JSON: {line[:80]!r}") from error
         tag = plain.get(self._key) if isinstance(plain, dict) else None

@@ -233,6 +233,6 @@ class Bridge:
 
 def run_to_open() -> Run | None:
     """The run that a start of the app shows: the newest that trains, else the newest with a model."""
-    runs = list_runs()
+    runs = [run for run in list_runs() if run.is_readable()]
     alive = next((run for run in runs if run.is_alive()), None)
     return alive or next((run for run in runs if run.checkpoint() is not None), None)

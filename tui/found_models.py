@@ -39,4 +39,6 @@ def look_up(text: str) -> FoundModel:
     A tokenizer of a hundred thousand tokens takes a moment: not on the thread that draws.
     """
     file = find_model(text)
+    if file.run is not None:
+        file.run.manifest()
     return FoundModel(file, read_config(file), read_tokenizer(file).kind)

@@ -18,6 +18,8 @@ from .errors import UserError
 
 T = TypeVar("T")
 
+LARGEST = 2**64  # integers beyond it are refused: no count is so large, and Python's own have no end
+
 
 class SchemaError(ValueError):
     """A value does not fit the dataclass it should become; the message names the field.
@@ -67,11 +69,23 @@ def from_plain(cls: type[T], value: Any, where: str = "") -> T:
 def loads(cls: type[T], text: str | bytes, where: str = "") -> T:
     """Parse JSON text into the dataclass `cls`; raises SchemaError, also for text that is not JSON."""
     try:
-        return from_plain(cls, json.loads(text), where)
+        return from_plain(cls, parse(text), where)
     except (ValueError, RecursionError) as error:
         if isinstance(error, SchemaError):
             raise
         raise SchemaError(f"{where or cls.__name__}: not readable as JSON ({error})") from error
+
+
+def parse(text: str | bytes) -> Any:
+    """The value of a JSON text; NaN and Infinity, which Python reads but JSON does not know, are errors.
+
+    Raises ValueError, or RecursionError where it is nested too deeply.
+    """
+    return json.loads(text, parse_constant=_refuse)
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def dumps(value: Any, indent: int | None = None) -> str:
@@ -110,6 +124,8 @@ def _check(kind: Any, value: Any, where: str) -> Any:
             return float(value)
         except OverflowError:
             raise SchemaError(f"{where}: the number is too large") from None
+    if kind is int and type(value) is int and abs(value) > LARGEST:
+        raise SchemaError(f"{where}: the number is too large")
     if kind in (int, str, bool) and type(value) is kind:
         return value
     raise SchemaError(f"{where}: {getattr(kind, '__name__', kind)} is needed, found {_kind(value)}")

@@ -129,14 +129,14 @@ def _step_of(folder: Path) -> int:
 
 
 def exchange(checkpoints: Path, name: str, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write a new folder and exchange it for `name`, which is whole at every moment.
+    """Let `fill` write a new folder in `checkpoints`, and exchange it for `name`, which is whole at every moment.
 
     While the two are exchanged the old one stands as .NAME.old, where Run.checkpoint looks for it.
     """
     current, new, old = (checkpoints / filename for filename in (name, f".{name}.new", f".{name}.old"))
     try:
         shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
+        new.mkdir()
         fill(new)
         for path in new.rglob("*"):
             _fsync(path)

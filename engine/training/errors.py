@@ -15,3 +15,10 @@ class OutOfMemoryError(TrainingError):
 
 class LostProcessError(TrainingError):
     """A process of a distributed training has ended or hangs."""
+
+
+class FolderGoneError(TrainingError):
+    """The run's folder was deleted or renamed while the run was trained."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the folder of '{name}' was deleted or renamed while it was trained; the training has ended")

@@ -7,16 +7,21 @@ Exit codes: 0 finished or stopped, 1 failed, 2 not a run that can be trained, 3 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
-from ...data.storage.errors import EXPECTED, UserError
+from ...data.storage.errors import EXPECTED, UserError, sentence_of
+from ...data.storage.plain_files import open_plain
 from .. import locks
 from ..events import Command
 from ..runs import Run
+from .errors import FolderGoneError
 from .loop.commands import CommandReader, StopRequested
 from .loop.event_log import EventLog
 
@@ -38,10 +43,14 @@ def main(arguments: list[str] | None = None) -> int:
     run = Run(options.run.absolute())
     try:
         run.manifest()
-        lock = locks.acquire(run.lock_path)
+        run.check_files()
+        host, lock = run.other_host(), locks.acquire(run.lock_path)
     except EXPECTED as error:
-        print(error, file=sys.stderr)
+        print(sentence_of(error), file=sys.stderr)
         return NOT_A_RUN
+    if host:
+        print(f"'{run.name}' is already being trained on {host}; stop it there first", file=sys.stderr)
+        return ALREADY_TRAINING
     if lock is None:
         print(f"'{run.name}' is already being trained by another process; stop that one first", file=sys.stderr)
         return ALREADY_TRAINING
@@ -49,13 +58,20 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"'{run.name}' has been trained already; resume it, or make a new run", file=sys.stderr)
         return NOT_A_RUN
     with lock:
-        return _train(run, options.resume, options.leave_core, options.budget)
+        is_gone = functools.partial(_is_gone, run, lock)
+        return _train(run, options.resume, options.leave_core, options.budget, is_gone)
 
 
-def _train(run: Run, resume: bool, leave_core: bool, budget: str) -> int:
-    commands = CommandReader(run, skip_existing=resume)
+def _is_gone(run: Run, lock: IO[bytes]) -> bool:
+    """Whether the run's folder was deleted or renamed since the lock was taken."""
+    return not (locks.is_there(lock, run.lock_path) and os.path.lexists(run.path / "run.json"))
+
+
+def _train(run: Run, resume: bool, leave_core: bool, budget: str, is_gone: Callable[[], bool]) -> int:
+    before = run.status() if resume else None
+    commands = CommandReader(run, skip_existing=resume, is_gone=is_gone)
     commands.listen_to_signals()
-    with EventLog(run) as event_log:
+    with EventLog(run, is_gone) as event_log:
         try:
             # imported only now that "starting" is on the disk for those who wait: this imports torch
             from .group import process_group
@@ -72,10 +88,16 @@ def _train(run: Run, resume: bool, leave_core: bool, budget: str) -> int:
                     if budget:
                         trainer.carry_out(Command("budget", text=budget))
                     trainer.train()
+        except FolderGoneError as error:
+            print(error, file=sys.stderr)
+            return FAILED
         except BaseException as error:
             reason = _sentence(error)
             _log_traceback(run)
-            event_log.state("failed", reason)
+            if before and before.state == "finished" and event_log.step <= before.step:
+                event_log.not_resumed(before, reason)
+            else:
+                event_log.state("failed", reason)
             print(reason, file=sys.stderr)
             return FAILED
     return 0
@@ -96,8 +118,8 @@ def _sentence(error: BaseException) -> str:
 def _log_traceback(run: Run) -> None:
     """Append the traceback to the run's log; nobody reads it elsewhere."""
     try:
-        with run.log_path.open("a", encoding="utf-8") as file:
-            file.write(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}")
+        with open_plain(run.log_path, "ab", follow_links=False) as file:
+            file.write(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}".encode())
     except OSError:
         return
 

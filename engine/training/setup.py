@@ -16,6 +16,7 @@ from ...data.corpus import Corpus, open_corpus, split_position
 from ...data.corpus_tokenizer import corpus_tokenizer
 from ...data.dataset import TokenDataset
 from ...data.encoding import encode_corpus
+from ...data.storage.errors import UserError
 from ...data.tokenizers import Tokenizer
 from ...models.config import ModelConfig
 from ...models.devices import DeviceChoice
@@ -111,11 +112,15 @@ def prepare(
 
 def _open_corpus(manifest: RunManifest, progress: SetupProgress, event_log: EventLog) -> Corpus:
     """The run's text, unchanged since the run was made."""
-    corpus = open_corpus(manifest.corpus.spec, progress=progress.enter("reading"))
+    moved = f"or say where it is now: minigpt-tui resume {manifest.name} --corpus PATH"
+    try:
+        corpus = open_corpus(manifest.corpus.spec, progress=progress.enter("reading"))
+    except UserError as error:
+        raise TrainingError(f"{error}; put the text back, {moved}") from error
     if corpus.fingerprint != manifest.corpus.fingerprint:
         raise TrainingError(
             f"the text of '{manifest.corpus.name}' ({manifest.corpus.spec}) has changed since the run was made; put "
-            "the old text back, or start a new run on the new one"
+            f"the old text back, {moved}; or start a new run on the new one"
         )
     for notice in corpus.notices:
         event_log.note(notice)

@@ -38,7 +38,7 @@ def answer(process: subprocess.Popen[bytes]) -> bytes:
 
 @pytest.mark.parametrize("end", ["kill", "close"])
 def test_a_lock_is_free_when_its_holder_is_gone(tmp_path: Path, end: str) -> None:
-    path = tmp_path / "run" / "lock"
+    path = tmp_path / "lock"
     assert not locks.is_held(path)
     assert not path.exists()  # looking leaves nothing behind
     with holder(path) as process:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from minigpt_tui.data.storage.typed_json import dumps, from_plain, to_plain
 from minigpt_tui.engine import locks, paths, runs
 from minigpt_tui.engine.events import COMMANDS, Command
 from minigpt_tui.engine.follow import LineFollower
+from minigpt_tui.engine.launch import start_training
 from minigpt_tui.engine.runs import CorpusRecord, Run, RunError, RunManifest, RunStatus
 from minigpt_tui.models.presets import preset
 
@@ -31,7 +33,8 @@ def manifest(name: str = "tales-01", **changes: object) -> RunManifest:
 
 
 def status(state: str = "running", **changes: object) -> RunStatus:
-    plain = {"state": state, "pid": 1, "host": "h", "step": 3, "total_steps": 9, "heartbeat": time.time()} | changes
+    now, here = time.time(), socket.gethostname()
+    plain = {"state": state, "pid": 1, "host": here, "step": 3, "total_steps": 9, "heartbeat": now} | changes
     return from_plain(RunStatus, plain)
 
 
@@ -175,6 +178,58 @@ def test_running_with_a_free_lock_is_crashed() -> None:
     assert (run.is_alive(), run.state()) == (False, "crashed")
 
 
+def test_a_run_of_another_host_lives_while_its_heartbeat_is_fresh() -> None:
+    run = runs.create_run(manifest())
+    run.write_status(status("running", host="elsewhere"))
+    assert (run.is_alive(), run.state(), run.other_host()) == (True, "running", "elsewhere")
+    with pytest.raises(RunError, match="'tales-01' is trained on elsewhere"):
+        start_training(run, resume=True)
+    assert not run.log_path.exists()
+    run.write_status(status("running", host="elsewhere", heartbeat=time.time() - 600))
+    assert (run.is_alive(), run.state()) == (False, "crashed")
+    run.write_status(status("stopped", host="elsewhere"))
+    assert (run.is_alive(), run.state()) == (False, "stopped")
+
+
+@pytest.mark.parametrize(
+    "name", ["metrics.jsonl", "commands.jsonl", "log.txt", "lock", "checkpoints", "checkpoints/last/x"]
+)
+def test_a_run_with_a_link_or_a_fifo_in_it_is_not_resumed(name: str, home: Path) -> None:
+    run, outside = runs.create_run(manifest()), home / "outside"
+    path = run.path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    outside.mkdir()
+    (outside / "file").touch()
+    for target in (outside, outside / "file", outside / "nothing"):
+        path.symlink_to(target)
+        with pytest.raises(RunError, match="is a link, which is not followed"):
+            start_training(run, resume=True)
+        path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(RunError, match="is neither a plain file nor a folder"):
+        start_training(run, resume=True)
+
+
+def test_looking_at_a_run_of_fifos_does_not_wait_for_them() -> None:
+    run = runs.create_run(manifest())
+    for path in (run.path / "status.json", run.metrics_path, run.commands_path, run.lock_path):
+        os.mkfifo(path)
+    assert run.status() is None
+    assert LineFollower(run.metrics_path).read() == []
+    with pytest.raises(OSError, match="it is no plain file"):
+        run.send(Command("stop"))
+    assert not run.is_alive()
+
+
+def test_the_newest_run_that_can_be_read_is_the_one_without_a_name() -> None:
+    good, damaged = runs.create_run(manifest("good")), runs.create_run(manifest("newer"))
+    past = time.time() - 100
+    os.utime(good.path / "run.json", (past, past))
+    (damaged.path / "run.json").write_text("{")
+    assert runs.find_run() == good
+    assert runs.find_run("newer") == damaged
+
+
 @pytest.mark.parametrize("state", ["finished", "stopped", "failed"])
 def test_a_run_that_ended_stays_as_it_ended(state: str) -> None:
     run = runs.create_run(manifest())
@@ -188,6 +243,8 @@ def test_a_started_process_has_some_time_to_take_its_lock() -> None:
     run.write_status(status("starting"))
     assert run.state() == "starting"
     run.write_status(status("starting", heartbeat=time.time() - 60))
+    assert run.state() == "crashed"
+    run.write_status(status("starting", heartbeat=time.time() + 7200))  # the clock was set back by two hours
     assert run.state() == "crashed"
     (run.path / "status.json").unlink()
     assert run.state() == "starting"

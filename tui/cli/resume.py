@@ -7,7 +7,7 @@ import time
 
 from ...engine.events import Command
 from ...engine.follow import LineFollower
-from ...engine.launch import start_training
+from ...engine.launch import move_corpus, start_training
 from ...engine.runs import RunError, find_run
 from ...models.config import ConfigError
 from ...models.recipe import Budget
@@ -25,6 +25,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=with_message(_budget_text),
         help="the whole run's budget from here on, as '5 minutes'; also of a run that trains or has finished",
     )
+    parser.add_argument(
+        "--corpus", metavar="PATH", help="where the run's text is now, if it has moved; the run remembers it"
+    )
     add_event_options(parser)
 
 
@@ -33,6 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
     run = find_run(arguments.run)
     if arguments.devices is not None and arguments.devices < 1:
         raise ConfigError(f"devices is {arguments.devices}; it must be at least 1")
+    if arguments.corpus is not None:
+        run.check_not_trained()
+        move_corpus(run, arguments.corpus)
     offset = run.metrics_path.stat().st_size if run.metrics_path.exists() else 0
     if not run.is_alive():
         start_training(run, resume=True, budget=arguments.budget or "", devices=arguments.devices)
@@ -41,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.budget:
         run.send(Command("budget", time=time.time(), text=arguments.budget))
     else:
-        raise RunError(f"'{run.name}' already trains; watch it with: minigpt-tui")
+        run.check_not_trained()
     if arguments.detach:
         return leave_detached(run)
     return follow(run, LineFollower(run.metrics_path, offset), arguments.json)

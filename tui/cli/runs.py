@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
+from ...data.storage.typed_json import to_plain
 from ...engine.runs import Run, RunError, list_runs
 from .console import Console, show, table_of
 from .exit_codes import DONE
@@ -22,17 +23,18 @@ def run(arguments: argparse.Namespace) -> int:
     """All runs, the newest first."""
     rows = [_row(run) for run in list_runs()]
     if arguments.json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(to_plain(rows), indent=2, allow_nan=False))
     elif not rows:
         Console(stderr=True).print("no runs yet; train one with: minigpt-tui train tales", markup=False)
     else:
-        columns = ("run", "state", "step", "train", "val", "preset", "corpus", "made")
-        table = table_of(*columns, whole=("run", "state", "train", "val"))
+        columns = ("run", "state", "step", "train", "val", "best", "preset", "corpus", "made")
+        table = table_of(*columns, whole=("run", "state", "train", "val", "best"))
         for row in rows:
             total = f"/{row['total_steps']}" if row["total_steps"] else ""
             table.add_row(
                 *map(Text, (row["name"], row["state"], f"{row['step']}{total}", _loss(row["train_loss"]),
-                            _loss(row["validation_loss"]), row["preset"], row["corpus"], _when(row["created"])))
+                            _loss(row["validation_loss"]), _loss(row["best_validation_loss"]), row["preset"],
+                            row["corpus"], _when(row["created"])))
             )  # fmt: skip
         show(table)
     return DONE
@@ -57,4 +59,8 @@ def _loss(value: float | None) -> str:
 
 
 def _when(created: float | None) -> str:
-    return "" if created is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(created))
+    """The date; empty where there is none that a calendar has."""
+    try:
+        return "" if created is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(created))
+    except (ValueError, OverflowError, OSError):
+        return ""

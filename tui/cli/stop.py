@@ -26,5 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     run.send(Command("stop", time=time.time()))
     while run.is_alive():
         time.sleep(_POLL)
+    if not (run.path / "run.json").exists():
+        raise RunError(f"'{run.name}' was deleted or renamed while it was trained; its train process has ended")
     print(f"'{run.name}' is {run.state()}", file=sys.stderr)
     return DONE

@@ -7,6 +7,7 @@ from ...events import CheckpointSaved
 from ...runs import Run
 from .. import checkpoints
 from ..checkpoints import Counters, Kind
+from ..errors import FolderGoneError
 from ..update.learner import Learner
 from .event_log import EventLog
 
@@ -18,7 +19,7 @@ class CheckpointWriter:
     """
 
     def __init__(self, run: Run, tokenizer: Tokenizer, event_log: EventLog, history_limit: int) -> None:
-        self._folder, self._tokenizer = run.checkpoints, tokenizer
+        self._run, self._folder, self._tokenizer = run, run.checkpoints, tokenizer
         self._event_log, self._limit = event_log, history_limit
         self._room_for_history = True
         self.step: int | None = None
@@ -29,8 +30,11 @@ class CheckpointWriter:
         return "none is kept yet" if self.step is None else f"the checkpoint of step {self.step} is kept"
 
     def save(self, kind: Kind, learner: Learner, counters: Counters) -> None:
-        """Write a checkpoint. Raises OSError."""
+        """Write a checkpoint. Raises OSError, and FolderGoneError rather than write into another run's folder."""
         state = learner.state_dict() if kind == "last" else None
+        if self._event_log.is_gone():
+            raise FolderGoneError(self._run.name)
+        self._folder.mkdir(exist_ok=True)  # only here, right after the look: nothing else makes a run's folders anew
         with learner.averaged() as model:
             checkpoints.save(
                 self._folder, kind, model, self._tokenizer, counters,

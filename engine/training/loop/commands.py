@@ -15,6 +15,7 @@ from ....data.storage.typed_json import SchemaError
 from ...events import COMMANDS, Command
 from ...follow import LineFollower
 from ...runs import Run
+from ..errors import FolderGoneError
 from .event_log import EventLog
 
 _PAUSE = 0.05  # seconds between two polls of a paused run
@@ -30,11 +31,13 @@ class CommandReader:
     """Reads the commands of a run; a poll costs one question for the file's size.
 
     `stop_requested` is set by a stop command as soon as it is read, and by a signal. With `skip_existing` the commands
-    that an earlier process of the run was given are passed over.
+    that an earlier process of the run was given are passed over. A look raises FolderGoneError where the run's folder
+    `is_gone`.
     """
 
-    def __init__(self, run: Run, *, skip_existing: bool = False) -> None:
+    def __init__(self, run: Run, *, skip_existing: bool = False, is_gone: Callable[[], bool] = lambda: False) -> None:
         self.stop_requested = False
+        self._run, self._is_gone = run, is_gone
         self._lines = LineFollower(run.commands_path, _size(run) if skip_existing else 0)
         self._waiting: list[Command | str] = []
 
@@ -46,7 +49,9 @@ class CommandReader:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def poll(self) -> bool:
-        """Read what was appended; whether any command waits to be taken."""
+        """Read what was appended; whether any command waits to be taken. Raises FolderGoneError."""
+        if self._is_gone():
+            raise FolderGoneError(self._run.name)
         new = [_decode(line) for line in self._lines.read()]
         self._waiting += new
         self.stop_requested |= any(isinstance(command, Command) and command.name == "stop" for command in new)

@@ -8,9 +8,11 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Literal
 
+from ....data.storage.plain_files import open_plain
 from ...events import TRAINING_EVENTS, Evaluation, Note, RunState, Started, StateChanged, Step, TrainingEvent
 from ...runs import Run, RunStatus
 
@@ -20,11 +22,12 @@ HEARTBEAT = 1.5  # seconds
 class EventLog:
     """Appends events and keeps status.json up to date; in its context a thread writes the heartbeat, also in a pause.
 
-    A full disk costs events, never the run: an event that cannot be written is dropped.
+    A full disk costs events, never the run: an event that cannot be written is dropped. So is one of a run whose folder
+    `is_gone`: another run may stand in its place.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, is_gone: Callable[[], bool] = lambda: False) -> None:
+        self._run, self.is_gone = run, is_gone
         blank = RunStatus("starting", os.getpid(), socket.gethostname(), 0, None, time.time())
         # a resumed run keeps its step and losses, also if it is stopped before its next step
         self._status = dataclasses.replace(
@@ -61,6 +64,19 @@ class EventLog:
         """Emit a change of state at the present step."""
         self.emit(StateChanged(state, self._status.step, time.time(), reason))
 
+    @property
+    def step(self) -> int:
+        """The step at which the run is."""
+        return self._status.step
+
+    def not_resumed(self, before: RunStatus, reason: str) -> None:
+        """Say why the run could not be resumed; its state stays what it was `before`."""
+        with self._writing:
+            self._status = before
+            self._write_status()
+            self._append(TRAINING_EVENTS.encode(StateChanged("failed", before.step, time.time(), reason)))
+            self._append(TRAINING_EVENTS.encode(StateChanged(before.state, before.step, time.time(), before.reason)))
+
     def note(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
         """Emit one sentence for the person, at the present step."""
         self.emit(Note(self._status.step, text, severity))
@@ -70,15 +86,19 @@ class EventLog:
         self.note(text, "warning")
 
     def _append(self, line: str) -> None:
+        if self.is_gone():
+            return
         try:
             # opened anew for each event: a file that was deleted or rotated away is made again
-            with self._run.metrics_path.open("ab", buffering=0) as file:
+            with open_plain(self._run.metrics_path, "ab", follow_links=False) as file:
                 content = (("\n" if self._line_is_open else "") + line).encode()
                 self._line_is_open = file.write(content) < len(content)
         except OSError:
             self._line_is_open = True
 
     def _write_status(self) -> None:
+        if self.is_gone():
+            return
         self._status = dataclasses.replace(self._status, heartbeat=time.time())
         with contextlib.suppress(OSError):  # the disk is full or gone; the lock still tells that the run lives
             self._run.write_status(self._status)
@@ -110,7 +130,7 @@ def _after(status: RunStatus, event: TrainingEvent) -> RunStatus:
 def _ends_within_a_line(run: Run) -> bool:
     """Whether a killed process left half a line at the end of metrics.jsonl."""
     try:
-        with run.metrics_path.open("rb") as file:
+        with open_plain(run.metrics_path, follow_links=False) as file:
             if file.seek(0, os.SEEK_END) == 0:
                 return False
             file.seek(-1, os.SEEK_END)

@@ -39,6 +39,7 @@ def put(run: Path, checkpoint: Path) -> None:
     def fill(folder: Path) -> None:
         shutil.copytree(checkpoint, folder, dirs_exist_ok=True)
 
+    (run / "checkpoints").mkdir(exist_ok=True)
     exchange(run / "checkpoints", "last", fill)
 
 

@@ -16,6 +16,7 @@ def test_an_exchange_that_was_cut_short_is_mended(tmp_path):
 
     run = Run(tmp_path)
     folder = run.checkpoints
+    folder.mkdir()
     checkpoints.exchange(folder, "last", fill("1"))
     (folder / "last").rename(folder / ".last.old")  # killed between the two renames
     assert run.checkpoint("last") == folder / ".last.old"

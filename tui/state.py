@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -83,9 +84,9 @@ class TrainingView:
         if self.state == "finished":
             return 1.0
         if self.total_steps:
-            return min(1.0, self.step / self.total_steps)
-        if self.remaining is not None and self.seconds + self.remaining > 0:
-            return self.seconds / (self.seconds + self.remaining)
+            return min(1.0, max(0.0, self.step / self.total_steps))
+        if self.remaining is not None and 0 < self.seconds + self.remaining < math.inf:
+            return min(1.0, max(0.0, self.seconds / (self.seconds + self.remaining)))
         return None
 
     def mark_crashed(self) -> None:
@@ -103,7 +104,7 @@ class TrainingView:
                 self._start(event)
             case Step() if event.step >= self.step:
                 self._advance(event)
-            case Evaluation():
+            case Evaluation() if event.step >= 0:
                 self._evaluate(event)
             case Sample():
                 self.sample = event

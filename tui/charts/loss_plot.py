@@ -10,7 +10,7 @@ from itertools import pairwise
 from ..text import formatting
 from .braille import Canvas
 from .scale import Scale, fitted, labels
-from .series import Bucket, Series, exponential_moving_average
+from .series import LARGEST, SMALLEST, Bucket, Series, exponential_moving_average
 
 SMOOTHING = 1 / 50  # the training curve averages over about this share of what is shown
 
@@ -46,6 +46,8 @@ def draw(
 
     `window` is the last share of the steps to show. Without a finite loss it is the sentence `empty`.
     """
+    if floor is not None and not SMALLEST < floor < LARGEST:
+        floor = None
     end = max((s.last_x for s in (train, validation) if s.last_x is not None), default=0.0)
     start = end * (1.0 - window)
     trained, smooth = _tail(train, start, SMOOTHING)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 CAPACITY = 4096
+LARGEST, SMALLEST = 1e100, 1e-100  # beyond them no loss lies, and sums and ratios of them may overflow
 GROWTH = 0.05  # an early value is averaged over about a twentieth of those before it
 
 
@@ -70,7 +71,11 @@ class Series:
             self._resumed_at = x
 
     def append(self, x: float, y: float) -> None:
-        """Add a point. One before the last is skipped, or, after `resume`, takes the place of all from there on."""
+        """Add a point. One before the last is skipped, or, after `resume`, takes the place of all from there on.
+
+        A value of absurd size counts as infinite, one next to 0 as 0.
+        """
+        y = math.inf if abs(y) > LARGEST else 0.0 if abs(y) < SMALLEST else y
         if self.last_x is not None and x <= self.last_x:
             if x < self.last_x and (self._resumed_at is None or x < self._resumed_at):
                 return

@@ -108,7 +108,7 @@ class _ProgressLine:
     def show(self, event: TrainingEvent) -> None:
         match event:
             case Preparing():
-                done = None if event.fraction is None else round(100 * event.fraction)
+                done = None if event.fraction is None else round(100 * min(1.0, max(0.0, event.fraction)))
                 total = None if event.fraction is None else 100
                 self.progress.update(self._task, completed=done, total=total, figures=stage(event))
             case Step():

@@ -21,7 +21,7 @@ def compact(number: float | None) -> str:
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         # what rounds up to the size belongs to it: 999,600 is 1M, not 1000k
         if abs(number) >= size * 0.9995:
-            return f"{_figures(number / size)}{letter}"
+            return f"{_figures(number / size)}{letter}" if abs(number) < 1e15 else f"{number:.0e}"
     return f"{number:.0f}"
 
 
@@ -46,7 +46,7 @@ def rate(tokens_per_second: float | None) -> str:
 
 def duration(seconds: float | None) -> str:
     """The two greatest units: 4 s, 1 m 20 s, 2 h 05 m, 3 d 04 h."""
-    if seconds is None or not math.isfinite(seconds):
+    if seconds is None or not abs(seconds) < 1e12:
         return UNKNOWN
     whole_seconds = max(0, round(seconds))
     minutes, rest = divmod(whole_seconds, 60)
@@ -116,9 +116,9 @@ def learning_rate(value: float | None) -> str:
 
 def percent(fraction: float | None) -> str:
     """21%; 100% only when nothing is missing."""
-    if fraction is None:
+    if fraction is None or math.isnan(fraction):
         return UNKNOWN
-    return f"{min(99, int(fraction * 100)) if fraction < 1 else 100}%"
+    return f"{min(99, int(max(0.0, fraction) * 100)) if fraction < 1 else 100}%"
 
 
 def one_line(text: str) -> str:

@@ -118,7 +118,7 @@ def _progress(view: TrainingView, width: int) -> Content:
     elif view.preparing.fraction is None:
         return Content.styled("before the first step", DIM)
     else:
-        fraction, left = view.preparing.fraction, ""
+        fraction, left = min(1.0, max(0.0, view.preparing.fraction)), ""
     words = f" {formatting.percent(fraction):>4}{left}"
     bar = max(4, width - len(words))
     halves = round((fraction or 0.0) * 2 * bar)

@@ -7,6 +7,7 @@ bounded: the least recently used files are removed first.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from array import array
@@ -35,16 +36,30 @@ class TokenCounts:
     left_out: dict[str, int]
 
 
+@dataclass(frozen=True)
+class _Kept(TokenCounts):
+    """NAME.json: the counts, and a checksum of NAME.ids; files of before had none, and are made anew."""
+
+    checksum: str = ""
+
+
 def load_tokens(name: str, typecode: str) -> tuple[TokenCounts, Tensor] | None:
-    """The tokens cached as `name`, memory-mapped; None where they are missing or damaged."""
+    """The tokens cached as `name`, memory-mapped; None where they are missing or damaged.
+
+    The file is read once for its checksum, which takes about a second for a thousand million bytes.
+    """
     path = _path(name)
     known, dtype = recall(path.with_suffix(".json")), DTYPES[typecode]
     if known is None:
         return None
-    counts = TokenCounts(**known)
+    try:
+        kept = _Kept(**known)
+    except TypeError:
+        return None
+    counts = TokenCounts(kept.train, kept.validation, kept.validation_bytes, kept.left_out)
     n_tokens = counts.train + counts.validation
     try:
-        if not n_tokens or path.stat().st_size != n_tokens * dtype.itemsize:
+        if not n_tokens or path.stat().st_size != n_tokens * dtype.itemsize or _checksum(path) != kept.checksum:
             return None
         tokens = torch.from_file(str(path), shared=False, size=n_tokens, dtype=dtype)
     except (OSError, RuntimeError):  # RuntimeError: it was removed a moment ago
@@ -66,7 +81,13 @@ def store_tokens(
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
             try:
-                counts = encode(lambda ids: file.write(ids))
+                checksum = hashlib.sha256()
+
+                def write(ids: array[int]) -> None:
+                    file.write(ids)
+                    checksum.update(ids)
+
+                counts = encode(write)
                 file.flush()
                 os.fsync(file.fileno())
             except BaseException:
@@ -76,9 +97,15 @@ def store_tokens(
         replace(Path(file.name), path)
     except OSError:
         return None
-    remember(path.with_suffix(".json"), asdict(counts))
+    remember(path.with_suffix(".json"), asdict(_Kept(**asdict(counts), checksum=checksum.hexdigest())))
     _evict(path)
     return load_tokens(name, typecode)
+
+
+def _checksum(path: Path) -> str:
+    """SHA-256 of the file, in hexadecimal, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _path(name: str) -> Path:

@@ -17,6 +17,7 @@ from minigpt_tui.data.corpus import Corpus, open_corpus, split_position
 from minigpt_tui.data.dataset import TokenDataset
 from minigpt_tui.data.encoding import encode_corpus
 from minigpt_tui.data.storage.errors import UserError
+from minigpt_tui.data.storage.memo import recall, remember
 from minigpt_tui.data.token_cache import DTYPES, MAX_SIZE
 from minigpt_tui.data.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer, TokenizerError, build_tokenizer
 from minigpt_tui.data.tokenizers.tokenizer import typecode
@@ -186,6 +187,8 @@ def damaged(name: str, change: Callable[[bytes], bytes]) -> Callable[[], object]
         damaged("*.ids", lambda content: content[:-1]),
         damaged("*.ids", lambda content: content + b"\0"),
         damaged("*.ids", lambda content: b""),
+        damaged("*.ids", lambda content: bytes([content[0] ^ 1]) + content[1:]),
+        damaged("*.ids", lambda content: content[:-1] + bytes([content[-1] ^ 128])),
         damaged("*.json", lambda content: content[:-3]),
         damaged("*.json", lambda content: content.replace(b'"train": ', b'"train": 1')),
         damaged("*.json", lambda content: b"\xff\0"),
@@ -199,6 +202,17 @@ def test_a_damaged_file_is_made_anew(corpus: Corpus, damage: Callable[[], object
     assert encode(corpus, ByteTokenizer()).train.tolist() == first
     assert files() == [".ids", ".json"]
     assert not read_at(corpus, ByteTokenizer())
+
+
+def test_tokens_that_were_kept_without_a_checksum_are_made_anew(corpus: Corpus) -> None:
+    first = encode(corpus, ByteTokenizer()).train.tolist()
+    (description,), (ids,) = tokens_folder().glob("*.json"), tokens_folder().glob("*.ids")
+    kept = recall(description)
+    del kept["checksum"]
+    remember(description, kept)
+    ids.write_bytes(bytes(len(ids.read_bytes())))
+    assert encode(corpus, ByteTokenizer()).train.tolist() == first
+    assert "checksum" in recall(description)
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(

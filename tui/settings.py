@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.storage.atomic import write_atomic
 from ..data.storage.errors import sentence_of
+from ..data.storage.plain_files import read_plain
 from ..data.storage.typed_json import SchemaError, from_plain
 from ..engine import paths
 from ..engine.requests import MOST_SAMPLES, SamplingSettings
@@ -77,12 +78,12 @@ def load_settings() -> tuple[Settings, list[str]]:
     """The settings, and one sentence for each thing in the file that could not be used."""
     path = settings_path()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_plain(path).decode())
     except FileNotFoundError:
         return Settings(), []
     except OSError as error:
         return Settings(), [f"{path} cannot be read ({error}); the defaults are used"]
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also an integer without end, and tables without end in each other
         later = f"the next change of a setting renames it to {path.name}.damaged"
         return Settings(), [f"{path} is no TOML ({error}); the defaults are used, and {later}"]
     return _read_settings(table, path)
@@ -134,10 +135,10 @@ def _read_document(path: Path) -> TOMLDocument:
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        return tomlkit.parse(path.read_bytes().decode())
+        return tomlkit.parse(read_plain(path).decode())
     except FileNotFoundError:
         pass
-    except (UnicodeDecodeError, TOMLKitError):
+    except (ValueError, RecursionError, TOMLKitError):
         path.rename(_free_name(path.with_name(f"{path.name}.damaged")))
     return tomlkit.document()
 
@@ -172,21 +173,23 @@ def _write_changes(table: MutableMapping[str, Any], before: dict[str, Any], afte
 def load_history() -> list[str]:
     """The prompts of earlier days, the oldest first; damaged lines are left out."""
     try:
-        lines = _history_path().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = read_plain(_history_path()).splitlines()
+    except OSError:
         return []
     prompts: list[str] = []
     for line in lines[-HISTORY_LENGTH:]:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             prompt = json.loads(line)
             if isinstance(prompt, str):
+                prompt.encode()  # half a surrogate pair could not be drawn
                 prompts.append(prompt)
     return prompts
 
 
 def save_history(prompts: list[str]) -> None:
     """Write the newest prompts, one JSON string a line. Raises OSError with the old file untouched."""
-    write_atomic(_history_path(), "".join(json.dumps(prompt) + "\n" for prompt in prompts[-HISTORY_LENGTH:]))
+    lines = "".join(json.dumps(prompt) + "\n" for prompt in prompts[-HISTORY_LENGTH:])
+    write_atomic(_history_path(), lines, private=True)
 
 
 def _history_path() -> Path:

@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
+def write_atomic(path: Path, content: str | bytes, *, private: bool = False) -> None:
     """Replace `path` by `content` so that a reader, or a crash, sees the old file or the new one and nothing between.
 
-    Text is written as UTF-8. Creates the folder above. Raises OSError (disk full, no permission) with the old file
-    untouched and no temporary file left.
+    Text is written as UTF-8. A `private` file can be read by its owner alone, whoever could read the old one. Creates
+    the folder above. Raises OSError (disk full, no permission) with the old file untouched and no temporary file left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with complete_file(path) as temporary:
+        if private:
+            temporary.unlink(missing_ok=True)
+            temporary.touch(0o600, exist_ok=False)
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 

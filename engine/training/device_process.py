@@ -1,16 +1,32 @@
-"""The device process: `python -m minigpt_tui.engine.training.device_process` prints one DeviceReport.
+"""The device process: `python -m minigpt_tui.engine.training.device_process [DEVICE DTYPE]` prints one DeviceReport.
 
 For processes that do not import torch. Where torch cannot be imported its own error is the last line of standard error.
 """
 
 from __future__ import annotations
 
+import sys
+
 import torch
 
+from ...data.storage.errors import EXPECTED, sentence_of
 from ...data.storage.typed_json import dumps
 from ...models.devices import available_devices, choose_device, choose_threads
 from ..results import DeviceReport
 from .machine import memory_of
+
+
+def main(arguments: list[str]) -> int:
+    """Print the report, or where a device and a dtype are named check whether they can be used; the exit code."""
+    if not arguments:
+        print(dumps(device_report()), flush=True)
+        return 0
+    try:
+        choose_device(*arguments)
+    except EXPECTED as error:
+        print(sentence_of(error), file=sys.stderr)
+        return 2
+    return 0
 
 
 def device_report() -> DeviceReport:
@@ -34,4 +50,4 @@ def _name(dtype: torch.dtype) -> str:
 
 
 if __name__ == "__main__":
-    print(dumps(device_report()), flush=True)
+    sys.exit(main(sys.argv[1:]))

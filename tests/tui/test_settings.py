@@ -1,3 +1,5 @@
+import os
+import stat
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -130,3 +132,49 @@ def test_history_keeps_the_newest_prompts_and_survives_damage(home: Path):
     path = home / "state" / "history.jsonl"
     path.write_text(path.read_text() + '{"not": "a prompt"}\nhalf a li')
     assert load_history() == prompts[5 + 2 :]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe", b"theme = ", b"samples = 1" + b"0" * 5000, b"x = " + b"[" * 5000, b"[sampling]\ntemperature = nan",
+        b"[sampling]\ntop_k = " + b"9" * 400, b"theme = 1979-05-27", b"sampling = [1]", b"[[sampling]]\na = 1",
+        b"samples = -1", b'theme = "\\u001b[31m"', b"\0", b"[sampling]\nstop = [[]]", b"panels = inf",
+    ],
+)  # fmt: skip
+def test_settings_of_any_content_give_defaults_and_a_word(home: Path, content: bytes):
+    settings_path().parent.mkdir(parents=True)
+    settings_path().write_bytes(content)
+    loaded, problems = load_settings()
+    assert loaded.samples == 1
+    assert problems or loaded.theme != Settings().theme
+    save_settings(Settings(samples=3))
+    assert load_settings()[0].samples == 3
+
+
+def test_a_history_of_any_content_gives_the_prompts_that_can_be_drawn(home: Path):
+    save_history(["one"])
+    (path,) = home.rglob("history.jsonl")
+    junk = [b'"\\ud800"', b"\xff", b"[" * 100_000, b"1" * 5000, b"NaN", b"null", b'"two"', b"{}", b"\0"]
+    path.write_bytes(path.read_bytes() + b"\n".join(junk))
+    assert load_history() == ["one", "two"]
+
+
+def test_a_fifo_in_the_place_of_a_file_is_not_waited_for(home: Path):
+    save_history(["one"])
+    (history,) = home.rglob("history.jsonl")
+    history.unlink()
+    settings_path().parent.mkdir(parents=True)
+    for path in (history, settings_path()):
+        os.mkfifo(path)
+    assert load_history() == []
+    assert load_settings()[0] == Settings()
+    assert "no plain file" in load_settings()[1][0]
+
+
+def test_the_history_is_its_owners_alone(home: Path):
+    save_history(["a secret"])
+    (path,) = home.rglob("history.jsonl")
+    path.chmod(0o644)
+    save_history(["a secret", "another"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

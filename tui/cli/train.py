@@ -15,6 +15,7 @@ from ...engine.paths import inputs_dir
 from ...models.config import ConfigError
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS, fine_tuning, preset
 from ...models.recipe import Budget
+from .device import check_device
 from .follow import follow, leave_detached
 from .options import MODEL, add_event_options, add_recipe_options, given_fields, refuse_shapes, with_message
 
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"the preset '{FINE_TUNING.name}' goes on with a trained model: name it with --from")
     recipe = recipe.overridden(**given_fields(arguments))
     corpus = open_corpus(_keep_standard_input() if arguments.corpus == "-" else arguments.corpus)
+    check_device(recipe.training)
     run = new_run(corpus, recipe, arguments.name, start_from=start_from)
     start_training(run)
     if not arguments.detach:
@@ -71,7 +73,7 @@ def _keep_standard_input() -> str:
     """Keep the text that came through the pipe, so that the run can be done again, and return its path."""
     content = sys.stdin.buffer.read()
     path = inputs_dir() / f"stdin-{hashlib.sha256(content).hexdigest()[:8]}.txt"
-    write_atomic(path, content)
+    write_atomic(path, content, private=True)
     return str(path)
 
 

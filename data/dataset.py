@@ -72,9 +72,15 @@ class BatchStream:
         return {"seed": self._seed, "epoch": self._epoch, "cursor": self._cursor}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue where the stream was that gave `state`; tokens and context length must be the same."""
-        self._seed = int(state["seed"])
-        self._start_epoch(int(state["epoch"]), int(state["cursor"]))
+        """Continue where the stream was that gave `state`; tokens and context length must be the same.
+
+        Raises ValueError for a position that the tokens do not have.
+        """
+        self._seed, epoch, cursor = int(state["seed"]), int(state["epoch"]), int(state["cursor"])
+        if epoch >= 0 and cursor >= 0:
+            self._start_epoch(epoch, cursor)
+        if min(epoch, cursor) < 0 or cursor > len(self._epoch_order):
+            raise ValueError(f"the text has no window {cursor:,} in an epoch {epoch:,}")
 
     def _next_starts(self) -> Tensor:
         """The positions, (batch_size,), at which the windows of the next batch begin."""

@@ -6,6 +6,7 @@ circumstances one whole checkpoint stands on the disk: the new one is written be
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Literal
 from torch import Tensor
 
 from ...data.storage.atomic import replace
+from ...data.storage.plain_files import read_plain
 from ...data.storage.typed_json import SchemaError, loads, to_plain
 from ...data.tokenizers import Tokenizer, TokenizerError, load_tokenizer
 from ...models.gpt import GPT
@@ -41,6 +43,17 @@ class Counters:
     validation_loss: float | None = None  # at this very step; None where it was not evaluated
     budget: Budget | None = None  # in the place of the recipe's, where it was changed
     recoveries: int = 0  # how often the run went back to a checkpoint because it had diverged
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no run can have."""
+        counts = (self.step, self.evaluations_without_better, self.recoveries)
+        losses = [loss for loss in (self.best_validation_loss, self.validation_loss) if loss is not None]
+        if any(not 0 <= count < 2**63 for count in counts) or not 0 <= self.seconds < math.inf:
+            raise ValueError(f"step {self.step} after {self.seconds} seconds and its other counts cannot be")
+        if not 0 < self.learning_rate_scale < math.inf:
+            raise ValueError(f"learning_rate_scale cannot be {self.learning_rate_scale}")
+        if not all(map(math.isfinite, losses)):
+            raise ValueError("a loss is no number")
 
 
 @dataclass(frozen=True)
@@ -95,6 +108,7 @@ def save(
             if write_shards:
                 write_shards(folder / SHARDS)
 
+    checkpoints.mkdir(exist_ok=True)  # but not the run's folder: where that is deleted it stays so
     exchange(checkpoints, f"step-{counters.step:06d}" if kind == "history" else kind, fill)
 
 
@@ -181,7 +195,7 @@ def _load(folder: Path) -> Resumed:
     stored.check()
     path = folder / "minigpt.json"
     try:
-        counters = loads(_Description, path.read_bytes(), str(path)).training
+        counters = loads(_Description, read_plain(path), str(path)).training
     except (OSError, SchemaError) as error:
         raise CheckpointError(f"{path} does not say how far the run was ({error})") from None
     try:
@@ -191,9 +205,21 @@ def _load(folder: Path) -> Resumed:
     state, shards = None, folder / SHARDS
     if (folder / "state.safetensors").exists() or folder.name in ("last", ".last.old"):
         state = load_tensors(folder / "state.safetensors")[0]
+    _check_steps(folder, counters.step, stored.step, state)
     if shards.exists():
         _check_shards(shards)
     return Resumed(stored, tokenizer, counters, state, shards if shards.exists() else None, folder)
+
+
+def _check_steps(folder: Path, step: int, of_weights: int, state: dict[str, Tensor] | None) -> None:
+    """Raise CheckpointError where the files of a checkpoint were written at different steps."""
+    steps = {step, of_weights}
+    if state is not None and "step" in state:
+        steps.add(int(state["step"]))
+    if len(steps) > 1:
+        raise CheckpointError(
+            f"{folder} mixes files of the steps {', '.join(map(str, sorted(steps)))}; use another checkpoint"
+        )
 
 
 def _check_shards(folder: Path) -> None:

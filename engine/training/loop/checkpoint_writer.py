@@ -32,10 +32,9 @@ class CheckpointWriter:
     def save(self, kind: Kind, learner: Learner, counters: Counters) -> None:
         """Write a checkpoint. Raises OSError, and FolderGoneError rather than write into another run's folder."""
         state = learner.state_dict() if kind == "last" else None
-        if self._event_log.is_gone():
-            raise FolderGoneError(self._run.name)
-        self._folder.mkdir(exist_ok=True)  # only here, right after the look: nothing else makes a run's folders anew
         with learner.averaged() as model:
+            if self._event_log.is_gone():  # right before a folder is made
+                raise FolderGoneError(self._run.name)
             checkpoints.save(
                 self._folder, kind, model, self._tokenizer, counters,
                 validation_loss=counters.validation_loss, state=state, full_tensor=learner.full_tensor,

@@ -172,6 +172,8 @@ class Learner(ABC):
         self.step = int(state["step"])
         self._epoch_loss_sum.copy_(state["epoch_losses"])
         self._epoch_updates, self.completed_epoch = int(state["epoch_updates"]), bool(state["completed_epoch"])
+        if min(self.step, self._epoch_updates) < 0:
+            raise ValueError(f"step {self.step} and {self._epoch_updates} updates in an epoch cannot be")
         torch.set_rng_state(state["random.cpu"].clone())
         if self.device.type != "cpu" and "random.device" in state:
             torch.get_device_module(self.device).set_rng_state(state["random.device"].clone())

@@ -155,7 +155,8 @@ class ReplicatedLearner(Learner):
             if self._average:
                 self._reset_average()
                 self._flat.values.copy_(state["weights"])
-            self._micro_batch = int(state["micro_batch"])
+            # never more than this machine has room for, which may be a smaller one
+            self._micro_batch = min(self._micro_batch, max(1, int(state["micro_batch"])))
             self._load_position(state)
             self._send_state()
         except (KeyError, RuntimeError, TypeError) as error:

@@ -56,7 +56,7 @@ class GenerateProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                cwd=paths.state_dir(),
+                cwd=paths.log_dir(),
                 env=child_environment(),
                 limit=_MAX_LINE,
             )
@@ -119,12 +119,11 @@ class GenerateProcess:
 
 
 def _log_path() -> Path:
-    return paths.state_dir() / "generate.log"
+    return paths.log_dir() / "generate.log"
 
 
 def _open_log(path: Path) -> IO[bytes]:
     """Open for appending; a log that grew too long is emptied first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     log = path.open("ab")
     if log.tell() > _MAX_LOG:
         log.truncate(0)

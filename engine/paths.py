@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from pathlib import Path
 
 from ..data.storage.locations import folder
@@ -35,6 +37,22 @@ def cache_dir() -> Path:
 def config_dir() -> Path:
     """The user's settings."""
     return folder("config")
+
+
+def log_dir() -> Path:
+    """`state_dir`, made where it is missing; where that cannot be, a temporary folder that stays for its logs."""
+    home = state_dir()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            return home
+    except OSError:
+        return _temporary_folder()
+
+
+@functools.cache
+def _temporary_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="minigpt-tui-"))
 
 
 def state_dir() -> Path:

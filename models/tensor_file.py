@@ -62,6 +62,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
     Raises CheckpointError for a file that is missing, truncated, or not what its header says.
     """
+    if path.exists() and not path.is_file():
+        raise CheckpointError(f"{path} is no plain file; put one there")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import errno
-import json
 import os
 import shutil
 import signal
@@ -20,12 +19,13 @@ from ...data.storage.atomic import complete_file
 from ...data.storage.errors import UserError
 from ...data.storage.typed_json import dumps
 from ...models.config import ModelConfig, parameter_count
-from ...models.interop.foreign_folder import file_within
+from ...models.interop.foreign_folder import file_within, read_json
 from ...models.interop.gguf import GGUF_TYPES, require_gguf, write_gguf
 from ...models.interop.gguf_layouts import NoCounterpart, architecture
 from ...models.interop.huggingface import load_checkpoint, save_checkpoint
 from ...models.interop.huggingface_layouts import model_type
 from ..model_files import ModelFile, find_model, read_config, read_tokenizer
+from ..parent import end_with_parent
 from ..results import ExportResult, ProgressLines
 from .nearest import nearest_preset
 from .vocabulary import describe_vocabulary
@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
     options = parser.parse_args(arguments)
     output = options.output.absolute()
+    end_with_parent()
     try:
         file = find_model(options.model)
         file = dataclasses.replace(file, name=options.name or file.name)
@@ -102,7 +103,7 @@ def _to_huggingface(file: ModelFile, output: Path) -> ExportResult:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    described = json.loads((output / "config.json").read_text(encoding="utf-8"))
+    described = read_json(output / "config.json")
     dtype = described.get("dtype") or described.get("torch_dtype") or "float32"
     return ExportResult(str(output), n_bytes, described["model_type"], dtype, parameter_count(config))
 

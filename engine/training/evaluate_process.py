@@ -7,6 +7,7 @@ for a user's error.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import typing
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from ...models.interop.huggingface import load_checkpoint
 from ...models.recipe import Protocol
 from ..freed_memory import keep_freed_memory
 from ..model_files import ModelFile, find_model, read_tokenizer
+from ..parent import end_with_parent
 from ..requests import Quantization
 from ..results import EvaluationResult, ProgressLines
 from ..runs import CorpusRecord, RunError
@@ -51,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--literal", action="store_true", help="names of special tokens in the text are text")
     options = parser.parse_args(arguments)
     keep_freed_memory(_KEPT)
+    end_with_parent()
     try:
         result = _evaluate(find_model(options.subject), options)
     except KeyboardInterrupt:
@@ -86,6 +89,11 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
         loaded.model, text.tokens, text.n_bytes, options.protocol, batch_size=text.batch_size, batches=text.batches,
         context_length=window, progress=ProgressLines("evaluating"),
     )  # fmt: skip
+    if not math.isfinite(found.loss):
+        raise UserError(
+            f"the loss of {file.path} is no number: its weights are finite but their products are not; use another "
+            "checkpoint"
+        )
     name = file.run.name if file.run else file.name
     return EvaluationResult(
         name, loaded.step, found.loss, found.perplexity, found.bits_per_byte, options.protocol, found.tokens

@@ -11,6 +11,7 @@ import os
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from ...data.storage.plain_files import read_plain
 from ..config import ConfigError
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -49,7 +50,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_JSON_SIZE:
             raise ConfigError(f"{path} is too large for a file of its name; use another model")
-        values = json.loads(path.read_bytes())
+        values = json.loads(read_plain(path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
     except ConfigError:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from ...data.storage.plain_files import read_plain
 from ...data.storage.typed_json import SchemaError, dumps, loads
 from ..config import ModelConfig, parameter_count
 from ..gpt import GPT
@@ -157,7 +158,7 @@ def _read_description(path: Path) -> Description:
     try:
         if path.stat().st_size > MAX_DESCRIPTION_SIZE:
             raise CheckpointError(f"{path} is too large to be a checkpoint's description; use another checkpoint")
-        description = loads(Description, path.read_bytes(), path.name)
+        description = loads(Description, read_plain(path), path.name)
     except FileNotFoundError:
         raise CheckpointError(
             f"{path.parent} holds no checkpoint (neither {path.name} nor config.json is there); choose a folder that "

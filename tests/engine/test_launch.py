@@ -269,7 +269,7 @@ def test_a_trainer_that_ended_leaves_no_zombie(run: Run, monkeypatch: pytest.Mon
 def test_a_run_that_trains_is_not_started_twice(run: Run) -> None:
     held = locks.acquire(run.lock_path)
     assert held
-    with held, pytest.raises(RunError, match="'try-01' is training already"):
+    with held, pytest.raises(RunError, match="'try-01' already trains"):
         start_training(run)
     assert not run.log_path.exists()
 

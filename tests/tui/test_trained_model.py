@@ -83,7 +83,6 @@ async def test_a_killed_generate_process_is_started_again_and_the_prompt_is_kept
     tokenizer = CharTokenizer("".join(sorted(ascii_letters + " .\n")))
     model = GPT(ModelConfig(vocab_size=tokenizer.vocab_size, context_length=16, n_layer=1, n_head=2, d_model=16))
     model.reset_parameters(torch.Generator().manual_seed(0))
-    run.checkpoints.mkdir(exist_ok=True)
     checkpoints.save(run.checkpoints, "last", model, tokenizer, Counters(step=7))
     save_settings(Settings(samples=samples, sampling=SamplingSettings(max_tokens=1_000_000)))
     app = MinigptApp()

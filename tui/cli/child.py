@@ -10,9 +10,15 @@ from typing import Any
 
 from ...engine.child_process import child_environment
 from ...engine.client import GenerateProcess
-from ...engine.paths import state_dir
+from ...engine.paths import log_dir, state_dir
 from ...engine.requests import Failed, GenerationMessage, Load, Request
 from .exit_codes import DONE, FAILED, USAGE, complain
+
+
+def say_where_logs_go() -> None:
+    """One sentence where the folder for logs cannot be written, and a temporary one takes its place."""
+    if (folder := log_dir()) != state_dir():
+        complain(f"{state_dir()} cannot be written, so this command's log lies in {folder}")
 
 
 def run_to_end(
@@ -26,12 +32,11 @@ def run_to_end(
     """
     from .console import progress  # only here: rich is slow to import, and a reply needs none of it
 
-    home = state_dir()
-    home.mkdir(parents=True, exist_ok=True)
+    say_where_logs_go()
     last: dict[str, Any] = {}
     with progress(doing) as update:
         child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=home, env=child_environment(),
+            command, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=log_dir(), env=child_environment(),
             start_new_session=True,  # the terminal's Ctrl-C reaches this process alone
         )  # fmt: skip
         assert child.stdout is not None
@@ -54,6 +59,7 @@ def answer(load: Load, request: Request, take: Callable[[GenerationMessage], boo
 
     Returns the exit code; why a request failed goes to standard error.
     """
+    say_where_logs_go()
     return asyncio.run(_answer(load, request, take))
 
 
@@ -67,7 +73,7 @@ async def _answer(load: Load, request: Request, take: Callable[[GenerationMessag
         while True:
             match await messages.get():
                 case str() as sentence:
-                    return complain(f"{sentence}; see {state_dir() / 'generate.log'}", FAILED)
+                    return complain(f"{sentence}; see {log_dir() / 'generate.log'}", FAILED)
                 case Failed(message=sentence, kind=kind):
                     return complain(sentence, USAGE if kind in ("checkpoint", "prompt") else FAILED)
                 case message:

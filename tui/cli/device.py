@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from ...engine.client import child_environment, python_module
+from ...engine.child_process import child_environment, python_module
 from ...models.config import ConfigError
 from ...models.recipe import TrainingConfig
 

@@ -25,6 +25,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--context-length", type=int, metavar="N", help="windows of N tokens (default: as long as the model's context)"
     )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps or xpu (default auto)")
+    parser.add_argument(
+        "--dtype", choices=("float32", "bfloat16", "auto"), default="float32",
+        help="the type of activations and matrix products (default float32)",
+    )  # fmt: skip
     add_quantize_option(parser)
     add_literal_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -34,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print loss, perplexity and bits per byte."""
     model = str(path_of_model(arguments.run))
     command = python_module("minigpt_tui.engine.training.evaluate_process", model, "--protocol", arguments.protocol)
-    command += ["--quantize", arguments.quantize]
+    command += ["--quantize", arguments.quantize, "--device", arguments.device, "--dtype", arguments.dtype]
     if arguments.context_length is not None:
         command += ["--context-length", str(arguments.context_length)]
     if arguments.literal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -32,13 +33,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the path")
 
 
+def _file_name(name: str) -> str:
+    """The last part of a model's name, which may be a stranger's choice, as the beginning of a file's name here."""
+    last = re.split(r"[/\\:]", name)[-1]
+    return "".join(character if character.isprintable() else "-" for character in last).lstrip(".-") or "model"
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Write the file or folder and print where it is."""
     if arguments.to == "huggingface" and (arguments.dtype or arguments.force):
         return complain("--dtype and --force are for GGUF files; a Hugging Face folder is copied as it is")
     model = find_model(arguments.run if arguments.run is not None else str(find_run().path))
     name, dtype = model.run.name if model.run else model.name, arguments.dtype or DEFAULT_TYPE
-    output = arguments.output or Path(f"{name}-{dtype}.gguf" if arguments.to == "gguf" else f"{name}-huggingface")
+    stem = _file_name(name)
+    output = arguments.output or Path(f"{stem}-{dtype}.gguf" if arguments.to == "gguf" else f"{stem}-huggingface")
     command = python_module(
         "minigpt_tui.engine.export.process", str(model.path), "--to", arguments.to, "--dtype", dtype,
         "--name", name, "--output", str(output.expanduser().absolute()), *["--force"] * arguments.force,

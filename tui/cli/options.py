@@ -155,7 +155,15 @@ def _add_option(group: Any, field: Field[Any], kind: Any) -> None:
         group.add_argument(flag, choices=choices, default=None, help=help_text)
     else:
         metavar = {int: "N", float: "X"}.get(kind, "TEXT")
+        kind = with_message(_seed) if field.name == "seed" else kind
         group.add_argument(flag, type=kind, default=None, metavar=metavar, help=help_text)
+
+
+def _seed(text: str) -> int:
+    """A seed, alike for training and generation. Raises ValueError with the range."""
+    if not (text.isdecimal() and len(text) < 20 and int(text) < 2**63):
+        raise ValueError(f"seed must lie between 0 and {2**63 - 1}, not {text[:30]}")
+    return int(text)
 
 
 def _flag(name: str) -> str:

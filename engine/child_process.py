@@ -15,9 +15,10 @@ def python_module(module: str, *arguments: str) -> list[str]:
 
 
 def child_environment() -> dict[str, str]:
-    """The environment for a child process: this one's, with relative paths made absolute."""
+    """The environment for a child process: this one's, with relative paths made absolute, and UTF-8 in its pipes."""
     # the first two say to the processes that torchrun starts what `python_module` says to one
     environment = {"PYTHONSAFEPATH": "1", "PYTHONWARNINGS": _NUMPY_WARNING, **os.environ}
+    environment["PYTHONIOENCODING"] = "utf-8"  # as whoever reads its lines expects
     if home := environment.get("MINIGPT_HOME"):
         environment["MINIGPT_HOME"] = str(Path(home).expanduser().absolute())
     if search := environment.get("PYTHONPATH"):

@@ -27,7 +27,7 @@ from .screens.open_model import OpenModelScreen
 from .screens.sizes import BREAKPOINTS, is_too_small
 from .screens.too_small import TooSmallScreen
 from .settings import SettingsStore
-from .terminal import call_when_hung_up
+from .terminal import call_when_hung_up, encoding_problem, is_utf8
 from .themes import DARK, THEMES, counterpart
 
 STOP_SECONDS = 60.0  # that quitting waits for runs to stop and save
@@ -233,6 +233,9 @@ def run_app(corpus: str | None = None, *, model: FoundModel | None = None, model
             "minigpt-tui: the app needs a terminal; without one, see minigpt-tui --help for train and generate",
             file=sys.stderr,
         )
+        return 2
+    if not is_utf8(sys.__stderr__):
+        print(f"minigpt-tui: {encoding_problem(sys.__stderr__)}; then start the app again", file=sys.stderr)
         return 2
     app = MinigptApp(corpus, model=model, model_path=model_path)
     result = app.run()

@@ -1,17 +1,78 @@
-"""Notices that a terminal is gone, whoever stands between it and the app.
-
-The kernel sends SIGHUP to the leader of the terminal's session alone. Under make, sudo or a script that is not the app,
-and a leader that waits for the app, or ignores the signal, passes nothing on: the app's own descriptors must be asked.
-"""
+"""The terminal that the program runs in: what may be written to it, and whether it is still there."""
 
 from __future__ import annotations
 
+import functools
+import os
 import select
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, TextIO
+
+from ..data.storage.printable import visible_lines
 
 _INTERVAL = 0.5  # seconds between two looks at what no poll reports, as on macOS
+_REMEDY = "set PYTHONUTF8=1, or LANG to a locale with UTF-8"
 _HUNG_UP = select.POLLHUP | select.POLLERR | select.POLLNVAL if hasattr(select, "poll") else 0
+
+
+# --- writing to it ------------------------------------------------------------------------------------
+
+
+class TerminalStream:
+    """A stream to a terminal for all that is printed: whatever text that is, nothing of it is obeyed.
+
+    What draws, as rich does, writes to `rich_proxied_file`, which is the stream itself.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def rich_proxied_file(self) -> TextIO:
+        """The stream below, and below what rich has put between for as long as it draws a line of progress."""
+        stream = self._stream
+        while (below := getattr(stream, "rich_proxied_file", None)) is not None:
+            stream = below
+        return stream
+
+    def write(self, text: str) -> int:
+        shown = visible_lines(text)
+        if not (shown.isascii() or is_utf8(self._stream)):
+            encoding = self._stream.encoding
+            shown = "".join("?" if _is_c1(character, encoding) else character for character in shown)
+        self._stream.write(shown)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def is_utf8(stream: TextIO) -> bool:
+    """Whether all characters can be written to `stream`."""
+    return "utf" in (getattr(stream, "encoding", None) or "").lower()
+
+
+def encoding_problem(stream: TextIO) -> str:
+    """Say that a terminal is not UTF-8, and what to do."""
+    return f"the terminal's encoding is {stream.encoding}, not UTF-8, so many characters would be lost; {_REMEDY}"
+
+
+@functools.lru_cache(4096)
+def _is_c1(character: str, encoding: str) -> bool:
+    """Whether a single byte in which a terminal may see a control, as a Latin-1 terminal does, stands for it."""
+    encoded = character.encode(encoding, "replace")
+    return len(encoded) == 1 and 0x80 <= encoded[0] < 0xA0
+
+
+# --- its end ------------------------------------------------------------------------------------------
+# The kernel sends SIGHUP to the leader of the terminal's session alone. Under make, sudo or a script that is not the
+# app, and a leader that waits for the app, or ignores the signal, passes nothing on: the app's own descriptors are
+# asked.
 
 
 def call_when_hung_up(descriptors: Collection[int], gone: Callable[[], None]) -> None:

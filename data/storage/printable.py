@@ -10,8 +10,9 @@ _SYMBOLS: dict[int, int] = {
     0x7F: 0x2421,
     0x2028: 0x2424,
     0x2029: 0x2424,
-    **dict.fromkeys((*range(0x80, 0xA0), *TEXT_DIRECTION), 0xFFFD),
+    **dict.fromkeys((*range(0x80, 0xA0), *TEXT_DIRECTION, *range(0xD800, 0xE000)), 0xFFFD),
 }
+_SYMBOLS_IN_LINES = {code: symbol for code, symbol in _SYMBOLS.items() if code != ord("\n")}
 
 
 def is_plain(text: str) -> bool:
@@ -22,6 +23,11 @@ def is_plain(text: str) -> bool:
 def visible(text: str) -> str:
     """`text` with every control character but the tab as one symbol: as many characters as before."""
     return text if is_plain(text) else text.translate(_SYMBOLS)
+
+
+def visible_lines(text: str) -> str:
+    """The same, but line breaks stay. Each character has its symbol, so a text may come in pieces."""
+    return text if is_plain(text) else text.translate(_SYMBOLS_IN_LINES)
 
 
 def printable(text: str, longest: int = 80) -> str:

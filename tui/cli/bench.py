@@ -8,9 +8,6 @@ import json
 import platform
 from typing import Any
 
-from rich.text import Text
-
-from ...data.storage.printable import printable
 from ...data.storage.typed_json import from_plain, to_plain
 from ...engine.child_process import python_module
 from ...engine.machine_speed import MachineSpeed, PresetSpeed, keep_speed
@@ -100,13 +97,11 @@ def _print(speed: MachineSpeed) -> None:
                 at_least + formatting.rate(preset.training), formatting.budget(budget),
                 takes if budget.unit == "minutes" else at_most + takes, formatting.rate(preset.generation),
             ]  # fmt: skip
-        table.add_row(*map(Text, cells))
+        table.add_texts(*cells)
     show(table)
     console = Console(stderr=True)
     device = speed.device
-    console.print(
-        printable(f"{device.device_name}, {device.training_dtype}, torch {device.torch}", longest=200), style="dim"
-    )
+    console.print(f"{device.device_name}, {device.training_dtype}, torch {device.torch}", style="dim", markup=False)
     if any(preset.is_lower_bound and preset.training for preset in speed.presets):
         console.print(
             "≥ and ≤: measured with fewer sequences at a time than the preset trains with, which is slower; "

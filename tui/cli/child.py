@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...engine.child_process import child_environment
@@ -13,6 +16,8 @@ from ...engine.client import GenerateProcess
 from ...engine.paths import log_dir, state_dir
 from ...engine.requests import Failed, GenerationMessage, Load, Request
 from .exit_codes import DONE, FAILED, USAGE, complain
+
+_PATIENCE = 2.0  # seconds for the last words of a process that has ended
 
 
 def say_where_logs_go() -> None:
@@ -27,6 +32,7 @@ def run_to_end(
     """Run `command` to its end, and return its exit code and last line.
 
     Lines {"progress": 0.4, "doing": "reading"} move the line of progress, on a terminal; `take` receives all others.
+    What it says on standard error goes to ours, through the same filter as our own words.
     Where this is interrupted (Ctrl-C, SIGTERM), the process is asked to end and waited for: it removes what it has half
     written.
     """
@@ -36,10 +42,14 @@ def run_to_end(
     last: dict[str, Any] = {}
     with progress(doing) as update:
         child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=log_dir(), env=child_environment(),
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
+            cwd=log_dir(), env=child_environment(),
             start_new_session=True,  # the terminal's Ctrl-C reaches this process alone
         )  # fmt: skip
         assert child.stdout is not None
+        assert child.stderr is not None
+        said = threading.Thread(target=_pass_on, args=(child.stderr,), daemon=True)
+        said.start()
         try:
             for line in child.stdout:
                 last = json.loads(line)
@@ -52,6 +62,16 @@ def run_to_end(
             child.terminate()
             child.wait()
             raise
+        finally:
+            said.join(_PATIENCE)
+
+
+def _pass_on(lines: Iterable[str]) -> None:
+    """Say what the process says, to its end: it would wait for a reader."""
+    for line in lines:
+        with contextlib.suppress(OSError):  # nobody reads ours
+            sys.stderr.write(line)
+            sys.stderr.flush()
 
 
 def answer(load: Load, request: Request, take: Callable[[GenerationMessage], bool]) -> int:

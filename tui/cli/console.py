@@ -11,25 +11,49 @@ from types import FrameType
 
 import rich.console
 from rich import box
+from rich.console import ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
+from ...data.storage.printable import visible, visible_lines
 from .exit_codes import TERMINATED
+from .streams import filter_terminals
 
 _UNBOUNDED = 1 << 12  # columns
 
 
 class Console(rich.console.Console):
-    """rich's console, except where the reader of a pipe has gone: rich would exit the program at once."""
+    """rich's console, except that a terminal obeys nothing of the text that is drawn.
+
+    Where the reader of a pipe has gone rich would exit the program at once.
+    """
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
+        stream = sys.stderr if stderr else sys.stdout
+        super().__init__(file=getattr(stream, "rich_proxied_file", stream), width=width)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """The pieces of `renderable`; in those that are text, each control character is a symbol."""
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else Segment(visible_lines(piece.text), piece.style)
 
     def on_broken_pipe(self) -> None:
         """Raise BrokenPipeError, as print does."""
         raise BrokenPipeError
 
 
-def table_of(*columns: str, whole: Collection[str] = ()) -> Table:
+class TextTable(Table):
+    """A table of plain texts: a line break or another control within one is a symbol."""
+
+    def add_texts(self, *texts: str) -> None:
+        self.add_row(*(Text(visible(text)) for text in texts))
+
+
+def table_of(*columns: str, whole: Collection[str] = ()) -> TextTable:
     """An empty table. The columns named in `whole` are never wrapped: names to copy, figures."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = TextTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in whole)
     return table
@@ -49,10 +73,19 @@ def progress_bar(*columns: ProgressColumn, console: Console, transient: bool = F
 
     rich would send what is printed meanwhile to the same place, also where standard output is a file or a pipe.
     """
-    return Progress(
+    return _Progress(
         *columns, console=console, transient=transient, disable=not (show and console.is_terminal),
         redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
     )  # fmt: skip
+
+
+class _Progress(Progress):
+    """For as long as it is drawn, rich has its own streams in the place of ours, and they obey what is printed."""
+
+    def start(self) -> None:
+        super().start()
+        if not self.disable:
+            filter_terminals()
 
 
 @contextlib.contextmanager

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 
-from rich.text import Text
-
 from ...data.catalog import CATALOG
 from .console import show, table_of
 from .exit_codes import DONE
@@ -26,6 +24,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         table = table_of("corpus", "what it is", "from")
         for entry in entries:
-            table.add_row(Text(entry["name"]), Text(entry["description"]), Text(entry["url"] or "built in"))
+            table.add_texts(entry["name"], entry["description"], entry["url"] or "built in")
         show(table)
     return DONE

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
-from ...data.storage.printable import printable
+from ...data.storage.printable import visible
 from ...data.storage.typed_json import SchemaError
 from ...engine.events import (
     ENDED_STATES,
@@ -97,13 +97,13 @@ class _ProgressLine:
         self._console = console
         self._validation = ""
         self.progress = progress_bar(
-            SpinnerColumn(),
+            SpinnerColumn("dots" if console.encoding.startswith("utf") else "line"),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[figures]}", markup=False),
             console=console,
         )
-        self._task: TaskID = self.progress.add_task(run.name, total=None, figures="starting")
+        self._task: TaskID = self.progress.add_task(visible(run.name), total=None, figures="starting")
 
     def show(self, event: TrainingEvent) -> None:
         match event:
@@ -131,7 +131,7 @@ class _ProgressLine:
                 pass
 
     def say(self, sentence: str) -> None:
-        self._console.print(Text(printable(sentence, longest=len(sentence))), soft_wrap=True)
+        self._console.print(Text(visible(sentence)), soft_wrap=True)
 
     def _plain(self, sentence: str) -> None:
         if not self._console.is_terminal:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.metadata
-import io
-import os
 import sys
 from collections.abc import Collection, Sequence
 from types import ModuleType
 
 from ...data.storage.errors import EXPECTED, sentence_of
+from ..terminal import encoding_problem, is_utf8
 from .exit_codes import INTERRUPTED, READER_GONE, complain, flushed_output
+from .streams import accept_any_text
 
 VERBS: dict[str, str] = {
     "open": "open the app with a model",
@@ -48,7 +48,7 @@ and with open it begins with a model:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    _accept_any_text()
+    accept_any_text()
     try:
         with flushed_output():
             return _dispatch(list(sys.argv[1:] if argv is None else argv))
@@ -71,6 +71,8 @@ def _dispatch(words: list[str]) -> int:
             return open_path(words[0])
         except FileNotFoundError:
             return complain(f"there is no verb and no file called '{words[0]}'; {verbs}")
+    if sys.stdout is not None and sys.stdout.isatty() and not is_utf8(sys.stdout):
+        print(f"minigpt-tui: {encoding_problem(sys.stdout)}", file=sys.stderr)
     arguments = build_parser(words[:1]).parse_args(words)
     if arguments.verb is None:
         from ..app import run_app
@@ -101,18 +103,6 @@ def build_parser(verbs: Collection[str] = ()) -> argparse.ArgumentParser:
 def module_of(verb: str) -> ModuleType:
     """The module that carries out `verb`."""
     return importlib.import_module(f".{verb}", __package__)
-
-
-def _accept_any_text() -> None:
-    """Read bytes that are no text as unknown characters, and write what the terminal's encoding lacks as `?`.
-
-    Where standard error was closed before the program began (`2>&-`) Python has None for it; what is printed there is
-    dropped.
-    """
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace")):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors=errors)
 
 
 if __name__ == "__main__":

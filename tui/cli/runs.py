@@ -7,8 +7,6 @@ import json
 import time
 from typing import Any
 
-from rich.text import Text
-
 from ...data.storage.typed_json import to_plain
 from ...engine.runs import Run, RunError, list_runs
 from .console import Console, show, table_of
@@ -31,10 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
         table = table_of(*columns, whole=("run", "state", "train", "val", "best"))
         for row in rows:
             total = f"/{row['total_steps']}" if row["total_steps"] else ""
-            table.add_row(
-                *map(Text, (row["name"], row["state"], f"{row['step']}{total}", _loss(row["train_loss"]),
-                            _loss(row["validation_loss"]), _loss(row["best_validation_loss"]), row["preset"],
-                            row["corpus"], _when(row["created"])))
+            table.add_texts(
+                row["name"], row["state"], f"{row['step']}{total}", _loss(row["train_loss"]),
+                _loss(row["validation_loss"]), _loss(row["best_validation_loss"]), row["preset"], row["corpus"],
+                _when(row["created"]),
             )  # fmt: skip
         show(table)
     return DONE

@@ -37,9 +37,9 @@ class TerminalStream:
         return stream
 
     def write(self, text: str) -> int:
-        shown = visible_lines(text)
-        if not (shown.isascii() or is_utf8(self._stream)):
-            encoding = self._stream.encoding
+        shown, terminal = visible_lines(text), self.rich_proxied_file
+        if not (shown.isascii() or is_utf8(terminal)):
+            encoding = terminal.encoding
             shown = "".join("?" if _is_c1(character, encoding) else character for character in shown)
         self._stream.write(shown)
         return len(text)

@@ -129,7 +129,10 @@ TRAINING_EVENTS: MessageCodec[TrainingEvent] = MessageCodec(
 
 @dataclass(frozen=True)
 class Command:
-    """A command to a run; the trainer looks for new ones between steps and answers by an event."""
+    """A command to a run; the trainer looks for new ones between steps and answers by an event.
+
+    A resume ends a pause, and takes a stop back that has not ended the run yet: the state is `running` again.
+    """
 
     name: Literal["pause", "resume", "stop", "save", "sample", "evaluate", "scale_learning_rate", "threads", "budget"]
     value: float | None = None  # scale_learning_rate: the factor; threads: the number, 0 for all

@@ -30,14 +30,15 @@ class StopRequested(Exception):
 class CommandReader:
     """Reads the commands of a run; a poll costs one question for the file's size.
 
-    `stop_requested` is set by a stop command as soon as it is read, and by a signal. With `skip_existing` the commands
-    that an earlier process of the run was given are passed over. A look raises FolderGoneError where the run's folder
-    `is_gone`.
+    `stop_requested` is set by a stop command as soon as it is read, and by a signal; a resume after it takes the
+    command back, but no signal. With `skip_existing` the commands that an earlier process of the run was given are
+    passed over. A look raises FolderGoneError where the run's folder `is_gone`.
     """
 
     def __init__(self, run: Run, *, skip_existing: bool = False, is_gone: Callable[[], bool] = lambda: False) -> None:
         self.stop_requested = False
         self._run, self._is_gone = run, is_gone
+        self._signalled = False
         self._lines = LineFollower(run.commands_path, _size(run) if skip_existing else 0)
         self._waiting: list[Command | str] = []
 
@@ -54,7 +55,11 @@ class CommandReader:
             raise FolderGoneError(self._run.name)
         new = [_decode(line) for line in self._lines.read()]
         self._waiting += new
-        self.stop_requested |= any(isinstance(command, Command) and command.name == "stop" for command in new)
+        for command in new:
+            if isinstance(command, Command) and command.name == "stop":
+                self.stop_requested = True
+            elif isinstance(command, Command) and command.name == "resume":
+                self.stop_requested = self._signalled
         return bool(self._waiting)
 
     def take(self) -> Command | str:
@@ -68,7 +73,7 @@ class CommandReader:
             raise StopRequested
 
     def _on_signal(self, number: int, frame: object) -> None:
-        self.stop_requested = True
+        self.stop_requested = self._signalled = True
         if number == signal.SIGINT and int(os.environ.get("WORLD_SIZE", "1")) == 1:  # torchrun sends a second by itself
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -106,7 +111,7 @@ class CommandHandler:
 
     def __init__(self, commands: CommandReader, event_log: EventLog) -> None:
         self._commands, self._event_log = commands, event_log
-        self._paused = False
+        self._paused = self._stopping = False
 
     def handle(self, trainer: Commanded) -> None:
         """Carry out the commands that wait; a pause lasts until a resume or a stop."""
@@ -127,7 +132,7 @@ class CommandHandler:
             case "resume":
                 self._resume()
             case "stop":
-                self._paused = False  # the reader has set `stop_requested`
+                self._paused, self._stopping = False, True  # the reader has set `stop_requested`
             case "save":
                 trainer.save()
             case "sample":
@@ -154,8 +159,8 @@ class CommandHandler:
             self._event_log.state("paused")
 
     def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
+        if self._paused or self._stopping:
+            self._paused = self._stopping = False
             self._event_log.state("running")
 
 

@@ -123,12 +123,14 @@ class Trainer:
         if self._epoch_is_due:  # an earlier process saved the end of an epoch and ended before it evaluated
             with self._taking_time(self._evaluation_interval):
                 self.evaluate()
-        while self.progress.fraction < 1 and not self._commands.stop_requested and not self._out_of_patience:
-            self._update()
-            self._report()
-            self._do_what_is_due()
-            self._handle_commands()
-        self._finish()
+        finished = False
+        while not finished:
+            while self.progress.fraction < 1 and not self._commands.stop_requested and not self._out_of_patience:
+                self._update()
+                self._report()
+                self._do_what_is_due()
+                self._handle_commands()
+            finished = self._finish()
 
     def _update(self) -> None:
         self._learning_rate_factor = self.progress.learning_rate_factor
@@ -359,8 +361,8 @@ class Trainer:
 
     # --- the end ---------------------------------------------------------------------------------
 
-    def _finish(self) -> None:
-        """Save, evaluate a last time, and say how the run ended.
+    def _finish(self) -> bool:
+        """Save, evaluate a last time, and say how the run ended; False where a stop is taken back meanwhile.
 
         A run that evaluates every epoch and is stopped within one is not evaluated: resumed, it is at that epoch's end.
         """
@@ -369,16 +371,29 @@ class Trainer:
         stopped = self._commands.stop_requested and self.progress.fraction < 1 and not early
         self._report(now=True)
         self._save_at_end()
+        if stopped and self._stop_is_taken_back():
+            return False
         cost = self._evaluation_interval.cost or self._estimated_evaluation_seconds()
         whole = not self._config.evaluate_every_epoch or self.learner.completed_epoch
         evaluated = self._early_stopping.loss_at(self.learner.step) is not None
         if not evaluated and (not stopped or (whole and cost < _SHORT_EVALUATION)):
             self.evaluate(stopping=stopped)
             self._save_at_end()  # now with its validation loss
+        if stopped and self._stop_is_taken_back():
+            return False
         if not stopped:
             self.sample()
         reason = f"no better validation loss in {self._config.patience} evaluations" if early else ""
         self._event_log.state("stopped" if stopped else "finished", reason)
+        return True
+
+    def _stop_is_taken_back(self) -> bool:
+        """Carry out the commands that came while the run was about to stop; training goes on after a resume."""
+        self._command_handler.handle(self)
+        if self._commands.stop_requested:
+            return False
+        self._clock.start()
+        return True
 
     def _save_at_end(self) -> None:
         try:

@@ -310,6 +310,29 @@ def test_a_stop_ends_an_evaluation(make_run, text, events_of, monkeypatch):
     assert kinds(events_of(run), StateChanged)[-1].state == "stopped"
 
 
+@pytest.mark.parametrize("kept", [CheckpointSaved, Evaluation])
+def test_a_stop_that_is_taken_back_while_it_saves_ends_nothing(make_run, text, events_of, monkeypatch, kept):
+    """The command comes after the trainer has turned to its end: with the last checkpoint, or the last evaluation."""
+    run = make_run(checkpoint_interval=0, evaluation_interval=1000)
+    it, learner, _ = build(run, text, report_interval=0)
+    emit = EventLog.emit
+
+    def watched(self: EventLog, event: object) -> None:
+        emit(self, event)  # type: ignore[arg-type]
+        if isinstance(event, Step) and event.step == 5:
+            run.send(Command("stop"))
+        elif isinstance(event, kept) and event.step < 10:
+            run.send(Command("resume"))
+
+    monkeypatch.setattr(EventLog, "emit", watched)
+    it.train()
+    events = events_of(run)
+    assert [event.state for event in kinds(events, StateChanged)] == ["running", "running", "finished"]
+    assert learner.step == 30
+    steps = [event.step for event in kinds(events, Step)]
+    assert steps == sorted(set(steps))
+
+
 def test_what_is_judged_and_kept_are_the_averaged_weights(make_run, text, events_of):
     run = make_run(budget=Budget(10))
     it, learner, _ = build(run, text)

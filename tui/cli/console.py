@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -18,9 +19,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ...data.storage.printable import visible, visible_lines
-from .exit_codes import TERMINATED
+from .exit_codes import BY_SIGNAL
 from .streams import filter_terminals
 
+_SHOW_CURSOR, _HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 _UNBOUNDED = 1 << 12  # columns
 
 
@@ -104,22 +106,55 @@ def progress(doing: str, show: bool = True) -> Iterator[Callable[[float, str], N
     def update(fraction: float, part: str = "") -> None:
         bar.update(task, completed=fraction, description=part or doing)
 
-    with sigterm_exits(), bar:
+    with cursor_restored(bar), bar:
         yield update
 
 
 @contextlib.contextmanager
-def sigterm_exits() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit within, so that clean-up runs: a hidden cursor is shown again."""
+def cursor_restored(bar: Progress, farewell: str = "") -> Iterator[None]:
+    """Let no signal that ends or suspends this process leave the terminal without its cursor, which `bar` hides.
+
+    SIGTERM and SIGHUP, unless it is ignored, raise SystemExit within. Before a suspension `farewell` is said.
+    """
 
     def leave(number: int, frame: FrameType | None) -> None:
-        sys.exit(TERMINATED)
+        sys.exit(BY_SIGNAL + number)
+
+    def suspend(number: int, frame: FrameType | None) -> None:
+        _write(bar, _SHOW_CURSOR + (f"\r\n{visible(farewell)}\r\n" if farewell else ""))
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # and here it stays until it is continued
+        signal.signal(number, suspend)
+        if _in_foreground(bar):
+            _write(bar, _HIDE_CURSOR)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, leave)
+    handlers = {"SIGTERM": leave, "SIGHUP": leave, "SIGTSTP": suspend}
+    numbers = {getattr(signal, name): handler for name, handler in handlers.items() if hasattr(signal, name)}
+    before = {
+        number: signal.signal(number, handler)
+        for number, handler in numbers.items()
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _write(bar: Progress, text: str) -> None:
+    """Write to the terminal of `bar` at once, whatever waits to be drawn; nothing where it draws nothing."""
+    if not bar.disable:
+        with contextlib.suppress(OSError):  # the terminal is gone
+            os.write(bar.console.file.fileno(), text.encode(bar.console.encoding, "replace"))
+
+
+def _in_foreground(bar: Progress) -> bool:
+    """Whether the terminal is this process's, and not the shell's that runs it in the background."""
+    try:
+        return os.tcgetpgrp(bar.console.file.fileno()) == os.getpgrp()
+    except OSError:
+        return False

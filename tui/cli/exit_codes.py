@@ -17,14 +17,14 @@ USAGE = 2
 INTERRUPTED = 130
 READER_GONE = 141
 """The reader of the output has gone: 128 and the signal SIGPIPE, which ends other programs then."""
-TERMINATED = 143
-"""128 and the signal SIGTERM."""
+BY_SIGNAL = 128
+"""And the number of the signal that ended the program: 143 for SIGTERM, 129 for SIGHUP."""
 
 
 def complain(sentence: str, code: int = USAGE) -> int:
     """Print what is wrong on standard error, in one line without control characters, and return the exit code."""
     shown = printable(sentence, longest=len(sentence))
-    with contextlib.suppress(BrokenPipeError), flushed_output():  # without a reader the exit code stays the same
+    with contextlib.suppress(OSError), flushed_output():  # without a reader the exit code stays the same
         print(f"minigpt-tui: {shown}", file=sys.stderr)
     return code
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from types import FrameType
 
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
@@ -24,10 +28,11 @@ from ...engine.events import (
     TrainingEvent,
 )
 from ...engine.follow import LineFollower
+from ...engine.launch import start_training
 from ...engine.runs import Run
 from ..run_words import stage
 from ..text import formatting
-from .console import Console, progress_bar, sigterm_exits
+from .console import Console, cursor_restored, progress_bar
 from .exit_codes import DONE, FAILED, INTERRUPTED, complain
 
 _POLL = 0.1  # seconds between looks at the run's events
@@ -37,33 +42,93 @@ _START_SECONDS = 15.0  # that a started process may take to acquire its lock
 def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
     """Show the events of `run` until it ends and return the exit code.
 
-    The first Ctrl-C asks the run to stop and save, the second leaves it running. SIGTERM leaves it running too, and so
-    does BrokenPipeError, which is raised where the reader of the events has gone.
+    The first Ctrl-C asks the run to stop and save; the second takes that back and leaves it running. SIGTERM, SIGHUP
+    and a suspension leave it running, and so does a reader of the events that goes: that raises BrokenPipeError.
     """
     console = Console(stderr=True)
     view = _ProgressLine(run, console)
-    interruptions = 0
-    with sigterm_exits(), view.progress:
-        events = _events(run, follower)
-        while True:
-            try:
-                for line, event in events:
-                    if as_json:
-                        print(line, flush=True)
-                    view.show(event)
-                    if isinstance(event, StateChanged) and event.state in ENDED_STATES:
-                        return _report_end(run, event, interruptions > 0, as_json)
-                return complain(f"'{run.name}' ended without saying why; see {run.log_path}", FAILED)
-            except KeyboardInterrupt:
-                interruptions += 1
-                if interruptions == 2:
-                    return _leave_running(run)
-                run.send(Command("stop", time=time.time()))
-                view.say("stopping and saving; press Ctrl-C again to leave it running")
-                events = _events(run, follower)
-            except BrokenPipeError:
-                _leave_running(run)
-                raise
+    stopping = False
+    with cursor_restored(view.progress, _goes_on(run)), _counted_interruptions() as interruptions, view.progress:
+        try:
+            for happened in _events(run, follower):
+                if happened is None:
+                    if interruptions.number > 1:
+                        return _leave_running(run, follower, interruptions, stopping)
+                    if interruptions.number and not stopping:
+                        stopping = True
+                        run.send(Command("stop", time=time.time()))
+                        view.say("stopping and saving; press Ctrl-C again to leave it running")
+                    continue
+                line, event = happened
+                if as_json:
+                    print(line, flush=True)
+                view.show(event)
+                if isinstance(event, StateChanged) and event.state == "stopped" and interruptions.number > 1:
+                    _start_again(run)
+                    return _leave_running(run, follower, interruptions, stopping=False)
+                if isinstance(event, StateChanged) and event.state in ENDED_STATES:
+                    return _report_end(run, event, stopping, as_json)
+            return complain(f"'{run.name}' ended without saying why; see {run.log_path}", FAILED)
+        except (BrokenPipeError, SystemExit):
+            with contextlib.suppress(OSError):  # nobody reads that either
+                print(f"'{run.name}' stops and saves in the background" if stopping else _goes_on(run), file=sys.stderr)
+            raise
+
+
+class _Interruptions:
+    """How often Ctrl-C was pressed. They are counted, not raised: the second may come while the first is answered."""
+
+    number = 0
+
+    def count(self, number: int, frame: FrameType | None) -> None:
+        self.number += 1
+
+
+@contextlib.contextmanager
+def _counted_interruptions() -> Iterator[_Interruptions]:
+    interruptions = _Interruptions()
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        yield interruptions
+        return
+    before = signal.signal(signal.SIGINT, interruptions.count)
+    try:
+        yield interruptions
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave_running(run: Run, follower: LineFollower, interruptions: _Interruptions, stopping: bool) -> int:
+    """Let the run go on, also one that is `stopping`; where it has ended by now, resume it. Returns the exit code.
+
+    A third Ctrl-C waits for no answer.
+    """
+    if stopping:
+        run.send(Command("resume", time=time.time()))
+    for happened in _events(run, follower) if stopping else ():
+        if interruptions.number > 2:
+            return complain(f"'{run.name}' has not answered yet; see minigpt-tui runs", INTERRUPTED)
+        match happened:
+            case (_, StateChanged(state="running")):
+                break
+            case (_, StateChanged(state="finished" | "failed") as ended):
+                return _report_end(run, ended, interrupted=True, as_json=False)
+            case (_, StateChanged(state="stopped")):
+                _start_again(run)
+                break
+            case _:
+                pass
+    print(_goes_on(run), file=sys.stderr)
+    return INTERRUPTED
+
+
+def _start_again(run: Run) -> None:
+    """Train on from where the run has just stopped."""
+    while run.is_alive():
+        time.sleep(_POLL)
+    start_training(run, resume=run.checkpoint() is not None)
+    began = time.monotonic()
+    while not run.is_alive() and time.monotonic() - began < _START_SECONDS:
+        time.sleep(_POLL)
 
 
 def leave_detached(run: Run) -> int:
@@ -73,8 +138,8 @@ def leave_detached(run: Run) -> int:
     return DONE
 
 
-def _events(run: Run, follower: LineFollower) -> Iterator[tuple[str, TrainingEvent]]:
-    """The run's events with the lines they stood on, until its process is gone."""
+def _events(run: Run, follower: LineFollower) -> Iterator[tuple[str, TrainingEvent] | None]:
+    """The run's events with the lines they stood on, and None between two looks, until its process is gone."""
     started, was_alive = time.monotonic(), False
     while True:
         alive = run.is_alive()  # asked before the read, so that the last lines of a process that ends are not missed
@@ -88,6 +153,7 @@ def _events(run: Run, follower: LineFollower) -> Iterator[tuple[str, TrainingEve
         if not (alive or lines) and (was_alive or time.monotonic() - started > _START_SECONDS):
             return
         time.sleep(_POLL)
+        yield None
 
 
 class _ProgressLine:
@@ -149,6 +215,5 @@ def _report_end(run: Run, event: StateChanged, interrupted: bool, as_json: bool)
     return INTERRUPTED if interrupted else DONE
 
 
-def _leave_running(run: Run) -> int:
-    print(f"'{run.name}' goes on in the background; stop it with: minigpt-tui stop {run.name}", file=sys.stderr)
-    return INTERRUPTED
+def _goes_on(run: Run) -> str:
+    return f"'{run.name}' goes on in the background; stop it with: minigpt-tui stop {run.name}"

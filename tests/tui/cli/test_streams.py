@@ -4,8 +4,10 @@ import contextlib
 import io
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -141,29 +143,91 @@ def test_a_full_disk_is_one_sentence(trained: Path, words: tuple[str, ...]) -> N
     assert result.stderr == "minigpt-tui: <stdout>: No space left on device; free some space\n"
 
 
-def test_events_go_to_standard_output_and_the_progress_to_the_terminal_whose_cursor_comes_back(trained: Path) -> None:
-    words = (*COMMAND, "train", "cats.txt", "--steps", "1000000", "--name", "drawn", *TINY, "--json")
-    terminal, side = os.openpty()
-    try:
-        child = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=side, text=True, cwd=trained,
-            env=environment(trained) | {"TERM": "xterm"},
+class Drawn:
+    """A training that is followed on a terminal, in a process group of its own, as a shell's job is."""
+
+    def __init__(self, home: Path, name: str) -> None:
+        self.run = Run(home / "data" / "runs" / name)
+        self._home = home
+        self._terminal, side = os.openpty()
+        self.child = subprocess.Popen(
+            (*COMMAND, "train", "cats.txt", "--steps", "1000000", "--name", name, *TINY, "--json"),
+            stdout=subprocess.PIPE, stderr=side, text=True, cwd=home, env=environment(home) | {"TERM": "xterm"},
+            process_group=0,
         )  # fmt: skip
         os.close(side)
-        drawn = b""
-        while b"step" not in drawn:
-            drawn += os.read(terminal, 65536)
-        child.terminate()
+        self.seen = b""
+        self.read_until(b"step")
+
+    def read_until(self, wanted: bytes) -> None:
+        while wanted not in self.seen:
+            self.seen += os.read(self._terminal, 65536)
+
+    def end(self) -> str:
+        """The events, once it has ended and `seen` is whole."""
+        events: list[str] = []
+        assert self.child.stdout is not None
+        reader = threading.Thread(target=lambda: events.append(self.child.stdout.read()))  # pyright: ignore
+        reader.start()
         with contextlib.suppress(OSError):  # the other end is closed
-            while piece := os.read(terminal, 65536):
-                drawn += piece
-        events, _ = child.communicate(timeout=120)
-    finally:
-        os.close(terminal)
-    assert child.returncode == 143
-    assert drawn.rindex(b"\x1b[?25h") > drawn.rindex(b"\x1b[?25l")
-    assert '"event":"step"' in events
-    assert b'"event"' not in drawn
-    run = Run(trained / "data" / "runs" / "drawn")
-    until(run, "running")  # it goes on without the command
-    assert subprocess.run((*COMMAND, "stop", "drawn"), env=environment(trained), capture_output=True).returncode == 0
+            while piece := os.read(self._terminal, 65536):
+                self.seen += piece
+        os.close(self._terminal)
+        self.child.wait(120)
+        reader.join()
+        return events[0]
+
+    def cursor_is_shown(self) -> bool:
+        return self.seen.rindex(b"\x1b[?25h") > self.seen.rindex(b"\x1b[?25l")
+
+    def stop_run(self) -> None:
+        until(self.run, "running")  # it goes on without the command
+        stopped = subprocess.run((*COMMAND, "stop", self.run.name), env=environment(self._home), capture_output=True)
+        assert stopped.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_the_training_running_and_the_terminal_with_its_cursor(
+    trained: Path, number: signal.Signals
+) -> None:
+    drawn = Drawn(trained, f"drawn-{number.name}")
+    drawn.child.send_signal(number)
+    events = drawn.end()
+    assert drawn.child.returncode == 128 + number
+    assert drawn.cursor_is_shown()
+    assert f"'{drawn.run.name}' goes on in the background".encode() in drawn.seen
+    assert '"event":"step"' in events  # to standard output, and only there
+    assert b'"event"' not in drawn.seen
+    drawn.stop_run()
+
+
+def test_a_suspended_verb_gives_the_cursor_back_and_says_that_the_training_goes_on(trained: Path) -> None:
+    drawn = Drawn(trained, "suspended")
+    drawn.child.send_signal(signal.SIGTSTP)
+    _, status = os.waitpid(drawn.child.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    drawn.read_until(b"goes on in the background")
+    assert drawn.cursor_is_shown()
+    step = (drawn.run.status() or pytest.fail("no status")).step
+    deadline = time.monotonic() + 120
+    while (drawn.run.status() or pytest.fail("no status")).step == step:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    drawn.child.send_signal(signal.SIGCONT)
+    drawn.child.send_signal(signal.SIGTERM)
+    drawn.end()
+    assert drawn.child.returncode == 143
+    assert drawn.cursor_is_shown()
+    drawn.stop_run()
+
+
+def test_the_second_control_c_takes_the_stop_back(trained: Path) -> None:
+    drawn = Drawn(trained, "taken-back")
+    drawn.child.send_signal(signal.SIGINT)
+    drawn.read_until(b"press Ctrl-C again to leave it running")
+    drawn.child.send_signal(signal.SIGINT)
+    drawn.end()
+    assert drawn.child.returncode == 130
+    assert b"'taken-back' goes on in the background" in drawn.seen
+    assert drawn.cursor_is_shown()
+    drawn.stop_run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import select
 import threading
 from collections.abc import Callable, Collection, Iterable

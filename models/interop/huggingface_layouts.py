@@ -46,8 +46,8 @@ def model_type(config: ModelConfig) -> ModelType:
     gated = config.mlp in ("swiglu", "none")
     if rotary and config.qk_norm and gated and not (config.bias and config.mlp == "swiglu"):
         return "qwen3"
-    if rotary and not config.qk_norm and gated and config.qkv_bias and not config.bias:
-        return "qwen2"
+    # a block of Qwen2's is a llama with zeros for the biases that it lacks: beside the type qwen2, transformers 5 puts
+    # a tokenizer of its own in the place of the one in the folder
     if rotary and not config.qk_norm and config.d_model % config.n_head == 0:  # transformers refuses it otherwise
         return "llama" if gated else "arcee"
     usual_heads = config.kv_heads == config.n_head and config.n_head * config.size_per_head == config.d_model
@@ -85,12 +85,11 @@ def config_json(config: ModelConfig) -> dict[str, Any]:
             "embd_pdrop": config.embedding_dropout,
         }  # fmt: skip
     architecture = {
-        "llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM",
-        "arcee": "ArceeForCausalLM",
+        "llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM", "arcee": "ArceeForCausalLM",
     }[kind]  # fmt: skip
     scaling = _rope_scaling(config)
     biases = {"attention_bias": config.bias or config.qkv_bias, "mlp_bias": config.bias and config.mlp != "none"}
-    return common | ({} if kind == "qwen2" else biases) | {
+    return common | biases | {
         "architectures": [architecture], "hidden_size": config.d_model,
         "intermediate_size": config.hidden_size or ZERO_MLP_WIDTH, "num_hidden_layers": config.n_layer,
         "num_attention_heads": config.n_head, "num_key_value_heads": config.kv_heads,
@@ -141,9 +140,9 @@ def constants(config: ModelConfig) -> dict[str, Tensor]:
     """Tensors that transformers needs and we do not have: biases of zero, fixed positions, an MLP of zeros."""
     kind, d, n = model_type(config), config.d_model, config.hidden_size or ZERO_MLP_WIDTH
     fixed: dict[str, Tensor] = {}
-    for layer in range(config.n_layer if kind in ("llama", "qwen2", "qwen3", "arcee") else 0):
+    for layer in range(config.n_layer if kind in ("llama", "qwen3", "arcee") else 0):
         block = f"model.layers.{layer}"
-        if config.qkv_bias and not config.bias and kind != "qwen2":
+        if config.qkv_bias and not config.bias:
             fixed[f"{block}.self_attn.o_proj.bias"] = torch.zeros(d)
         if config.mlp == "none":
             fixed[f"{block}.post_attention_layernorm.weight"] = torch.ones(d)

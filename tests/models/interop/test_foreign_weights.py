@@ -148,7 +148,7 @@ def test_both_programs_compute_the_same_in_both_directions(case, shard, tmp_path
         assert json.loads((tmp_path / "ours" / "config.json").read_text())["model_type"] == "minigpt"
         return
     again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "ours").eval()
-    assert again.config.model_type == theirs.config.model_type
+    assert again.config.model_type == theirs.config.model_type.replace("qwen2", "llama")
     torch.testing.assert_close(logits(again, tokens()), expected, atol=1e-4, rtol=1e-4)
 
 

@@ -15,6 +15,7 @@ from ..models.config import ModelConfig
 from ..models.interop.foreign_config import read_foreign_config
 from ..models.interop.foreign_folder import INDEX, WHOLE, check_weight_files, file_within, read_json
 from ..models.interop.nanogpt import find_meta, read_alphabet, read_nanogpt
+from ..models.interop.own_folder import is_own
 from .refusals import why_no_model
 from .runs import Run, RunError, list_runs
 
@@ -70,7 +71,7 @@ def model_at(path: Path) -> ModelFile:
         return _of_file(path)
     if (path / "minigpt.json").is_file():
         run = Run(path.parent.parent)
-        return ModelFile(path, "minigpt", path.name, run if (run.path / "run.json").is_file() else None)
+        return saved_model(path, path.name, run if (run.path / "run.json").is_file() else None)
     if (path / "run.json").is_file():
         return _of_run(Run(path))
     if (path / "config.json").is_file() and any((path / name).is_file() for name in WEIGHTS):
@@ -79,6 +80,14 @@ def model_at(path: Path) -> ModelFile:
     if (path / "ckpt.pt").is_file():
         return _of_file(path / "ckpt.pt")
     raise UserError(why_no_model(path))
+
+
+def saved_model(folder: Path, name: str, run: Run | None) -> ModelFile:
+    """The model in a folder with a minigpt.json: ours, unless another program has saved its own weights there."""
+    if is_own(folder) or not (folder / "config.json").is_file():
+        return ModelFile(folder, "minigpt", name, run)
+    read_foreign_config(folder)
+    return ModelFile(folder, "huggingface", name, run)
 
 
 def read_config(file: ModelFile) -> ModelConfig:
@@ -132,7 +141,7 @@ def _of_run(run: Run) -> ModelFile:
     folder = run.current_checkpoint()
     if folder is None:
         raise RunError(f"'{run.name}' has no checkpoint yet; train it for some seconds first")
-    return ModelFile(folder, "minigpt", run.name, run)
+    return saved_model(folder, run.name, run)
 
 
 def _of_file(path: Path) -> ModelFile:

@@ -19,7 +19,7 @@ from ...models.devices import DeviceChoice, choose_device, memory_in_use
 from ...models.fast.quantization import quantize_int8
 from ...models.interop.huggingface import LoadedCheckpoint, load_checkpoint
 from ..freed_memory import give_back
-from ..model_files import ModelFile, model_at, read_tokenizer
+from ..model_files import ModelFile, model_at, read_tokenizer, saved_model
 from ..requests import Load, Loaded, Quantization
 from ..runs import Run
 from .cpu_threads import DecodeThreads
@@ -100,7 +100,7 @@ class CheckpointSource:
                 f"the run '{self._path.name}' has no checkpoint yet; it writes its first after about two seconds of "
                 "training"
             )
-        return ModelFile(folder, "minigpt", self._path.name, self._run) if self._run else model_at(folder)
+        return saved_model(folder, self._path.name, self._run) if self._run else model_at(folder)
 
 
 def _signature(folder: Path) -> Signature | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from ...data.storage.typed_json import SchemaError, loads, to_plain
 from ...data.tokenizers import Tokenizer, TokenizerError, load_tokenizer
 from ...models.gpt import GPT
 from ...models.interop.huggingface import CheckpointError, open_checkpoint, save_checkpoint
+from ...models.interop.own_folder import is_own
 from ...models.interop.stored_model import StoredModel
 from ...models.recipe import Budget
 from ...models.tensor_file import load_tensors, save_tensors
@@ -191,9 +193,14 @@ def resume_from(checkpoints: Path, note: Callable[[str], None]) -> Resumed | Non
 
 
 def _load(folder: Path) -> Resumed:
+    path = folder / "minigpt.json"
+    if not is_own(folder):
+        raise CheckpointError(
+            f"{folder} holds other weights than those that its {path.name} describes, so they are not this run's; to "
+            f"train them further begin a new run: minigpt-tui train TEXT --from {shlex.quote(str(folder))}"
+        )
     stored = open_checkpoint(folder)
     stored.check()
-    path = folder / "minigpt.json"
     try:
         counters = loads(_Description, read_plain(path), str(path)).training
     except (OSError, SchemaError) as error:

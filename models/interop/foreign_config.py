@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ...data.storage.typed_json import SchemaError, from_plain
 from ..config import ConfigError, Mlp, ModelConfig, NormPosition
-from .foreign_folder import file_within, read_json
+from .foreign_folder import WHOLE, file_within, read_json
 
 ForeignType = Literal["gpt2", "openai-gpt", "llama", "qwen2", "qwen3", "arcee"]
 
@@ -54,6 +54,11 @@ def read_foreign_model(folder: Path) -> ForeignModel:
     path = file_within(folder, "config.json")
     values = read_json(path)
     kind: ForeignType | None = next((known for known in _FIELDS if known == values.get("model_type")), None)
+    if kind is None and values.get("model_type") == "minigpt":
+        raise ConfigError(
+            f"{folder / WHOLE} holds other weights than those that minigpt.json beside it describes, and only with "
+            "those its block is known; put the file back that this program wrote, or use another model"
+        )
     if kind is None:
         raise ConfigError(
             f"{path} says model_type {_shown(values.get('model_type'))}; the types known here are {', '.join(_FIELDS)}"

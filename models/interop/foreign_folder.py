@@ -74,7 +74,7 @@ def check_weight_files(folder: Path) -> None:
     for name in sorted(names):
         path = file_within(folder, name)
         try:
-            there, needed = path.stat().st_size, _expected_size(path)
+            there, needed = path.stat().st_size, needed_length(path)
         except OSError as error:
             raise ConfigError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -85,12 +85,18 @@ def check_weight_files(folder: Path) -> None:
             )
 
 
-def _expected_size(path: Path) -> int:
-    """The size in bytes that the header implies. Raises ValueError, TypeError or KeyError for another format."""
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a safetensors file. Raises OSError, ValueError, TypeError or AttributeError where it has none."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if not 0 < size <= _MAX_HEADER_SIZE:
             raise ValueError(size)
-        header = json.loads(file.read(size))
-    tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+        return json.loads(file.read(size))
+
+
+def needed_length(path: Path) -> int:
+    """How many bytes a whole safetensors file has. Raises as `read_header` does, and KeyError."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+    tensors = [entry for name, entry in read_header(path).items() if name != "__metadata__"]
     return 8 + size + max(int(entry["data_offsets"][1]) for entry in tensors)

@@ -1,7 +1,7 @@
 """Checkpoints as Hugging Face folders: weights, configuration and tokenizer that transformers opens as they are.
 
-`minigpt.json` beside them holds our own configuration; we read back that and `model.safetensors` alone. A folder
-without it is a foreign model.
+`minigpt.json` beside them holds our own configuration, and the digest of the weights that it belongs to; that and
+`model.safetensors` are all we read back. A folder without it, or with other weights, is a foreign model.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ..tensor_file import CheckpointError, load_tensors, save_tensors
 from .foreign_weights import open_foreign
 from .huggingface_layouts import ModelType, config_json, constants, model_type, places
 from .nanogpt_weights import open_nanogpt
+from .own_folder import DESCRIPTION, DIGEST, is_own, weights_digest
 from .stored_model import StoredModel
 
 __all__ = ["CheckpointError", "LoadedCheckpoint", "load_checkpoint", "open_checkpoint", "save_checkpoint"]
@@ -107,11 +108,12 @@ def save_checkpoint(
     description = {
         "format": FORMAT, "model": config, "model_type": model_type(config), "tokenizer": tokenizer.kind,
         "parameters": parameter_count(config), "step": step, "validation_loss": validation_loss,
+        DIGEST: weights_digest(folder / "model.safetensors"),
     }  # fmt: skip
     for name, content in (
         ("config.json", config_json(config) | special),
         ("generation_config.json", generation | special),
-        ("minigpt.json", (extra or {}) | description),
+        (DESCRIPTION, (extra or {}) | description),
     ):
         (folder / name).write_text(dumps(content, indent=2) + "\n", encoding="utf-8")
 
@@ -139,14 +141,14 @@ def open_checkpoint(path: Path) -> StoredModel:
     """What `load_checkpoint` would read, with its weights still in the files. Raises CheckpointError."""
     if path.is_file() or (path.suffix == ".pt" and not path.is_dir()):
         return open_nanogpt(path)
-    if (path / "config.json").exists() and not (path / "minigpt.json").exists():
-        return open_foreign(path)
-    return _open_own(path)
+    if not (path / "config.json").exists() or is_own(path):
+        return _open_own(path)
+    return open_foreign(path)
 
 
 def _open_own(folder: Path) -> StoredModel:
     """A checkpoint that `save_checkpoint` wrote."""
-    description = _read_description(folder / "minigpt.json")
+    description = _read_description(folder / DESCRIPTION)
     tensors, metadata = load_tensors(folder / "model.safetensors")
     naming = description.model_type or model_type(description.model)
     step, loss = _trained(metadata, description)

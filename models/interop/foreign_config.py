@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ...data.storage.typed_json import SchemaError, from_plain
 from ..config import ConfigError, Mlp, ModelConfig, NormPosition
+from .foreign_fields import ALIASES, refuse_fields
 from .foreign_folder import WHOLE, file_within, read_json
 
 ForeignType = Literal["gpt2", "openai-gpt", "llama", "qwen2", "qwen3", "arcee"]
@@ -21,13 +22,6 @@ UNGATED: dict[str, Mlp] = {
     "gelu": "gelu", "gelu_python": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
     "gelu_python_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh", "gelu_accurate": "gelu_tanh", "relu": "relu",
     "relu2": "relu2",
-}  # fmt: skip
-# Fields of any model type that change the computation, and the values (beside null) with which they do not.
-HARMLESS: dict[str, tuple[object, ...]] = {
-    "scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,), "add_cross_attention": (False,),
-    "is_encoder_decoder": (False,), "partial_rotary_factor": (1.0,), "attn_logit_softcapping": (),
-    "final_logit_softcapping": (), "quantization_config": (), "num_experts": (0,), "num_local_experts": (0,),
-    "n_routed_experts": (0,),
 }  # fmt: skip
 COUNTS = ("vocab_size", "n_inner", "intermediate_size", "num_key_value_heads", "head_dim")  # refused where they are 0
 
@@ -53,7 +47,7 @@ def read_foreign_model(folder: Path) -> ForeignModel:
     """As `read_foreign_config`, with what is needed to read the weights."""
     path = file_within(folder, "config.json")
     values = read_json(path)
-    kind: ForeignType | None = next((known for known in _FIELDS if known == values.get("model_type")), None)
+    kind: ForeignType | None = next((known for known in FIELDS if known == values.get("model_type")), None)
     if kind is None and values.get("model_type") == "minigpt":
         raise ConfigError(
             f"{folder / WHOLE} holds other weights than those that minigpt.json beside it describes, and only with "
@@ -61,15 +55,16 @@ def read_foreign_model(folder: Path) -> ForeignModel:
         )
     if kind is None:
         raise ConfigError(
-            f"{path} says model_type {_shown(values.get('model_type'))}; the types known here are {', '.join(_FIELDS)}"
+            f"{path} says model_type {_shown(values.get('model_type'))}; the types known here are {', '.join(FIELDS)}"
         )
     try:
-        for name, harmless in HARMLESS.items():
-            _refuse_unless(values.get(name) in (None, *harmless), name, values.get(name))
+        refuse_fields(values)
+        if issubclass(FIELDS[kind], _OpenAIGpt):
+            values |= {name: values[alias] for alias, name in ALIASES.items() if alias in values}
         for name in COUNTS:
             if values.get(name) == 0:
                 raise ConfigError(f"{name} is 0")
-        fields = from_plain(_FIELDS[kind], values, path.name)
+        fields = from_plain(FIELDS[kind], values, path.name)
         config = fields.read(values)
         biases = fields.biases() if config.bias else {}
         return ForeignModel(kind, config, tuple(name for name, there in biases.items() if not there))
@@ -110,7 +105,7 @@ class _OpenAIGpt:
     embd_pdrop: float = 0.1
     attn_pdrop: float = 0.1
     layer_norm_epsilon: float = 1e-5
-    tie_word_embeddings: bool = True
+    tie_word_embeddings: bool | None = True
 
     def read(self, values: dict[str, Any]) -> ModelConfig:
         """The configuration. Raises ConfigError."""
@@ -118,7 +113,7 @@ class _OpenAIGpt:
             vocab_size=self.vocab_size, context_length=self.n_positions, n_layer=self.n_layer, n_head=self.n_head,
             d_model=self.n_embd, d_ff=self.width(), position="learned",
             norm="layer", norm_position=self.norm_position(), norm_eps=self.layer_norm_epsilon,
-            mlp=self.mlp(), qk_norm=False, tied=self.tie_word_embeddings, bias=True,
+            mlp=self.mlp(), qk_norm=False, tied=bool(self.tie_word_embeddings), bias=True,
             attention_dropout=self.attn_pdrop, residual_dropout=self.resid_pdrop, embedding_dropout=self.embd_pdrop,
         )  # fmt: skip
 
@@ -179,7 +174,8 @@ class _Llama:
     max_position_embeddings: int = 2048
     rms_norm_eps: float = 1e-6
     rope_theta: float | None = None
-    tie_word_embeddings: bool = False
+    original_max_position_embeddings: int | None = None
+    tie_word_embeddings: bool | None = False
     attention_bias: bool = False
     mlp_bias: bool = False
     attention_dropout: float | None = None
@@ -200,9 +196,9 @@ class _Llama:
             d_model=self.hidden_size, head_dim=0 if usual else self.head_dim or 0, d_ff=self.intermediate_size,
             position="rope", norm="rms", norm_eps=self.rms_norm_eps,
             mlp=_activation("hidden_act", self.hidden_act, UNGATED if kind is _Arcee else GATED),
-            qk_norm=kind is _Qwen3, tied=self.tie_word_embeddings, bias=any(self.biases().values()),
+            qk_norm=kind is _Qwen3, tied=bool(self.tie_word_embeddings), bias=any(self.biases().values()),
             qkv_bias=kind is _Qwen2, attention_dropout=self.attention_dropout or 0.0,
-            **_rope(values, self.rope_theta, self.max_position_embeddings),
+            **_rope(values, self.rope_theta, self.original_max_position_embeddings, self.max_position_embeddings),
         )  # fmt: skip
 
     def biases(self) -> dict[str, bool]:
@@ -257,7 +253,7 @@ class _Qwen3(_Llama):
         return {"self_attn": self.attention_bias, "mlp": False}
 
 
-_FIELDS: dict[ForeignType, type[_OpenAIGpt] | type[_Llama]] = {
+FIELDS: dict[ForeignType, type[_OpenAIGpt] | type[_Llama]] = {
     "gpt2": _Gpt2, "openai-gpt": _OpenAIGpt, "llama": _Llama, "qwen2": _Qwen2, "qwen3": _Qwen3, "arcee": _Arcee,
 }  # fmt: skip
 
@@ -279,8 +275,11 @@ class _Rope:
     original_max_position_embeddings: int | None = None
 
 
-def _rope(values: dict[str, Any], theta: float | None, context_length: int) -> dict[str, Any]:
-    """The options of ModelConfig for rotary positions. Raises ConfigError."""
+def _rope(values: dict[str, Any], theta: float | None, outside: int | None, context_length: int) -> dict[str, Any]:
+    """The options of ModelConfig that say how positions turn. Raises ConfigError.
+
+    `outside` is an original_max_position_embeddings beside the object with the others: it comes before the one inside.
+    """
     name = "rope_scaling" if values.get("rope_scaling") else "rope_parameters"
     given = values.get(name) or {}
     fields = from_plain(_Rope, given, name)
@@ -297,7 +296,7 @@ def _rope(values: dict[str, Any], theta: float | None, context_length: int) -> d
         options |= {
             "rope_low_frequency_factor": fields.low_freq_factor,
             "rope_high_frequency_factor": fields.high_freq_factor,
-            "rope_original_context": fields.original_max_position_embeddings or context_length,
+            "rope_original_context": outside or fields.original_max_position_embeddings or context_length,
         }
     for option, value in options.items():
         if value is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -172,6 +174,9 @@ def test_weights_that_are_no_numbers_are_refused_before_anything_is_learned(
     changed = {name: tensor.clone() for name, tensor in tensors.items()}
     changed["model.layers.0.self_attn.k_proj.weight"][3, 4] = torch.nan
     save_tensors(weights, changed, metadata)
+    description = json.loads((weights.parent / "minigpt.json").read_text())
+    description["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    (weights.parent / "minigpt.json").write_text(json.dumps(description))
     run = make(text, "tuned", "base")
     assert process.main([str(run.path)]) == process.FAILED
     sentence = (

@@ -64,7 +64,7 @@ def _choose_threads(decoder: Decoder) -> DecodeThreads:
 
 
 def _seconds_per_token(decoder: Decoder) -> float:
-    tokens = decoder.tokens([0], Sampler(SamplingSettings(temperature=0), decoder.tokenizer.vocab_size, decoder.device))
+    tokens = decoder.tokens([0], Sampler(SamplingSettings(temperature=0), decoder.vocab_size, decoder.device))
     next(tokens)
     seconds: list[float] = []
     while len(seconds) < 3 or (sum(seconds) < _TRIAL and len(seconds) < 20):

@@ -17,6 +17,7 @@ from ...models.gpt import GPT
 from .cpu_threads import PrefillThreads
 from .decode_graphs import DecodeGraphs
 from .sampling import Sampler
+from .token_details import token_text
 
 _MAX_WINDOW = 16_384  # positions: attention over more takes a CPU longer than a person waits for a token
 _MAX_CACHE = 1 << 30  # bytes that the keys and values of a window may take
@@ -59,6 +60,11 @@ class Decoder:
         # seed would write another text: there a prompt is always read anew.
         self._reuses_cache = model.compute_dtype == torch.float32
         self.graphs = DecodeGraphs(model, self.context_length) if self.device.type == "cuda" else None
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids can be drawn: those of the tokenizer that the model has rows for."""
+        return min(self.tokenizer.vocab_size, self.model.config.vocab_size)
 
     @property
     def reread_length(self) -> int:
@@ -115,10 +121,11 @@ class Decoder:
 
     def check_ids(self, ids: Sequence[int]) -> None:
         """Raise UserError where the model has no row for one of `ids`."""
-        if max(ids) >= self.model.config.vocab_size:
+        if (token := max(ids)) >= self.model.config.vocab_size:
             raise UserError(
-                f"the tokenizer gives the text a token {max(ids)} but the model has {self.model.config.vocab_size:,}; "
-                "they do not belong together, put the model's own tokenizer beside it"
+                f"the text has the token {token_text(token, self.tokenizer)!r} (id {token}), but the model has "
+                f"{self.model.config.vocab_size:,} rows: that token was added to the tokenizer alone, or the tokenizer "
+                "is another model's; leave it out of the text, or put the model's own tokenizer beside it"
             )
 
     @staticmethod
@@ -159,7 +166,7 @@ class Decoder:
         if needed > cache.max_length:
             cache.grow(min(self.context_length, max(needed, 2 * cache.max_length)))
         with self.prefill_threads.threads_for(tokens.numel()):
-            return self.model.next_logits(tokens, cache)[:, : self.tokenizer.vocab_size]
+            return self.model.next_logits(tokens, cache)[:, : self.vocab_size]
 
 
 class SingleDecoding:

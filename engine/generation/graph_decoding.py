@@ -32,7 +32,7 @@ class GraphDecoding:
         self._decoder, self._texts = decoder, [list(text) for text in texts]
         self._rows = list(range(len(texts)))  # those that go on
         decoder.prefill(texts[0])
-        self._graph = graphs.graph_for(len(texts), sampler, decoder.tokenizer.vocab_size)
+        self._graph = graphs.graph_for(len(texts), sampler, decoder.vocab_size)
         self._unread: deque[Callable[[], list[list[int]]]] = deque()
         self._drawn: deque[list[int]] = deque()
         if all(text == self._texts[0] for text in self._texts):

@@ -174,7 +174,7 @@ class LoadedModel:
                 path=self._load.path,
                 step=checkpoint.step,
                 parameters=parameter_count(config),
-                vocab_size=read.tokenizer.vocab_size,
+                vocab_size=self._decoder.vocab_size,
                 context_length=config.context_length,
                 device=str(self._choice.device),
                 dtype=str(self._choice.dtype).removeprefix("torch.")

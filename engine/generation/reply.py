@@ -41,7 +41,7 @@ class Reply:
         self.prompt_tokens = len(ids)
         if len(ids) + len(tokenizer.begin) <= decoder.context_length:  # else what the model reads begins in mid-text
             ids = [*tokenizer.begin, *ids]
-        self.ids = ids or [first_token(tokenizer, self.seed, decoder.starts_after_end)]
+        self.ids = ids or [first_token(tokenizer, self.seed, decoder.starts_after_end, decoder.vocab_size)]
         self._detokenizer = Detokenizer(settings.stop)
 
     def cancel(self) -> None:
@@ -104,8 +104,10 @@ class Reply:
                 self._prompt_notices.append(
                     f"forbidden text {text!r} ignored: the model has never seen {quoted(left_out)}"
                 )
-            else:
-                sequences.append(tokenizer.encode(known, self._literal).tolist())
+                continue
+            sequence = tokenizer.encode(known, self._literal).tolist()
+            if max(sequence, default=0) < self._decoder.vocab_size:  # else no row of the model could write it
+                sequences.append(sequence)
         return sequences
 
 
@@ -142,9 +144,8 @@ def stream_replies(decoder: Decoder, replies: Sequence[Reply]) -> Iterator[tuple
 def _start_decoding(decoder: Decoder, replies: Sequence[Reply]) -> SingleDecoding | BatchDecoding | GraphDecoding:
     """Prefill the prompt, with a row for each reply."""
     first, texts, seeds = replies[0], [reply.ids for reply in replies], [reply.seed for reply in replies]
-    sampler = Sampler(
-        first.settings, decoder.tokenizer.vocab_size, decoder.device, seeds, texts, first.forbidden, first.explains
-    )
+    decoder.check_ids(texts[0])
+    sampler = Sampler(first.settings, decoder.vocab_size, decoder.device, seeds, texts, first.forbidden, first.explains)
     if decoder.graphs is not None and decoder.graphs.has_room(len(replies)):
         return GraphDecoding(decoder, decoder.graphs, texts, sampler)
     return SingleDecoding(decoder, texts[0], sampler) if len(texts) == 1 else BatchDecoding(decoder, texts, sampler)

@@ -34,18 +34,18 @@ def sample_seed(seed: int, index: int) -> int:
     return seed if index == 0 else _derived(seed, str(index))
 
 
-def first_token(tokenizer: Tokenizer, seed: int, after_end: bool = False) -> int:
+def first_token(tokenizer: Tokenizer, seed: int, after_end: bool = False, n_rows: int | None = None) -> int:
     """The token that an empty prompt starts from.
 
     The end of another text, with `after_end`: where the model has learned what follows it. Else a new line, or a token
-    drawn uniformly where the tokenizer has no new line.
+    drawn uniformly where the tokenizer has no new line, of those that the model has `n_rows` for.
     """
     if after_end and tokenizer.end_tokens:
         return min(tokenizer.end_tokens)  # the end of a text; those of a conversation's turns were added later
     if tokenizer.new_line is not None:
         return tokenizer.new_line
     generator = torch.Generator().manual_seed(_derived(seed, "start"))
-    return int(torch.randint(tokenizer.vocab_size, (), generator=generator))
+    return int(torch.randint(n_rows or tokenizer.vocab_size, (), generator=generator))
 
 
 def draws_at_once(vocab_size: int, device: torch.device) -> int:

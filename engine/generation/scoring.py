@@ -2,7 +2,8 @@
 
 The rule is the `sliding` one of the evaluations: windows of the context length, a quarter of it apart, the last one at
 the end of the text; each token is predicted once, with at least three quarters of the context before it, or all that
-there is.
+there is. The probabilities are over all rows of the output layer, also where it has more than the tokenizer has tokens:
+the model was trained so, and transformers counts so.
 """
 
 from __future__ import annotations
@@ -65,14 +66,14 @@ class TextScorer:
         ids, length = torch.tensor(self._ids, device=decoder.device), min(decoder.context_length, last)
         starts, scored = (tensor.to(decoder.device) for tensor in sliding_window_starts(len(ids), length))
         scored[0] = self._unpredicted - 1
-        n_tokens = min(self._tokens_per_pass, self._logits_per_pass // decoder.tokenizer.vocab_size)
+        n_tokens = min(self._tokens_per_pass, self._logits_per_pass // decoder.model.config.vocab_size)
         n_rows, n_positions = max(1, n_tokens // length), min(length, max(1, n_tokens))
         for i in range(0, len(starts), n_rows):
             some, done = starts[i : i + n_rows, None], scored[i : i + n_rows, None]
             cache = KVCache(decoder.model.config, len(some), length, decoder.device, decoder.model.compute_dtype)
             for first in range(0, length, n_positions):
                 places = some + torch.arange(first, min(first + n_positions, length), device=decoder.device)
-                logits = decoder.model(ids[places], cache)[places >= done][:, : decoder.tokenizer.vocab_size]
+                logits = decoder.model(ids[places], cache)[places >= done]
                 targets = ids[places[places >= done] + 1]
                 loss = torch.nn.functional.cross_entropy(logits, targets, reduction="sum").item()
                 decoder.check_finite(loss)

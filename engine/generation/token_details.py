@@ -18,11 +18,12 @@ def explain_tokens(
     """One entry for each of `tokens` [N], of which `logits` [N, V] are the model's, and `drawn_from` [N, V] what the
     penalties, the temperature and the filters left of them, where they were drawn. Waits for the device once.
     """
-    n = min(ALTERNATIVES, logits.shape[-1])
+    known = min(tokenizer.vocab_size, logits.shape[-1])  # rows beyond the tokenizer's vocabulary are no alternatives
+    n = min(ALTERNATIVES, known)
     log_probabilities, column = logits.log_softmax(-1), tokens[:, None]
     probabilities = log_probabilities.exp()
     drawn = probabilities if drawn_from is None else drawn_from.softmax(-1)
-    best = probabilities.topk(n)
+    best = probabilities[:, :known].topk(n)
     columns = (
         probabilities.gather(1, column),
         drawn.gather(1, column),

@@ -98,7 +98,7 @@ def save_checkpoint(
     metadata = {"format": "pt", "step": str(step), "validation_loss": json.dumps(validation_loss)}
     save_tensors(folder / "model.safetensors", empty | fixed, metadata, tensor)
     tokenizer.save(folder)
-    generation = {"do_sample": True, "temperature": 0.8, "max_length": config.context_length}
+    generation = {"do_sample": True, "temperature": 0.8, "top_k": 0, "max_length": config.context_length}
     ends = sorted(tokenizer.end_tokens)
     special = {
         "bos_token_id": tokenizer.begin[0] if tokenizer.begin else None,

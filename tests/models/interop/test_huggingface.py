@@ -297,6 +297,16 @@ def test_the_tokens_that_begin_and_end_a_text_are_told(tmp_path: Path, ends: tup
         assert (told["bos_token_id"], told["eos_token_id"], told["pad_token_id"]) == (7, written, None)
 
 
+def test_transformers_samples_from_our_folder_as_we_do(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    model = transformers.AutoModelForCausalLM.from_pretrained(save(random_model(BASE), tmp_path / "checkpoint"))
+    settings, _ = model._prepare_generation_config(None)  # what generate() takes: 50 where a file says nothing
+    assert (settings.do_sample, settings.temperature, settings.top_k) == (True, 0.8, 0)
+    torch.manual_seed(1)
+    drawn = model.generate(torch.zeros(400, 1, dtype=torch.long), max_new_tokens=1, temperature=1e6)
+    assert set(drawn[:, 1].tolist()) == set(range(23))  # no token is filtered out
+
+
 def test_saving_and_loading_need_no_numpy(tmp_path):
     folder = tmp_path / "checkpoint"
     folder.mkdir()

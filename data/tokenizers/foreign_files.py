@@ -79,6 +79,30 @@ def end_tokens(content: Mapping[str, Any], settings: Iterable[Mapping[str, Any]]
     return None
 
 
+def roles(content: Mapping[str, Any], settings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """The ids of the tokens bos, pad and unk: what the first of `settings` says that says anything of each."""
+    found: dict[str, int] = {}
+    for some in settings:
+        for role in ("bos", "pad", "unk"):
+            value = some.get(f"{role}_token_id")
+            if value is None:
+                value = token_id(content, token_name(some.get(f"{role}_token")))
+            if type(value) is int and 0 <= value <= LARGEST_ID:
+                found.setdefault(role, value)
+    return found
+
+
+def chat_template(settings: Mapping[str, Any], file: bytes | None) -> str | None:
+    """The template of a conversation: its own file, or the setting, of several the one called "default"."""
+    if file is not None:
+        return file.decode("utf-8", "replace")
+    value = settings.get("chat_template")
+    if isinstance(value, list):
+        named = {some.get("name"): some.get("template") for some in value if isinstance(some, dict)}
+        value = named.get("default")
+    return value if isinstance(value, str) else None
+
+
 def content_of(documents: Mapping[str, dict[str, Any]], merges: bytes) -> dict[str, Any]:
     """The content of tokenizer.json: the file's own, or built from vocab.json and `merges`, the text of merges.txt.
 

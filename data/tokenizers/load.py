@@ -13,7 +13,7 @@ from .bpe import BpeTokenizer
 from .bytes import ByteTokenizer
 from .characters import CharTokenizer
 from .foreign import ForeignTokenizer
-from .foreign_files import check_content, content_of, end_tokens
+from .foreign_files import chat_template, check_content, content_of, end_tokens, roles
 from .tokenizer import Tokenizer, TokenizerError
 from .tokenizer_json import adds_no_tokens
 
@@ -54,7 +54,11 @@ def load_tokenizer(folder: Path) -> Tokenizer:
                 or ByteTokenizer.recognise(content)
                 or BpeTokenizer.recognise(content, ends)
             )
-        return own or ForeignTokenizer(content, ends, files)
+        tokenizer = own or ForeignTokenizer(content, ends, files)
+        named = documents.get("special_tokens_map.json", {})
+        tokenizer.roles = roles(content, [*reversed(models), settings, named])
+        tokenizer.chat_template = chat_template(settings, files.get("chat_template.jinja"))
+        return tokenizer
     except TokenizerError as error:
         raise TokenizerError(f"the tokenizer in {folder} cannot be used: {error}") from error
 

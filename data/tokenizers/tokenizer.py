@@ -55,6 +55,8 @@ class Tokenizer(ABC):
     end_tokens: frozenset[int] = frozenset()
     unknown: UnknownCharacters = "drop"
     special_tokens: Mapping[str, int] = MappingProxyType({})
+    roles: Mapping[str, int] = MappingProxyType({})  # the ids that a foreign model's files call bos, pad and unk
+    chat_template: str | None = None  # Jinja, as a foreign model's files have it
 
     @property
     @abstractmethod

@@ -12,11 +12,12 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ...data.storage.atomic import complete_file
 from ...data.storage.errors import UserError
+from ...data.storage.printable import printable
 from ...data.storage.typed_json import dumps
 from ...models.config import ModelConfig, parameter_count
 from ...models.interop.foreign_folder import file_within, read_json
@@ -32,6 +33,7 @@ from .vocabulary import describe_vocabulary
 
 USER_ERROR, INTERRUPTED = 2, 130
 TRAINING_STATE = "state.safetensors"
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")  # of generation_config.json
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,8 +80,18 @@ def _to_gguf(file: ModelFile, output: Path, options: argparse.Namespace) -> Expo
             name=file.name, dtype=options.dtype, progress=ProgressLines(),
         )  # fmt: skip
         n_bytes = temporary.stat().st_size
-    notices = written.notices + described.notices
+    notices = written.notices + described.notices + tuple(_lost(file))
     return ExportResult(str(output), n_bytes, written.architecture, options.dtype, written.parameters, notices)
+
+
+def _lost(file: ModelFile) -> Iterator[str]:
+    """What a foreign folder says and no GGUF file has."""
+    path = file.path / "generation_config.json"
+    if file.kind == "huggingface" and path.is_file():
+        values = read_json(path)
+        if names := [name for name in SAMPLING if values.get(name) is not None]:
+            said = ", ".join(f"{name} {values[name]}" for name in names)
+            yield f"the sampling values of generation_config.json are not in the file: {printable(said)}"
 
 
 def _to_huggingface(file: ModelFile, output: Path) -> ExportResult:

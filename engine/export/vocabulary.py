@@ -68,10 +68,11 @@ def describe_vocabulary(tokenizer: Tokenizer, rows: int) -> DescribedVocabulary:
         if document.get("normalizer"):
             notices.append("llama.cpp does not bring a text to Unicode's form NFC; here that is done first")
     tokens, types = _tokens(tokenizer, document)
-    suppressed = [*range(min(len(tokens), rows), max(len(tokens), rows))]  # tokens without a row, rows without a token
+    without_row = range(rows, len(tokens))
     unused = range(len(tokens), rows)
     tokens += [f"[unused {token}]" for token in unused]
     types += [UNUSED] * len(unused)
+    suppressed = sorted({*without_row, *(token for token, kind in enumerate(types) if kind == UNUSED)})
     end = _end(tokenizer)
     if end is None:
         end = len(tokens)
@@ -80,10 +81,18 @@ def describe_vocabulary(tokenizer: Tokenizer, rows: int) -> DescribedVocabulary:
         notices.append(f"llama.cpp wants a token for the end of a text, so the file has one more than the model: {END}")
     if not tokenizer.end_tokens:
         suppressed.append(end)
+    others = sorted(token for token in tokenizer.end_tokens - {end} if token < len(tokens))
+    turn_end, message_end, *lost = [*others, None, None]
+    if lost := [token for token in lost if token is not None]:
+        notices.append(
+            f"a GGUF file names three tokens that end a reply; it goes on after {', '.join(tokens[n] for n in lost)}"
+        )
+    roles = {role: token for role, token in tokenizer.roles.items() if token < len(tokens)}
     vocabulary = Vocabulary(
         pattern, _made_unique(tokens), types, merges or NO_MERGES, _begin(tokenizer, end), end,
-        adds_begin=bool(tokenizer.begin), unknown=types.index(UNKNOWN) if UNKNOWN in types else None,
-        suppressed=suppressed,
+        adds_begin=bool(tokenizer.begin), unknown=types.index(UNKNOWN) if UNKNOWN in types else roles.get("unk"),
+        suppressed=suppressed, padding=roles.get("pad"), turn_end=turn_end, message_end=message_end,
+        chat_template=tokenizer.chat_template,
     )  # fmt: skip
     return DescribedVocabulary(vocabulary, tuple(notices))
 
@@ -128,6 +137,8 @@ def _begin(tokenizer: Tokenizer, end: int) -> int:
         raise TokenizerError(f"this model's texts begin with {len(tokenizer.begin)} tokens; llama.cpp adds at most one")
     if tokenizer.begin:
         return tokenizer.begin[0]
+    if "bos" in tokenizer.roles:
+        return tokenizer.roles["bos"]
     new_line = tokenizer.new_line if tokenizer.kind in ("char", "byte") else None
     return end if new_line is None else new_line
 

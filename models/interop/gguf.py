@@ -45,6 +45,10 @@ class Vocabulary:
     adds_begin: bool = False
     unknown: int | None = None
     suppressed: Sequence[int] = ()
+    padding: int | None = None
+    turn_end: int | None = None  # a second token that ends a reply: llama.cpp's eot
+    message_end: int | None = None  # a third one: llama.cpp's eom
+    chat_template: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,14 +129,21 @@ def _keys(config: ModelConfig, vocabulary: Vocabulary, name: str, dtype: GgufTyp
     }  # fmt: skip
     if vocabulary.unknown is not None:
         tokenizer["unknown_token_id"] = vocabulary.unknown
+    if vocabulary.padding is not None:
+        tokenizer["padding_token_id"] = vocabulary.padding
+    if vocabulary.turn_end is not None:
+        tokenizer["eot_token_id"] = vocabulary.turn_end
+    if vocabulary.message_end is not None:
+        tokenizer["eom_token_id"] = vocabulary.message_end
     if vocabulary.suppressed:
         tokenizer["suppress_tokens"] = vocabulary.suppressed
     model = metadata(config) | {"vocab_size": len(vocabulary.tokens)}
-    return {
+    keys = {
         f"{group}.{key}": value
         for group, keys in (("general", general), (architecture(config), model), ("tokenizer.ggml", tokenizer))
         for key, value in keys.items()
     }
+    return keys | ({"tokenizer.chat_template": vocabulary.chat_template} if vocabulary.chat_template else {})
 
 
 def _add(writer: gguf.GGUFWriter, key: str, value: Any) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from minigpt_tui.data.tokenizers import CharTokenizer, TokenizerError
+from minigpt_tui.data.tokenizers import CharTokenizer, TokenizerError, load_tokenizer
 from minigpt_tui.engine.export.vocabulary import describe_vocabulary
 
 from .runs_to_export import foreign_tokenizer, tokenizer_of
@@ -45,6 +46,41 @@ def test_byte_pairs_keep_their_merges_and_their_own_end() -> None:
     assert vocabulary.types[-5:] == [5] * 5
     assert vocabulary.suppressed == [*range(tokenizer.vocab_size, tokenizer.vocab_size + 5)]
     assert len(set(vocabulary.tokens)) == len(vocabulary.tokens)
+
+
+def test_all_that_a_foreign_model_says_of_its_tokens_is_kept(home: Path) -> None:
+    tokenizer = foreign_tokenizer(home, "llama-bpe")
+    folder, begin, size = home / "foreign", tokenizer.special_tokens["<|begin|>"], tokenizer.vocab_size
+    eot, think = begin + 1, begin + 2
+    generation = {"eos_token_id": [think, eot, 5], "pad_token_id": 6, "bos_token_id": begin}
+    (folder / "generation_config.json").write_text(json.dumps(generation))
+    (folder / "config.json").write_text(json.dumps({"pad_token_id": 7, "bos_token_id": 3, "unk_token_id": 8}))
+    settings = {"eos_token": "<|eot|>", "unk_token": "<|begin|>", "chat_template": "old"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    described = describe_vocabulary(load_tokenizer(folder), size)
+    vocabulary = described.vocabulary
+    assert (vocabulary.begin, vocabulary.padding, vocabulary.unknown) == (begin, 7, 8)
+    assert (vocabulary.end, vocabulary.turn_end, vocabulary.message_end) == (5, eot, think)
+    assert vocabulary.chat_template == "old"
+    assert described.notices == ()
+    (folder / "chat_template.jinja").write_text("{{ new }}")
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [5, eot, think, 9]}))
+    described = describe_vocabulary(load_tokenizer(folder), size)
+    assert described.vocabulary.chat_template == "{{ new }}"
+    assert "goes on after <think>" in described.notices[0]
+
+
+def test_ids_that_no_token_has_are_never_drawn(home: Path) -> None:
+    foreign_tokenizer(home, "dbrx")
+    content = json.loads((home / "foreign" / "tokenizer.json").read_text())
+    content["added_tokens"] = []
+    hole = content["model"]["vocab"].pop("ÿ")
+    (home / "foreign" / "tokenizer.json").write_text(json.dumps(content))
+    tokenizer = load_tokenizer(home / "foreign")
+    vocabulary = describe_vocabulary(tokenizer, tokenizer.vocab_size + 3).vocabulary
+    unused = [hole, *range(tokenizer.vocab_size, tokenizer.vocab_size + 3)]
+    assert [token for token, kind in enumerate(vocabulary.types) if kind == 5] == unused
+    assert set(unused) <= set(vocabulary.suppressed)
 
 
 @pytest.mark.parametrize(

@@ -108,9 +108,10 @@ def content_of(documents: Mapping[str, dict[str, Any]], merges: bytes) -> dict[s
 
     Those two do not say how a text is split; the tokenizer_class does, and tokens that end in </w> are openai-gpt's.
     """
+    settings = documents.get("tokenizer_config.json", {})
     if "tokenizer.json" in documents:
-        return documents["tokenizer.json"]
-    settings, vocabulary = documents.get("tokenizer_config.json", {}), documents["vocab.json"]
+        return _with_settings(documents["tokenizer.json"], settings)
+    vocabulary = documents["vocab.json"]
     family = str(settings.get("tokenizer_class") or "GPT2Tokenizer").removesuffix("Fast")
     if any(token.endswith("</w>") for token in vocabulary):
         family = "OpenAIGPTTokenizer"
@@ -131,10 +132,54 @@ def content_of(documents: Mapping[str, dict[str, Any]], merges: bytes) -> dict[s
         content = document(model, split, BYTE_LEVEL, special)
     else:
         raise TokenizerError(f"vocab.json and merges.txt of a {family[:40]} do not say enough; add its tokenizer.json")
+    _flag_added(content, documents)
     first = token_name(settings.get("bos_token")) or default
     if settings.get("add_bos_token") is True and first in special:
         content["post_processor"] = _begins_with(first, special[first])
     return content
+
+
+def _with_settings(content: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """tokenizer.json as transformers changes it: by add_prefix_space, and tokens that only the settings have."""
+    step, prefix = content.get("pre_tokenizer"), settings.get("add_prefix_space")
+    if isinstance(prefix, bool) and isinstance(step, dict) and step.get("type") == "ByteLevel":
+        content = content | {"pre_tokenizer": step | {"add_prefix_space": prefix}}
+    added = content.get("added_tokens") or []
+    there = {token.get("content") for token in added if isinstance(token, dict)} if isinstance(added, list) else set()
+    further = [entry for name, entry in _decoder_entries(settings).items() if name not in there]
+    if not further or not isinstance(added, list):
+        return content
+    return content | {"added_tokens": [*added, *sorted(further, key=lambda entry: entry["id"])]}
+
+
+def _decoder_entries(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The added tokens of tokenizer_config.json by their names, as tokenizer.json has them."""
+    decoder, found = settings.get("added_tokens_decoder"), {}
+    for number, token in decoder.items() if isinstance(decoder, dict) else ():
+        if number.isdecimal() and len(number) < 10 and (name := token_name(token)):
+            flags = token if isinstance(token, dict) else {}
+            usual = {"single_word": False, "lstrip": False, "rstrip": False, "special": False}
+            told = {flag: flags[flag] is True for flag in usual if flag in flags}
+            normalized = flags.get("normalized", not told.get("special", False)) is True
+            found[name] = {"id": int(number), "content": name} | usual | told | {"normalized": normalized}
+    return found
+
+
+def _flag_added(content: dict[str, Any], documents: Mapping[str, dict[str, Any]]) -> None:
+    """Say of each added token what the files beside vocab.json say of it; those of added_tokens.json alone are text."""
+    entries, named = _decoder_entries(documents.get("tokenizer_config.json", {})), set[str]()
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        source = documents.get(name, {})
+        further = source.get("additional_special_tokens")
+        listed = further if isinstance(further, list) else []
+        named |= {token for token in map(token_name, [*map(source.get, _NAMED), *listed]) if token}
+    for token in content["added_tokens"]:
+        name = token["content"]
+        if name in entries:
+            token |= entries[name] | {"id": token["id"]}
+        elif name in documents.get("added_tokens.json", {}) and name not in named:
+            token |= {"special": False, "normalized": True}
+        token["special"] = token["special"] or name in named
 
 
 def _begins_with(name: str, token: int) -> dict[str, Any]:

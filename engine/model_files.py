@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,13 +17,14 @@ from ..models.interop.foreign_config import read_foreign_config
 from ..models.interop.foreign_folder import INDEX, WHOLE, check_weight_files, file_within, read_json
 from ..models.interop.nanogpt import find_meta, read_alphabet, read_nanogpt
 from ..models.interop.own_folder import is_own
-from .refusals import why_no_model
+from .refusals import is_known_elsewhere, why_no_model
 from .runs import Run, RunError, list_runs
 
 ModelKind = Literal["minigpt", "huggingface", "nanogpt"]
 
 WEIGHTS = (WHOLE, INDEX)  # of a Hugging Face folder: one of them
 GPT2_SIZES = (50_257, 50_304)  # GPT-2's vocabulary, and what nanoGPT rounds it up to
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _MAX_NAMED = 8  # runs that a message names
 
 
@@ -59,6 +61,11 @@ def find_model(text: str) -> ModelFile:
         raise UserError(f"{text[:200]!r} is no path that can be looked at ({error}); check it") from None
     if there:
         return model_at(path)
+    if _HUB_NAME.fullmatch(text):
+        raise UserError(
+            f"there is no {path}; if a model of the Hugging Face Hub is meant, fetch it first: "
+            f"hf download {text} --local-dir {path.name}"
+        )
     if path.name != text:
         raise UserError(f"there is no {path}; check the path")
     known = ", ".join(run.name for run in runs[:_MAX_NAMED]) or "none yet"
@@ -150,7 +157,7 @@ def _of_file(path: Path) -> ModelFile:
         with path.open("rb") as file:
             head = file.read(4)
         of_torch = head == b"PK\x03\x04" or (head[:1] == b"\x80" and path.suffix == ".pt")
-        if not of_torch or path.name.startswith("pytorch_model"):
+        if not of_torch or path.name.startswith("pytorch_model") or is_known_elsewhere(path.name):
             raise UserError(why_no_model(path))
         read_nanogpt(path)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,12 +13,30 @@ MODEL_PARTS = ("minigpt.json", "config.json", "ckpt.pt")  # each makes a folder 
 _HEAD = 1 << 12  # bytes of a file that tell what it is
 _MAX_NAMED = 5  # entries of a folder that a message names
 _MAX_ENTRIES = 1000  # of a folder that are looked at
+_PICKLE_FILE = re.compile(r"pytorch_model.*\.bin(?:\.index\.json)?")
+_NANOCHAT_FILE = re.compile(r"model_\d{6}\.pt")
 _TEXTS = (".txt", ".md", ".rst", ".tex", ".csv", ".json", ".jsonl", ".html", ".py")
 _PICTURE = "is a picture; choose a model's folder, or a ckpt.pt of nanoGPT's"
 _PACKED = "is a packed archive; unpack it and open the folder that was in it"
 _PICKLED = (
     "holds weights as a pickle, which can run code and is never opened; save the model as safetensors with "
     "transformers' save_pretrained and open that folder"
+)
+_RAW = (
+    "holds raw numbers in a format of its own, as llama2.c and llm.c write them; convert the model to a Hugging Face "
+    "folder and open that"
+)
+_NOT_LOADED = (
+    "holds the weights under the name {name}, which transformers does not look for either; if they are the whole "
+    "model, rename that file to model.safetensors"
+)
+_LITGPT = (
+    "is a checkpoint of litgpt's; make a Hugging Face folder of it with litgpt convert_from_litgpt, save the result as "
+    "safetensors with transformers' save_pretrained, and open that folder"
+)
+_NANOCHAT = (
+    "is a checkpoint of nanochat's, whose block this program does not have; choose a Hugging Face folder of another "
+    "model, or train one here"
 )
 _GGUF = "is a GGUF file, which llama.cpp runs; open the Hugging Face folder that it was made from"
 _BEGINNINGS = {
@@ -49,6 +68,11 @@ def why_no_model(path: Path) -> str:
         return f"{path} cannot be read ({error.strerror or error}); check its permissions"
 
 
+def is_known_elsewhere(name: str) -> bool:
+    """Whether a file is called as only litgpt or nanochat call their weights."""
+    return name == "lit_model.pth" or _NANOCHAT_FILE.fullmatch(name) is not None
+
+
 def _of_folder(folder: Path) -> str:
     names = sorted(entry.name for entry, _ in zip(folder.iterdir(), range(_MAX_ENTRIES), strict=False))
     if not names:
@@ -66,8 +90,14 @@ def _of_folder(folder: Path) -> str:
         return f"is no model itself but holds {_named(models)}; open {folder / models[0]}"
     if any(name.endswith(".gguf") for name in names):
         return "holds a GGUF file, which llama.cpp runs; open the Hugging Face folder that it was made from"
-    if "config.json" in names and any(name.startswith("pytorch_model") for name in names):
+    if "lit_model.pth" in names:
+        return _LITGPT
+    if any(_NANOCHAT_FILE.fullmatch(name) for name in names):
+        return _NANOCHAT
+    if "config.json" in names and any(_PICKLE_FILE.fullmatch(name) for name in names):
         return _PICKLED
+    if "config.json" in names and (others := [name for name in names if name.endswith(".safetensors")]):
+        return _NOT_LOADED.format(name=printable(others[0], 40))
     if "config.json" in names:
         return f"has a config.json but no model.safetensors; it holds {_named(names)}; use a whole model"
     if any(name.endswith(".safetensors") for name in names):
@@ -97,8 +127,14 @@ def _of_file(path: Path) -> str:
         head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size
     ):
         return f"holds weights alone; open its folder {path.parent}, which must have config.json and the tokenizer too"
-    if head[0] == 0x80 or path.suffix in (".bin", ".pkl", ".pickle"):
+    if path.name == "lit_model.pth":
+        return _LITGPT
+    if _NANOCHAT_FILE.fullmatch(path.name):
+        return _NANOCHAT
+    if head[0] == 0x80 or (head[:4] == b"PK\x03\x04" and path.suffix in (".bin", ".pth")):
         return _PICKLED
+    if path.suffix == ".bin" and not _is_text(head):
+        return _RAW
     if _is_text(head):
         return f"is a text, not a model; to train on it: {_train(path)}"
     return "is no model of a kind known here; choose a model's folder, or a ckpt.pt of nanoGPT's"

@@ -39,6 +39,11 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """
     files = {name: content for name in _NAMES if (content := _read(folder / name)) is not None}
     if "tokenizer.json" not in files and not {"vocab.json", "merges.txt"} <= files.keys():
+        if (folder / "tokenizer.model").is_file():
+            raise TokenizerError(
+                f"{folder} has its tokenizer as a tokenizer.model alone, which is not read here; make a tokenizer.json "
+                "of it with transformers' AutoTokenizer: from_pretrained, then save_pretrained into the same folder"
+            )
         raise TokenizerError(f"{folder / 'tokenizer.json'} cannot be read: No such file; choose a model's whole folder")
     documents = {name: _json(folder / name, content) for name, content in files.items() if name.endswith(".json")}
     settings = documents.get("tokenizer_config.json", {})

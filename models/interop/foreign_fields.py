@@ -20,6 +20,8 @@ REFUSED: dict[str, tuple[object, ...]] = {
 }  # fmt: skip
 """Fields that change the computation, and the values (beside null) with which they do not."""
 
+QUANTIZED = ("quantization_config", "compression_config", "quantization")
+
 NULL_MATTERS = ("is_causal",)  # transformers takes null for false
 
 ALIASES: dict[str, str] = {
@@ -71,4 +73,7 @@ def refuse_fields(values: Mapping[str, object]) -> None:
     for name, harmless in REFUSED.items():
         value = values.get(name)
         if name in values and not ((value is None and name not in NULL_MATTERS) or value in harmless):
-            raise ConfigError(f"{name} is {repr(value)[:80]}")
+            quantized = (
+                "; its weights are quantized, the model that they were made from opens" if name in QUANTIZED else ""
+            )
+            raise ConfigError(f"{name} is {repr(value)[:80]}{quantized}")

@@ -96,7 +96,12 @@ class StoredModel:
         tensor = self.tensors.get(name)
         if tensor is None:
             raise CheckpointError(f"{self.path} lacks the tensor {name}; use another checkpoint")
-        if tensor.shape != shape or tensor.dtype not in WEIGHT_TYPES:
+        if tensor.dtype not in WEIGHT_TYPES:
+            raise CheckpointError(
+                f"{self.path} holds {name} quantized, as {str(tensor.dtype).removeprefix('torch.')}, and only float32, "
+                "float16, bfloat16 and float64 are read here; use the model that it was quantized from"
+            )
+        if tensor.shape != shape:
             raise CheckpointError(
                 f"{self.path} holds {name} as {str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)} where "
                 f"{list(shape)} is needed; use another checkpoint"

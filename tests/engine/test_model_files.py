@@ -202,9 +202,14 @@ def test_a_word_that_is_nothing_lists_the_runs() -> None:
     assert refused("poems") == "there is neither a run nor a file called 'poems'; the runs are: novel"
 
 
-@pytest.mark.parametrize("text", ["/no/such/model", "./model", "models/gpt2", "~/no/such/model"])
+@pytest.mark.parametrize("text", ["/no/such/model", "./model", "a/b/gpt2", "~/no/such/model"])
 def test_a_path_that_is_nothing_says_so(text: str) -> None:
     assert refused(text) == f"there is no {Path(text).expanduser().absolute()}; check the path"
+
+
+def test_a_name_of_the_hub_says_how_it_is_fetched() -> None:
+    said = refused("roneneldan/TinyStories-33M")
+    assert said.endswith("fetch it first: hf download roneneldan/TinyStories-33M --local-dir TinyStories-33M")
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "/" + "y" * 300 + "/model", "~nobody-has-this-name/model", "a\0b"])
@@ -238,7 +243,15 @@ def zipped(name: str, content: str = "x") -> bytes:
         ("weights", struct.pack("<Q", 128) + b"{}".ljust(200), "holds weights alone; open its folder "),
         ("model.safetensors", struct.pack("<Q", 2**63) + b"{", "holds weights alone; open its folder "),
         ("pytorch_model.bin", lambda: zipped("pytorch_model/data.pkl"), "holds weights as a pickle"),
-        ("model.bin", b"\x01\x02\x03", "holds weights as a pickle"),
+        (
+            "stories15M.bin",
+            struct.pack("<7i", 288, 768, 6, 6, 6, 32000, 256) + b"\0\1\2\x99" * 99,
+            "holds raw numbers in a format of its own, as llama2.c and llm.c write them",
+        ),
+        ("gpt2_124M.bin", struct.pack("<3i", 20240326, 3, 1024) + bytes(2000), "holds raw numbers"),
+        ("legacy.bin", pickle.dumps({"a": 1}), "holds weights as a pickle"),
+        ("lit_model.pth", lambda: zipped("lit_model/data.pkl"), "is a checkpoint of litgpt's"),
+        ("model_000100.pt", b"\x00\x01\xff", "is a checkpoint of nanochat's"),
         ("model.pth", pickle.dumps({"a": 1}), "holds weights as a pickle"),
         ("legacy.pt", pickle.dumps({"a": 1}), "as torch wrote it before version 1.6"),
         ("meta.pkl", pickle.dumps({"a": 1}), "open the ckpt.pt that learned from them"),
@@ -281,6 +294,9 @@ def test_the_command_that_trains_on_a_text_can_be_pasted(tmp_path: Path) -> None
         (["adapter_config.json", "adapter_model.safetensors"], "is an adapter without the model that it changes"),
         (["config.json", "pytorch_model.bin"], "holds weights as a pickle"),
         (["config.json", "pytorch_model.bin.index.json", "pytorch_model-00001-of-00002.bin"], "weights as a pickle"),
+        (["config.json", "pytorch_model.safetensors"], "holds the weights under the name pytorch_model.safetensors"),
+        (["lit_model.pth", "config.json", "model_config.yaml", "notes.json"], "is a checkpoint of litgpt's"),
+        (["model_000100.pt", "meta_000100.json"], "is a checkpoint of nanochat's"),
         (["config.json", "tf_model.h5"], "has a config.json but no model.safetensors; it holds config.json, tf_"),
         (["model.safetensors", "tokenizer.json"], "holds weights without the config.json"),
         (["model-q8_0.gguf", "README.md"], "holds a GGUF file"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from minigpt_tui.data.tokenizers import load_tokenizer
+from minigpt_tui.data.tokenizers import TokenizerError, load_tokenizer
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 transformers = pytest.importorskip("transformers")
@@ -80,3 +80,9 @@ def test_added_tokens_that_are_not_special_are_text(tmp_path):
     assert tokenizer.encode(text).tolist() == ids
     assert {size, size + 1} <= set(ids)
     assert tokenizer.decode(ids) == theirs.decode(ids, clean_up_tokenization_spaces=False) == text
+
+
+def test_a_tokenizer_of_sentencepiece_alone_says_how_it_becomes_one_that_is_read(tmp_path):
+    (tmp_path / "tokenizer.model").write_bytes(b"pieces")
+    with pytest.raises(TokenizerError, match=r"a tokenizer\.model alone.*save_pretrained"):
+        load_tokenizer(tmp_path)

@@ -221,7 +221,7 @@ def test_a_stored_head_must_be_the_embedding_where_they_are_tied(tmp_path):
         (lambda t: t.update({"model.layers.2.mlp.up_proj.weight": torch.ones(32)}), "'model.layers.2.mlp.up_proj.wei"),
         (lambda t: t.update({"model.layers.0.self_attn.q_proj.bias": torch.ones(32)}), "self_attn.q_proj.bias"),
         (lambda t: t.update({"model.norm.weight": torch.ones(33)}), "holds model.norm.weight as float32 [33]"),
-        (lambda t: t.update({"model.norm.weight": torch.ones(32).int()}), "as int32 [32]"),
+        (lambda t: t.update({"model.norm.weight": torch.ones(32).int()}), "model.norm.weight quantized, as int32"),
         (lambda t: t.update({"model.norm.weight": torch.ones(32, 1)}), "[32, 1] where [32] is needed"),
         (lambda t: t.update({"evil\x1b[31m\n" * 20: torch.ones(1)}), "what such a model does not have"),
     ],
@@ -229,6 +229,11 @@ def test_a_stored_head_must_be_the_embedding_where_they_are_tied(tmp_path):
 def test_tensors_that_do_not_fit_are_refused_by_name(change, named, llama):
     change_tensors(llama, change)
     assert named in refused(llama)
+
+
+def test_eight_bit_floats_are_called_quantized(llama):
+    transformers.AutoModelForCausalLM.from_pretrained(llama).to(torch.float8_e4m3fn).save_pretrained(llama)
+    assert "quantized, as float8_e4m3fn" in refused(llama)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])

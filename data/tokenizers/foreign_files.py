@@ -87,7 +87,7 @@ def roles(content: Mapping[str, Any], settings: Iterable[Mapping[str, Any]]) -> 
             value = some.get(f"{role}_token_id")
             if value is None:
                 value = token_id(content, token_name(some.get(f"{role}_token")))
-            if type(value) is int and 0 <= value <= LARGEST_ID:
+            if type(value) is int and 0 <= value <= MAX_ID:
                 found.setdefault(role, value)
     return found
 

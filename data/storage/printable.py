@@ -14,6 +14,9 @@ _SYMBOLS: dict[int, int] = {
 }
 _SYMBOLS_IN_LINES = {code: symbol for code, symbol in _SYMBOLS.items() if code != ord("\n")}
 
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)))
+del _CONTROLS[ord("\t")], _CONTROLS[ord("\n")]
+
 
 def is_plain(text: str) -> bool:
     """Whether each character of `text` is shown as it is, in one cell."""
@@ -28,6 +31,15 @@ def visible(text: str) -> str:
 def visible_lines(text: str) -> str:
     """The same, but line breaks stay. Each character has its symbol, so a text may come in pieces."""
     return text if is_plain(text) else text.translate(_SYMBOLS_IN_LINES)
+
+
+def without_controls(text: str) -> str:
+    """`text` with line feeds for all line ends, and without what only steers a terminal; all else may be meant.
+
+    That includes much that `str.isprintable` denies: no-break spaces, joiners, soft hyphens, line separators, and
+    characters that are newer than this Python.
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
 
 
 def printable(text: str, longest: int = 80) -> str:

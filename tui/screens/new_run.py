@@ -28,6 +28,7 @@ from ..training_offer import BUILT_IN
 from ..widgets.facts import DIM, labelled
 from ..widgets.model_input import ModelInput
 from ..widgets.preset_select import PresetSelect
+from ..widgets.text_input import TextInput
 from .action_screen import ActionScreen
 from .run_form import (
     NUMBERS,
@@ -104,7 +105,7 @@ class NewRunScreen(ActionScreen):
             )
         with Horizontal(classes="field", id="path-field"):
             yield Label("path")
-            yield Input(
+            yield TextInput(
                 self._named, placeholder="~/my-novel.txt", suggester=PathSuggester(), compact=True, id="path",
                 tooltip="A text file, or a folder of them; the right arrow key takes the completion.",
             )  # fmt: skip
@@ -144,7 +145,7 @@ class NewRunScreen(ActionScreen):
             yield Input(compact=True, id="budget", tooltip="How long to train: 2000 steps, 5 minutes, 30 s, 2 epochs.")
         with Horizontal(classes="field"):
             yield Label("name")
-            yield Input(compact=True, id="name", tooltip="What the run is called; its folder has this name.")
+            yield TextInput(compact=True, id="name", tooltip="What the run is called; its folder has this name.")
         with Grid(id="numbers"):
             for number in NUMBERS:
                 with Horizontal(classes="field"):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from textual import work
 from textual.message import Message
-from textual.widgets import Input
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ..found_models import FoundModel, look_up
 from ..text.typed_paths import PathSuggester, typed_model
+from .text_input import TextInput
 
 _TYPING_PAUSE = 0.3  # seconds without a key before what is typed is looked up
 
 
-class ModelInput(Input):
+class ModelInput(TextInput):
     """Posts Looked whenever a look-up begins or ends."""
 
     class Looked(Message):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from rich.text import Text
 from textual.binding import Binding
 from textual.content import Content
+from textual.document._document import Document, EditResult, Location
+from textual.document._document_navigator import DocumentNavigator
+from textual.document._wrapped_document import WrappedDocument
 from textual.events import Key, Paste
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import TextArea
+
+from ...data.storage.printable import visible, without_controls
+from .text_input import unprintable_text
 
 TALLEST = 8
 """Rows the field grows to before it scrolls."""
@@ -78,17 +85,21 @@ class Prompt(TextArea):
         self._show(text)
 
     def _show(self, text: str) -> None:
-        self.load_text(_typable(text))
+        self.load_text(without_controls(text))
         self.move_cursor(self.document.end)
 
     # Sending and writing
 
     def on_key(self, event: Key) -> None:
-        """Send on Enter, which a text field would otherwise insert."""
+        """Send on Enter, and insert what Textual takes for no text: no-break spaces, joiners, new emoji ..."""
         if event.key == "enter":
-            event.stop()
-            event.prevent_default()
             self._submit()
+        elif typed := unprintable_text(event):
+            self.replace(typed, *self.selection, maintain_selection_offset=False)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
 
     def _submit(self) -> None:
         text = self.text
@@ -104,7 +115,19 @@ class Prompt(TextArea):
         """Insert what was pasted, lines and all, without its control characters."""
         event.stop()
         event.prevent_default()
-        self.replace(_typable(event.text), *self.selection, maintain_selection_offset=False)
+        self.replace(without_controls(event.text), *self.selection, maintain_selection_offset=False)
+
+    def get_line(self, line_index: int) -> Text:
+        """A line as it is drawn: line separators and what reorders text are symbols."""
+        return Text(visible(self.document.get_line(line_index)), end="", no_wrap=True)
+
+    def _set_document(self, text: str, language: str | None) -> None:
+        """Hold the text in a document of our kind; Textual has no other place to say so."""
+        super()._set_document("", language)
+        self.document = LineFeedDocument(text)
+        self.wrapped_document = WrappedDocument(self.document, tab_width=self.indent_width)
+        self.navigator = DocumentNavigator(self.wrapped_document)
+        self._rewrap_and_refresh_virtual_size()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As tall as the wrapped text, up to a limit."""
@@ -135,7 +158,19 @@ class Prompt(TextArea):
         self._show(self.earlier[-back] if back else self._draft)
 
 
-def _typable(text: str) -> str:
-    """`text` with line feeds for all line ends, and without control characters."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(character for character in lines if character in "\n\t" or character.isprintable())
+class LineFeedDocument(Document):
+    r"""A document whose lines end at \n alone. Textual's own also breaks at U+2028 and others, and loses them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("")
+        self._lines = text.split("\n")
+
+    def replace_range(self, start: Location, end: Location, text: str) -> EditResult:
+        (top_row, top_column), (bottom_row, bottom_column) = top, bottom = sorted((start, end))
+        replaced = self.get_text_range(top, bottom)
+        before, after = self._lines[top_row][:top_column], self._lines[bottom_row][bottom_column:]
+        inserted = (before + text).split("\n")
+        end_location = (top_row + len(inserted) - 1, len(inserted[-1]))
+        inserted[-1] += after
+        self._lines[top_row : bottom_row + 1] = inserted
+        return EditResult(end_location, replaced)

@@ -20,6 +20,7 @@ from textual.widgets import Input, Label, Static
 from ...engine.requests import SamplingSettings
 from ...models.config import descriptions
 from ..settings import check_samples
+from .text_input import TextInput
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ _DESCRIPTIONS = descriptions(SamplingSettings) | {
 }
 
 
-class SamplingInput(Input):
+class SamplingInput(TextInput):
     """An input whose value up and down change, and which is checked when the focus leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from minigpt_tui.data.storage.printable import TEXT_DIRECTION, is_plain, printable, visible
+from minigpt_tui.data.storage.printable import TEXT_DIRECTION, is_plain, printable, visible, without_controls
 
 CONTROLS = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == "Cc"]
 HIDDEN = [*CONTROLS, *map(chr, TEXT_DIRECTION), "\u2028", "\u2029"]
@@ -38,3 +38,10 @@ def test_a_foreign_name_is_short_and_has_no_character_that_a_terminal_obeys() ->
     assert printable("x" * 100) == "x" * 79 + "…"
     assert printable("x" * 10, longest=4) == "xxx…"
     assert printable("".join(HIDDEN), longest=200).isprintable()
+
+
+def test_only_controls_are_taken_out_of_a_text_that_is_typed() -> None:
+    kept = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) != "Cc"]
+    assert without_controls("".join(kept)) == "".join(kept)
+    assert without_controls("".join(CONTROLS)) == "\t\n\n"
+    assert without_controls("one\r\ntwo\rthree\n") == "one\ntwo\nthree\n"

@@ -1,3 +1,6 @@
+import sys
+import unicodedata
+
 import pytest
 from minigpt_tui.tui.widgets.prompt import TALLEST, Prompt
 from textual import events
@@ -115,6 +118,48 @@ async def test_paste_of_lines_is_inserted_and_not_sent():
         await wait_until(pilot, lambda: "four" in app.prompt.text)
         assert app.prompt.text == "aone\ntwo\nthree[31m\tfour\nb"
         assert app.sent == []
+
+
+UNPRINTABLE = (
+    "\xab\xa0oui\xa0\xbb quoi\u202f?\u3000\u6625 \u0645\u06cc\u200c\u0631 \U0001f468\u200d\U0001f469 \U0001fae8 "
+    "so\xadft \u2028\u2029 \ufeff\u200e e\u0301"
+)
+
+
+async def test_all_that_is_no_control_can_be_typed_and_is_sent_as_it_was():
+    app = PromptHost(Prompt())
+    async with app.run_test() as pilot:
+        for character in UNPRINTABLE:
+            app.prompt.post_message(events.Key(unicodedata.name(character, "unnamed").lower(), character))
+        await wait_until(pilot, lambda: len(app.prompt.text) >= len(UNPRINTABLE))
+        assert app.prompt.text == UNPRINTABLE
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.sent == [UNPRINTABLE]
+        await pilot.press("up")
+        assert app.prompt.text == UNPRINTABLE, "a prompt of earlier comes back as it was"
+
+
+async def test_all_that_is_no_control_can_be_pasted_and_taken_back():
+    every = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) not in ("Cc", "Cs"))
+    pasted = every[::97] + UNPRINTABLE
+    app = PromptHost(Prompt())
+    async with app.run_test() as pilot:
+        await pilot.press("a", "b", "left")
+        app.prompt.post_message(events.Paste(pasted + "\x1b[31m\x9b\x85"))
+        await wait_until(pilot, lambda: len(app.prompt.text) > 2)
+        assert app.prompt.text == "a" + pasted + "[31m" + "b"
+        await pilot.press("ctrl+z")
+        assert app.prompt.text == "ab"
+
+
+async def test_what_would_break_or_reorder_a_line_is_drawn_as_a_symbol():
+    app = PromptHost(Prompt())
+    async with app.run_test(size=(40, 5)) as pilot:
+        app.prompt.restore("one\u2028two \u202eevil")
+        await pilot.pause()
+        assert app.prompt.render_line(0).text.rstrip() == "one\u2424two \ufffdevil"
+        assert app.prompt.text == "one\u2028two \u202eevil"
 
 
 async def test_escape_is_left_to_the_screen():

@@ -19,7 +19,8 @@ from .catalog import CATALOG, cache_folder, download
 from .storage.errors import UserError
 from .storage.memo import recall, remember
 from .tales import cache as tales
-from .text_files import Listing, Progress, TextFile, TextFiles, list_files
+from .text_files import DEFAULT_READING, Listing, Progress, Reading, TextFile, TextFiles, list_files
+from .typed_path import typed_path
 
 __all__ = [
     "Corpus",
@@ -56,6 +57,7 @@ class Corpus:
     alphabet: str  # the distinct characters, sorted
     notices: tuple[str, ...]  # what was odd about the source, one sentence each
     preview: str  # the first 300 characters
+    reading: Reading = DEFAULT_READING  # how its files are read
     source: TextSource = field(default=TextFiles((), ()), repr=False, compare=False)
 
     def pieces(self, progress: Progress | None = None) -> Iterator[str]:
@@ -85,17 +87,18 @@ class Corpus:
 
 
 def normalise(spec: str) -> str:
-    """The spec that means the same from any working directory: a path becomes absolute, with ~ resolved."""
+    """The spec that means the same from any working directory: a path, however it is typed, becomes absolute."""
     spec = spec.strip()
     if not spec or spec in CATALOG or spec.startswith("tales:"):
         return spec
-    return os.path.abspath(os.path.expanduser(spec))
+    return os.path.abspath(typed_path(spec))
 
 
-def open_corpus(spec: str, *, progress: Progress | None = None) -> Corpus:
+def open_corpus(spec: str, *, reading: Reading = DEFAULT_READING, progress: Progress | None = None) -> Corpus:
     """Read, make or download the corpus that `spec` names; `progress` receives the fraction that is done.
 
-    Raises UserError, in one sentence, for anything that is not text to learn from.
+    `reading` says how files of one's own are read. Raises UserError, in one sentence, for anything that is not text to
+    learn from; MarkupError for what is read as it stands only where that is asked for.
     """
     spec = normalise(spec)
     if not spec:
@@ -103,13 +106,13 @@ def open_corpus(spec: str, *, progress: Progress | None = None) -> Corpus:
     if tale := tales.parse(spec):
         if (text := tales.make(tale, progress)) is not None:
             return _scan("tales", spec, _TextInMemory(text), None)
-        return _open_files("tales", spec, tale.path, progress)
+        return _open_files("tales", spec, tale.path, DEFAULT_READING, progress)
     if spec in CATALOG:
-        return _open_files(spec, spec, download(CATALOG[spec], progress=progress), None)
+        return _open_files(spec, spec, download(CATALOG[spec], progress=progress), DEFAULT_READING, None)
     path = Path(spec)
     if "\0" in spec or not os.path.lexists(path):
         raise UserError(f"{spec} is neither a file nor a folder nor a known corpus ({', '.join(CATALOG)})")
-    return _open_files(path.name or spec, spec, path, progress)
+    return _open_files(path.name or spec, spec, path, reading, progress)
 
 
 def split_position(n_characters: int, validation_fraction: float) -> int:
@@ -157,18 +160,18 @@ class _TextInMemory:
             progress(1.0)
 
 
-def _open_files(name: str, spec: str, path: Path, progress: Progress | None) -> Corpus:
-    """The corpus of the text files at `path`: from the cache, or read in two passes of half the progress each."""
-    since, listing = time.time(), list_files(path)
+def _open_files(name: str, spec: str, path: Path, reading: Reading, progress: Progress | None) -> Corpus:
+    """The corpus of the text files at `path`, recalled or else read; half of the reading is to examine them."""
+    since, listing = time.time(), list_files(path, reading)
     memo = cache_folder() / "scans" / f"{hashlib.sha256(spec.encode(errors='surrogatepass')).hexdigest()[:32]}.json"
     large = listing.n_bytes >= _LARGE
     if large and (known := _recall(memo, listing)):
         return known
     files = listing.examine(progress and (lambda fraction: progress(fraction / 2)))
-    corpus = _scan(name, spec, files, progress and (lambda fraction: progress(0.5 + fraction / 2)))
-    if large and since - listing.newest > _MTIME_RESOLUTION and list_files(path).stamp == listing.stamp:
-        found = {key: value for key, value in vars(corpus).items() if key != "source"}
-        places = [(os.fspath(file.path), file.n_bytes, file.encoding) for file in files.files]
+    corpus = _scan(name, spec, files, progress and (lambda fraction: progress(0.5 + fraction / 2)), reading)
+    if large and since - listing.newest > _MTIME_RESOLUTION and list_files(path, reading).stamp == listing.stamp:
+        found = {key: value for key, value in vars(corpus).items() if key not in ("source", "reading")}
+        places = [(os.fspath(file.path), file.n_bytes, file.encoding, file.errors) for file in files.files]
         remember(memo, {"stamp": listing.stamp, "corpus": found, "files": places})
     return corpus
 
@@ -179,12 +182,18 @@ def _recall(memo: Path, listing: Listing) -> Corpus | None:
     if not known or known["stamp"] != listing.stamp:
         return None
     notices = tuple(known["corpus"].pop("notices"))
-    files = tuple(TextFile(Path(path), n_bytes, encoding) for path, n_bytes, encoding in known["files"])
-    return Corpus(**known["corpus"], notices=notices, source=TextFiles(files, notices))
+    files = tuple(TextFile(Path(path), *of_file) for path, *of_file in known["files"])
+    return Corpus(**known["corpus"], notices=notices, reading=listing.reading, source=TextFiles(files, notices))
 
 
-def _scan(name: str, spec: str, source: TextFiles | _TextInMemory, progress: Progress | None) -> Corpus:
-    """Read the whole text once to describe it."""
+def _scan(
+    name: str,
+    spec: str,
+    source: TextFiles | _TextInMemory,
+    progress: Progress | None,
+    reading: Reading = DEFAULT_READING,
+) -> Corpus:
+    """Read the text once, for all that a corpus tells of it."""
     digest, alphabet, preview = hashlib.sha256(), set[str](), ""
     n_bytes = n_characters = 0
     for piece in source.pieces(progress):
@@ -197,5 +206,5 @@ def _scan(name: str, spec: str, source: TextFiles | _TextInMemory, progress: Pro
     n_files, notices = (len(source.files), source.notices) if isinstance(source, TextFiles) else (1, ())
     return Corpus(
         name, spec, digest.hexdigest(), n_bytes, n_characters, n_files, "".join(sorted(alphabet)), notices, preview,
-        source,
+        reading, source,
     )  # fmt: skip

@@ -8,41 +8,49 @@ What the first pass found may be cached for as long as `Listing.stamp` stays the
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import io
 import os
+import re
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .character_encoding import PIECE, DamagedTextError, byte_order_mark, check_encoding, examine
 from .storage.errors import UserError
+from .text_formats import TextFormat, recognise
 
 Progress = Callable[[float], None]
 Remarks = dict[str, list[str]]  # remark -> the names of the files that it is about
 
-_FORMAT = 1  # version of what is cached; part of the stamp
-_HEAD = 1 << 16  # bytes of a file's beginning by which binary files are recognised
-_PIECE = 1 << 18  # characters read at once: a tokenizer takes some hundredths of a second for them
+_FORMAT = 2  # version of what is learned from files; part of the stamp
+_HEAD = 1 << 16  # bytes that tell text from binary
 _MAX_DEPTH = 32  # levels of folders below the first
 _CONTROL = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r\b\x1b"})
 _CONTROL_LIMIT = 0.05  # share of the head; of random bytes a tenth are control characters
+_SHOWN = 60  # characters of the first lines of a text whose encoding was judged
 
-# Byte order marks, UTF-32 before UTF-16, whose mark is the beginning of UTF-32's.
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-_ENCODING_REMARKS = {
-    "utf-16": "not UTF-8; read as UTF-16",
-    "utf-32": "not UTF-8; read as UTF-32",
-    "cp1252": "not UTF-8; read as Windows-1252",
-    "latin-1": "not UTF-8; read as Latin-1",
-}
+
+class MarkupError(UserError):
+    """The text is markup or another format around a text; it is learned as it stands where that is asked for."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: the name of their encoding, where a person gave one, and whether markup is text as well.
+
+    With `rules` 1 they are read as before those rules changed: in the order of their names as strings, and whatever is
+    not UTF-8 as Windows-1252. Runs that learned from them so do it again.
+    """
+
+    encoding: str | None = None
+    as_text: bool = False
+    rules: int = 2
+
+
+DEFAULT_READING = Reading()
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ class TextFile:
     path: Path
     n_bytes: int
     encoding: str
+    errors: str = "strict"
 
 
 @dataclass(frozen=True)
@@ -73,8 +82,8 @@ class TextFiles:
                 yield "\n" if last == "\n" else "\n\n"
             try:
                 with file.path.open("rb") as raw:
-                    text = io.TextIOWrapper(raw, file.encoding)
-                    while piece := text.read(_PIECE):
+                    text = io.TextIOWrapper(raw, file.encoding, errors=file.errors)
+                    while piece := text.read(PIECE):
                         yield piece
                         last = piece[-1]
                         if progress:
@@ -91,6 +100,7 @@ class Listing:
     path: Path
     files: tuple[tuple[Path, os.stat_result | None], ...]
     remarks: Remarks
+    reading: Reading = DEFAULT_READING
 
     @property
     def n_bytes(self) -> int:
@@ -105,7 +115,7 @@ class Listing:
     @property
     def stamp(self) -> str:
         """A digest that changes when a file is added, removed, replaced or written."""
-        digest = hashlib.sha256(f"{_FORMAT} {self.remarks!r}".encode())
+        digest = hashlib.sha256(f"{_FORMAT} {self.remarks!r} {self.reading!r}".encode())
         for path, status in self.files:
             state = status and (status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
             digest.update(f"{os.fspath(path)!r} {state}".encode())
@@ -126,10 +136,10 @@ class Listing:
 
         for path, status in self.files:
             try:
-                found.append(_examine(path, remarks, report))
+                found.append(_examine(path, self.reading, remarks, report))
             except _NotTextError as problem:
                 if path == self.path:
-                    raise UserError(f"{path.name} is {problem.remark}; {problem.remedy}") from problem
+                    raise problem.error(path.name) from problem
                 _remark(remarks, f"{problem.remark}; left out", path)
             done += status.st_size if status else 0
         notices = _notices(remarks)
@@ -139,11 +149,30 @@ class Listing:
         return TextFiles(tuple(found), notices)
 
 
-def list_files(path: Path) -> Listing:
-    """The file at `path`, or all files below that folder that are not hidden, in the order of their relative paths."""
+def list_files(path: Path, reading: Reading = DEFAULT_READING) -> Listing:
+    """The file at `path`, or all files below that folder that are not hidden, in the order in which people count.
+
+    Raises UserError for an encoding that there is not.
+    """
+    if reading.encoding:
+        check_encoding(reading.encoding)
     remarks: Remarks = {}
-    paths = _walk(path, 0, remarks) if os.path.isdir(path) else [path]
-    return Listing(path, tuple((path, _status(path)) for path in paths), remarks)
+    paths = _walk(path, 0, remarks, _counted if reading.rules > 1 else str) if os.path.isdir(path) else [path]
+    return Listing(path, tuple((path, _status(path)) for path in paths), remarks, reading)
+
+
+def read_bytes(content: bytes, name: str, reading: Reading = DEFAULT_READING) -> tuple[str, tuple[str, ...]]:
+    """A text that came through a pipe, read as a file would be, and what was odd about it.
+
+    Blanks alone are a text here. Raises UserError, which calls it `name`, for what is not text.
+    """
+    if not content.strip():
+        return content.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n"), ()
+    with tempfile.TemporaryDirectory(prefix="minigpt-") as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        text = list_files(path, reading).examine()
+        return "".join(text.pieces()), text.notices
 
 
 def _status(path: Path) -> os.stat_result | None:
@@ -156,12 +185,16 @@ def _status(path: Path) -> os.stat_result | None:
 class _NotTextError(Exception):
     """A file is not text that can be read: it "is `remark`; `remedy`"."""
 
-    def __init__(self, remark: str, remedy: str) -> None:
-        self.remark, self.remedy = remark, remedy
+    def __init__(self, remark: str, remedy: str, kind: type[UserError] = UserError) -> None:
+        self.remark, self.remedy, self._kind = remark, remedy, kind
+
+    def error(self, name: str) -> UserError:
+        """What a person is told where the file called `name` is all there is."""
+        return self._kind(f"{name} is {self.remark}; {self.remedy}")
 
 
-def _examine(path: Path, remarks: Remarks, report: Callable[[int], None]) -> TextFile:
-    """Read all of a file to find its encoding; adds to the remarks, and reports how many bytes have been read.
+def _examine(path: Path, reading: Reading, remarks: Remarks, report: Callable[[int], None]) -> TextFile:
+    """Read all of a file to learn its encoding; adds to the remarks, and reports how many bytes are read.
 
     Raises _NotTextError.
     """
@@ -171,38 +204,45 @@ def _examine(path: Path, remarks: Remarks, report: Callable[[int], None]) -> Tex
             raise _NotTextError("special (a pipe or a device)", "choose a plain text file or a folder")
         with path.open("rb") as file:
             head = file.read(_HEAD)
-        mark = next((encoding for mark, encoding in _MARKS.items() if head.startswith(mark)), None)
-        if not mark and _is_binary(head):
+        if reading.rules > 1 and (found := recognise(path.name, head)):
+            _refuse(found, reading)
+        if not reading.encoding and not byte_order_mark(head) and _is_binary(head):
             raise _NotTextError("binary, not text", "choose plain text, or export the text from it first")
-        for encoding in [mark] if mark else ["utf-8", "cp1252", "latin-1"]:
-            try:
-                blank, other_line_ends = _scan(path, encoding, report)
-            except UnicodeError:
-                continue
-            if blank:
-                raise _NotTextError("empty", "choose a file with at least a few thousand characters of text")
-            if encoding in _ENCODING_REMARKS:
-                _remark(remarks, _ENCODING_REMARKS[encoding], path)
-            if other_line_ends:
-                _remark(remarks, "written with Windows or old Mac line ends; read with plain ones", path)
-            return TextFile(path, status.st_size, encoding)
+        text = examine(lambda: path.open("rb"), reading.encoding, report, judge=reading.rules > 1)
     except OSError as error:
         raise _NotTextError(f"not readable ({error.strerror or error})", "choose another file") from error
-    raise _NotTextError(
-        f"damaged (it begins as {mark} and goes on as something else)", "save it as UTF-8 and try again"
-    )
+    except DamagedTextError as error:
+        raise _NotTextError(f"damaged ({error})", "save it as UTF-8 and try again") from error
+    if text.blank:
+        raise _NotTextError("empty", "choose a file with at least a few thousand characters of text")
+    known = TextFile(path, status.st_size, text.encoding, text.errors)
+    if text.remark:
+        judged = reading.rules > 1 and not byte_order_mark(head)
+        _remark(remarks, text.remark, path, _first_lines(known) if judged else "")
+    if bad := text.bad_bytes:
+        named = text.encoding.upper().removesuffix("-SIG")
+        several = f"{bad.count:,} bad bytes, the first" if bad.count > 1 else "1 bad byte,"
+        _remark(remarks, f"{named} with {several} in line {bad.line:,}, column {bad.column:,}; read as U+FFFD", path)
+    if text.other_line_ends:
+        _remark(remarks, "written with Windows or old Mac line ends; read with plain ones", path)
+    return known
 
 
-def _scan(path: Path, encoding: str, report: Callable[[int], None]) -> tuple[bool, bool]:
-    r"""Whether the file holds nothing but space, and whether it has line ends other than \n. Raises UnicodeError."""
-    blank = True
-    with path.open("rb") as raw:
-        text = io.TextIOWrapper(raw, encoding)
-        while piece := text.read(_PIECE):
-            blank = blank and piece.isspace()
-            report(raw.tell())
-        line_ends = text.newlines or ()
-    return blank, "\r" in "".join(line_ends)
+def _refuse(found: TextFormat, reading: Reading) -> None:
+    """Raise _NotTextError for a format that holds a text, unless that is markup and wanted as it stands."""
+    if not found.markup:
+        raise _NotTextError(found.what, f"make a text of it with: {found.command}")
+    if not reading.as_text:
+        remedy = f"--as text learns that as it stands, and this makes a text of it: {found.command}"
+        raise _NotTextError(found.what, remedy, MarkupError)
+
+
+def _first_lines(file: TextFile) -> str:
+    """How a text begins, for a person to see whether its encoding is right, and what to do where it is not."""
+    with file.path.open("rb") as raw:
+        first = io.TextIOWrapper(raw, file.encoding, errors="replace").read(_SHOWN * 4).split("\n")
+    shown = " / ".join(line.strip() for line in first if line.strip())[:_SHOWN]
+    return f" (“{shown} …”); --encoding NAME reads it as another"
 
 
 def _is_binary(head: bytes) -> bool:
@@ -210,10 +250,18 @@ def _is_binary(head: bytes) -> bool:
     return b"\0" in head or control > _CONTROL_LIMIT * len(head)
 
 
-def _walk(folder: Path, depth: int, remarks: Remarks) -> Iterator[Path]:
-    """All files below a folder that are not hidden, sorted. Folders are never entered through a link: no loops."""
+def _counted(name: str) -> list[tuple[int, str]]:
+    """What sorts names as people count: numbers by their value, so that chapter 2 comes before chapter 10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), part) if i % 2 else (0, part) for i, part in enumerate(parts)]
+
+
+def _walk(
+    folder: Path, depth: int, remarks: Remarks, order: Callable[[str], str | list[tuple[int, str]]]
+) -> Iterator[Path]:
+    """All files below a folder that are not hidden, in that order of names. None is entered by a link: no loops."""
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(folder), key=lambda entry: order(entry.name))
     except OSError as error:
         _remark(remarks, f"not readable ({error.strerror or error}); left out", folder)
         return
@@ -228,11 +276,13 @@ def _walk(folder: Path, depth: int, remarks: Remarks) -> Iterator[Path]:
         elif depth == _MAX_DEPTH:
             _remark(remarks, f"more than {_MAX_DEPTH} folders deep; left out", path)
         else:
-            yield from _walk(path, depth + 1, remarks)
+            yield from _walk(path, depth + 1, remarks, order)
 
 
-def _remark(remarks: Remarks, remark: str, path: Path) -> None:
-    remarks.setdefault(remark, []).append(path.name)
+def _remark(remarks: Remarks, remark: str, path: Path, example: str = "") -> None:
+    """Say that of the file as well; `example` is said once, of the first of which it is said."""
+    key = next((known for known in remarks if example and known.startswith(remark)), remark + example)
+    remarks.setdefault(key, []).append(path.name)
 
 
 def _notices(remarks: Remarks) -> tuple[str, ...]:

@@ -93,6 +93,8 @@ def new_run(
         n_bytes=corpus.n_bytes,
         n_characters=corpus.n_characters,
         validation_fraction=recipe.validation_fraction,
+        encoding=corpus.reading.encoding,
+        reading_rules=corpus.reading.rules,
     )
     manifest = RunManifest(
         name=name or free_name(PurePath(corpus.name).stem),

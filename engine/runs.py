@@ -25,6 +25,7 @@ from ..data.storage.atomic import complete_file, write_atomic
 from ..data.storage.errors import UserError
 from ..data.storage.plain_files import open_plain, read_plain
 from ..data.storage.typed_json import SchemaError, dumps, loads
+from ..data.text_files import Reading
 from ..models.config import ModelConfig
 from ..models.recipe import TokenizerKind, TrainingConfig, UnknownCharacters
 from . import locks, paths
@@ -51,6 +52,13 @@ class CorpusRecord:
     n_bytes: int
     n_characters: int
     validation_fraction: float = 0.1
+    encoding: str | None = None  # the name of an encoding that a person gave
+    reading_rules: int = 1  # of data.text_files.Reading; records that lack it were written when those were the rules
+
+    @property
+    def reading(self) -> Reading:
+        """How the text is read again; what it is made of was agreed to when the run was made."""
+        return Reading(self.encoding, as_text=True, rules=self.reading_rules)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..data.catalog import CATALOG
-from .text.typed_paths import looks_like_path, typed_path
+from ..data.typed_path import typed_path
+from .text.typed_paths import looks_like_path
 
 BUILT_IN = "tales"
 

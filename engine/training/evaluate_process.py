@@ -145,7 +145,7 @@ def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, literal: bool
 
 def _unchanged(record: CorpusRecord) -> Corpus:
     """The run's text, as it was when the run was made."""
-    corpus = open_corpus(record.spec, progress=ProgressLines("reading"))
+    corpus = open_corpus(record.spec, reading=record.reading, progress=ProgressLines("reading"))
     if corpus.fingerprint != record.fingerprint:
         raise UserError(
             f"the text of '{record.name}' ({record.spec}) has changed since the run was made; put the old text back, "

@@ -112,9 +112,9 @@ def prepare(
 
 def _open_corpus(manifest: RunManifest, progress: SetupProgress, event_log: EventLog) -> Corpus:
     """The run's text, unchanged since the run was made."""
-    moved = f"or say where it is now: minigpt-tui resume {manifest.name} --corpus PATH"
+    moved, record = f"or say where it is now: minigpt-tui resume {manifest.name} --corpus PATH", manifest.corpus
     try:
-        corpus = open_corpus(manifest.corpus.spec, progress=progress.enter("reading"))
+        corpus = open_corpus(record.spec, reading=record.reading, progress=progress.enter("reading"))
     except UserError as error:
         raise TrainingError(f"{error}; put the text back, {moved}") from error
     if corpus.fingerprint != manifest.corpus.fingerprint:

@@ -19,6 +19,7 @@ from minigpt_tui.data.corpus import (
 )
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tales.generator import generate
+from minigpt_tui.data.text_files import Reading
 
 PROSE = "Once there was a fox. She said: “Where is my hat?”\n" * 100
 TINYSHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare.txt"
@@ -63,6 +64,8 @@ def test_a_spec_means_the_same_from_anywhere(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert normalise(" fox.txt ") == normalise("~/fox.txt") == normalise("./x/../fox.txt") == str(tmp_path / "fox.txt")
     assert open_corpus("fox.txt").spec == str(tmp_path / "fox.txt")
+    address = (tmp_path / "fox.txt").as_uri()
+    assert normalise(address) == normalise("'./fox.txt'") == str(tmp_path / "fox.txt")
     assert normalise("tales:10MB") == "tales:10MB"
     assert normalise("tinyshakespeare") == "tinyshakespeare"
     assert normalise("./tales") == str(tmp_path / "tales")
@@ -77,7 +80,11 @@ def test_a_spec_means_the_same_from_anywhere(tmp_path: Path, monkeypatch: pytest
         (PROSE.encode("utf-16"), "fox.txt is not UTF-8; read as UTF-16"),
         (codecs.BOM_UTF16_BE + PROSE.encode("utf-16-be"), "fox.txt is not UTF-8; read as UTF-16"),
         (PROSE.encode("utf-32"), "fox.txt is not UTF-8; read as UTF-32"),
-        (PROSE.encode("cp1252"), "fox.txt is not UTF-8; read as Windows-1252"),
+        (
+            PROSE.encode("cp1252"),
+            "fox.txt is not UTF-8; read as Windows-1252 (cp1252), 99% sure (“Once there was a fox. She said: “Where is "
+            "my hat?” / Once th …”); --encoding NAME reads it as another",
+        ),
         (
             PROSE.replace("\n", "\r\n").encode(),
             "fox.txt is written with Windows or old Mac line ends; read with plain ones",
@@ -87,6 +94,7 @@ def test_a_spec_means_the_same_from_anywhere(tmp_path: Path, monkeypatch: pytest
             "fox.txt is written with Windows or old Mac line ends; read with plain ones",
         ),
     ],
+    ids=["utf-8", "mark", "utf-16", "utf-16-be", "utf-32", "cp1252", "crlf", "cr"],
 )
 def test_encodings_and_line_ends_are_found_out_and_reported(tmp_path: Path, content: bytes, notice: str | None) -> None:
     corpus = open_corpus(str(write(tmp_path / "fox.txt", content)))
@@ -98,11 +106,12 @@ def test_encodings_and_line_ends_are_found_out_and_reported(tmp_path: Path, cont
 def test_bytes_that_windows_1252_lacks_are_latin_1(tmp_path: Path) -> None:
     corpus = open_corpus(str(write(tmp_path / "old.txt", b"caf\xe9 \x81 " * 50)))
     assert corpus.read() == "café \x81 " * 50
-    assert corpus.notices == ("old.txt is not UTF-8; read as Latin-1",)
+    (notice,) = corpus.notices
+    assert notice.startswith("old.txt is not UTF-8; read as Latin-1, which is a guess (“café \x81 café")
 
 
 def test_large_files_are_read_in_pieces_without_a_seam(tmp_path: Path) -> None:
-    r"""Characters of three bytes and \r\n straddle every border there is; a late bad byte changes the encoding."""
+    r"""Characters of three bytes and \r\n straddle every border there is; a late bad byte stays one."""
     text = "€uro\r\n" * 400_000
     path = write(tmp_path / "large.txt", text)
     fractions: list[float] = []
@@ -114,7 +123,9 @@ def test_large_files_are_read_in_pieces_without_a_seam(tmp_path: Path) -> None:
     assert corpus.fingerprint == hashlib.sha256(text.replace("\r\n", "\n").encode()).hexdigest()
     assert corpus.alphabet == "\noru€"
     write(path, text.encode() + b"\xe9")
-    assert "large.txt is not UTF-8; read as Windows-1252" in open_corpus(str(path)).notices
+    damaged = open_corpus(str(path))
+    assert damaged.notices[0] == "large.txt is UTF-8 with 1 bad byte, in line 400,001, column 1; read as U+FFFD"
+    assert damaged.read() == text.replace("\r\n", "\n") + "\ufffd"
 
 
 def test_a_folder_is_joined_in_the_order_of_its_paths(tmp_path: Path) -> None:
@@ -135,10 +146,27 @@ def test_a_folder_is_joined_in_the_order_of_its_paths(tmp_path: Path) -> None:
         ".git and 1 more are hidden; left out",
         "picture.png is binary, not text; left out",
         "blank.txt and 1 more are empty; left out",
-        "old.txt is not UTF-8; read as Windows-1252",
+        "old.txt is not UTF-8; read as Windows-1252 (cp1252), 99% sure (“café …”); --encoding NAME reads it as another",
         "y.md is written with Windows or old Mac line ends; read with plain ones",
     }
     assert corpus.n_files == 5
+
+
+def test_the_files_of_a_folder_stand_in_the_order_in_which_people_count(tmp_path: Path) -> None:
+    for name in (
+        "chapter 10.txt",
+        "chapter 2.txt",
+        "chapter 1.txt",
+        "part 2/a.txt",
+        "part 10/a.txt",
+        "007.txt",
+        "8.txt",
+    ):
+        write(tmp_path / name, name)
+    in_order = ["007.txt", "8.txt", "chapter 1.txt", "chapter 2.txt", "chapter 10.txt", "part 2/a.txt", "part 10/a.txt"]
+    assert open_corpus(str(tmp_path)).read().split("\n\n") == in_order
+    before = Reading(rules=1)  # as runs have read it that were made before
+    assert open_corpus(str(tmp_path), reading=before).read().split("\n\n") == sorted(in_order)
 
 
 def test_links_are_followed_to_files_and_never_to_folders(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from textual.widgets import Button, Footer, Input, Label, Select, Static
 from ...data.catalog import CATALOG
 from ...data.corpus import Corpus, open_corpus
 from ...data.storage.errors import EXPECTED, sentence_of
+from ...data.typed_path import typed_path
 from ...engine.launch import vocabulary_size
 from ...engine.runs import RunError, check_name, free_name
 from ...models.config import ConfigError, parameter_count
@@ -23,7 +24,7 @@ from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
 from .. import keymap
 from ..bridge import Bridge
 from ..text import formatting
-from ..text.typed_paths import PathSuggester, typed_path
+from ..text.typed_paths import PathSuggester
 from ..training_offer import BUILT_IN
 from ..widgets.facts import DIM, labelled
 from ..widgets.model_input import ModelInput

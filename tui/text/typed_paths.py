@@ -1,4 +1,4 @@
-"""Paths as people type them: ~, quotes, a terminal's backslashes from drag and drop, and completion."""
+"""Whether what people type is a path or a model, and its completion."""
 
 from __future__ import annotations
 
@@ -7,16 +7,7 @@ from pathlib import Path
 
 from textual.suggester import Suggester
 
-
-def typed_path(text: str) -> Path:
-    """The path that `text` means; it need not exist."""
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        text = text[1:-1]
-    path = Path(text).expanduser()
-    if "\\" in text and os.sep == "/" and not path.exists():
-        return Path(text.replace("\\", "")).expanduser()
-    return path
+from ...data.typed_path import typed_path
 
 
 def looks_like_path(text: str) -> bool:
@@ -29,7 +20,12 @@ def looks_like_path(text: str) -> bool:
             return True
     except (OSError, ValueError, RuntimeError):
         return False
-    return text.startswith(("/", "~", "./", "../", "'/", '"/')) or Path(text).suffix in (".txt", ".md", ".csv", ".json")
+    return text.startswith(("/", "~", "./", "../", "'/", '"/', "file://")) or Path(text).suffix in (
+        ".txt",
+        ".md",
+        ".csv",
+        ".json",
+    )
 
 
 class PathSuggester(Suggester):

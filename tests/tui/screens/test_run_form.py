@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from minigpt_tui.data.typed_path import typed_path
 from minigpt_tui.models.config import ConfigError, ModelConfig
 from minigpt_tui.models.presets import PRESETS, fine_tuning, preset
 from minigpt_tui.models.recipe import Budget
@@ -12,7 +13,7 @@ from minigpt_tui.tui.screens.run_form import (
     read_recipe,
     starting_values,
 )
-from minigpt_tui.tui.text.typed_paths import complete, looks_like_path, typed_path
+from minigpt_tui.tui.text.typed_paths import complete, looks_like_path
 
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name != "finetune"])

@@ -116,7 +116,8 @@ def new_run(
 
 def move_corpus(run: Run, spec: str) -> None:
     """Let the run's text be read from `spec` from now on. Raises UserError where that is another text."""
-    manifest, corpus = run.manifest(), open_corpus(spec)
+    manifest = run.manifest()
+    corpus = open_corpus(spec, reading=manifest.corpus.reading)
     if corpus.fingerprint != manifest.corpus.fingerprint:
         raise UserError(
             f"{corpus.name} is not the text that '{run.name}' was made with ({manifest.corpus.name}, "

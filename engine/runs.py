@@ -12,10 +12,10 @@ checkpoints/    best/, last/: Hugging Face folders
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import time
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +33,9 @@ from .events import COMMANDS, ENDED_STATES, Command, RunState
 
 ShownState = RunState | Literal["crashed"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LONGEST_NAME = 64  # characters
+_LONGEST_FOLDER = 200  # bytes: a file system has 255, and a run in the trash a longer name
+_JOINERS = "\u200c\u200d"  # Persian and Indian words are spelled with them
 _STARTING_TIME = 30.0  # seconds that a started process has before it must hold its lock
 _SIGN_OF_LIFE = 60.0  # seconds that a heartbeat of another host counts, whose lock may not be seen from here
 
@@ -252,16 +254,32 @@ class Run:
 
 def check_name(name: str) -> str:
     """Return `name`, or raise RunError with the characters that a run's name may have."""
-    if not _NAME.fullmatch(name):
+    if not (
+        name[:1].isalnum()
+        and all(map(_may_stand_in_name, name))
+        and len(name) <= _LONGEST_NAME
+        and len(name.encode(errors="surrogatepass")) <= _LONGEST_FOLDER
+    ):
         raise RunError(
-            f"'{name}' cannot be a run's name: begin with a letter or digit, then up to 63 more or '.', '_', '-'"
+            f"'{name}' cannot be a run's name: begin with a letter or digit, of any script, then up to 63 more or '.', "
+            "'_', '-'"
         )
     return name
 
 
+def _may_stand_in_name(character: str) -> bool:
+    return character in f"._-{_JOINERS}" or unicodedata.category(character)[0] in "LMN"
+
+
 def free_name(stem: str) -> str:
     """A name for a new run made from `stem`: the first of stem-01, stem-02, ... that is not taken."""
-    clean = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:48] or "run"
+    kept = (character if _may_stand_in_name(character) else " " for character in unicodedata.normalize("NFC", stem))
+    clean = "-".join("".join(kept).split())
+    while clean and not clean[0].isalnum():
+        clean = clean[1:]
+    while len(clean) > 48 or len(clean.encode()) > _LONGEST_FOLDER - 10:
+        clean = clean[:-1]
+    clean = clean.strip("-._") or "run"
     number = 1
     while (paths.runs_dir() / f"{clean}-{number:02d}").exists():
         number += 1

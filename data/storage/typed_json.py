@@ -89,9 +89,14 @@ def _refuse(name: str) -> Any:
 
 
 def dumps(value: Any, indent: int | None = None) -> str:
-    """The JSON text of a dataclass; one line unless `indent` is given."""
-    separators = (",", ":") if indent is None else None
-    return json.dumps(to_plain(value), ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+    """The JSON text of a dataclass; one line unless `indent` is given. It has a UTF-8 form, whatever it is about."""
+    separators, plain = (",", ":") if indent is None else None, to_plain(value)
+    text = json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a path whose bytes are not UTF-8
+        text = json.dumps(plain, allow_nan=False, indent=indent, separators=separators)
+    return text
 
 
 @cache

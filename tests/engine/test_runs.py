@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_a_run_that_does_not_say_how_names_of_tokens_were_read_was_made_when_the
     assert run.manifest().literal
 
 
-@pytest.mark.parametrize("name", ["a/b", "../x", "", ".hidden", "-x", "a b", "é", "x" * 65, "a\n", "C:x", "a\\b"])
+@pytest.mark.parametrize("name", ["a/b", "../x", "", ".hidden", "-x", "a b", "x" * 65, "a\n", "C:x", "a\\b"])
 def test_a_name_that_is_no_folder_name_is_refused(name: str, home: Path) -> None:
     with pytest.raises(RunError, match="cannot be a run's name: begin with a letter or digit"):
         runs.create_run(manifest(name))
@@ -91,9 +92,27 @@ def test_free_names_count_up() -> None:
     assert runs.free_name("tales") == "tales-01"
     runs.create_run(manifest("tales-01"))
     assert runs.free_name("tales") == "tales-02"
-    assert runs.free_name("my book/é.txt") == "my-book-.txt-01"
+    assert runs.free_name("my book/é.txt") == "my-book-é.txt-01"
     assert runs.free_name("///") == "run-01"
     runs.check_name(runs.free_name("x" * 500))
+
+
+@pytest.mark.parametrize("name", ["Война", "红楼梦", "हिन्दी", "می\u200cروم", "e\u0301te", "Ελλάδα-2.0", "汉" * 64])
+def test_a_run_may_have_a_name_in_any_script(name: str) -> None:
+    run = runs.create_run(manifest(name))
+    assert runs.find_run(name) == run
+    assert run.manifest().name == name
+    free = runs.free_name(name)
+    assert unicodedata.normalize("NFC", name)[:10] in free
+    assert runs.check_name(free) == free
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-x", ".x", "a/b", "a b", "a\n", "a\x1b[0m", "a\u202eb", "\u200ca", "\udce9", "é" * 65]
+)
+def test_a_name_that_a_terminal_or_a_disk_could_not_take_is_refused(name: str) -> None:
+    with pytest.raises(RunError, match="cannot be a run's name"):
+        runs.check_name(name)
 
 
 def test_the_newest_run_comes_first_and_runs_are_found_by_name_or_path(home: Path) -> None:

@@ -91,6 +91,10 @@ class CharTokenizer(Tokenizer):
         """Leave out what is not in the alphabet, unless there is an unknown token."""
         return (text, Counter()) if self.unknown == "token" else left_out(text, set(text) - self._known)
 
+    def count_unknown(self, text: str) -> int:
+        """Those that the unknown token stands for as well."""
+        return sum(character not in self._known for character in text)
+
     def decode(self, ids: Sequence[int]) -> str:
         """The characters with those ids; U+FFFD for the unknown token."""
         check_range(ids, self.vocab_size)

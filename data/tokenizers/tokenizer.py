@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from abc import ABC, abstractmethod
 from array import array
 from collections import Counter
@@ -128,6 +129,15 @@ class Tokenizer(ABC):
         if left_out and self.unknown == "refuse":
             raise UnknownCharacterError(left_out)
         return known, left_out
+
+    def composed(self, text: str) -> str:
+        """`text` with its marks and letters composed (Unicode's NFC), where more of it has a token so."""
+        other = unicodedata.normalize("NFC", text)
+        return other if other != text and self.count_unknown(other) < self.count_unknown(text) else text
+
+    def count_unknown(self, text: str) -> int:
+        """How many characters of `text` have no token of their own."""
+        return self.drop_unknown(text)[1].total()
 
     @property
     def new_line(self) -> int | None:

@@ -14,6 +14,7 @@ from .graph_decoding import GraphDecoding
 from .sampling import Sampler, chosen_seed, first_token
 from .token_details import explain_tokens
 
+COMPOSED = "the {} is read with its letters and marks composed (NFC), as the model has learned them"
 _MAX_NAMED = 8  # characters that a notice names one by one
 
 
@@ -36,13 +37,14 @@ class Reply:
         self._prompt_notices: list[str] = []
         self.seed = chosen_seed(settings.seed)
         self.forbidden = self._forbidden_sequences()
+        self._note_impossible_stops()
         tokenizer = decoder.tokenizer
         ids = self._encode(prompt)
         self.prompt_tokens = len(ids)
         if len(ids) + len(tokenizer.begin) <= decoder.context_length:  # else what the model reads begins in mid-text
             ids = [*tokenizer.begin, *ids]
         self.ids = ids or [first_token(tokenizer, self.seed, decoder.starts_after_end, decoder.vocab_size)]
-        self._detokenizer = Detokenizer(settings.stop)
+        self._detokenizer = Detokenizer(tuple(map(tokenizer.composed, settings.stop)))
 
     def cancel(self) -> None:
         """End the reply before its next token; text that still waits is handed out."""
@@ -87,7 +89,10 @@ class Reply:
 
     def _encode(self, prompt: str) -> Sequence[int]:
         tokenizer, context = self._decoder.tokenizer, self._decoder.context_length
-        known, left_out = tokenizer.filter_unknown(prompt)
+        composed = tokenizer.composed(prompt)
+        if composed != prompt:
+            self._prompt_notices.append(COMPOSED.format("prompt"))
+        known, left_out = tokenizer.filter_unknown(composed)
         if left_out:
             self._prompt_notices.append(f"the model has never seen {quoted(left_out)}; left out of the prompt")
         ids = tokenizer.encode(known, self._literal).tolist()
@@ -95,11 +100,20 @@ class Reply:
             self._prompt_notices.append(f"the prompt has {len(ids):,} tokens; the model reads its last {context}")
         return ids[-context:]
 
+    def _note_impossible_stops(self) -> None:
+        """Say which stop texts never end the reply: the model cannot write them."""
+        for text in self.settings.stop:
+            _, left_out = self._decoder.tokenizer.drop_unknown(self._decoder.tokenizer.composed(text))
+            if left_out:
+                self._prompt_notices.append(
+                    f"stop text {text!r} never ends a reply: the model has never seen {quoted(left_out)}"
+                )
+
     def _forbidden_sequences(self) -> list[list[int]]:
         """The tokens of the forbidden texts; what the model could not write anyway is only a notice."""
         tokenizer, sequences = self._decoder.tokenizer, []
         for text in self.settings.forbidden:
-            known, left_out = tokenizer.drop_unknown(text)
+            known, left_out = tokenizer.drop_unknown(tokenizer.composed(text))
             if left_out:
                 self._prompt_notices.append(
                     f"forbidden text {text!r} ignored: the model has never seen {quoted(left_out)}"

@@ -17,7 +17,7 @@ from ...models.cache import KVCache
 from ..requests import RequestError, TokenDetail
 from ..text_loss import TextLoss
 from .decoder import Decoder
-from .reply import quoted
+from .reply import COMPOSED, quoted
 from .token_details import explain_tokens
 
 _TOKENS_PER_PASS = 4096
@@ -40,8 +40,11 @@ class TextScorer:
         logits_per_pass: int = _LOGITS_PER_PASS,
     ) -> None:
         tokenizer = decoder.tokenizer
-        known, left_out = tokenizer.filter_unknown(text)
-        self.notices = (f"the model has never seen {quoted(left_out)}; left out of the text",) if left_out else ()
+        composed = tokenizer.composed(text)
+        known, left_out = tokenizer.filter_unknown(composed)
+        self.notices = (COMPOSED.format("text"),) if composed != text else ()
+        if left_out:
+            self.notices += (f"the model has never seen {quoted(left_out)}; left out of the text",)
         ids = tokenizer.encode(known, literal or decoder.literal).tolist()
         self._decoder, self._explain = decoder, explain
         self._tokens_per_pass, self._logits_per_pass = tokens_per_pass, logits_per_pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -260,6 +261,33 @@ def test_tokens_that_are_no_text_are_named() -> None:
     (end,) = tokenizer.end_tokens
     assert token_text(end, tokenizer) in tokenizer.special_tokens
     assert [token_text(token, tokenizer) for token in tokenizer.encode("é")] == ["<C3>", "<A9>"]
+
+
+def test_a_prompt_with_decomposed_letters_is_composed_where_the_model_knows_those(chain) -> None:
+    settings = SamplingSettings(temperature=0, max_tokens=3)
+    decomposed = unicodedata.normalize("NFD", "aé")
+    reply = Reply(Decoder(*chain("aéñu")), decomposed, settings)
+    assert "".join(reply) == "ñua"
+    assert reply.notices == (
+        "the prompt is read with its letters and marks composed (NFC), as the model has learned them",
+    )
+    assert reply.prompt_tokens == 2
+    as_learned = Reply(Decoder(*chain("ae\u0301u")), "ae\u0301", settings)
+    assert "".join(as_learned) == "uae"
+    assert as_learned.notices == ()
+
+
+@pytest.mark.parametrize("stop", ["é", "e\u0301"])
+def test_a_stop_text_is_composed_as_the_prompt_is(chain, stop: str) -> None:
+    reply = Reply(Decoder(*chain("abcéd")), "a", SamplingSettings(temperature=0, max_tokens=9, stop=(stop,)))
+    assert ("".join(reply), reply.reason, reply.notices) == ("bc", "stop", ())
+
+
+def test_a_stop_text_that_the_model_cannot_write_is_a_notice(chain) -> None:
+    settings = SamplingSettings(temperature=0, max_tokens=4, stop=("d\u2028", "c"))
+    reply = Reply(Decoder(*chain("abcdefgh")), "a", settings)
+    assert "".join(reply) == "b"
+    assert reply.notices == ("stop text 'd\\u2028' never ends a reply: the model has never seen '\\u2028'",)
 
 
 # ----------------------------------------------------------------------------------------------------- forbidden texts

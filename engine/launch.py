@@ -9,6 +9,7 @@ import dataclasses
 import importlib.metadata
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import threading
@@ -26,9 +27,15 @@ from .child_process import child_environment, python_module
 from .model_files import ModelFile, check_weights, read_config, read_tokenizer
 from .runs import CorpusRecord, Run, RunError, RunManifest, create_run, free_name
 
+MOST_LEFT_OUT = 0.1
+"""Of a text: the share without which it is learned unasked."""
 _TRAIN_PROCESS = "minigpt_tui.engine.training.process"
 # Fields in which a fine-tuned model may differ from the one it starts from, and the one that the file decides.
 _MAY_DIFFER = ("context_length", "attention_dropout", "residual_dropout", "embedding_dropout", "vocab_size")
+
+
+class UnknownTextError(UserError):
+    """A model would learn from what is left of a text; it does where that is asked for."""
 
 
 def vocabulary_size(recipe: Recipe, corpus: Corpus, start_from: ModelFile | None = None) -> int:
@@ -57,13 +64,14 @@ def new_run(
     name: str | None = None,
     parent: str | None = None,
     start_from: ModelFile | None = None,
+    drop_unknown: bool = False,
 ) -> Run:
     """Make the run folder; with `start_from` the run is a fine-tuning: it takes that model's weights and tokenizer.
 
-    Raises UserError where the text is too short for the context or has characters that the model's tokenizer
-    refuses, ConfigError for an impossible model, UserError where `start_from` cannot be read
-    or its parts do not belong together, and RunError for a bad name or a folder that cannot be written; nothing is left
-    behind then.
+    Raises UserError where the text is too short for the context or has characters that the model's tokenizer refuses,
+    UnknownTextError where more than a tenth of it has no token unless `drop_unknown`, ConfigError for an impossible
+    model, UserError where `start_from` cannot be read or its parts do not belong together, and RunError for a bad name
+    or a folder that cannot be written; nothing is left behind then.
     """
     kind, unknown = recipe.tokenizer, recipe.unknown_characters
     if start_from:
@@ -77,9 +85,11 @@ def new_run(
             )
         kind, unknown = tokenizer.kind, tokenizer.unknown
         try:
-            tokenizer.filter_unknown(corpus.alphabet)
+            unknown_characters = tokenizer.filter_unknown(corpus.alphabet)[1]
         except UnknownCharacterError as error:
             raise UserError(f"the text of {corpus.name} does not suit {start_from.name}: {error}") from error
+        if unknown_characters and not drop_unknown:
+            _check_share(corpus, set(unknown_characters), start_from.name)
     # No tokenizer makes more tokens than there are bytes; how many it makes is known when the text is encoded.
     n_tokens = corpus.n_characters if kind == "char" else corpus.n_bytes
     split = split_position(n_tokens, recipe.validation_fraction)
@@ -128,6 +138,18 @@ def move_corpus(run: Run, spec: str) -> None:
     run.write_manifest(dataclasses.replace(manifest, corpus=record))
 
 
+def _check_share(corpus: Corpus, unknown: set[str], model: str) -> None:
+    """Raise UnknownTextError where the characters that the model has no token for are too many of the text."""
+    table = dict.fromkeys(map(ord, unknown))
+    left_out = sum(len(piece) - len(piece.translate(table)) for piece in corpus.pieces())
+    if left_out > MOST_LEFT_OUT * corpus.n_characters:
+        share = left_out / corpus.n_characters
+        raise UnknownTextError(
+            f"{model} has no token for {share:.0%} of the characters of {corpus.name}, which would be left out; train "
+            "new weights on it, or ask for it with --drop-unknown"
+        )
+
+
 def check_agreement(model: ModelConfig, stored: ModelConfig, name: str) -> None:
     """Raise ConfigError where `model` cannot take the weights of `stored`, the configuration of the model `name`.
 
@@ -169,7 +191,7 @@ def start_training(
 
     `leave_core` leaves one core to the app; `budget`, as Budget.parse reads it, takes the place of the run's. With
     several `devices`, or where the run says so, torchrun starts as many processes, and its pid is returned. Raises
-    RunError where the run trains already or nothing can be started.
+    RunError where the run trains already or nothing can be started; the folder of a new run is gone then.
     """
     run.check_not_trained()
     run.check_files()
@@ -195,6 +217,8 @@ def start_training(
                 **_detached(),
             )
     except OSError as error:
+        if not (resume or run.metrics_path.exists()):
+            shutil.rmtree(folder, ignore_errors=True)  # nothing was trained in it
         raise RunError(f"'{run.name}' cannot be started: {error}") from error
     # waited for, so that a trainer that ends before the app does not stay behind as a zombie
     threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()

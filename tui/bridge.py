@@ -15,6 +15,7 @@ from textual.message import Message
 
 from ..data.corpus import open_corpus
 from ..data.storage.typed_json import SchemaError
+from ..data.text_files import DEFAULT_READING, Reading
 from ..engine.events import TRAINING_EVENTS, CheckpointSaved, Command, Evaluation, Note, TrainingEvent
 from ..engine.follow import LineFollower
 from ..engine.model_files import ModelFile
@@ -88,18 +89,30 @@ class Bridge:
         self.training, self.model, self._validation_losses = TrainingView(), ModelView(), {}
 
     async def train(
-        self, corpus: str, recipe: Recipe, name: str | None = None, start_from: ModelFile | None = None
+        self,
+        corpus: str,
+        recipe: Recipe,
+        name: str | None = None,
+        start_from: ModelFile | None = None,
+        *,
+        reading: Reading = DEFAULT_READING,
+        drop_unknown: bool = False,
     ) -> Run:
         """Make a run, show it and start its training; with the weights of `start_from`, or with new ones.
 
-        Raises UserError or OSError; the screen still shows the run before then.
+        Raises UserError or OSError: MarkupError and UnknownTextError for what is done only where a person asks for it.
         """
         from ..engine.launch import new_run, start_training  # slow to import, and the first frame does not need it
 
-        text = await asyncio.to_thread(open_corpus, corpus)
-        run = await asyncio.to_thread(new_run, text, recipe, name, start_from=start_from)
+        text = await asyncio.to_thread(open_corpus, corpus, reading=reading)
+        run = await asyncio.to_thread(new_run, text, recipe, name, start_from=start_from, drop_unknown=drop_unknown)
         self.attach(run)
-        await asyncio.to_thread(start_training, run, leave_core=True)
+        try:
+            await asyncio.to_thread(start_training, run, leave_core=True)
+        except RunError:
+            if not run.path.exists():
+                self.forget(run)
+            raise
         return run
 
     async def continue_run(self, run: Run) -> None:

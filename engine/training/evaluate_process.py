@@ -17,7 +17,9 @@ import torch
 from ...data.corpus import Corpus, open_corpus
 from ...data.encoding import encode_corpus
 from ...data.storage.errors import EXPECTED, UserError, sentence_of
+from ...data.storage.printable import printable
 from ...data.storage.typed_json import dumps
+from ...data.text_files import Reading
 from ...data.tokenizers import Tokenizer
 from ...models.devices import choose_device, choose_threads
 from ...models.fast.decoding import prepare_decoding
@@ -43,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="minigpt_tui.engine.training.evaluate_process", description="Score a model.")
     parser.add_argument("subject", metavar="MODEL", help="a run, a checkpoint, a Hugging Face folder or a ckpt.pt")
     parser.add_argument("--on", metavar="SPEC", help="another text: all of it is read, not just its last part")
+    parser.add_argument("--encoding", help="how that text is encoded, where it is not found out")
     parser.add_argument("--protocol", choices=typing.get_args(Protocol), default="full", help="which loss")
     parser.add_argument(
         "--context-length", type=int, default=None, metavar="N", help="windows of N tokens instead of the model's own"
@@ -73,7 +76,7 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
         quantize_int8(loaded.model)
     prepare_decoding(loaded.model)
     context_length = _context_length(file, loaded.config.context_length, options.context_length)
-    text = _text(file, options.on, tokenizer, options.literal, choice.device)
+    text = _text(file, options, tokenizer, choice.device)
     if len(text.tokens) < 2:
         raise UserError(
             "the text has fewer than two tokens for this model, and each is predicted from those before it; choose a "
@@ -119,16 +122,17 @@ class _Text:
     batches: int
 
 
-def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, literal: bool, device: torch.device) -> _Text:
-    """The validation text of the run, or all of another text as far as the model knows its characters.
+def _text(file: ModelFile, options: argparse.Namespace, tokenizer: Tokenizer, device: torch.device) -> _Text:
+    """The validation text of the run, or all of the text `--on` as far as the model knows its characters.
 
     A run that has learned its text literally reads each text so.
     """
+    spec, literal = options.on, options.literal
     manifest = file.run.manifest() if file.run else None
     batch_size = manifest.training.batch_size if manifest else 64
     batches = manifest.training.evaluation_batches if manifest else 200
     if spec is not None:
-        corpus, fraction = open_corpus(spec, progress=ProgressLines("reading")), 1.0
+        corpus, fraction = _another(spec, options.encoding), 1.0
     elif manifest is not None:
         corpus, fraction = _unchanged(manifest.corpus), manifest.corpus.validation_fraction
     else:
@@ -141,6 +145,14 @@ def _text(file: ModelFile, spec: str | None, tokenizer: Tokenizer, literal: bool
         count = sum(dataset.left_out.values())
         print(f"minigpt-tui: {count:,} characters that the model has never seen are left out", file=sys.stderr)
     return _Text(dataset.validation, dataset.validation_bytes, batch_size, batches)
+
+
+def _another(spec: str, encoding: str | None) -> Corpus:
+    """The text that was named; what is odd about it is said."""
+    corpus = open_corpus(spec, reading=Reading(encoding, as_text=True), progress=ProgressLines("reading"))
+    for notice in corpus.notices:
+        print(f"minigpt-tui: {printable(notice, longest=len(notice))}", file=sys.stderr)
+    return corpus
 
 
 def _unchanged(record: CorpusRecord) -> Corpus:

@@ -78,7 +78,7 @@ def prepare(
         literal=manifest.literal,
         progress=progress.enter("encoding"),
     )
-    _warn_left_out(dataset.left_out, event_log)
+    _warn_left_out(dataset.left_out, corpus.n_characters, event_log)
     progress.enter("loading")
     check_memory(manifest, choice.device, group)
     builder = LearnerBuilder(manifest, tokenizer, dataset, choice, group, event_log)
@@ -123,7 +123,7 @@ def _open_corpus(manifest: RunManifest, progress: SetupProgress, event_log: Even
             f"the old text back, {moved}; or start a new run on the new one"
         )
     for notice in corpus.notices:
-        event_log.note(notice)
+        event_log.warn(notice)  # it stays to be read
     return corpus
 
 
@@ -167,16 +167,16 @@ def _entropy_floor(corpus: Corpus, manifest: RunManifest) -> float | None:
     return corpus.entropy_floor(split, corpus.n_characters)
 
 
-def _warn_left_out(left_out: Mapping[str, int], event_log: EventLog) -> None:
-    """One warning about the characters that have no token."""
+def _warn_left_out(left_out: Mapping[str, int], n_characters: int, event_log: EventLog) -> None:
+    """One warning about the characters, of as many as the text has, that have no token."""
     if not left_out:
         return
-    frequent = Counter(left_out).most_common(_NAMED)
+    frequent, count = Counter(left_out).most_common(_NAMED), sum(left_out.values())
+    share = f"{count / n_characters:.1%}" if count >= n_characters / 1000 else "less than 0.1%"
     named = ", ".join(f"{character!r} ({count:,})" for character, count in frequent)
     more = f" and {len(left_out) - len(frequent):,} others" if len(left_out) > len(frequent) else ""
     event_log.warn(
-        f"{sum(left_out.values()):,} characters are left out of the text, because the tokenizer has no token for "
-        f"{named}{more}"
+        f"{count:,} characters ({share}) are left out of the text, because the tokenizer has no token for {named}{more}"
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -13,11 +15,12 @@ from pathlib import Path
 import pytest
 from minigpt_tui.data.corpus import Corpus, open_corpus
 from minigpt_tui.data.storage.errors import UserError
+from minigpt_tui.data.text_files import Reading
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine import launch, locks, paths
-from minigpt_tui.engine.launch import new_run, start_training, vocabulary_size
+from minigpt_tui.engine.launch import UnknownTextError, new_run, start_training, vocabulary_size
 from minigpt_tui.engine.model_files import ModelFile, check_weights, find_model
-from minigpt_tui.engine.runs import Run, RunError
+from minigpt_tui.engine.runs import Run, RunError, list_runs
 from minigpt_tui.models.config import ConfigError, ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface import save_checkpoint
@@ -277,3 +280,44 @@ def test_a_run_that_trains_is_not_started_twice(run: Run) -> None:
 def test_a_run_that_is_gone_is_one_sentence(run: Run) -> None:
     with pytest.raises(RunError, match=r"'gone' cannot be started: .*No such file"):
         start_training(Run(run.path.with_name("gone")))
+
+
+def test_a_start_that_fails_leaves_no_empty_run_behind(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(run.path / "no-python"))
+    trained = Run(run.path.with_name("trained"))
+    shutil.copytree(run.path, trained.path)
+    trained.metrics_path.write_text("")
+    for each, left in ((run, False), (trained, True)):
+        with pytest.raises(RunError, match="cannot be started"):
+            start_training(each)
+        assert each.path.exists() == left
+
+
+def test_a_text_in_another_script_is_refused_unless_it_is_asked_for(tmp_path: Path) -> None:
+    file = stored_model(tmp_path / "model", "".join(sorted(set(TEXT))))
+    few, many = write(tmp_path / "few.txt", TEXT * 9 + "Она"), write(tmp_path / "many.txt", TEXT + "Она" * 100)
+    assert new_run(few, RECIPE, start_from=file).name == "few-01"
+    with pytest.raises(UnknownTextError, match=r"has no token for 40% of the characters of many.txt"):
+        new_run(many, RECIPE, start_from=file)
+    assert [run.name for run in list_runs()] == ["few-01"]
+    assert new_run(many, RECIPE, start_from=file, drop_unknown=True).name == "many-01"
+
+
+def test_how_a_text_is_read_is_kept_with_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "wide.txt"
+    path.write_bytes(TEXT.encode("utf-16-le"))
+    corpus = open_corpus(str(path), reading=Reading("utf-16-le"))
+    record = new_run(corpus, RECIPE).manifest().corpus
+    assert open_corpus(record.spec, reading=record.reading).fingerprint == record.fingerprint == corpus.fingerprint
+
+
+def test_a_run_that_was_made_before_reads_its_folder_in_the_old_order(tmp_path: Path) -> None:
+    (tmp_path / "book").mkdir()
+    for number in (2, 10):
+        (tmp_path / "book" / f"{number}.txt").write_text(f"chapter {number}\n" * 50)
+    run = new_run(open_corpus(str(tmp_path / "book")), RECIPE)
+    stored = json.loads((run.path / "run.json").read_text())
+    del stored["corpus"]["reading_rules"], stored["corpus"]["encoding"]
+    (run.path / "run.json").write_text(json.dumps(stored))
+    record = run.manifest().corpus
+    assert open_corpus(record.spec, reading=record.reading).preview.startswith("chapter 10\n")

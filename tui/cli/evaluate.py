@@ -13,12 +13,14 @@ from ...models.recipe import Protocol
 from .child import run_to_end
 from .exit_codes import DONE
 from .options import add_literal_option, add_model_argument, add_quantize_option, path_of_model
+from .texts import add_encoding_option
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Average negative log-likelihood on held-out text."
     add_model_argument(parser)
     parser.add_argument("--on", metavar="CORPUS", help="another text (all of it) instead of the run's validation split")
+    add_encoding_option(parser)
     parser.add_argument(
         "--protocol", choices=typing.get_args(Protocol), default="full", help="which windows (default full)"
     )
@@ -46,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         command.append("--literal")
     if arguments.on is not None:
         command += ["--on", normalise(arguments.on)]
+    if arguments.encoding is not None:
+        command += ["--encoding", arguments.encoding]
     code, last = run_to_end(command, "evaluating")
     if code:
         return code

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...data.storage.typed_json import to_plain
 from ...engine.requests import Ended, Generate, GenerationMessage, Loaded, TokenDetail, Tokens
+from ..text.escapes import unescaped
 from .child import answer
 from .exit_codes import complain
 from .options import (
@@ -21,12 +22,20 @@ from .options import (
     path_of_model,
     sampling_settings,
 )
+from .texts import add_encoding_option, text_of
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Continue a prompt; the text streams to standard output."
     add_model_argument(parser)
-    parser.add_argument("--prompt", help="the text to continue (default: standard input where it is not a terminal)")
+    prompt = parser.add_mutually_exclusive_group()
+    prompt.add_argument(
+        "--prompt", type=unescaped,
+        help=r"the text to continue, with \n for a new line, \t, \u2028 and \\ (default: standard input, as it stands, "
+        "where that is not a terminal)",
+    )  # fmt: skip
+    prompt.add_argument("--prompt-file", metavar="FILE", help="continue the text of a file, as it stands")
+    add_encoding_option(parser)
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="how many texts to write at once")
     parser.add_argument("--echo", action="store_true", help="print the prompt before its continuation")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the text")
@@ -47,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         return complain(str(error))
     prompt = arguments.prompt
     if prompt is None:
-        prompt = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
-    request = replace(request, prompt=prompt)
+        prompt = text_of(arguments.prompt_file, arguments.encoding)
+    request = replace(request, prompt=prompt or "")
     return answer(load, request, _Printer(request, arguments.echo, arguments.json).take)
 
 

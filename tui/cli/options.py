@@ -15,6 +15,7 @@ from ...engine.requests import Load, Quantization, SamplingSettings
 from ...engine.runs import find_run
 from ...models.config import ConfigError, ModelConfig, descriptions
 from ...models.recipe import Recipe, TrainingConfig
+from ..text.escapes import unescaped
 
 T = TypeVar("T")
 
@@ -112,8 +113,8 @@ def add_sampling_options(parser: argparse.ArgumentParser) -> None:
     hints = typing.get_type_hints(SamplingSettings)
     for field in dataclasses.fields(SamplingSettings):
         if field.name in _REPEATABLE:
-            flag, text = _REPEATABLE[field.name], f"{field.metadata['description']} May be repeated."
-            group.add_argument(flag, dest=field.name, action="append", metavar="TEXT", help=text)
+            flag, text = _REPEATABLE[field.name], f"{field.metadata['description']} May be repeated; \\n is a new line."
+            group.add_argument(flag, dest=field.name, action="append", type=unescaped, metavar="TEXT", help=text)
         else:
             _add_option(group, field, int if field.name == "seed" else hints[field.name])
 

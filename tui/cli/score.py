@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from ...data.storage.typed_json import to_plain
 from ...engine.requests import GenerationMessage, Scored, ScoreProgress, ScoreText, TokenDetail
@@ -21,6 +20,7 @@ from .options import (
     model_to_load,
     path_of_model,
 )
+from .texts import add_encoding_option, text_of
 
 _LIKELIEST = 3  # alternatives that fit on a line beside the token
 
@@ -34,6 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     text = parser.add_mutually_exclusive_group()
     text.add_argument("file", nargs="?", help="a text file (default: standard input)")
     text.add_argument("--text", help="the text itself")
+    add_encoding_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--explain", action="store_true", help=f"also print {EXPLAINED}")
     add_literal_option(parser)
@@ -45,27 +46,17 @@ def run(arguments: argparse.Namespace) -> int:
     path = path_of_model(arguments.run)
     try:
         load = model_to_load(path, arguments)
-        text = _text(arguments)
-    except UnicodeDecodeError as error:
-        return complain(f"{arguments.file or 'standard input'} is not UTF-8 text: {error.reason} at {error.start}")
     except ValueError as error:
         return complain(str(error))
+    text = arguments.text if arguments.text is not None else text_of(arguments.file, arguments.encoding)
+    if text is None:
+        return complain("there is no text to score; name a file, give --text, or pipe it in")
     printer = _Printer(text, arguments.json, arguments.explain)
     request = ScoreText(2, text, arguments.explain, arguments.literal)
     with progress("scoring", show=not arguments.explain) as update:
         code = answer(load, request, lambda message: printer.take(message, update))
     printer.print_score()
     return code
-
-
-def _text(arguments: argparse.Namespace) -> str:
-    if arguments.text is not None:
-        return arguments.text
-    if arguments.file:
-        return Path(arguments.file).read_bytes().decode()
-    if sys.stdin is None or sys.stdin.isatty():
-        raise ValueError("there is no text to score; name a file, give --text, or pipe it in")
-    return sys.stdin.buffer.read().decode()
 
 
 class _Printer:

@@ -8,6 +8,7 @@ import sys
 
 from ...data.corpus import open_corpus
 from ...data.storage.atomic import write_atomic
+from ...data.text_files import Reading
 from ...engine.follow import LineFollower
 from ...engine.launch import new_run, start_training
 from ...engine.model_files import find_model, read_config
@@ -16,8 +17,10 @@ from ...models.config import ConfigError
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS, fine_tuning, preset
 from ...models.recipe import Budget
 from .device import check_device
+from .exit_codes import complain
 from .follow import follow, leave_detached
 from .options import MODEL, add_event_options, add_recipe_options, given_fields, refuse_shapes, with_message
+from .texts import add_encoding_option
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +35,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--from", dest="start_from", metavar="MODEL", help=f"train this model further instead of new weights: {MODEL}"
+    )
+    parser.add_argument(
+        "--drop-unknown", action="store_true",
+        help="with --from: train even where the model has no token for more than a tenth of the text",
+    )  # fmt: skip
+    add_encoding_option(parser)
+    parser.add_argument(
+        "--as", dest="read_as", choices=["text"], help="learn HTML, RTF, JSON lines and the like as they stand"
     )
     parser.add_argument("--name", help="the run's name (default: the corpus and a number)")
     budget = parser.add_mutually_exclusive_group()
@@ -58,14 +69,15 @@ def run(arguments: argparse.Namespace) -> int:
     elif recipe.name == FINE_TUNING.name:
         raise ConfigError(f"the preset '{FINE_TUNING.name}' goes on with a trained model: name it with --from")
     recipe = recipe.overridden(**given_fields(arguments))
-    corpus = open_corpus(_keep_standard_input() if arguments.corpus == "-" else arguments.corpus)
+    spec = _keep_standard_input() if arguments.corpus == "-" else arguments.corpus
+    corpus = open_corpus(spec, reading=Reading(arguments.encoding, as_text=arguments.read_as == "text"))
     check_device(recipe.training)
-    run = new_run(corpus, recipe, arguments.name, start_from=start_from)
+    run = new_run(corpus, recipe, arguments.name, start_from=start_from, drop_unknown=arguments.drop_unknown)
     start_training(run)
     if not arguments.detach:
         return follow(run, LineFollower(run.metrics_path), arguments.json)
     for notice in corpus.notices:
-        print(f"minigpt-tui: {notice}", file=sys.stderr)
+        complain(notice)
     return leave_detached(run)
 
 

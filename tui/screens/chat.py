@@ -10,6 +10,7 @@ from textual.getters import query_one
 from textual.widgets import Footer
 
 from ...data.storage.errors import EXPECTED, sentence_of
+from ...data.text_files import MarkupError, Reading
 from ...models.presets import DEFAULT_PRESET, preset
 from .. import keymap, messages
 from ..bridge import POLL_INTERVAL, Bridge, CommandName, run_to_open
@@ -25,6 +26,7 @@ from ..widgets.sampling_panel import SamplingInput, SamplingPanel
 from ..widgets.training_panel import TrainingPanel
 from ..widgets.transcript import Transcript
 from .action_screen import ActionScreen
+from .questions import as_it_stands
 from .sizes import WIDE
 
 _DRAWER = ("#training", "#sampling", "#model")  # the order in which the drawer shows them
@@ -143,11 +145,16 @@ class ChatScreen(ActionScreen):
         """Accept the offer; where the text cannot be used, say why and offer again."""
         offer = self.conversation.accept_offer()
         try:
-            await self.bridge.train(corpus, preset(DEFAULT_PRESET))
+            try:
+                await self.bridge.train(corpus, preset(DEFAULT_PRESET))
+            except MarkupError as error:
+                if await self.app.push_screen_wait(as_it_stands(sentence_of(error))) is None:
+                    raise
+                await self.bridge.train(corpus, preset(DEFAULT_PRESET), reading=Reading(as_text=True))
         except EXPECTED as error:
-            self.notify(sentence_of(error), title="No training was started", severity="error", timeout=12, markup=False)
             if offer is not None:
                 self.conversation.make_offer(offer)
+            self.conversation.note(f"No training was started: {sentence_of(error)}")
 
     # --- messages of the bridge -------------------------------------------------------------------
 

@@ -10,13 +10,14 @@ from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.getters import query_one
-from textual.widgets import Button, Footer, Input, Label, Select, Static
+from textual.widgets import Button, Checkbox, Footer, Input, Label, Select, Static
 
 from ...data.catalog import CATALOG
 from ...data.corpus import Corpus, open_corpus
 from ...data.storage.errors import EXPECTED, sentence_of
+from ...data.text_files import DEFAULT_READING, MarkupError, Reading
 from ...data.typed_path import typed_path
-from ...engine.launch import vocabulary_size
+from ...engine.launch import UnknownTextError, vocabulary_size
 from ...engine.runs import RunError, check_name, free_name
 from ...models.config import ConfigError, parameter_count
 from ...models.memory import expected_memory
@@ -31,6 +32,7 @@ from ..widgets.model_input import ModelInput
 from ..widgets.preset_select import PresetSelect
 from ..widgets.text_input import TextInput
 from .action_screen import ActionScreen
+from .questions import Answer, Question
 from .run_form import (
     NUMBERS,
     TOKENIZERS,
@@ -111,6 +113,16 @@ class NewRunScreen(ActionScreen):
                 tooltip="A text file, or a folder of them; the right arrow key takes the completion.",
             )  # fmt: skip
 
+        with Horizontal(classes="field", id="encoding-field"):
+            yield Label("encoding")
+            yield Input(
+                placeholder="found out", compact=True, id="encoding",
+                tooltip="How the text is encoded, where that is not found out: gb18030, shift_jis, cp1251, koi8-r ...",
+            )  # fmt: skip
+        with Horizontal(classes="field", id="markup-field"):
+            yield Label("markup")
+            yield Checkbox("learn it as it stands", compact=True, id="as-text")
+
     def _recipe_fields(self) -> ComposeResult:
         with Horizontal(classes="field"):
             yield Label("preset")
@@ -154,8 +166,8 @@ class NewRunScreen(ActionScreen):
                     yield Input(compact=True, id=number.name, tooltip=number.help)
 
     def on_mount(self) -> None:
-        """Start with the text that was named, or the built-in one, and the default preset."""
-        self.query_one("#path-field").display = self._listed == OWN_TEXT
+        """Begin with the text that was named, or the built-in one, and the quick preset."""
+        self._show_fields_of_text(self._listed == OWN_TEXT)
         self._fill_in()
         self._begin_reading()
 
@@ -164,12 +176,23 @@ class NewRunScreen(ActionScreen):
     @on(Select.Changed, "#corpus")
     def _corpus_chosen(self) -> None:
         own = self.corpus_select.value == OWN_TEXT
-        self.query_one("#path-field").display = own
+        self._show_fields_of_text(own)
         if own:
             self.path_input.focus()
         self._begin_reading()
 
+    def _show_fields_of_text(self, own: bool) -> None:
+        """Show the fields of a text of one's own; that about markup comes where there is some."""
+        self.query_one("#path-field").display = self.query_one("#encoding-field").display = own
+        self.query_one("#markup-field").display = False
+        self.query_one("#as-text", Checkbox).value = False
+
+    @on(Checkbox.Changed, "#as-text")
+    def _markup_wanted(self) -> None:
+        self._begin_reading()
+
     @on(Input.Changed, "#path")
+    @on(Input.Changed, "#encoding")
     def _path_typed(self) -> None:
         self._corpus = None
         self._reading += 1
@@ -223,9 +246,16 @@ class NewRunScreen(ActionScreen):
             return
         start = self.query_one("#start", Button)
         start.disabled = True
-        name, found = self.query_one("#name", Input).value.strip(), self.start_from.found
+        name, found = self.query_one("#name", Input).value.strip() or None, self.start_from.found
+        spec, file, reading = self._spec(), found.file if found else None, self._how_to_read()
         try:
-            await self._bridge.train(self._spec(), recipe, name or None, found.file if found else None)
+            try:
+                await self._bridge.train(spec, recipe, name, file, reading=reading)
+            except UnknownTextError as error:
+                answers = [Answer("learn", "learn what is left of the text", "l")]
+                if await self.app.push_screen_wait(Question("another script", sentence_of(error), answers)) is None:
+                    raise
+                await self._bridge.train(spec, recipe, name, file, reading=reading, drop_unknown=True)
         except EXPECTED as error:
             self._show_problem(sentence_of(error))
             start.disabled = False
@@ -239,6 +269,12 @@ class NewRunScreen(ActionScreen):
             return str(typed_path(self.path_input.value)) if self.path_input.value.strip() else ""
         return str(self.corpus_select.value)
 
+    def _how_to_read(self) -> Reading:
+        if self.corpus_select.value != OWN_TEXT:
+            return DEFAULT_READING
+        encoding = self.query_one("#encoding", Input).value.strip()
+        return Reading(encoding or None, self.query_one("#as-text", Checkbox).value)
+
     def _begin_reading_if(self, wanted: int) -> None:
         if wanted == self._reading:
             self._begin_reading()
@@ -250,21 +286,23 @@ class NewRunScreen(ActionScreen):
         self.query_one("#summary", Static).update("reading the text ..." if spec else "")
         self.query_one("#preview").display = False
         if spec:
-            self._read_text(spec, self._reading)
+            self._read_text(spec, self._how_to_read(), self._reading)
         self._validate()
 
     @work(thread=True, group="inspect", exit_on_error=False)
-    def _read_text(self, spec: str, reading: int) -> None:
+    def _read_text(self, spec: str, how: Reading, reading: int) -> None:
         """Read the text in a thread; only the newest reading counts."""
+        markup = how.as_text
         try:
-            result: Corpus | str = open_corpus(spec)
+            result: Corpus | str = open_corpus(spec, reading=how)
         except EXPECTED as error:
-            result = sentence_of(error)
-        self.app.call_from_thread(self._text_read, result, reading)
+            result, markup = sentence_of(error), markup or isinstance(error, MarkupError)
+        self.app.call_from_thread(self._text_read, result, markup, reading)
 
-    def _text_read(self, result: Corpus | str, reading: int) -> None:
+    def _text_read(self, result: Corpus | str, markup: bool, reading: int) -> None:
         if reading != self._reading or not self.is_mounted:
             return
+        self.query_one("#markup-field").display = markup
         if isinstance(result, str):
             self._problem_of_text = result
             self.query_one("#summary", Static).update("")

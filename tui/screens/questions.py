@@ -21,6 +21,11 @@ class Answer:
     key: str
 
 
+def as_it_stands(sentence: str) -> Question:
+    """Whether to learn what is no plain text."""
+    return Question("no plain text", sentence, [Answer("learn", "learn it as it stands", "l")])
+
+
 class Question(ModalScreen[str | None]):
     """Dismissed with the value of the answer, or None for Escape. The first answer is the default."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from textual.widgets import Input, Label, Static
 from ...engine.requests import SamplingSettings
 from ...models.config import descriptions
 from ..settings import check_samples
+from ..text.escapes import escaped, unescaped
 from .text_input import TextInput
 
 
@@ -59,31 +59,13 @@ class TextsField(SamplingField):
     r"""Several texts in one field, between bars; what cannot be typed is written as in Python: \n is a new line."""
 
     def text(self, value: Any) -> str:
-        """The texts as the field shows them."""
-        return "|".join(re.sub(r"[\\|]|[^ -~]", _escaped, text) for text in value)
+        """The texts as they stand in the field."""
+        return "|".join(re.sub(r"[\\|]|[^ -~]", lambda found: escaped(found[0]), text) for text in value)
 
     def value(self, text: str) -> Any:
         """Read the field: empty texts are left out."""
         texts = re.findall(r"((?:\\.|[^\\|])+)", text, re.DOTALL)
-        return tuple(_ESCAPE.sub(_unescaped, part) for part in texts)
-
-
-_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
-_SHORT = {"n": "\n", "t": "\t", "r": "\r"}
-
-
-def _escaped(found: re.Match[str]) -> str:
-    character = found[0]
-    if character in "\\|":
-        return f"\\{character}"
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    code = found[1] or found[2] or found[3]
-    if code is None:
-        return _SHORT.get(found[4], found[4])
-    return chr(int(code, 16)) if int(code, 16) <= sys.maxunicode else found[0]
+        return tuple(map(unescaped, texts))
 
 
 _WHOLE, _REAL = "a whole number", "a number"

@@ -1,0 +1,114 @@
+"""One reader for all texts: whatever a file is encoded in, and whichever verb reads it, the figure is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from .command import TEXT, TINY, Outcome, command
+
+SCORED = TEXT[:900]
+ENCODED = {
+    "crlf": SCORED.replace("\n", "\r\n").encode(),
+    "mark": b"\xef\xbb\xbf" + SCORED.encode(),
+    "utf-16": SCORED.encode("utf-16"),
+    "utf-32": SCORED.encode("utf-32"),
+}
+
+
+def figure(outcome: Outcome) -> tuple[float, int]:
+    assert outcome.returncode == 0, outcome.stderr
+    plain = json.loads(outcome.stdout)
+    return round(plain["loss"], 4), plain["tokens"]
+
+
+def test_score_and_evaluate_read_a_file_alike(trained: Path) -> None:
+    (trained / "plain.txt").write_text(SCORED)
+    expected = figure(command(trained, "score", "cats", "plain.txt", "--json"))
+    for name, content in ENCODED.items():
+        (trained / name).write_bytes(content)
+        assert figure(command(trained, "score", "cats", name, "--json")) == expected
+    on = ("evaluate", "cats", "--protocol", "sliding", "--json", "--on")
+    assert figure(command(trained, *on, "utf-16")) == expected
+    assert figure(command(trained, "score", "cats", (trained / "crlf").as_uri(), "--json")) == expected
+
+
+def test_an_encoding_can_be_named_and_what_was_odd_is_said(trained: Path) -> None:
+    (trained / "wide.txt").write_bytes(SCORED.encode("utf-16-le"))
+    (trained / "bad.txt").write_bytes(SCORED.encode() + "é€".encode() + b"\xff")
+    plain = figure(command(trained, "score", "--text", SCORED, "--json"))
+    assert figure(command(trained, "score", "cats", "wide.txt", "--json", "--encoding", "utf-16-le")) == plain
+    on = ("evaluate", "cats", "--protocol", "sliding", "--json", "--on", "wide.txt", "--encoding")
+    assert figure(command(trained, *on, "utf-16-le")) == plain
+    assert "bad.txt is UTF-8 with 1 bad byte, in line 11" in command(trained, "score", "cats", "bad.txt").stderr
+    refused = command(trained, "score", "cats", "bad.txt", "--encoding", "klingon")
+    assert refused.returncode == 2
+    assert "there is no encoding called 'klingon'; some are utf-8" in refused.stderr
+    missing = command(trained, "score", "cats", "no.txt")
+    assert (missing.returncode, "no.txt cannot be read (No such file" in missing.stderr) == (2, True)
+
+
+def test_a_prompt_comes_from_an_argument_with_escapes_or_from_a_file_as_it_stands(trained: Path) -> None:
+    def prompt(*words: str, stdin: str = "") -> str:
+        outcome = command(trained, "generate", "cats", "--max-tokens", "1", "--json", *words, stdin=stdin)
+        assert outcome.returncode == 0, outcome.stderr
+        return json.loads(outcome.stdout)["prompt"]
+
+    assert prompt("--prompt", r"the\ncat\t\u2028\\n") == "the\ncat\t\u2028\\n"
+    (trained / "prompt.txt").write_bytes("the\r\ncat \\n".encode("utf-16"))
+    assert prompt("--prompt-file", "prompt.txt") == "the\ncat \\n"
+    assert prompt(stdin="the\r\ncat \\n") == "the\ncat \\n"
+    assert prompt(stdin="\n") == "\n"
+    assert prompt(stdin="") == ""
+
+
+def test_a_stop_string_is_read_with_escapes_and_one_that_cannot_be_written_is_said(trained: Path) -> None:
+    stopped = command(
+        trained, "generate", "cats", "--prompt", "the cat", "--stop", r"\n", "--temperature", "0", "--json"
+    )
+    assert "\n" not in json.loads(stopped.stdout)["text"]
+    said = command(trained, "generate", "cats", "--prompt", "the", "--stop", r"\u2028", "--max-tokens", "2").stderr
+    assert "stop text '\\u2028' never ends a reply: the model has never seen '\\u2028'" in said
+
+
+def test_train_learns_a_named_encoding_and_trains_it_again(home: Path) -> None:
+    (home / "wide.txt").write_bytes(TEXT.encode("utf-16-le"))
+    done = command(home, "train", "wide.txt", "--encoding", "utf-16-le", "--steps", "2", "--name", "Война", *TINY)
+    assert (done.returncode, done.stdout) == (0, "Война\n"), done.stderr
+    assert command(home, "resume", "Война", "--budget", "3 steps").returncode == 0
+    assert command(home, "evaluate", "Война").returncode == 0
+
+
+def test_train_asks_before_it_learns_markup(home: Path) -> None:
+    (home / "chat.jsonl").write_text('{"text": "the cat sat on the mat"}\n' * 60)
+    refused = command(home, "train", "chat.jsonl", "--steps", "1", *TINY)
+    assert refused.returncode == 2
+    assert "chat.jsonl is JSON, one value a line, not plain text; --as text learns that as it stands" in refused.stderr
+    assert not (home / "runs").exists()
+    assert command(home, "train", "chat.jsonl", "--as", "text", "--steps", "1", *TINY).returncode == 0
+
+
+def test_another_script_is_learned_only_where_that_is_asked_for(trained: Path) -> None:
+    (trained / "mixed.txt").write_text(TEXT[:1500] + "Она видит гору и реку. " * 60)
+    words = ("train", "mixed.txt", "--from", "cats", "--steps", "1", "--context-length", "16", "--batch-size", "2")
+    refused = command(trained, *words)
+    assert refused.returncode == 2
+    assert "cats has no token for 37% of the characters of mixed.txt, which would be left out" in refused.stderr
+    learned = command(trained, *words, "--drop-unknown")
+    assert learned.returncode == 0, learned.stderr
+    assert "(37.4%) are left out of the text" in learned.stderr
+
+
+@pytest.mark.skipif(os.name == "nt" or os.uname().sysname == "Darwin", reason="names are Unicode there")
+def test_a_file_whose_name_is_not_utf_8_is_learned(home: Path) -> None:
+    name = os.fsdecode(b"caf\xe9 \xff.txt")
+    (home / name).write_text(TEXT)
+    done = command(home, "train", name, "--steps", "1", *TINY)
+    assert (done.returncode, done.stdout) == (0, "caf-01\n"), done.stderr
+    assert command(home, "evaluate", "caf-01").returncode == 0
+    assert command(home, "runs").returncode == 0
+    assert command(home, "resume", "caf-01", "--budget", "2 steps").returncode == 0
+    assert command(home, "score", "caf-01", name).returncode == 0

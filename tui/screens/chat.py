@@ -152,9 +152,9 @@ class ChatScreen(ActionScreen):
                     raise
                 await self.bridge.train(corpus, preset(DEFAULT_PRESET), reading=Reading(as_text=True))
         except EXPECTED as error:
+            self.notify(sentence_of(error), title="No training was started", severity="error", timeout=12, markup=False)
             if offer is not None:
                 self.conversation.make_offer(offer)
-            self.conversation.note(f"No training was started: {sentence_of(error)}")
 
     # --- messages of the bridge -------------------------------------------------------------------
 

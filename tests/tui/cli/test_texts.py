@@ -66,9 +66,8 @@ def test_a_prompt_comes_from_an_argument_with_escapes_or_from_a_file_as_it_stand
 
 
 def test_a_stop_string_is_read_with_escapes_and_one_that_cannot_be_written_is_said(trained: Path) -> None:
-    stopped = command(
-        trained, "generate", "cats", "--prompt", "the cat", "--stop", r"\n", "--temperature", "0", "--json"
-    )
+    words = ("generate", "cats", "--prompt", "the cat", "--temperature", "0", "--json")
+    stopped = command(trained, *words, "--stop", r"\n")
     assert "\n" not in json.loads(stopped.stdout)["text"]
     said = command(trained, "generate", "cats", "--prompt", "the", "--stop", r"\u2028", "--max-tokens", "2").stderr
     assert "stop text '\\u2028' never ends a reply: the model has never seen '\\u2028'" in said
@@ -96,10 +95,10 @@ def test_another_script_is_learned_only_where_that_is_asked_for(trained: Path) -
     words = ("train", "mixed.txt", "--from", "cats", "--steps", "1", "--context-length", "16", "--batch-size", "2")
     refused = command(trained, *words)
     assert refused.returncode == 2
-    assert "cats has no token for 37% of the characters of mixed.txt, which would be left out" in refused.stderr
+    assert "cats has no token for 35% of the characters of mixed.txt, which would be left out" in refused.stderr
     learned = command(trained, *words, "--drop-unknown")
     assert learned.returncode == 0, learned.stderr
-    assert "(37.4%) are left out of the text" in learned.stderr
+    assert "(35.4%) are left out of the text" in learned.stderr
 
 
 @pytest.mark.skipif(os.name == "nt" or os.uname().sysname == "Darwin", reason="names are Unicode there")

@@ -13,7 +13,7 @@ from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.screens.chat import ChatScreen
 from minigpt_tui.tui.screens.new_run import OWN_TEXT, NewRunScreen
 from textual.pilot import Pilot
-from textual.widgets import Input, Select
+from textual.widgets import Checkbox, Input, Select
 
 from ..runs_on_disk import make_run
 from ..scripted_engine import ScriptedEngine
@@ -244,3 +244,33 @@ async def test_at_80x24_everything_can_be_reached_by_keys(engine: Engine):
             "seed",
             "start",
         } <= seen
+
+
+async def test_the_encoding_of_a_text_can_be_named_and_what_is_found_out_is_said(engine: Engine, tmp_path: Path):
+    russian = "Старик видит гору, и Юноша помнит дождь.\n" * 40
+    path = tmp_path / "poems.txt"
+    path.write_bytes(russian.encode("cp1251"))
+    async with opened() as pilot:
+        await choose_file(pilot, path)
+        await wait_until(pilot, lambda: "Windows-1251" in screen_text(pilot.app))
+        assert "% sure" in screen_text(pilot.app)
+        await fill(pilot, "encoding", "klingon")
+        await wait_until(pilot, lambda: "there is no encoding called 'klingon'" in form(pilot).problem)
+        await fill(pilot, "encoding", "koi8-r")
+        await wait_until(pilot, lambda: russian.encode("cp1251").decode("koi8-r")[:9] in screen_text(pilot.app))
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: bool(list_runs()))
+        assert list_runs()[0].manifest().corpus.encoding == "koi8-r"
+
+
+async def test_markup_is_learned_after_a_question(engine: Engine, tmp_path: Path):
+    path = tmp_path / "page.html"
+    path.write_text("<html>" + "Once there was a fox. " * 200)
+    async with opened() as pilot:
+        assert not form(pilot).query_one("#markup-field").display
+        await choose_file(pilot, path)
+        await wait_until(pilot, lambda: "page.html is HTML, not plain text" in form(pilot).problem)
+        assert form(pilot).query_one("#markup-field").display
+        form(pilot).query_one("#as-text", Checkbox).value = True
+        await wait_until(pilot, lambda: "<html>Once" in screen_text(pilot.app))
+        assert form(pilot).problem == ""

@@ -17,7 +17,7 @@ TEXT = "abcdefgh\nhgfedcba\n" * 9
 
 
 def scored(decoder: Decoder, text: str, explain: bool = False, **passes: int) -> tuple[TextLoss, list]:
-    score = TextScorer(decoder, text, explain, **passes)
+    score = TextScorer(decoder, text, explain, literal=False, **passes)
     details = [detail for _, details in score for detail in details]
     return score.result, details
 

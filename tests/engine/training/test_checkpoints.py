@@ -42,7 +42,8 @@ def test_an_exchange_that_was_cut_short_is_mended(tmp_path):
 def test_weights_of_another_program_are_not_gone_on_from(tmp_path):
     tokenizer = ByteTokenizer()
     model = GPT(ModelConfig(vocab_size=256, context_length=8, n_layer=1, n_head=1, d_model=8))
-    for kind, step in (("best", 20), ("last", 30)):
+    written: list[tuple[checkpoints.Kind, int]] = [("best", 20), ("last", 30)]
+    for kind, step in written:
         state = {"x": torch.zeros(1)} if kind == "last" else None
         checkpoints.save(tmp_path, kind, model, tokenizer, checkpoints.Counters(step), state=state)
     weights = tmp_path / "last" / "model.safetensors"

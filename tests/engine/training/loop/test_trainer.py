@@ -311,7 +311,9 @@ def test_a_stop_ends_an_evaluation(make_run, text, events_of, monkeypatch):
 
 
 @pytest.mark.parametrize("kept", [CheckpointSaved, Evaluation])
-def test_a_stop_that_is_taken_back_while_it_saves_ends_nothing(make_run, text, events_of, monkeypatch, kept):
+def test_a_stop_that_is_taken_back_while_it_saves_ends_nothing(
+    make_run, text, events_of, monkeypatch, kept: type[CheckpointSaved | Evaluation]
+):
     """The command comes after the trainer has turned to its end: with the last checkpoint, or the last evaluation."""
     run = make_run(checkpoint_interval=0, evaluation_interval=1000)
     it, learner, _ = build(run, text, report_interval=0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
 from typing import TextIO, cast
 
 from ..terminal import TerminalStream
+
+_AS_IT_CAME = "minigpt_tui.as_it_came"  # a name for our own handling of what UTF-8 cannot encode
 
 
 def accept_any_text() -> None:
@@ -20,11 +23,11 @@ def accept_any_text() -> None:
     if isinstance(sys.stdin, io.TextIOWrapper) and sys.stdin.errors == "strict":
         sys.stdin.reconfigure(errors="surrogateescape")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        to_terminal = sys.stdout.isatty()
-        if to_terminal or sys.stdout.errors == "strict":
+        if sys.stdout.isatty():
             sys.stdout.reconfigure(errors="replace")
-        if not to_terminal:
-            sys.stdout.reconfigure(encoding="utf-8")
+        else:
+            codecs.register_error(_AS_IT_CAME, _byte_as_it_came)
+            sys.stdout.reconfigure(encoding="utf-8", errors=_AS_IT_CAME)
     filter_terminals()
 
 
@@ -34,6 +37,13 @@ def filter_terminals() -> None:
         sys.stdout = cast(TextIO, TerminalStream(sys.stdout))
     if _is_unfiltered_terminal(sys.stderr):
         sys.stderr = cast(TextIO, TerminalStream(sys.stderr))
+
+
+def _byte_as_it_came(error: UnicodeError) -> tuple[bytes, int]:
+    """Write a byte that was read as a lone surrogate (PEP 383) as that byte; a surrogate that never was one is `?`."""
+    assert isinstance(error, UnicodeEncodeError)
+    code = ord(error.object[error.start])
+    return (bytes([code - 0xDC00]) if 0xDC80 <= code <= 0xDCFF else b"?"), error.start + 1
 
 
 def _is_unfiltered_terminal(stream: TextIO) -> bool:

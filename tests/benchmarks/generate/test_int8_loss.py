@@ -12,6 +12,8 @@ from benchmarks.generate.tiny import TINY
 from benchmarks.generate.workloads import prompt_of
 from benchmarks.harness import OURS, Benchmark, Harness
 
+pytestmark = pytest.mark.long  # each measures processes of several programs in turns
+
 
 def figure(benchmark: Benchmark, candidate: str, name: str) -> float:
     (trial,) = (trial for trial in benchmark.trials if trial.candidate == candidate)

@@ -18,6 +18,8 @@ from benchmarks.generate.tiny import TINY
 from benchmarks.generate.workloads import GPT2, LLAMA, TRANSFORMERS, GenerationWorkload, alphabet, prompt_of
 from benchmarks.harness import OURS, Benchmark, Candidate, Harness, TrialFailedError
 
+pytestmark = pytest.mark.long  # each measures processes of several programs in turns
+
 HAS_LLAMA = all(importlib.util.find_spec(name) for name in ("llama_cpp", "gguf"))
 
 

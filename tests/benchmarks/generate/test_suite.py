@@ -14,6 +14,8 @@ from benchmarks.generate import suite
 from benchmarks.generate.tiny import TINY
 from benchmarks.generate.workloads import WORKLOADS, GenerationWorkload
 
+pytestmark = pytest.mark.long  # each measures processes of several programs in turns
+
 
 def test_a_suite_prints_a_table_and_the_json_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -30,6 +30,7 @@ def test_a_run_that_cannot_be_made_or_fails_says_why(tmp_path: Path) -> None:
         train(tmp_path, TEXT, with_training(TINY, device="abacus"))
 
 
+@pytest.mark.long
 def test_what_a_training_says_is_kept_and_its_model_is_scored(tmp_path: Path) -> None:
     trained = train(tmp_path, TEXT, TINY)
     assert [evaluation.step for _, evaluation in trained.evaluations] == [10, 20, 30]

@@ -103,6 +103,7 @@ def test_two_processes_with_adamw_go_on_with_what_one_has_trained(make):
     assert_equal(alone, together, 1e-6)
 
 
+@pytest.mark.long
 def test_stopped_and_resumed_by_as_many_processes_it_is_the_same_run_bit_for_bit(make, events_of, until):
     whole, parts = (make(name, dropout=0.3, budget=Budget(12), devices=2) for name in ("whole", "parts"))
     train_together(whole)

@@ -73,6 +73,7 @@ def assert_equal(one: Run, other: Run, tolerance: float) -> None:
             torch.testing.assert_close(second[tensor], first[tensor], rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.long
 def test_with_muon_processes_that_share_a_model_train_what_one_does_and_each_goes_on_with_the_others(make, events_of):
     alone, together = make("alone"), make("together")
     train_alone(alone)
@@ -94,6 +95,7 @@ def test_with_muon_processes_that_share_a_model_train_what_one_does_and_each_goe
     assert_equal(alone, together, 3e-6)
 
 
+@pytest.mark.long
 def test_with_adamw_another_number_of_processes_goes_on(make):
     # a table for input and output; of four numbers in the norm of a head the third process of three has none
     model = {"tied": True, "n_head": 4, "n_layer": 1}
@@ -110,6 +112,7 @@ def test_with_adamw_another_number_of_processes_goes_on(make):
     assert_same_figures(alone, together, at_least=3)
 
 
+@pytest.mark.long
 def test_resumed_by_as_many_processes_it_is_the_same_run_bit_for_bit(make, events_of):
     whole, parts = (make(name, {"residual_dropout": 0.3}, budget=Budget(8)) for name in ("whole", "parts"))
     train_together(whole)

@@ -84,18 +84,26 @@ def test_the_settings_and_the_prompt_history_are_read(home: Path) -> None:
     assert load_history() == ["Once upon a time", "zwei\nZeilen", "ROMEO:"]
 
 
-def test_the_cached_text_is_found(home: Path, tmp_path: Path) -> None:
+def test_a_text_cached_without_a_checksum_is_encoded_again_to_the_same_tokens(home: Path, tmp_path: Path) -> None:
     text = tmp_path / "abc.txt"
     text.write_text("".join(f"line {number % 97} of a long text, abc\n" for number in range(40_000)))
     [cached] = (home / "cache" / "tokens").glob("*.ids")
-    written = cached.stat().st_ino
-    corpus = open_corpus(str(text))
-    tokenizer = corpus_tokenizer(
-        corpus, "char", validation_fraction=0.1, bpe_vocab_size=300, unknown="drop", progress=None
-    )
-    dataset = encode_corpus(corpus, tokenizer, validation_fraction=0.1, context_length=16, device="cpu")
-    assert (len(dataset.train), len(dataset.validation)) == (1_004_283, 111_587)
-    assert [path.stat().st_ino for path in (home / "cache" / "tokens").glob("*.ids")] == [written]
+    written, before = digest(cached), cached.stat().st_ino
+
+    def encode() -> tuple[int, int]:
+        corpus = open_corpus(str(text))
+        tokenizer = corpus_tokenizer(
+            corpus, "char", validation_fraction=0.1, bpe_vocab_size=300, unknown="drop", progress=None
+        )
+        dataset = encode_corpus(corpus, tokenizer, validation_fraction=0.1, context_length=16, device="cpu")
+        return len(dataset.train), len(dataset.validation)
+
+    assert encode() == (1_004_283, 111_587)
+    assert digest(cached) == written
+    again = cached.stat().st_ino
+    assert again != before
+    assert encode() == (1_004_283, 111_587)
+    assert cached.stat().st_ino == again, "the file with a checksum is found"
 
 
 def test_the_stopped_run_goes_on_to_the_same_weights(home: Path, unpacked: Path, expected: dict[str, Any]) -> None:

@@ -94,7 +94,7 @@ def test_new_run(engine: Engine, snap_compare, monkeypatch: pytest.MonkeyPatch, 
         await pilot.pause()
 
     corpus = Corpus("tales", "tales", "0" * 64, 1_000_000, 1_000_000, 1, ascii_letters + digits, (), PREVIEW)
-    monkeypatch.setattr(new_run, "open_corpus", lambda spec: corpus)
+    monkeypatch.setattr(new_run, "open_corpus", lambda *_, **__: corpus)
     monkeypatch.setattr(memory, "has_bfloat16", lambda: False)  # the estimate depends on the machine
     assert snap_compare(MinigptApp(), terminal_size=size, run_before=open_form)
 

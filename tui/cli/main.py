@@ -11,11 +11,15 @@ import importlib.metadata
 import sys
 from collections.abc import Collection, Sequence
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ..terminal import encoding_problem, is_utf8
 from .exit_codes import INTERRUPTED, READER_GONE, complain, flushed_output
 from .streams import accept_any_text
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 VERBS: dict[str, str] = {
     "open": "open the app with a model",
@@ -81,9 +85,17 @@ def _dispatch(words: list[str]) -> int:
     return module_of(arguments.verb).run(arguments)
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse, except that an error in writing a help text, which may be longer than a buffer, is not passed over."""
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Write the help to `file`, else to standard output. Raises OSError."""
+        (file or sys.stdout).write(self.format_help())
+
+
 def build_parser(verbs: Collection[str] = ()) -> argparse.ArgumentParser:
     """The command line with all its verbs; only those named in `verbs` are imported and know their options."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="minigpt-tui",
         description="A workbench for small GPTs that lives in a terminal.",
         epilog=_EPILOG,

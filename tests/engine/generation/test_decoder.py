@@ -175,7 +175,7 @@ def test_a_model_of_a_very_long_context_takes_no_memory_for_it() -> None:
 
 def test_ids_that_the_model_has_no_row_for_are_refused_in_one_sentence(random_model) -> None:
     model, _ = random_model("abc")
-    with pytest.raises(UserError, match=r"a token 4 but the model has 3; they do not belong together"):
+    with pytest.raises(UserError, match=r"the text has the token .e. \(id 4\), but the model has 3 rows"):
         take(Decoder(model, CharTokenizer("abcdefgh")), [1, 4], 1)
 
 

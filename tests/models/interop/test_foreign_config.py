@@ -191,7 +191,7 @@ def test_biases_of_one_kind_of_layer_alone(base, biases, expected, tmp_path):
         (SMOL, {"num_key_value_heads": 0}, "num_key_value_heads is 0"),
         (SMOL, {"vocab_size": 0}, "vocab_size is 0"),
         (SMOL, {"vocab_size": -5}, "vocab_size is -5"),
-        (SMOL, {"vocab_size": 10**30}, "vocab_size is 10000"),
+        (SMOL, {"vocab_size": 10**30}, "vocab_size: the number is too large"),
         (SMOL, {"hidden_size": -576}, "d_model is -576"),
         (SMOL, {"hidden_size": "576"}, "hidden_size: int is needed, found str '576'"),
         (SMOL, {"hidden_size": 576.0}, "hidden_size: int is needed"),

@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Files of tests run side by side, one process for each core, in their order: sorted by how many tests they have, the few
-# slow ones come last and one core waits.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+# Files of tests run side by side: one process for each core and one more, because many tests wait for a process or a
+# terminal. They run in their order: sorted by how many tests they have, the few slow ones come last and one core waits.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: run test test-long bench check format picture clean

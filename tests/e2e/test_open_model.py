@@ -30,6 +30,7 @@ def gpt2(home: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_foreign_model_speaks_and_is_trained_further(home: Path, gpt2: Path) -> None:
     with Terminal(f"{COMMAND} open '{gpt2}'", {"MINIGPT_HOME": str(home)}) as terminal:
         terminal.wait_for("[tiny] gpt2 is opened, a Hugging Face folder")

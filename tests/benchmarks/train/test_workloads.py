@@ -82,6 +82,7 @@ def test_a_loss_that_is_never_reached_is_a_failed_trial(setup: TrainingSetup) ->
         pytest.param(partial(crafting_attention, recipe=TINY), {"whole", "training", "loss"}, id="crafting-attention"),
     ],
 )
+@pytest.mark.long
 def test_a_workload_for_a_gpu_reads_its_figures_off_a_real_training(
     make: Callable[[TrainingSetup], Benchmark], figures: set[str], setup: TrainingSetup
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_run_in_parts_is_the_run_in_one_go(new, optimizer, order):
     assert parts == whole
 
 
+@pytest.mark.long
 def test_a_killed_run_ends_as_if_it_had_not_been(new, events_of):
     whole, killed = new("whole"), new("killed")
     trained(whole)
@@ -106,6 +107,7 @@ EVERY_OPTION = {"deterministic": True, "threads": 0, "optimizer": "muon", "data_
 
 
 @pytest.mark.usefixtures("as_before")
+@pytest.mark.long
 def test_a_deterministic_run_leaves_nothing_to_timing(new, monkeypatch, events_of):
     monkeypatch.setattr(devices, "bfloat16_speedup", lambda: pytest.fail("the dtype was chosen by timing"))
     monkeypatch.setattr(devices, "physical_cores", lambda: 2)
@@ -129,6 +131,7 @@ def test_a_deterministic_run_leaves_nothing_to_timing(new, monkeypatch, events_o
 SELDOM = {"checkpoint_history": 0, "checkpoint_interval": 20, "evaluation_interval": 50, "sample_interval": 1000}
 
 
+@pytest.mark.long
 def test_a_run_that_came_back_from_a_divergence_resumes_exactly(new):
     runs = []
     for name in ("whole", "parts"):

@@ -91,6 +91,7 @@ def test_two_processes_with_muon_train_what_one_does_and_one_goes_on_with_it(mak
     assert_equal(alone, together, 3e-6)
 
 
+@pytest.mark.long
 def test_two_processes_with_adamw_go_on_with_what_one_has_trained(make):
     # five rows, of which one process has two and the other three
     changes = {"optimizer": "adamw", "batch_size": 5, "micro_batch_size": 0, "average": 0.0, "evaluation": "sliding"}

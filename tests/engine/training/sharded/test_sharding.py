@@ -169,6 +169,7 @@ def test_each_of_two_processes_holds_half_of_the_weights_and_of_the_state(make):
     assert_equal(alone, run, 1e-5)  # AdamW makes as large a step of the smallest gradient, and so of its rounding
 
 
+@pytest.mark.long
 def test_without_the_file_of_a_process_the_others_go_on_from_the_best_weights(make, events_of):
     run = make("torn", {"n_layer": 1}, dtype="bfloat16")
     train_together(run)

@@ -100,7 +100,7 @@ class CheckpointSaved:
 
 @dataclass(frozen=True)
 class StateChanged:
-    """The run's state; the last one in the file is how it stands, unless the lock is free."""
+    """The run's state. The last one in the file is the current one; if no process holds the lock, the run crashed."""
 
     state: RunState
     step: int

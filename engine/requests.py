@@ -35,8 +35,12 @@ class SamplingSettings:
     min_p: float = described(0.0, "Leave out tokens below this share of the likeliest one's probability; 0 is off.")
     typical_p: float = described(1.0, "Draw from the tokens whose surprise is most typical, up to p; 1 is off.")
     repetition_penalty: float = described(1.0, "Above 1, tokens of the text so far become less likely; 1 is off.")
-    presence_penalty: float = described(0.0, "Taken from the logit of each token of the text so far; 0 is off.")
-    frequency_penalty: float = described(0.0, "The same, once for each time that the token stands there; 0 is off.")
+    presence_penalty: float = described(
+        0.0, "Subtracted once from the logit of each token of the text so far; 0 is off."
+    )
+    frequency_penalty: float = described(
+        0.0, "Subtracted for each time that the token stands in the text so far; 0 is off."
+    )
     penalty_window: int = described(0, "How many of the last tokens the penalties look at; 0 is all of them.")
     max_tokens: int = described(400, "Where a reply ends at the latest.")
     seed: int | None = described(None, "One seed, one reply; without one, a new one for each reply.")
@@ -60,7 +64,7 @@ class SamplingSettings:
                 raise ValueError(f"a {name} text cannot be empty")
 
     @property
-    def penalises(self) -> bool:
+    def has_penalties(self) -> bool:
         """Whether tokens of the text so far are weighed anew."""
         return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1, 0, 0)
 

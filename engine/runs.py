@@ -141,7 +141,7 @@ class Run:
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of `best` and `last`."""
+        """The folder of all checkpoints: `last`, `best`, and step-* of the history."""
         return self.path / "checkpoints"
 
     def manifest(self) -> RunManifest:

@@ -88,9 +88,9 @@ class DecodeGraph:
     def _decode(self, n: int) -> None:
         for i in range(n):
             logits = self._model.next_logits(self.tokens[:, None], self.cache)[:, : self._vocab_size]
-            drawn = self.sampler.pick(logits)
+            drawn = self.sampler.draw_prepared(logits)
             self.drawn[i].copy_(drawn)
-            self.tokens.copy_(drawn.clamp_min(0) if self.sampler.may_fail else drawn)
+            self.tokens.copy_(drawn.clamp_min(0) if self.sampler.may_draw_nothing else drawn)
 
 
 class DecodeGraphs:
@@ -128,11 +128,11 @@ class DecodeGraphs:
             model = self._model
             memory = KVCache(model.config, rows, self._length, model.embedding.device, model.compute_dtype)
             self._cache = DeviceCache(memory)
-        if graph := self._graphs.pop(sampler.kind, None):
+        if graph := self._graphs.pop(sampler.graph_key, None):
             graph.sampler.copy_from(sampler)
         else:
             graph = self._captured(self._cache, sampler, vocab_size)
-        self._graphs[sampler.kind] = graph  # as the newest
+        self._graphs[sampler.graph_key] = graph  # as the newest
         if len(self._graphs) > _MAX_GRAPHS:
             del self._graphs[next(iter(self._graphs))]
         return graph

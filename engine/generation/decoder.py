@@ -34,8 +34,9 @@ def window_length(config: ModelConfig, dtype: torch.dtype, longest: int = _MAX_W
 class Decoder:
     """A model, its tokenizer, and one cache that grows with the text up to `context_length`, the decoder's window.
 
-    `starts_after_end` says that the model has learned what comes after the token that ends a text, `literal` that it
-    has learned the names of special tokens as text. `graphs` is there on a GPU that decodes by CUDA graphs.
+    `end_token_starts_text`: the model was trained with an end token between texts, so one stands for an empty prompt.
+    `literal`: it was trained on the names of special tokens as plain text. `graphs` is there on a GPU that decodes by
+    CUDA graphs.
     `prefill_threads` chooses the CPU threads of passes over many tokens.
     """
 
@@ -43,13 +44,13 @@ class Decoder:
         self,
         model: GPT,
         tokenizer: Tokenizer,
-        starts_after_end: bool = False,
+        end_token_starts_text: bool = False,
         literal: bool = False,
         longest_window: int = _MAX_WINDOW,
     ) -> None:
         prepare_decoding(model)
         self.model = model
-        self.tokenizer, self.starts_after_end, self.literal = tokenizer, starts_after_end, literal
+        self.tokenizer, self.end_token_starts_text, self.literal = tokenizer, end_token_starts_text, literal
         self.context_length = window_length(model.config, model.compute_dtype, longest_window)
         self.prefill_threads = PrefillThreads()
         self.device = next(model.parameters()).device
@@ -95,9 +96,9 @@ class Decoder:
         """Token after token that continues `ids` (1 to context_length of them), without end, whatever ends a text.
 
         What `ids` shares with the text in the cache is not computed again. Past the context length the last half of
-        the window is read anew, so that each token sees at least that much, whatever the kind of positions. A token -1
-        says that the sampler had none to draw, and nothing comes after it. Raises UserError where the weights give no
-        probabilities, or have no row for one of `ids`.
+        the window is computed again, so that each token sees at least that much, whatever the kind of positions. A
+        token -1 says that the sampler had none to draw, and nothing comes after it. Raises UserError where the weights
+        give no probabilities, or have no row for one of `ids`.
         """
         logits = self.prefill(ids)
         while True:
@@ -105,17 +106,17 @@ class Decoder:
             token = int(drawn)  # the one wait for the device
             yield token
             if len(self._cached_ids) < self.context_length:
-                logits = self._read_more(drawn[None], [token])
+                logits = self._extend(drawn[None], [token])
             else:
                 window = [*self._cached_ids, token][-self.reread_length :]
                 self.clear_cache()
-                logits = self._read(window)
+                logits = self._fill_cache(window)
 
     @torch.inference_mode()
     def prefill(self, ids: Sequence[int]) -> Tensor:
         """Bring the cache to hold exactly `ids`; the logits [V] after the last one. Raises as `tokens` does."""
         self.check_ids(ids)
-        logits = self._read(ids)
+        logits = self._fill_cache(ids)
         self.check_finite(logits.sum().item())
         return logits
 
@@ -137,7 +138,7 @@ class Decoder:
                 "train again with a lower learning rate"
             )
 
-    def _read(self, ids: Sequence[int]) -> Tensor:
+    def _fill_cache(self, ids: Sequence[int]) -> Tensor:
         """Bring the cache to hold exactly `ids`; the logits after its last token."""
         shared = 0
         if self._reuses_cache:
@@ -148,10 +149,10 @@ class Decoder:
         logits = torch.empty(0)
         for start in range(shared, len(ids), PREFILL_CHUNK):
             chunk = ids[start : start + PREFILL_CHUNK]
-            logits = self._read_more(torch.tensor([chunk], device=self.device), chunk)
+            logits = self._extend(torch.tensor([chunk], device=self.device), chunk)
         return logits
 
-    def _read_more(self, tokens: Tensor, ids: Sequence[int]) -> Tensor:
+    def _extend(self, tokens: Tensor, ids: Sequence[int]) -> Tensor:
         """Read `tokens` [1, T], which are `ids`, behind what the cache holds; the logits [V] after the last one."""
         logits = self.next_logits(tokens, self.cache)[0]
         self._cached_ids.extend(ids)
@@ -185,7 +186,7 @@ class SingleDecoding:
         return [next(self._tokens)]
 
     def keep(self, rows: Sequence[int]) -> None:
-        """There is nothing to leave out."""
+        """Nothing to do: there is one row."""
 
 
 class BatchDecoding:
@@ -204,7 +205,7 @@ class BatchDecoding:
         alike = all(text == self._texts[0] for text in self._texts)
         logits = decoder.prefill(texts[0])
         self._cache = decoder.cache.rows([0] * len(texts))
-        self._logits: Tensor = logits.expand(len(texts), -1) if alike else self._reread(self._length)
+        self._logits: Tensor = logits.expand(len(texts), -1) if alike else self._recompute(self._length)
 
     @property
     def drawn_from(self) -> tuple[Tensor, Tensor]:
@@ -223,7 +224,7 @@ class BatchDecoding:
 
     @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows alone, in this order; each stays, or moves to a place before it that has no row."""
+        """Keep only `rows`: row i becomes what row rows[i] was, where rows[i] >= i."""
         if list(rows) == list(range(len(self._texts))):
             return
         self._texts = [self._texts[row] for row in rows]
@@ -232,14 +233,14 @@ class BatchDecoding:
         self._cache.keep(rows)
 
     def _advance(self) -> None:
-        """Read the tokens drawn last; past the window its last part is read anew, as `Decoder.tokens` does."""
+        """Read the tokens drawn last; past the window its last part is computed again, as `Decoder.tokens` does."""
         if self._cache.length < self._decoder.context_length:
             self._logits = self._read_last(1)
         else:
-            self._logits = self._reread(self._decoder.reread_length)
+            self._logits = self._recompute(self._decoder.reread_length)
         self._length = len(self._texts[0])
 
-    def _reread(self, length: int) -> Tensor:
+    def _recompute(self, length: int) -> Tensor:
         """Read the last `length` tokens of each row into an empty cache; logits [rows, V]."""
         self._cache.reset()
         return self._read_last(length)

@@ -73,7 +73,7 @@ class GraphDecoding:
     def _launch(self) -> None:
         """Launch one replay: of several tokens where the window and the prepared noise have room for them."""
         graph = self._graph
-        room, noise = self._decoder.context_length - self._filled, graph.sampler.prepared
+        room, noise = self._decoder.context_length - self._filled, graph.sampler.draws_left
         n = graph.tokens_per_replay
         if n > min(room, room if noise is None else noise):
             n = 1

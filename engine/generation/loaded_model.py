@@ -162,7 +162,7 @@ class LoadedModel:
             self._decoder = Decoder(
                 checkpoint.model,
                 read.tokenizer,
-                starts_after_end=read.file.kind != "minigpt",
+                end_token_starts_text=read.file.kind != "minigpt",
                 literal=_learned_literally(read.file.run),
             )
             self.threads = tune_for_cpu(self._decoder, self._load.threads)

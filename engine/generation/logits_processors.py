@@ -119,7 +119,7 @@ class Filters:
         self._on = (settings.top_p < 1, settings.min_p > 0, settings.typical_p < 1)
 
     @property
-    def kind(self) -> Hashable:
+    def graph_key(self) -> Hashable:
         """The same for settings that do the same work with other numbers."""
         return self._likeliest, self._on
 

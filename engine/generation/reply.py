@@ -43,25 +43,25 @@ class Reply:
         self.prompt_tokens = len(ids)
         if len(ids) + len(tokenizer.begin) <= decoder.context_length:  # else what the model reads begins in mid-text
             ids = [*tokenizer.begin, *ids]
-        self.ids = ids or [first_token(tokenizer, self.seed, decoder.starts_after_end, decoder.vocab_size)]
+        self.ids = ids or [first_token(tokenizer, self.seed, decoder.end_token_starts_text, decoder.vocab_size)]
         self._detokenizer = Detokenizer(tuple(map(tokenizer.composed, settings.stop)))
 
     def cancel(self) -> None:
-        """End the reply before its next token; text that still waits is handed out."""
+        """End the reply before its next token; buffered text is still handed out."""
         self._cancelled = True
 
     def __iter__(self) -> Iterator[str]:
         """One piece a token, empty where the text must wait for more of a character or of a stop string."""
         return (piece for _, piece in stream_replies(self._decoder, [self]))
 
-    def is_complete(self) -> bool:
-        """Whether no further token is wanted; `finish` then has the last piece."""
+    def check_limits(self) -> bool:
+        """Whether the reply was cancelled or is long enough, and why in `reason`; `finish` then has the last piece."""
         if self.tokens < self.settings.max_tokens and self._cancelled:
             self.reason = "cancelled"
         return self._cancelled or self.tokens >= self.settings.max_tokens
 
     def add(self, token: int, detail: TokenDetail | None = None) -> str:
-        """The piece of text that became certain with `token`."""
+        """Take in `token`; returns the text that can be shown, empty in the middle of a character or a stop string."""
         if token in self._decoder.tokenizer.end_tokens:
             self.reason = "stop"
             return self.finish()
@@ -74,7 +74,7 @@ class Reply:
         return text
 
     def finish(self) -> str:
-        """End the reply; the text that still waits."""
+        """End the reply; returns the buffered text."""
         self.ended = True
         return self._detokenizer.finish()
 
@@ -131,13 +131,13 @@ def stream_replies(decoder: Decoder, replies: Sequence[Reply]) -> Iterator[tuple
     The replies differ in nothing but their seeds. A reply's text is the one that it would write alone, but for
     rounding: a matrix product over more rows may add up in another order, which in float32 moves a logit by some
     millionths of the largest, and so a text changes only where two tokens came that near to each other in the draw, or
-    one to the border of a filter. Small types round so coarsely that the texts part sooner.
+    one to the border of a filter. In bfloat16 rounding is coarser, so texts differ earlier.
     """
     decoding = _start_decoding(decoder, replies)
     rows = list(range(len(replies)))  # the reply that each row writes
     while True:
         for row in rows:
-            if not replies[row].ended and replies[row].is_complete():
+            if not replies[row].ended and replies[row].check_limits():
                 yield row, replies[row].finish()
         kept = _packed([replies[row].ended for row in rows])
         if not kept:

@@ -79,9 +79,9 @@ class Responder:
 
         cancel_if_asked()
         for sample, piece in stream_replies(decoder, replies):
-            timed = streams[sample].add(piece, time.perf_counter())
-            if timed and len(replies) == 1:
-                model.threads.observe(*timed)
+            throughput = streams[sample].add(piece, time.perf_counter())
+            if throughput and len(replies) == 1:
+                model.threads.observe(*throughput)
             if replies[sample].ended:
                 seconds = time.perf_counter() - start
                 streams[sample].end(seconds, model.step, model.notices + decoder.take_notices())

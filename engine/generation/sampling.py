@@ -18,9 +18,9 @@ from ..requests import SamplingSettings
 from .logits_processors import Filters, ForbiddenSequences, Penalties, TokenSequences
 
 _GREEDY_BELOW = 1e-5  # temperature; below it the division overflows float32, and the result is greedy anyway
-_MAX_DRAWS = 64  # whose noise is prepared at once for each row, if a block of so many numbers has room for them:
-_MAX_BLOCK = 2**20  # a CUDA graph then draws several tokens in one replay
-_MAX_BLOCK_ON_CPU = 2**16  # there nothing is replayed, and a larger block would only be a pause
+_MAX_DRAWS = 64  # of a row, whose noise is prepared at once: a CUDA graph then draws several tokens in one replay
+_MAX_BLOCK = 2**20  # the most numbers of noise that are prepared at once, for all rows together
+_MAX_BLOCK_ON_CPU = 2**16  # the same on a CPU: nothing is replayed there, a larger block would only be a pause
 _SMALLEST = torch.finfo(torch.float32).tiny  # Exp(1) may round to 0, whose logarithm would win every draw
 
 
@@ -101,7 +101,7 @@ class GumbelNoise:
         self._generators, self._prepared = other._generators, other._prepared
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows alone, in this order; each stays, or moves to a place before it that has no row."""
+        """Keep only `rows`: row i becomes what row rows[i] was, where rows[i] >= i."""
         for place, row in enumerate(rows):
             if place != row:
                 self._block[place] = self._block[row]
@@ -133,11 +133,11 @@ class Sampler:
         seeds = seeds or [chosen_seed(settings.seed)]
         sequences = [sequence for sequence in forbidden if sequence]
         self.explains, self.greedy = explains, settings.temperature < _GREEDY_BELOW
-        self.may_fail = bool(sequences)
+        self.may_draw_nothing = bool(sequences)
         self.drawn_from: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
         self._device = device
         self._by_text: list[Penalties | ForbiddenSequences] = []  # what depends on the text so far
-        if settings.penalises:
+        if settings.has_penalties:
             self._by_text.append(Penalties(settings, vocab_size, texts, device))
         if sequences:
             self._by_text.append(ForbiddenSequences(sequences, texts, device))
@@ -145,30 +145,30 @@ class Sampler:
         self._noise = None if self.greedy else GumbelNoise(seeds, vocab_size, device)
 
     @property
-    def kind(self) -> Hashable:
-        """The same for samplers that do the same work on the device, but for the content of tensors."""
-        filters = None if self._filters is None else self._filters.kind
+    def graph_key(self) -> Hashable:
+        """Equal for samplers that can share a recorded CUDA graph: their tensors differ in content alone."""
+        filters = None if self._filters is None else self._filters.graph_key
         return self.explains, filters, tuple(tuple(tensor.shape) for tensor in self.state())
 
     @property
-    def prepared(self) -> int | None:
-        """How many draws can be prepared at once now; None where nothing is random."""
+    def draws_left(self) -> int | None:
+        """The most draws that `prepare` can make possible now; None where nothing is random."""
         return None if self._noise is None else self._noise.left
 
     def draw(self, logits: Tensor) -> Tensor:
         """Token ids [B] (int64, on the device) from float32 logits [B, V]; -1 where no token was left, which
-        `may_fail` says is possible. Does not wait for the device.
+        `may_draw_nothing` says is possible. Does not wait for the device.
         """
         self.prepare(1)
-        return self.pick(logits)
+        return self.draw_prepared(logits)
 
     def prepare(self, draws: int) -> None:
-        """Make `draws` calls of `pick` possible, at most `prepared`."""
+        """Make `draws` calls of `draw_prepared` possible, at most `draws_left`."""
         if self._noise is not None:
             self._noise.prepare(draws)
 
-    def pick(self, logits: Tensor) -> Tensor:
-        """As `draw`, after `prepare`: work of the device alone, and always the same work."""
+    def draw_prepared(self, logits: Tensor) -> Tensor:
+        """As `draw`, after `prepare`. It does the same work on the device each time, so a CUDA graph can record it."""
         given = logits
         for processor in self._by_text:
             logits = processor.apply(logits)
@@ -180,7 +180,7 @@ class Sampler:
         if self.explains:
             only = torch.full_like(logits, -torch.inf).scatter_(1, tokens[:, None], 0) if self.greedy else logits
             self.drawn_from = given, only
-        return tokens.masked_fill(best == -torch.inf, -1) if self.may_fail else tokens
+        return tokens.masked_fill(best == -torch.inf, -1) if self.may_draw_nothing else tokens
 
     def copy_from(self, other: Sampler) -> None:
         """Go on as `other` would, which is of the same kind; the tensors stay where they are."""
@@ -190,7 +190,7 @@ class Sampler:
             self._noise.copy_from(other._noise)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows alone, in this order; each stays, or moves to a place before it that has no row."""
+        """Keep only `rows`: row i becomes what row rows[i] was, where rows[i] >= i."""
         chosen = torch.tensor(rows, device=self._device)
         for processor in self._by_text:
             processor.keep(chosen)
@@ -198,6 +198,6 @@ class Sampler:
             self._noise.keep(rows)
 
     def state(self) -> list[Tensor]:
-        """The tensors that `pick` reads and writes."""
+        """The tensors that `draw_prepared` reads and writes."""
         parts = (self._filters, self._noise, *self._by_text)
         return [tensor for part in parts if part is not None for tensor in part.state()]

@@ -75,11 +75,11 @@ def _train(run: Run, resume: bool, leave_core: bool, budget: str, is_gone: Calla
         try:
             # imported only now that "starting" is on the disk for those who wait: this imports torch
             from .group import process_group
-            from .setup import prepare
+            from .setup import build_trainer
 
             with process_group() as group:
                 try:
-                    trainer = prepare(
+                    trainer = build_trainer(
                         run, resume=resume, leave_core=leave_core, event_log=event_log, commands=commands, group=group
                     )
                 except StopRequested:

@@ -47,7 +47,7 @@ from .update.threads import Threads, ThreadTrial
 _NAMED = 8  # characters without a token that a note names one by one
 
 
-def prepare(
+def build_trainer(
     run: Run,
     *,
     resume: bool,
@@ -57,7 +57,7 @@ def prepare(
     group: Group | None = None,
     report_interval: float = REPORT_INTERVAL,
 ) -> Trainer:
-    """Everything before the first update; the event log says how far it is, and at last Started.
+    """Build the trainer of a run, ready for its first update; the event log reports progress, and Started at the end.
 
     In a `group` this is its first process, from which the others receive what they need. Raises StopRequested, and
     UserError where the text, the tokenizer, the device or the checkpoint is not what the run needs.
@@ -94,7 +94,7 @@ def prepare(
         device_name=choice.name,
         dtype=str(choice.dtype).removeprefix("torch."),
         threads=thread_count,
-        reason=_reason(choice, threads, thread_count, config, group),
+        reason=_setup_summary(choice, threads, thread_count, config, group),
         time=time.time(),
         entropy_floor=_entropy_floor(corpus, manifest),
     )
@@ -139,7 +139,7 @@ def _load_checkpoint(run: Run, progress: SetupProgress, event_log: EventLog) -> 
 def _choose_tokenizer(
     manifest: RunManifest, corpus: Corpus, resumed: Resumed | None, progress: SetupProgress
 ) -> Tokenizer:
-    """That of the checkpoint or of the model that the run begins with, else one made for its text."""
+    """The tokenizer of the checkpoint, or of the model that the run starts from, else one made for the text."""
     if resumed:
         tokenizer = resumed.tokenizer
     elif origin := starting_file(manifest):
@@ -265,7 +265,7 @@ def _restore(learner: Learner, resumed: Resumed) -> None:
 
 @dataclass(frozen=True)
 class Restart:
-    """Builds the learner of a run that diverged anew, from its newest checkpoint or as the run began."""
+    """After a divergence, builds the learner again, from the newest checkpoint or the initial weights."""
 
     checkpoints: Path
     builder: LearnerBuilder
@@ -297,7 +297,9 @@ def _choose_threads(choice: DeviceChoice, count: int, config: TrainingConfig, gr
     return Threads(ThreadTrial(count) if count > 1 and not config.threads else None)
 
 
-def _reason(choice: DeviceChoice, threads: Threads, count: int, config: TrainingConfig, group: Group | None) -> str:
+def _setup_summary(
+    choice: DeviceChoice, threads: Threads, count: int, config: TrainingConfig, group: Group | None
+) -> str:
     """Why the run is trained as it is, in one sentence."""
     return "; ".join(
         [choice.reason]

@@ -90,7 +90,7 @@ class Recovery:
                 f"{what}{again}; {kept}; start again with a lower learning rate, a longer warm-up or gradient clipping"
             )
         learner, counters = self._restart()
-        learner.reorder()
+        learner.reshuffle()
         scale = min(diverged.learning_rate_scale, counters.learning_rate_scale) / 2
         where = f"from the checkpoint of step {learner.step}" if learner.step else "from the initial weights"
         self._event_log.warn(

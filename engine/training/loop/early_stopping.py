@@ -11,8 +11,7 @@ WARN_AFTER = 3  # evaluations without a better loss, after which the person is t
 class EarlyStopping:
     """Says when the validation loss has not improved for `patience` evaluations; a patience of 0 never stops a run.
 
-    `best` and `latest` are validation losses, None before the first; `step` is that of the latest, and `worse` counts
-    the evaluations since the best.
+    `best` and `latest` are validation losses, None before the first; `step` is that of the latest.
     """
 
     def __init__(self, config: TrainingConfig, counters: Counters) -> None:
@@ -20,13 +19,13 @@ class EarlyStopping:
         self.best = counters.best_validation_loss
         self.latest = counters.validation_loss
         self.step = -1 if counters.validation_loss is None else counters.step
-        self.worse = counters.evaluations_without_better
+        self.evaluations_since_best = counters.evaluations_without_better
         if self.out_of_patience(counters.step):  # a resumed run that had stopped early gets the whole patience again
-            self.worse = 0
+            self.evaluations_since_best = 0
 
     def out_of_patience(self, step: int) -> bool:
         """Whether the run should stop at `step`; never before the minimum number of steps."""
-        return step >= self._minimum_steps and 0 < self._patience <= self.worse
+        return step >= self._minimum_steps and 0 < self._patience <= self.evaluations_since_best
 
     def update(self, step: int, loss: float, *, can_be_best: bool, counts: bool) -> bool:
         """Take in the validation loss at `step`; whether it is the best so far.
@@ -35,9 +34,9 @@ class EarlyStopping:
         """
         better = can_be_best and (self.best is None or loss < self.best)
         if better:
-            self.best, self.worse = loss, 0
+            self.best, self.evaluations_since_best = loss, 0
         elif counts:
-            self.worse += 1
+            self.evaluations_since_best += 1
         self.step, self.latest = step, loss
         return better
 

@@ -96,7 +96,7 @@ def _report(group: Group | None, progress: Callable[[float], None] | None, done:
         group.instruct(Instruction.CONTINUE_EVALUATION)
 
 
-def predictions(protocol: Protocol, n_tokens: int, context_length: int, random_windows: int) -> int:
+def n_positions(protocol: Protocol, n_tokens: int, context_length: int, random_windows: int) -> int:
     """How many positions an evaluation computes: what its duration grows with."""
     match protocol:
         case "full":

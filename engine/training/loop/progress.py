@@ -29,10 +29,10 @@ def fraction_of_budget(budget: Budget, total_steps: int | None, step: int, secon
     return step / total_steps if total_steps else seconds / (60 * budget.amount)
 
 
-def learning_rate_factor(config: TrainingConfig, fraction: float, step: int, total_steps: int | None) -> float:
-    """What the schedule multiplies the peak learning rates by in the update after `step` updates.
+def schedule_factor(config: TrainingConfig, fraction: float, step: int, total_steps: int | None) -> float:
+    """The schedule's multiplier of the peak learning rates for update number `step` + 1.
 
-    `fraction` is that of the budget that is used, from 0 to 1.
+    `fraction` is the used share of the budget, from 0 to 1.
     """
     warmup = min(1.0, (step + 1) / (config.warmup_steps + 1))
     final = config.final_learning_rate_fraction
@@ -86,7 +86,7 @@ class Progress:
     @property
     def learning_rate_factor(self) -> float:
         """What the peak learning rates are multiplied by in the next update."""
-        scheduled = learning_rate_factor(self._config, self.fraction, self._learner.step, self._exact_steps)
+        scheduled = schedule_factor(self._config, self.fraction, self._learner.step, self._exact_steps)
         return self.learning_rate_scale * scheduled
 
     @property
@@ -94,14 +94,14 @@ class Progress:
         """Seconds of training to the end of the budget; needs a step of this process, for its speed."""
         if (steps := self._exact_steps) is None:
             return max(0.0, 60 * self.budget.amount - self._clock.seconds)
-        return self.seconds_here / self.steps_here * (steps - self._learner.step)
+        return self.seconds_of_this_process / self.steps_of_this_process * (steps - self._learner.step)
 
     @property
-    def steps_here(self) -> int:
+    def steps_of_this_process(self) -> int:
         """Steps since this process began."""
         return self._learner.step - self._first_step
 
     @property
-    def seconds_here(self) -> float:
+    def seconds_of_this_process(self) -> float:
         """Seconds of training since this process began."""
         return self._clock.seconds - self._first_seconds

@@ -24,7 +24,7 @@ from .checkpoint_writer import CheckpointWriter
 from .commands import CommandHandler, CommandReader, StopRequested
 from .divergence import Diverged, DivergenceDetector, Recovery
 from .early_stopping import WARN_AFTER, EarlyStopping
-from .evaluation import evaluate, predictions
+from .evaluation import evaluate, n_positions
 from .event_log import EventLog
 from .intervals import (
     Interval,
@@ -78,10 +78,10 @@ class Trainer:
         self._recovery = Recovery(event_log, restart)
         self._checkpoints = CheckpointWriter(context.run, tokenizer, event_log, config.checkpoint_history_limit)
         self._samples = SampleWriter(tokenizer, config.sample_prompt, config.sample_temperature, context.literal)
-        self._begin_at(learner, counters)
+        self._start_from(learner, counters)
 
-    def _begin_at(self, learner: Learner, counters: Counters) -> None:
-        """Begin with a `learner` that was restored to where `counters` were written."""
+    def _start_from(self, learner: Learner, counters: Counters) -> None:
+        """Start, or start again, from `learner` and the `counters` of the same checkpoint."""
         config, self.learner = self._config, learner
         self._clock = Stopwatch(counters.seconds)
         self.progress = Progress(config, learner, self._clock, counters)
@@ -107,7 +107,7 @@ class Trainer:
         while problem := self._train_until_divergence():
             diverged = self._counters()
             del self.learner, self.progress  # their memory is needed for the learner that follows
-            self._begin_at(*self._recovery.go_back(problem, diverged, self._checkpoints.kept))
+            self._start_from(*self._recovery.go_back(problem, diverged, self._checkpoints.kept))
 
     def _train_until_divergence(self) -> str | None:
         """What is wrong with a training that diverged; None at its end."""
@@ -121,14 +121,14 @@ class Trainer:
         self._event_log.state("running")
         self._clock.start()
         if self._epoch_is_due:  # an earlier process saved the end of an epoch and ended before it evaluated
-            with self._taking_time(self._evaluation_interval):
+            with self._outside_training_time(self._evaluation_interval):
                 self.evaluate()
         finished = False
         while not finished:
             while self.progress.fraction < 1 and not self._commands.stop_requested and not self._out_of_patience:
                 self._update()
                 self._report()
-                self._do_what_is_due()
+                self._save_evaluate_sample()
                 self._handle_commands()
             finished = self._finish()
 
@@ -151,7 +151,7 @@ class Trainer:
             return
         loss = self.learner.take_loss()
         if not math.isfinite(loss):
-            raise Diverged("the loss is no number any more")
+            raise Diverged("the loss is NaN or infinite")
         gradient_norm = self.learner.gradient_norm()
         self._divergence.update(loss, steps, gradient_norm)
         if problem := self._divergence.problem:
@@ -196,45 +196,45 @@ class Trainer:
             and self._early_stopping.loss_at(learner.step) is None
         )
 
-    def _do_what_is_due(self) -> None:
+    def _save_evaluate_sample(self) -> None:
         """Save, evaluate and sample, each at its interval. Saving comes first: nothing is lost if the rest fails."""
-        step, seconds = self.learner.step, self.progress.seconds_here
+        step, seconds = self.learner.step, self.progress.seconds_of_this_process
         if self._config.evaluate_every_epoch:
             evaluated = self._epoch_is_due
         else:
             evaluated = self._evaluation_interval.due(step, seconds, self._estimated_evaluation_seconds())
         before_evaluation = evaluated and not self._config.checkpoint_interval
         if self._checkpoint_interval.due(step, seconds) or before_evaluation:
-            with self._taking_time(self._checkpoint_interval):
+            with self._outside_training_time(self._checkpoint_interval):
                 self._save_unless_diverging()
         if evaluated:
-            with self._taking_time(self._evaluation_interval):
+            with self._outside_training_time(self._evaluation_interval):
                 self.evaluate()
         if self._config.checkpoint_history and self._history_interval.due(step, seconds):
-            with self._taking_time(self._history_interval):
+            with self._outside_training_time(self._history_interval):
                 self._checkpoints.save_history(self.learner, self._checked_counters())
         if (evaluated or self._config.sample_interval) and self._sample_interval.due(step, seconds):
-            with self._taking_time(self._sample_interval):
+            with self._outside_training_time(self._sample_interval):
                 self.sample()
 
     @contextmanager
-    def _taking_time(self, interval: Interval) -> Iterator[None]:
-        """The time of what is done within counts towards `interval`, not as training."""
+    def _outside_training_time(self, interval: Interval) -> Iterator[None]:
+        """Time spent within is charged to `interval` and does not count as training."""
         self._report(now=True)  # waits for the updates that the device has still to do: they are training
         with self._clock.stopped():
             start = time.perf_counter()
             yield
             cost = time.perf_counter() - start
-        interval.done(self.learner.step, self.progress.seconds_here, cost)
+        interval.done(self.learner.step, self.progress.seconds_of_this_process, cost)
 
     def _estimated_evaluation_seconds(self) -> float:
         """How long the first evaluation will take, from the speed of the training so far."""
-        trained = self.progress.steps_here * self.learner.tokens_per_step
+        trained = self.progress.steps_of_this_process * self.learner.tokens_per_step
         context_length = self.learner.model.config.context_length
         n_tokens = len(self._context.dataset.validation)
         random_windows = self._config.evaluation_batches * self._config.batch_size
-        read = predictions(self._config.evaluation, n_tokens, context_length, random_windows)
-        return read * self.progress.seconds_here / (_FORWARD_SPEEDUP * trained) if trained else math.inf
+        positions = n_positions(self._config.evaluation, n_tokens, context_length, random_windows)
+        return positions * self.progress.seconds_of_this_process / (_FORWARD_SPEEDUP * trained) if trained else math.inf
 
     def _counters(self) -> Counters:
         """What a checkpoint says of the run's progress."""
@@ -243,7 +243,7 @@ class Trainer:
             step=step,
             seconds=self._clock.seconds,
             best_validation_loss=self._early_stopping.best,
-            evaluations_without_better=self._early_stopping.worse,
+            evaluations_without_better=self._early_stopping.evaluations_since_best,
             learning_rate_scale=self.progress.learning_rate_scale,
             validation_loss=self._early_stopping.loss_at(step),
             budget=None if budget == self._config.budget else budget,
@@ -254,7 +254,7 @@ class Trainer:
         """The counters for a checkpoint. Raises Diverged where the weights are not worth one."""
         self._report(now=True)
         if not self.learner.is_finite():
-            raise Diverged("a weight is no number any more")
+            raise Diverged("a weight is NaN or infinite")
         return self._counters()
 
     def save(self) -> None:
@@ -272,8 +272,8 @@ class Trainer:
     def evaluate(self, stopping: bool = False) -> None:
         """The validation loss, and the checkpoint `best` where it is the lowest so far.
 
-        A stop ends the evaluation, except in a run that is `stopping` already. There a loss that is not better uses up
-        no patience either: a run that was not stopped would not have been evaluated at this step.
+        A stop ends the evaluation, except in a run that is `stopping` already. That last evaluation never uses up
+        patience: without the stop there would have been none at this step.
         """
 
         def check_stop(fraction: float) -> None:
@@ -282,29 +282,29 @@ class Trainer:
             else:
                 self._commands.check_stop()
 
-        config, dataset, stopper = self._config, self._context.dataset, self._early_stopping
-        step, worse = self.learner.step, stopper.worse
+        config, dataset, early_stopping = self._config, self._context.dataset, self._early_stopping
+        step, since_best = self.learner.step, early_stopping.evaluations_since_best
         self._report(now=True)
         try:
             with self.learner.averaged() as model:
-                found = evaluate(
+                result = evaluate(
                     model, dataset.validation, dataset.validation_bytes, config.evaluation,
                     batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed,
                     progress=check_stop, group=self.learner.group, collective_forward=self.learner.collective_forward,
                 )  # fmt: skip
         except StopRequested:
             return
-        if not math.isfinite(found.loss):
-            raise Diverged("the validation loss is no number any more")
-        sound = not self._divergence.diverging
-        better = stopper.update(step, found.loss, can_be_best=sound, counts=sound and not stopping)
+        if not math.isfinite(result.loss):
+            raise Diverged("the validation loss is NaN or infinite")
+        healthy = not self._divergence.diverging
+        better = early_stopping.update(step, result.loss, can_be_best=healthy, counts=healthy and not stopping)
         self._event_log.emit(
             Evaluation(
                 step=step,
                 seconds=self._clock.seconds,
-                validation_loss=found.loss,
-                perplexity=found.perplexity,
-                bits_per_byte=found.bits_per_byte,
+                validation_loss=result.loss,
+                perplexity=result.perplexity,
+                bits_per_byte=result.bits_per_byte,
                 protocol=config.evaluation,
                 best=better,
                 train_loss=self.learner.epoch_loss() if config.evaluate_every_epoch else self._train_loss,
@@ -312,8 +312,8 @@ class Trainer:
         )
         if better:
             self._save_or_warn("best")
-        elif worse < stopper.worse == WARN_AFTER:
-            self._event_log.warn(stopper.warning(self._train_loss))
+        elif since_best < early_stopping.evaluations_since_best == WARN_AFTER:
+            self._event_log.warn(early_stopping.warning(self._train_loss))
 
     def sample(self) -> None:
         """Emit something that the model writes."""

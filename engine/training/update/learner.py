@@ -123,26 +123,26 @@ class Learner(ABC):
         return self._epoch_loss_sum.item() / self._epoch_updates if self._epoch_updates else None
 
     def skip_to(self, step: int) -> None:
-        """Count from `step` where only weights are left: the optimizer starts anew, the data with a fresh order."""
+        """Go on at `step` from weights alone: a new optimizer state, and a new order of the data."""
         self.step = step
         self._reset_average()
         epoch, cursor = divmod(step * self._config.batch_size, self._stream.windows_per_epoch)
         self._stream.load_state_dict({"seed": self._config.seed, "epoch": epoch, "cursor": cursor})
         self._send_state()
 
-    def reorder(self) -> None:
+    def reshuffle(self) -> None:
         """Draw another order for the batches to come."""
         state = self._stream.state_dict()
         self._stream.load_state_dict(state | {"seed": state["seed"] + 1})
         self._send_state()
 
     def _begin_update(self) -> None:
-        """Call before the stream's next batch is taken."""
+        """Start the sums of a new epoch, and seed dropout; call before the next batch is taken from the stream."""
         if self.completed_epoch:
             self._epoch_loss_sum.zero_()
             self._epoch_updates = 0
         self._epoch = int(self._stream.epoch)
-        if self.group:  # each rank and step drops other units; seeded by both alone, so a resumed run drops the same
+        if self.group:  # dropout is seeded by rank and step, so a resumed run repeats it
             seed = random.Random(f"{self._config.seed}:{self.group.rank}:{self.step}").getrandbits(63)
             torch.manual_seed(seed)
 

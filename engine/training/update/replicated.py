@@ -78,7 +78,7 @@ class ReplicatedLearner(Learner):
         if self._static_inputs:
             self._static_inputs.copy_from(self._inputs)
             self._inputs = self._static_inputs
-        while not self._fits():
+        while not self._try_update():
             self._halve_micro_batch()
         self._end_update(self._flat.loss)
         self._in_flight.launched()
@@ -93,8 +93,8 @@ class ReplicatedLearner(Learner):
         self._to_compile = False
         self._compiled_loss = compiled(self.model.loss, self._notes, try_out)
 
-    def _fits(self) -> bool:
-        """Carry out the update; False, with nothing changed, where memory ran out."""
+    def _try_update(self) -> bool:
+        """Run the update; False, with nothing changed, if memory ran out."""
         try:
             self._runner.run(self._compute_update)
         except MicroBatchTooLarge:

@@ -58,7 +58,7 @@ def test_the_greedy_text_is_transformers_text(kind: str, begins: bool, tmp_path:
     model = put_model(tmp_path, kind, len(theirs))
     opened = CheckpointSource(tmp_path).read(choose_device("cpu", "float32", training=False))
     assert opened.file.kind == "huggingface"
-    decoder = Decoder(opened.checkpoint.model, opened.tokenizer, starts_after_end=True)
+    decoder = Decoder(opened.checkpoint.model, opened.tokenizer, end_token_starts_text=True)
     for prompt in PROMPTS:
         inputs = theirs(prompt, return_tensors="pt", return_token_type_ids=False)
         new = model.generate(**inputs, do_sample=False, max_new_tokens=40, pad_token_id=1)[

@@ -179,7 +179,7 @@ def test_an_empty_prompt_starts_where_another_text_ended_if_the_model_has_learne
     ids = [*bpe.encode("\n cat").tolist(), end, *bpe.encode(" sat").tolist()]
     decoder = spelling(bpe, ids)
     assert next(iter(Reply(decoder, "", settings()))) == " cat"
-    decoder.starts_after_end = True
+    decoder.end_token_starts_text = True
     assert next(iter(Reply(decoder, "", settings()))) == " sat"
 
 

@@ -9,7 +9,7 @@ from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training.loop.commands import CommandReader
 from minigpt_tui.engine.training.loop.event_log import EventLog
 from minigpt_tui.engine.training.loop.trainer import REPORT_INTERVAL, Trainer
-from minigpt_tui.engine.training.setup import prepare
+from minigpt_tui.engine.training.setup import build_trainer
 
 Watch = Callable[[TrainingEvent, CommandReader], None]
 
@@ -32,7 +32,7 @@ def prepared(
     """The trainer of a run; `watch` sees its events, and may ask for a stop."""
     commands = CommandReader(run, skip_existing=resume)
     event_log = WatchedEventLog(run, lambda event: watch(event, commands)) if watch else EventLog(run)
-    return prepare(
+    return build_trainer(
         run, resume=resume, leave_core=False, event_log=event_log, commands=commands, report_interval=report_interval
     )
 

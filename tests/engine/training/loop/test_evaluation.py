@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from minigpt_tui.engine.training.loop.evaluation import evaluate, predictions
+from minigpt_tui.engine.training.loop.evaluation import evaluate, n_positions
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 
@@ -51,7 +51,7 @@ def test_full_predicts_every_token_but_the_first_once(model, length):
     tokens = random_tokens(length)
     expected = [loss_of(model, tokens, (target - 1) // 8 * 8, target) for target in range(1, length)]
     score = evaluate(model, tokens, length, "full")
-    assert score.tokens == length - 1 == predictions("full", length, 8, 1)
+    assert score.tokens == length - 1 == n_positions("full", length, 8, 1)
     assert score.loss == pytest.approx(sum(expected) / len(expected), rel=1e-5)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from minigpt_tui.engine.training.loop.progress import fraction_of_budget, learning_rate_factor, steps_in_budget
+from minigpt_tui.engine.training.loop.progress import fraction_of_budget, schedule_factor, steps_in_budget
 from minigpt_tui.models.recipe import Budget, TrainingConfig
 
 
@@ -24,7 +24,7 @@ def test_progress_follows_steps_or_training_seconds():
 
 
 def factors(config: TrainingConfig, total: int) -> list[float]:
-    return [learning_rate_factor(config, step / total, step, total) for step in range(total)]
+    return [schedule_factor(config, step / total, step, total) for step in range(total)]
 
 
 def test_linear_is_constant_and_then_falls_to_the_final_fraction():
@@ -32,8 +32,8 @@ def test_linear_is_constant_and_then_falls_to_the_final_fraction():
     values = factors(config, 10)
     assert values[:6] == [1.0] * 6
     assert values[6:] == pytest.approx([0.82, 0.64, 0.46, 0.28])
-    assert learning_rate_factor(config, 1.0, 10, 10) == pytest.approx(0.1)
-    assert learning_rate_factor(config, 1.3, 13, 10) == pytest.approx(0.1)
+    assert schedule_factor(config, 1.0, 10, 10) == pytest.approx(0.1)
+    assert schedule_factor(config, 1.3, 13, 10) == pytest.approx(0.1)
 
 
 def test_linear_without_decay_stays_constant():
@@ -62,4 +62,4 @@ def test_cosine_equals_nanogpt():
 def test_a_budget_in_minutes_decays_by_time():
     config = TrainingConfig(budget=Budget(1, "minutes"), schedule="linear", decay_fraction=1.0)
     fraction = fraction_of_budget(config.budget, None, step=3, seconds=45)
-    assert learning_rate_factor(config, fraction, 3, None) == pytest.approx(0.25)
+    assert schedule_factor(config, fraction, 3, None) == pytest.approx(0.25)

@@ -1,10 +1,12 @@
 import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from minigpt_tui.engine import launch
 from minigpt_tui.tui import generator
+from warm_python import warm_python
 
 from .scripted_engine import ScriptedEngine
 
@@ -16,6 +18,19 @@ def rare_garbage_collections() -> Iterator[None]:
     gc.set_threshold(100_000, *before[1:])
     yield
     gc.set_threshold(*before)
+
+
+@pytest.fixture(scope="session")
+def warm_interpreter() -> Iterator[str]:
+    """The path of a python that has torch imported."""
+    with warm_python() as path:
+        yield path
+
+
+@pytest.fixture(autouse=True)
+def processes_start_warm(warm_interpreter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of the engine that a test of this room starts have torch imported already."""
+    monkeypatch.setattr(sys, "executable", warm_interpreter)
 
 
 @pytest.fixture

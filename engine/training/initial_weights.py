@@ -20,7 +20,7 @@ from ..runs import RunManifest
 from .errors import TrainingError
 
 
-def starting_file(manifest: RunManifest) -> ModelFile | None:
+def base_model_file(manifest: RunManifest) -> ModelFile | None:
     """The model that the run fine-tunes; None for a run with new weights. Raises TrainingError where it is gone."""
     if manifest.start_from is None:
         return None
@@ -30,11 +30,11 @@ def starting_file(manifest: RunManifest) -> ModelFile | None:
         return find_model(manifest.start_from)
     except UserError as error:
         raise TrainingError(
-            f"the model that '{manifest.name}' begins with is gone ({error}); put it back, or start a new run"
+            f"the model that '{manifest.name}' fine-tunes is gone ({error}); put it back, or start a new run"
         ) from error
 
 
-def stored_start(file: ModelFile, config: ModelConfig) -> StoredModel:
+def open_base_model(file: ModelFile, config: ModelConfig) -> StoredModel:
     """The stored model, with the context length that it was trained with.
 
     Raises CheckpointError, and TrainingError where it is not what it was when the run was made.
@@ -49,12 +49,12 @@ def stored_start(file: ModelFile, config: ModelConfig) -> StoredModel:
     return stored
 
 
-def starting_model(file: ModelFile, config: ModelConfig, device: torch.device, dtype: torch.dtype) -> GPT:
+def load_base_model(file: ModelFile, config: ModelConfig, device: torch.device, dtype: torch.dtype) -> GPT:
     """The model with its weights, and with the context length and the dropouts of `config`.
 
     Raises CheckpointError, and TrainingError where it is not what it was when the run was made.
     """
-    weights = stored_start(file, config).build(device, dtype, None).state_dict()
+    weights = open_base_model(file, config).build(device, dtype, None).state_dict()
     model = GPT(config, device="meta", compute_dtype=dtype)
     if isinstance(model.positions, nn.Parameter):
         weights["positions"] = weights["positions"][: config.context_length].clone()
@@ -74,13 +74,13 @@ class WholeWeights:
 
 
 def fresh_weights(config: ModelConfig, seed: int) -> WholeWeights:
-    """Those of `GPT.reset_parameters` with this seed."""
+    """The weights that `GPT.reset_parameters` draws with this seed."""
     model, generator = GPT(config, device="meta"), torch.Generator().manual_seed(seed)
     return WholeWeights(config, lambda name, shape: model.draw_parameter(name, shape, generator))
 
 
 def stored_weights(stored: StoredModel, config: ModelConfig | None = None) -> WholeWeights:
-    """Those of a checkpoint, for a model as `config` has it: learned positions may be fewer there.
+    """The weights of a checkpoint, for a model as `config` has it: learned positions may be fewer there.
 
     Raises CheckpointError where a tensor is missing or does not fit, and `read` does where one holds NaN or infinity.
     """

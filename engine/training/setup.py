@@ -29,7 +29,14 @@ from .checkpoints import Counters, Resumed, resume_from
 from .errors import TrainingError
 from .follower import start_followers
 from .group import Group
-from .initial_weights import WholeWeights, fresh_weights, starting_file, starting_model, stored_start, stored_weights
+from .initial_weights import (
+    WholeWeights,
+    base_model_file,
+    fresh_weights,
+    load_base_model,
+    open_base_model,
+    stored_weights,
+)
 from .loop.commands import CommandReader
 from .loop.event_log import EventLog
 from .loop.intervals import Stopwatch
@@ -142,8 +149,8 @@ def _choose_tokenizer(
     """The tokenizer of the checkpoint, or of the model that the run starts from, else one made for the text."""
     if resumed:
         tokenizer = resumed.tokenizer
-    elif origin := starting_file(manifest):
-        tokenizer = read_tokenizer(origin)
+    elif base := base_model_file(manifest):
+        tokenizer = read_tokenizer(base)
     else:
         tokenizer = corpus_tokenizer(
             corpus,
@@ -206,8 +213,8 @@ class LearnerBuilder:
         manifest, device, log = self.manifest, self.device, self.event_log
         if resumed:
             model = resumed.stored.build(device.device, device.dtype, None)
-        elif origin := starting_file(manifest):
-            model = starting_model(origin, manifest.model, device.device, device.dtype)
+        elif base := base_model_file(manifest):
+            model = load_base_model(base, manifest.model, device.device, device.dtype)
         else:
             model = GPT(self._new_config(), device.device, device.dtype)
             model.reset_parameters(torch.Generator().manual_seed(manifest.training.seed))
@@ -234,8 +241,8 @@ class LearnerBuilder:
     def _whole_weights(self, resumed: Resumed | None) -> WholeWeights:
         if resumed:
             return stored_weights(resumed.stored)
-        if origin := starting_file(self.manifest):
-            return stored_weights(stored_start(origin, self.manifest.model), self.manifest.model)
+        if base := base_model_file(self.manifest):
+            return stored_weights(open_base_model(base, self.manifest.model), self.manifest.model)
         return fresh_weights(self._new_config(), self.manifest.training.seed)
 
     def _new_config(self) -> ModelConfig:

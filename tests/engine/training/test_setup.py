@@ -157,7 +157,7 @@ def test_a_model_that_is_gone_or_another_one_is_one_sentence(text: Path) -> None
     prepared(base).train()
     run = make(text, "tuned", "base")
     shutil.rmtree(base.path)
-    with pytest.raises(TrainingError, match=r"the model that 'tuned' begins with is gone \(nothing lies at .*best\)"):
+    with pytest.raises(TrainingError, match=r"the model that 'tuned' fine-tunes is gone \(nothing lies at .*best\)"):
         prepared(run)
     larger = make(text, "base", model=replace(MODEL, d_model=32))
     prepared(larger).train()

@@ -100,4 +100,4 @@ def _verify(path: Path, sha256: str) -> None:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
     if actual != sha256:
-        raise UserError(f"{path} is not the expected file (its checksum differs); delete it to download it anew")
+        raise UserError(f"{path} is not the expected file (its checksum differs); delete it to download it again")

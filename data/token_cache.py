@@ -38,7 +38,7 @@ class TokenCounts:
 
 @dataclass(frozen=True)
 class _Kept(TokenCounts):
-    """NAME.json: the counts, and a checksum of NAME.ids; files of before had none, and are made anew."""
+    """NAME.json: the counts, and a checksum of NAME.ids; older files have none, and the text is encoded again."""
 
     checksum: str = ""
 

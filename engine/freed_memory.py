@@ -1,7 +1,7 @@
 """Keeps memory that tensors freed for the next ones, instead of giving it back to the kernel.
 
 glibc gives large blocks back to the kernel at once. But an update frees just what the next one asks for again, and so
-does the reading of a prompt, and the kernel would map and clear each page anew: thousands of them in a small step, a
+does the reading of a prompt, and the kernel would map and clear each page again: thousands of them in a small step, a
 tenth to a quarter of its time.
 """
 

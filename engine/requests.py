@@ -65,7 +65,7 @@ class SamplingSettings:
 
     @property
     def has_penalties(self) -> bool:
-        """Whether tokens of the text so far are weighed anew."""
+        """Whether any penalty is on."""
         return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1, 0, 0)
 
 

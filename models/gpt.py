@@ -263,7 +263,7 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw all weights anew from a CPU generator: the same seed gives the same model on every device.
+        """Draw all weights from a CPU generator: the same seed gives the same model on every device.
 
         With LayerNorm as GPT-2: N(0, 0.02), residual projections smaller by sqrt(2 n_layer). With RMSNorm the residual
         projections and an untied head start at zero, so each block begins as the identity, which suits Muon.

@@ -146,6 +146,8 @@ class DecodeGraphs:
         except RuntimeError as error:
             traceback.print_exc()
             reason = str(error).splitlines()[0][:200]
-            self.notices.append(f"each step is launched anew, which is slower: no CUDA graph was captured ({reason})")
+            self.notices.append(
+                f"each step is launched kernel by kernel, which is slower: no CUDA graph was captured ({reason})"
+            )
             self._capture = run_eagerly
             return make(self._capture)

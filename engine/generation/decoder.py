@@ -58,7 +58,7 @@ class Decoder:
         self.cache = KVCache(model.config, 1, length, self.device, model.compute_dtype)
         self._cached_ids: list[int] = []  # the tokens whose keys and values the cache holds
         # One pass over a prompt and a pass for each token round differently, and bfloat16 so coarsely that the same
-        # seed would write another text: there a prompt is always read anew.
+        # seed would write another text: there a prompt is always read again.
         self._reuses_cache = model.compute_dtype == torch.float32
         self.graphs = DecodeGraphs(model, self.context_length) if self.device.type == "cuda" else None
 

@@ -83,7 +83,7 @@ class GraphDecoding:
         self._filled += n
 
     def _read(self, length: int) -> None:
-        """Read the last `length` tokens of each row anew; the last one of them is for the next replay."""
+        """Read the last `length` tokens of each row again; the last one of them is for the next replay."""
         cache = self._graph.cache.read
         cache.reset()
         if length > 1:

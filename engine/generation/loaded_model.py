@@ -167,7 +167,7 @@ class LoadedModel:
             )
             self.threads = tune_for_cpu(self._decoder, self._load.threads)
         self._read = read
-        give_back()  # weights as they were read, before they were rounded or laid out anew
+        give_back()  # weights as they were read, before they were rounded or laid out again
         self._announce(
             Loaded(
                 id=self._load.id,

@@ -184,8 +184,8 @@ def resume_from(checkpoints: Path, note: Callable[[str], None]) -> Resumed | Non
             problem = error
             continue
         if problem:
-            anew = "" if resumed.state else ", with a new optimizer"
-            note(f"{problem}; going on from {folder.name} at step {resumed.counters.step} instead{anew}")
+            optimizer = "" if resumed.state else ", with a new optimizer"
+            note(f"{problem}; going on from {folder.name} at step {resumed.counters.step} instead{optimizer}")
         return resumed
     if problem:
         raise problem

@@ -139,7 +139,7 @@ def _load_checkpoint(run: Run, progress: SetupProgress, event_log: EventLog) -> 
     progress.enter("loading")
     resumed = resume_from(run.checkpoints, event_log.warn)
     if resumed is None:
-        event_log.warn("there is no checkpoint to resume from; the run begins anew")
+        event_log.warn("there is no checkpoint to resume from; the run begins from its first step")
     return resumed
 
 
@@ -300,7 +300,7 @@ def _choose_threads(choice: DeviceChoice, count: int, config: TrainingConfig, gr
             kept_because="a deterministic run keeps its CPU threads: their number changes how sums are rounded"
         )
     if config.compile == "on":
-        return Threads(kept_because="a compiled run keeps its CPU threads: with another number it is compiled anew")
+        return Threads(kept_because="a compiled run keeps its CPU threads: with another number it is compiled again")
     return Threads(ThreadTrial(count) if count > 1 and not config.threads else None)
 
 

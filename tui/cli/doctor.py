@@ -147,7 +147,7 @@ def device() -> Iterator[Finding]:
     except subprocess.TimeoutExpired:
         yield Finding(
             "device", "torch", "", "error", f"it could not be imported within {_TORCH_SECONDS:.0f} seconds",
-            "look whether the disk or the memory is full, and install torch anew",
+            "look whether the disk or the memory is full, and reinstall torch",
         )  # fmt: skip
         return
     try:

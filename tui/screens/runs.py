@@ -112,7 +112,7 @@ class RunsScreen(ActionScreen):
         self.set_interval(REFRESH, self.refresh_rows)
 
     def on_resize(self) -> None:
-        """Build the table anew with the columns that fit."""
+        """Build the table again with the columns that fit."""
         columns = dict(_COLUMNS)
         if self.app.size.width < WIDE:
             del columns["preset"]

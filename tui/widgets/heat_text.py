@@ -118,7 +118,7 @@ class HeatText(ScrollView, can_focus=True):
     # --- painting -------------------------------------------------------------------------------
 
     def notify_style_update(self) -> None:
-        """Compute the colours anew after a change of theme."""
+        """Compute the colours again after a change of theme."""
         super().notify_style_update()
         self._styles = []
 

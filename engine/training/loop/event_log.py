@@ -89,7 +89,7 @@ class EventLog:
         if self.is_gone():
             return
         try:
-            # opened anew for each event: a file that was deleted or rotated away is made again
+            # opened again for each event: a file that was deleted or rotated away is made again
             with open_plain(self._run.metrics_path, "ab", follow_links=False) as file:
                 content = (("\n" if self._line_is_open else "") + line).encode()
                 self._line_is_open = file.write(content) < len(content)

@@ -44,7 +44,7 @@ class SampleWriter:
         model.eval()
         try:
             while len(ids) < first + length:
-                if cache.length + len(unread) > config.context_length:  # prefill anew with the last half of the window
+                if cache.length + len(unread) > config.context_length:  # prefill again with the last half of the window
                     cache.reset()
                     unread = ids[-max(1, config.context_length // 2) :]
                 logits = model(torch.tensor([unread], device=device), cache)[:, -1, : self._tokenizer.vocab_size]

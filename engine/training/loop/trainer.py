@@ -60,7 +60,7 @@ class TrainingContext:
 class Trainer:
     """Trains until the budget ends, a stop is asked for, or the validation loss no longer improves.
 
-    `restart` makes the learner anew where the training diverged. Raises UserError for a sample prompt that the
+    `restart` makes the learner again where the training diverged. Raises UserError for a sample prompt that the
     tokenizer refuses.
     """
 

@@ -92,7 +92,7 @@ class UpdateRunner:
             work()
 
     def reset(self) -> None:
-        """The work has changed: it is to be captured anew."""
+        """The work has changed: it is to be captured again."""
         self._replay, self._eager_runs = None, 0
 
     def stay_eager(self, reason: str) -> None:

@@ -103,7 +103,7 @@ class Learner(ABC):
     def steps_until(self, epochs: float) -> int:
         """Updates until `epochs` passes over the training text are completed; 0 at the one that completes them.
 
-        Before that an estimate: where an epoch's windows begin is drawn anew, which may change their number by one.
+        Before that an estimate: where an epoch's windows begin is drawn again, which may change their number by one.
         """
         if self._stream.epoch >= epochs:
             return 0

@@ -41,8 +41,11 @@ _OTHERS = {
     "cp1253": "Windows-1253", "cp1255": "Windows-1255", "cp1256": "Windows-1256", "cp874": "Windows-874",
 }  # fmt: skip
 _JUDGED = _SEVERAL_BYTES | _LATIN | _OTHERS
+_UNMARKED = {
+    f"utf-{bits}-{order}": f"UTF-{bits} without a byte order mark" for bits in (16, 32) for order in ("le", "be")
+}
 _NAMES: dict[str, str] = {"utf-16": "UTF-16", "utf-32": "UTF-32", "latin-1": "Latin-1"} | {
-    name: f"{shown} ({name})" for name, shown in _JUDGED.items()
+    name: f"{shown} ({name})" for name, shown in (_JUDGED | _UNMARKED).items()
 }
 
 _BAD = "\udc80"  # stands for one bad byte: no decoder yields it
@@ -75,6 +78,7 @@ class Examined:
     other_line_ends: bool
     remark: str = ""  # that it is not UTF-8 but something else
     bad_bytes: BadBytes | None = None
+    n_nul: int = 0  # U+0000, which no text means
 
 
 class DamagedTextError(Exception):
@@ -98,11 +102,19 @@ def check_encoding(name: str) -> str:
     return "utf-8-sig" if codecs.lookup(name).name == "utf-8" else name
 
 
-def examine(open_text: Opener, named: str | None, report: Report, *, judge: bool = True) -> Examined:
+def examine(
+    open_text: Opener,
+    named: str | None,
+    report: Report,
+    *,
+    judge: bool = True,
+    unmarked: tuple[str, int] | None = None,
+) -> Examined:
     """Read all of a text to learn in which encoding it is, unless that is `named`, and what is odd about it.
 
-    Without `judge` all that is not UTF-8 is Windows-1252 or Latin-1. Raises UserError for a name of no encoding,
-    DamagedTextError where the text goes on as something else than its byte order mark says.
+    Without `judge` all that is not UTF-8 is Windows-1252 or Latin-1. `unmarked` is what its first bytes are found to be
+    in, and how sure that is. Raises UserError for a name of no encoding, DamagedTextError where the text goes on as
+    something else than its byte order mark says.
     """
     if named:
         try:
@@ -118,6 +130,9 @@ def examine(open_text: Opener, named: str | None, report: Report, *, judge: bool
         if mark != "utf-8-sig" or not judge:
             raise DamagedTextError(f"it begins as {mark} and goes on as something else")
         return _scan(open_text, mark, "replace", "", report)
+    if unmarked:
+        encoding, sure = unmarked
+        return _read_as(open_text, encoding, f"not UTF-8; read as {_NAMES[encoding]}, {sure}% sure", report)
     if found := _scan_strictly(open_text, "utf-8", "", report):
         return found
     if not judge:
@@ -154,12 +169,13 @@ def _scan_strictly(open_text: Opener, encoding: str, remark: str, report: Report
 
 def _scan(open_text: Opener, encoding: str, errors: str, remark: str, report: Report) -> _Scanned:
     """Read all of it. Raises UnicodeError for a bad byte where `errors` is strict."""
-    strict, blank, several = errors == "strict", True, 0
+    strict, blank, several, n_nul = errors == "strict", True, 0, 0
     line, column, bad, first = 1, 1, 0, None
     with open_text() as raw:
         text = io.TextIOWrapper(raw, encoding, errors="strict" if strict else "minigpt-mark")
         while piece := text.read(PIECE):
             blank = blank and piece.isspace()
+            n_nul += piece.count("\0")
             report(raw.tell())
             if strict:
                 continue
@@ -172,7 +188,7 @@ def _scan(open_text: Opener, encoding: str, errors: str, remark: str, report: Re
             line, column = _moved(line, column, piece)
         line_ends = text.newlines or ()
     found = BadBytes(bad, *first) if first else None
-    return _Scanned(encoding, errors, blank, "\r" in "".join(line_ends), remark, found, several)
+    return _Scanned(encoding, errors, blank, "\r" in "".join(line_ends), remark, found, n_nul, several)
 
 
 def _moved(line: int, column: int, text: str) -> tuple[int, int]:

@@ -8,6 +8,7 @@ What the first pass found may be cached for as long as `Listing.stamp` stays the
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import os
@@ -21,15 +22,17 @@ from pathlib import Path
 from .character_encoding import PIECE, DamagedTextError, byte_order_mark, check_encoding, examine
 from .storage.errors import UserError
 from .text_formats import TextFormat, recognise
+from .unmarked_encoding import unmarked_encoding
 
 Progress = Callable[[float], None]
 Remarks = dict[str, list[str]]  # remark -> the names of the files that it is about
 
-_FORMAT = 2  # version of what is learned from files; part of the stamp
+_FORMAT = 3  # version of what is learned from files; part of the stamp
 _HEAD = 1 << 16  # bytes that tell text from binary
 _MAX_DEPTH = 32  # levels of folders below the first
 _CONTROL = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r\b\x1b"})
 _CONTROL_LIMIT = 0.05  # share of the head; of random bytes a tenth are control characters
+_NUL_LIMIT = 0.001  # share of the head that is not binary: a log may have one where a machine stopped
 _SHOWN = 60  # characters of the first lines of a text whose encoding was judged
 
 
@@ -41,13 +44,14 @@ class MarkupError(UserError):
 class Reading:
     """How files are read: the name of their encoding, where a person gave one, and whether markup is text as well.
 
-    With `rules` 1 they are read as before those rules changed: in the order of their names as strings, and whatever is
-    not UTF-8 as Windows-1252. Runs that learned from them so do it again.
+    With lower `rules` they are read as before those rules changed: before 3, UTF-16 without a byte order mark and a
+    text with a NUL in its beginning are binary; before 2, files stand in the order of their names as strings, and
+    whatever is not UTF-8 is Windows-1252. Runs that learned from them so do it again.
     """
 
     encoding: str | None = None
     as_text: bool = False
-    rules: int = 2
+    rules: int = 3
 
 
 DEFAULT_READING = Reading()
@@ -204,11 +208,17 @@ def _examine(path: Path, reading: Reading, remarks: Remarks, report: Callable[[i
             raise _NotTextError("special (a pipe or a device)", "choose a plain text file or a folder")
         with path.open("rb") as file:
             head = file.read(_HEAD)
-        if reading.rules > 1 and (found := recognise(path.name, head)):
+        named, marked = reading.encoding, byte_order_mark(head)
+        unmarked = None if named or marked or reading.rules < 3 else unmarked_encoding(head)
+        encoding = named or marked or (unmarked and unmarked[0])
+        if reading.rules > 1 and (found := recognise(path.name, _in_utf_8(head, encoding))):
             _refuse(found, reading)
-        if not reading.encoding and not byte_order_mark(head) and _is_binary(head):
-            raise _NotTextError("binary, not text", "choose plain text, or export the text from it first")
-        text = examine(lambda: path.open("rb"), reading.encoding, report, judge=reading.rules > 1)
+        if not encoding and _is_binary(head, _NUL_LIMIT if reading.rules > 2 else 0):
+            raise _NotTextError(
+                "binary, not text",
+                "choose plain text, export the text from it first, or name its encoding, as --encoding utf-16-le",
+            )
+        text = examine(lambda: path.open("rb"), named, report, judge=reading.rules > 1, unmarked=unmarked)
     except OSError as error:
         raise _NotTextError(f"not readable ({error.strerror or error})", "choose another file") from error
     except DamagedTextError as error:
@@ -223,6 +233,9 @@ def _examine(path: Path, reading: Reading, remarks: Remarks, report: Callable[[i
         named = text.encoding.upper().removesuffix("-SIG")
         several = f"{bad.count:,} bad bytes, the first" if bad.count > 1 else "1 bad byte,"
         _remark(remarks, f"{named} with {several} in line {bad.line:,}, column {bad.column:,}; read as U+FFFD", path)
+    if text.n_nul:
+        several = f"{text.n_nul:,} NUL characters" if text.n_nul > 1 else "a NUL character"
+        _remark(remarks, f"a text with {several}, as programs write them that were stopped; read as it stands", path)
     if text.other_line_ends:
         _remark(remarks, "written with Windows or old Mac line ends; read with plain ones", path)
     return known
@@ -242,12 +255,19 @@ def _first_lines(file: TextFile) -> str:
     with file.path.open("rb") as raw:
         first = io.TextIOWrapper(raw, file.encoding, errors="replace").read(_SHOWN * 4).split("\n")
     shown = " / ".join(line.strip() for line in first if line.strip())[:_SHOWN]
-    return f" (“{shown} …”); --encoding NAME reads it as another"
+    return f" (“{shown} …”); --encoding NAME, or that field of the app's form, reads it as another"
 
 
-def _is_binary(head: bytes) -> bool:
+def _in_utf_8(head: bytes, encoding: str | None) -> bytes:
+    """The first bytes as they would be in UTF-8, by which formats are recognised."""
+    if not encoding or not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+        return head
+    return codecs.getincrementaldecoder(encoding)("replace").decode(head).encode(errors="replace")
+
+
+def _is_binary(head: bytes, nul_limit: float) -> bool:
     control = len(head) - len(head.translate(None, _CONTROL))
-    return b"\0" in head or control > _CONTROL_LIMIT * len(head)
+    return head.count(0) > nul_limit * len(head) or control > _CONTROL_LIMIT * len(head)
 
 
 def _counted(name: str) -> list[tuple[int, str]]:

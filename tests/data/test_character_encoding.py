@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import struct
+from array import array
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -76,7 +79,7 @@ def test_a_text_that_is_not_utf_8_is_read_as_what_it_is(tmp_path: Path, encoding
     assert notice.startswith(f"novel.txt is not UTF-8; read as {named}, ")
     assert "% sure" in notice
     assert text.split("\n")[0] in notice, "the first lines show whether it is right"
-    assert notice.endswith("; --encoding NAME reads it as another")
+    assert notice.endswith("; --encoding NAME, or that field of the app's form, reads it as another")
 
 
 @pytest.mark.parametrize(("encoding", "text", "named"), TEXTS[:8], ids=[encoding for encoding, _, _ in TEXTS[:8]])
@@ -134,6 +137,56 @@ def test_a_bad_byte_in_another_encoding_is_counted_as_well(tmp_path: Path) -> No
     assert opened(tmp_path, content, Reading("gb18030")).reading.encoding == "gb18030"
 
 
+WIDE = ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
+ARABIC = sentences("الرجل |الولد |البحر ", "يمشي |ينام |يقرأ ", "في الليل.|مع الريح.|قرب النهر.")
+UNMARKED = {
+    "german": GERMAN, "russian": RUSSIAN, "greek": GREEK, "chinese": CHINESE, "japanese": JAPANESE, "korean": KOREAN,
+    "arabic": ARABIC, "one letter": "a" * 3000, "letters alone": "acgt" * 800, "emoji": "ok 👍 haha 😂😂\n" * 50,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", UNMARKED)
+def test_utf_16_and_utf_32_need_no_mark(tmp_path: Path, language: str) -> None:
+    text = UNMARKED[language]
+    for encoding in WIDE:
+        corpus = opened(tmp_path, text.encode(encoding))
+        assert corpus.read() == text
+        (notice,) = corpus.notices
+        assert notice.startswith(
+            f"novel.txt is not UTF-8; read as UTF-{encoding[4:6]} without a byte order mark ({encoding}), "
+        )
+        assert "% sure (“" in notice
+        assert "--encoding NAME" in notice
+
+
+def test_what_is_no_text_is_not_taken_for_utf_16(tmp_path: Path) -> None:
+    random = Random(5)
+    normal = [random.gauss(0, 0.02) for _ in range(20_000)]
+    binaries = {
+        "zeros": bytes(1000),
+        "noise": random.randbytes(60_000),
+        "float32": array("f", normal).tobytes(),
+        "bfloat16": b"".join(struct.pack("<f", value)[2:] for value in normal),
+        "float16": struct.pack("<20000e", *normal),
+        "sound": array("h", [int(3000 * value / 0.02) for value in normal]).tobytes(),
+        "tokens": array("H", [min(50_256, int(200 * random.paretovariate(0.6))) for _ in range(20_000)]).tobytes(),
+        "characters": array("H", [random.randrange(65) for _ in range(20_000)]).tobytes(),
+    }
+    for name, content in binaries.items():
+        with pytest.raises(UserError, match=r"novel\.txt is binary, not text; .* --encoding utf-16-le") as caught:
+            opened(tmp_path, content)
+        assert "\n" not in str(caught.value), name
+
+
+def test_a_nul_in_a_log_does_not_make_it_binary(tmp_path: Path) -> None:
+    for place in (40, 100_000):  # at the beginning, and behind what is looked at first
+        log = "[10:31] Bo: hi there\n" * 8000
+        log = log[:place] + "\0" + log[place:]
+        corpus = opened(tmp_path, log.encode())
+        assert corpus.read() == log
+        assert corpus.notices[0].startswith("novel.txt is a text with a NUL character")
+
+
 def test_an_encoding_that_a_person_names_is_used(tmp_path: Path) -> None:
     content = RUSSIAN.encode("cp1251")
     assert opened(tmp_path, content, Reading("koi8-r")).read() == content.decode("koi8-r")
@@ -151,6 +204,9 @@ def test_texts_are_read_as_before_where_runs_have_learned_from_them_so(tmp_path:
     content = CHINESE.encode("gbk")
     before = opened(tmp_path, content, Reading(rules=1)).read()
     assert before in (content.decode("latin-1"), content.decode("cp1252", "replace"))
+    for content in (RUSSIAN.encode("utf-16-le"), GERMAN.encode() + b"\0"):
+        with pytest.raises(UserError, match="is binary"):
+            opened(tmp_path, content, Reading(rules=2))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1251", "koi8_r"])

@@ -83,7 +83,7 @@ def test_a_spec_means_the_same_from_anywhere(tmp_path: Path, monkeypatch: pytest
         (
             PROSE.encode("cp1252"),
             "fox.txt is not UTF-8; read as Windows-1252 (cp1252), 99% sure (“Once there was a fox. She said: “Where is "
-            "my hat?” / Once th …”); --encoding NAME reads it as another",
+            "my hat?” / Once th …”); --encoding NAME, or that field of the app's form, reads it as another",
         ),
         (
             PROSE.replace("\n", "\r\n").encode(),
@@ -146,7 +146,8 @@ def test_a_folder_is_joined_in_the_order_of_its_paths(tmp_path: Path) -> None:
         ".git and 1 more are hidden; left out",
         "picture.png is binary, not text; left out",
         "blank.txt and 1 more are empty; left out",
-        "old.txt is not UTF-8; read as Windows-1252 (cp1252), 99% sure (“café …”); --encoding NAME reads it as another",
+        "old.txt is not UTF-8; read as Windows-1252 (cp1252), 99% sure (“café …”); --encoding NAME, or that field of "
+        "the app's form, reads it as another",
         "y.md is written with Windows or old Mac line ends; read with plain ones",
     }
     assert corpus.n_files == 5
@@ -200,7 +201,10 @@ def test_what_is_not_text_is_refused_with_what_to_do(tmp_path: Path) -> None:
     assert refusal(write(tmp_path / "shopping.txt", "")) == f"shopping.txt {empty}"
     assert refusal(write(tmp_path / "blank.txt", " \n\t\n")) == f"blank.txt {empty}"
     assert refusal(write(tmp_path / "bom.txt", codecs.BOM_UTF16_LE)) == f"bom.txt {empty}"
-    binary = "is binary, not text; choose plain text, or export the text from it first"
+    binary = (
+        "is binary, not text; choose plain text, export the text from it first, or name its encoding, as --encoding "
+        "utf-16-le"
+    )
     assert refusal(write(tmp_path / "nul.txt", "fox\0fox" * 100)) == f"nul.txt {binary}"
     assert refusal(write(tmp_path / "noise", bytes(range(1, 256)) * 10)) == f"noise {binary}"
     assert "half.txt is damaged" in refusal(write(tmp_path / "half.txt", PROSE.encode("utf-16")[:-1]))

@@ -71,6 +71,14 @@ def test_markup_is_named_and_learned_only_where_that_is_asked_for(tmp_path: Path
     assert open_corpus(str(path), reading=Reading(as_text=True)).read() == content.removeprefix("\ufeff")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
+def test_markup_is_named_in_whatever_encoding_it_is(tmp_path: Path, encoding: str) -> None:
+    for name, (content, what, _) in MARKUP.items():
+        (tmp_path / name).write_bytes(content.removeprefix("\ufeff").encode(encoding))
+        with pytest.raises(MarkupError, match=what):
+            open_corpus(str(tmp_path / name))
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_documents_are_refused_with_the_command_that_makes_a_text_of_them(tmp_path: Path, name: str) -> None:
     content, what, command = REFUSED[name]

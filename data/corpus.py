@@ -88,9 +88,9 @@ class Corpus:
 
 def normalise(spec: str) -> str:
     """The spec that means the same from any working directory: a path, however it is typed, becomes absolute."""
-    spec = spec.strip()
-    if not spec or spec in CATALOG or spec.startswith("tales:"):
-        return spec
+    name = spec.strip()
+    if not name or name in CATALOG or name.startswith("tales:"):
+        return name
     return os.path.abspath(typed_path(spec))
 
 

@@ -12,6 +12,7 @@ from ..data.storage.errors import UserError
 from ..data.storage.printable import printable
 from ..data.storage.typed_json import SchemaError, from_plain
 from ..data.tokenizers import TOKENIZER_FILES, CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
+from ..data.typed_path import typed_path
 from ..models.config import ModelConfig
 from ..models.interop.foreign_config import read_foreign_config
 from ..models.interop.foreign_folder import INDEX, WHOLE, check_weight_files, file_within, read_json
@@ -53,11 +54,10 @@ def find_model(text: str) -> ModelFile:
     runs = list_runs()
     if run := next((run for run in runs if run.name == text), None):
         return _of_run(run)
-    path = Path(text)
     try:
-        path = path.expanduser().absolute()
+        path = typed_path(text).absolute()
         there = path.exists()
-    except (OSError, RuntimeError, ValueError) as error:  # no such home, a circle of links, a name too long
+    except (OSError, RuntimeError, ValueError) as error:  # a circle of links, a name too long
         raise UserError(f"{text[:200]!r} is no path that can be looked at ({error}); check it") from None
     if there:
         return model_at(path)

@@ -26,6 +26,7 @@ from ..data.storage.errors import UserError
 from ..data.storage.plain_files import open_plain, read_plain
 from ..data.storage.typed_json import SchemaError, dumps, loads
 from ..data.text_files import Reading
+from ..data.typed_path import typed_path
 from ..models.config import ModelConfig
 from ..models.recipe import TokenizerKind, TrainingConfig, UnknownCharacters
 from . import locks, paths
@@ -326,8 +327,8 @@ def find_run(name: str | None = None) -> Run:
     for run in runs:
         if run.name == name:
             return run
-    if (Path(name) / "run.json").is_file():
-        return Run(Path(name).absolute())
+    if ((path := typed_path(name)) / "run.json").is_file():
+        return Run(path.absolute())
     known = ", ".join(run.name for run in runs[:8]) or "none yet"
     raise RunError(f"there is no run called '{name}'; there are: {known}")
 

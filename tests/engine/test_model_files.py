@@ -19,7 +19,7 @@ from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer, TokenizerError, build_tokenizer
 from minigpt_tui.engine import paths
 from minigpt_tui.engine.model_files import find_model, read_config, read_tokenizer
-from minigpt_tui.engine.runs import Run, RunError
+from minigpt_tui.engine.runs import Run, RunError, find_run
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface import save_checkpoint
@@ -182,6 +182,18 @@ def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     put_huggingface(tmp_path / "model")
     assert find_model("~/model").kind == "huggingface"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="quotes and backslashes mean something else there")
+def test_a_model_may_be_an_address_or_what_a_shell_would_quote(tmp_path: Path) -> None:
+    folder = tmp_path / "it's \N{NO-BREAK SPACE}mine"
+    put_huggingface(folder)
+    quoted = shlex.quote(str(folder))
+    escaped = "".join(f"\\{letter}" if letter in " '" else letter for letter in str(folder))
+    for text in (folder.as_uri(), f"FILE://localhost{folder.as_uri()[7:]}", quoted, f" {escaped} ", f'"{folder}"'):
+        assert find_model(text).path == folder, text
+    run = put_run()
+    assert find_run(run.as_uri()).path == find_run(f"'{run}'").path == find_model(run.as_uri()).path.parent.parent
 
 
 # ----------------------------------------------------------------------------------------------------------- refusals

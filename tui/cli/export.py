@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ...data.storage.typed_json import dumps, from_plain
+from ...data.typed_path import typed_path
 from ...engine.child_process import python_module
 from ...engine.model_files import find_model
 from ...engine.results import ExportResult
@@ -28,7 +29,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype", choices=("f32", "f16", "bf16", "q8_0"), help=f"the matrices of a GGUF file (default {DEFAULT_TYPE})"
     )
-    parser.add_argument("--output", type=Path, metavar="PATH", help="default: the model's name and the type, here")
+    parser.add_argument(
+        "--output", type=typed_path, metavar="PATH", help="default: the model's name and the type, here"
+    )
     parser.add_argument("--force", action="store_true", help="replace a GGUF file that is there")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the path")
 
@@ -49,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     output = arguments.output or Path(f"{stem}-{dtype}.gguf" if arguments.to == "gguf" else f"{stem}-huggingface")
     command = python_module(
         "minigpt_tui.engine.export.process", str(model.path), "--to", arguments.to, "--dtype", dtype,
-        "--name", name, "--output", str(output.expanduser().absolute()), *["--force"] * arguments.force,
+        "--name", name, "--output", str(output.absolute()), *["--force"] * arguments.force,
     )  # fmt: skip
     code, last = run_to_end(command, "exporting")
     if code:

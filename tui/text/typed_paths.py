@@ -1,4 +1,4 @@
-"""Whether what people type is a path or a model, and its completion."""
+"""Whether what people type is a path, and its completion."""
 
 from __future__ import annotations
 
@@ -20,12 +20,8 @@ def looks_like_path(text: str) -> bool:
             return True
     except (OSError, ValueError, RuntimeError):
         return False
-    return text.startswith(("/", "~", "./", "../", "'/", '"/', "file://")) or Path(text).suffix in (
-        ".txt",
-        ".md",
-        ".csv",
-        ".json",
-    )
+    begins = text.lstrip("'\"").lower().startswith(("/", "~", "./", "../", "file:/"))
+    return begins or Path(text).suffix in (".txt", ".md", ".csv", ".json")
 
 
 class PathSuggester(Suggester):
@@ -63,13 +59,3 @@ def complete(value: str, ending: str = "") -> str | None:
         return None
     name, is_folder = fitting[0]
     return value[: len(value) - len(begin)] + name + (os.sep if is_folder else "")
-
-
-def typed_model(text: str) -> str:
-    """A model as it was typed: the path where there is one, else the text, which may be a run's name."""
-    text = text.strip()
-    try:
-        path = typed_path(text)
-        return str(path) if path.exists() else text
-    except (OSError, ValueError, RuntimeError):
-        return text

@@ -7,7 +7,7 @@ from textual.message import Message
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ..found_models import FoundModel, look_up
-from ..text.typed_paths import PathSuggester, typed_model
+from ..text.typed_paths import PathSuggester
 from .text_input import TextInput
 
 _TYPING_PAUSE = 0.3  # seconds without a key before what is typed is looked up
@@ -50,7 +50,7 @@ class ModelInput(TextInput):
 
     def _look(self, number: int) -> None:
         if number == self._newest:
-            self._look_up(typed_model(self.value), number)
+            self._look_up(self.value.strip(), number)
 
     @work(thread=True, group="look up", exit_on_error=False)
     def _look_up(self, text: str, number: int) -> None:

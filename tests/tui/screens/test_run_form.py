@@ -102,7 +102,10 @@ def test_paths_as_people_type_them(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for text in (str(novel), f'"{novel}"', f" '{novel}' ", "~/my novel.txt", str(novel).replace(" ", "\\ ")):
         assert typed_path(text) == novel
         assert looks_like_path(text)
-    assert looks_like_path("~/not-there.txt")
+    assert typed_path(novel.as_uri()) == typed_path(f"'{novel.as_uri()}'") == novel
+    assert all(
+        map(looks_like_path, ("~/not-there.txt", "'~/not there'", "FILE:///not/there", r"/not\ there", '"./x y"'))
+    )
     assert not any(map(looks_like_path, ("", "Once upon a time", "a\n/b", "x" * 5000, "and/or")))
 
 

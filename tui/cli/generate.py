@@ -14,6 +14,7 @@ from ..text.escapes import unescaped
 from .child import answer
 from .exit_codes import complain
 from .options import (
+    ESCAPES,
     EXPLAINED,
     add_device_options,
     add_model_argument,
@@ -31,8 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     prompt = parser.add_mutually_exclusive_group()
     prompt.add_argument(
         "--prompt", type=unescaped,
-        help=r"the text to continue, with \n for a new line, \t, \u2028 and \\ (default: standard input, as it stands, "
-        "where that is not a terminal)",
+        help="the text to continue (default: standard input, as it stands, where that is not a terminal). " + ESCAPES,
     )  # fmt: skip
     prompt.add_argument("--prompt-file", metavar="FILE", help="continue the text of a file, as it stands")
     add_encoding_option(parser)

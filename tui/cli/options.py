@@ -23,9 +23,11 @@ T = TypeVar("T")
 _NOT_OPTIONS = {"vocab_size", "budget", "name", "description", "source", "model", "training"}
 _CHANGEABLE_IN_FINE_TUNING = {"context_length", "attention_dropout", "residual_dropout", "embedding_dropout"}
 _REPEATABLE = {"stop": "--stop", "forbidden": "--forbid"}
+_TEXTS = ("sample_prompt",)  # may hold what cannot be typed
 _TOKENIZER_OPTIONS = ("tokenizer", "bpe_vocab_size", "unknown_characters")
 
 MODEL = "a run, a checkpoint, a Hugging Face folder, or nanoGPT's ckpt.pt"
+ESCAPES = r"\n is a new line, \t a tab, \u2028 that character, \\ a backslash."
 EXPLAINED = "each token's probability, rank, entropy and likeliest alternatives"
 
 
@@ -113,7 +115,7 @@ def add_sampling_options(parser: argparse.ArgumentParser) -> None:
     hints = typing.get_type_hints(SamplingSettings)
     for field in dataclasses.fields(SamplingSettings):
         if field.name in _REPEATABLE:
-            flag, text = _REPEATABLE[field.name], f"{field.metadata['description']} May be repeated; \\n is a new line."
+            flag, text = _REPEATABLE[field.name], f"{field.metadata['description']} May be repeated. {ESCAPES}"
             group.add_argument(flag, dest=field.name, action="append", type=unescaped, metavar="TEXT", help=text)
         else:
             _add_option(group, field, int if field.name == "seed" else hints[field.name])
@@ -156,6 +158,8 @@ def _add_option(group: Any, field: Field[Any], kind: Any) -> None:
         group.add_argument(flag, choices=choices, default=None, help=help_text)
     else:
         metavar = {int: "N", float: "X"}.get(kind, "TEXT")
+        if field.name in _TEXTS:
+            kind, help_text = unescaped, f"{help_text} {ESCAPES}"
         kind = with_message(_seed) if field.name == "seed" else kind
         group.add_argument(flag, type=kind, default=None, metavar=metavar, help=help_text)
 

@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 from ...data.storage.typed_json import to_plain
 from ...engine.requests import GenerationMessage, Scored, ScoreProgress, ScoreText, TokenDetail
+from ..text.escapes import unescaped
 from .child import answer
 from .console import progress
 from .exit_codes import complain
 from .options import (
+    ESCAPES,
     EXPLAINED,
     add_device_options,
     add_literal_option,
@@ -33,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_model_argument(parser)
     text = parser.add_mutually_exclusive_group()
     text.add_argument("file", nargs="?", help="a text file (default: standard input)")
-    text.add_argument("--text", help="the text itself")
+    text.add_argument("--text", type=unescaped, help=f"the text itself. {ESCAPES}")
     add_encoding_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--explain", action="store_true", help=f"also print {EXPLAINED}")

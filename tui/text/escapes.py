@@ -1,4 +1,4 @@
-r"""What cannot be typed, written as in Python: \n, \t, \u2028. A backslash itself is written \\."""
+r"""What cannot be typed, written as in Python or JSON: \n, \t, \u2028. A backslash itself is written \\."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 import sys
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")  # how JSON writes a character beyond U+FFFF
 _SHORT = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "|": "|"}
 
 
 def unescaped(text: str) -> str:
     """`text` with its escapes as the characters they mean; a backslash before anything else stays one."""
-    return _ESCAPE.sub(_meant, text)
+    return _PAIR.sub(_joined, _ESCAPE.sub(_meant, text))
 
 
 def escaped(character: str) -> str:
@@ -26,3 +27,7 @@ def _meant(found: re.Match[str]) -> str:
     if code is None:
         return _SHORT.get(found[4], found[0])
     return chr(int(code, 16)) if int(code, 16) <= sys.maxunicode else found[0]
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16", "surrogatepass").decode("utf-16")

@@ -2,7 +2,11 @@ r"""What a backslash means in a prompt and in a stop string."""
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+from io import StringIO
+
 import pytest
+from minigpt_tui.tui.cli.main import build_parser
 from minigpt_tui.tui.text.escapes import unescaped
 from minigpt_tui.tui.widgets.sampling_panel import FOLDED
 
@@ -12,6 +16,7 @@ from minigpt_tui.tui.widgets.sampling_panel import FOLDED
     [
         (r"one\ntwo\tthree\r", "one\ntwo\tthree\r"),
         (r"\u2028\u00e9\u00E9\xe9\U0001f642", "\u2028ééé\U0001f642"),
+        (r"\ud83d\ude42 \ud83d \ude42", "\U0001f642 \ud83d \ude42"),
         (r"\\n is a backslash and an n", r"\n is a backslash and an n"),
         (r"\section{x} \d+ C:\Windows", r"\section{x} \d+ C:\Windows"),
         (r"\u20 \x \Uffffffff", r"\u20 \x \Uffffffff"),
@@ -22,6 +27,27 @@ from minigpt_tui.tui.widgets.sampling_panel import FOLDED
 )
 def test_the_escapes_of_python_are_meant_and_nothing_else(written: str, meant: str) -> None:
     assert unescaped(written) == meant
+
+
+@pytest.mark.parametrize(
+    ("verb", "option", "field"),
+    [
+        ("generate", "--prompt", "prompt"), ("generate", "--stop", "stop"), ("generate", "--forbid", "forbidden"),
+        ("score", "--text", "text"), ("train", "--sample-prompt", "sample_prompt"),
+    ],
+)  # fmt: skip
+def test_they_mean_the_same_in_every_option_that_takes_a_text(verb: str, option: str, field: str) -> None:
+    written = r"one\ttwo\n\u2028\\n"
+    arguments = build_parser([verb]).parse_args([verb, option, written] + ["tales"] * (verb == "train"))
+    assert getattr(arguments, field) in (unescaped(written), [unescaped(written)])
+    assert r"\n is a new line" in " ".join(help_of(verb).split())
+
+
+def help_of(verb: str) -> str:
+    parser = build_parser([verb])
+    with pytest.raises(SystemExit), redirect_stdout(StringIO()) as output:
+        parser.parse_args([verb, "--help"])
+    return output.getvalue()
 
 
 @pytest.mark.parametrize("written", [r"one\n", r"\t", r"\u2028", r"a\\b", r"\d", "é"])

@@ -6,9 +6,12 @@ is a length, a JSON header and the bytes: https://github.com/huggingface/safeten
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
-from collections.abc import Callable, Mapping
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -65,7 +68,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if path.exists() and not path.is_file():
         raise CheckpointError(f"{path} is no plain file; put one there")
     try:
-        with safe_open(path, framework="pt", device="cpu") as file:
+        with _in_utf_8(path) as name, safe_open(name, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError:
         raise CheckpointError(f"{path} is missing; choose a checkpoint folder that has it") from None
@@ -73,6 +76,20 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise CheckpointError(
             f"{path} is damaged or incomplete ({_reason(error)}); use another checkpoint or train again"
         ) from None
+
+
+@contextlib.contextmanager
+def _in_utf_8(path: Path) -> Iterator[Path]:
+    """A path of the same file that is UTF-8, as safetensors demands; on Linux a name may be any bytes."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(prefix="minigpt-") as folder:
+            link = Path(folder) / "model.safetensors"
+            link.symlink_to(path.absolute())
+            yield link
+    else:
+        yield path
 
 
 def _reason(error: Exception) -> str:

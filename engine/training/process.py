@@ -119,7 +119,8 @@ def _log_traceback(run: Run) -> None:
     """Append the traceback to the run's log; nobody reads it elsewhere."""
     try:
         with open_plain(run.log_path, "ab", follow_links=False) as file:
-            file.write(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}".encode())
+            text = f"\n{time.strftime('%Y-%m-%d %H:%M:%S')}\n{traceback.format_exc()}"
+            file.write(text.encode(errors="backslashreplace"))  # a path may be no UTF-8
     except OSError:
         return
 

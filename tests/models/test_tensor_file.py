@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import struct
 import sys
 from pathlib import Path
@@ -106,3 +107,12 @@ def test_every_type_survives(dtype, tmp_path):
     assert torch.equal(tensors["a"], tensor)
     assert tensors["a"].dtype == dtype
     assert metadata == {"note": "é"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are Unicode there")
+def test_a_name_may_be_any_bytes(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"h\xe9me \xff")
+    folder.mkdir()
+    save_tensors(folder / "model.safetensors", {"w": torch.arange(3.0)}, {"step": "1"})
+    tensors, metadata = load_tensors(folder / "model.safetensors")
+    assert (tensors["w"].tolist(), metadata) == ([0.0, 1.0, 2.0], {"step": "1"})

@@ -28,10 +28,12 @@ def command(home: Path, *words: str, stdin: str = "") -> Outcome:
         patch.chdir(home)
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8"))
         patch.setattr(sys, "stdout", io.TextIOWrapper(output, "utf-8", newline="\n", write_through=True))
-        patch.setattr(sys, "stderr", io.TextIOWrapper(errors, "utf-8", newline="\n", write_through=True))
+        stderr = io.TextIOWrapper(errors, "utf-8", "backslashreplace", newline="\n", write_through=True)  # as Python's
+        patch.setattr(sys, "stderr", stderr)
         try:
             code = main(words)
         except SystemExit as leaving:  # as argparse leaves
             code = leaving.code if isinstance(leaving.code, int) else 0
-        text, said = output.getvalue().decode(), errors.getvalue().decode()
+        text = output.getvalue().decode(errors="surrogateescape")  # a path may be any bytes
+        said = errors.getvalue().decode()
     return Outcome(code, text, said)

@@ -101,12 +101,23 @@ def test_another_script_is_learned_only_where_that_is_asked_for(trained: Path) -
 
 
 @pytest.mark.skipif(os.name == "nt" or os.uname().sysname == "Darwin", reason="names are Unicode there")
-def test_a_file_whose_name_is_not_utf_8_is_learned(home: Path) -> None:
-    name = os.fsdecode(b"caf\xe9 \xff.txt")
+def test_names_and_a_home_that_are_not_utf_8_are_as_good_as_others(home: Path) -> None:
+    home, name = home / os.fsdecode(b"h\xe9me \xff"), os.fsdecode(b"caf\xe9 \xff.txt")
+    home.mkdir()
     (home / name).write_text(TEXT)
     done = command(home, "train", name, "--steps", "1", *TINY)
     assert (done.returncode, done.stdout) == (0, "caf-01\n"), done.stderr
-    assert command(home, "evaluate", "caf-01").returncode == 0
-    assert command(home, "runs").returncode == 0
-    assert command(home, "resume", "caf-01", "--budget", "2 steps").returncode == 0
-    assert command(home, "score", "caf-01", name).returncode == 0
+    assert "caf-01" in command(home, "runs").stdout
+    assert json.loads(command(home, "runs", "--json").stdout)[0]["path"] == str(home / "data" / "runs" / "caf-01")
+    for words in (
+        ("evaluate", "caf-01"),
+        ("evaluate", "caf-01", "--on", name),
+        ("resume", "caf-01", "--budget", "2 steps"),
+        ("score", "caf-01", name),
+        ("generate", str(home / "data" / "runs" / "caf-01"), "--prompt", "the", "--max-tokens", "2"),
+        ("export", "caf-01", "--to", "huggingface", "--output", os.fsdecode(b"out\xe9")),
+        ("generate", os.fsdecode(b"out\xe9"), "--prompt-file", name, "--max-tokens", "2"),
+        ("train", name, "--from", os.fsdecode(b"out\xe9"), "--steps", "1", "--context-length", "16"),
+    ):
+        outcome = command(home, *words)
+        assert outcome.returncode == 0, (words, outcome.stderr)

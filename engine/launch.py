@@ -9,7 +9,6 @@ import dataclasses
 import importlib.metadata
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from ..data.tokenizers import UnknownCharacterError
 from ..models.config import ConfigError, ModelConfig
 from ..models.recipe import Recipe
 from .child_process import child_environment, python_module
+from .failed_start import discard_failed_start
 from .model_files import ModelFile, check_weights, read_config, read_tokenizer
 from .runs import CorpusRecord, Run, RunError, RunManifest, create_run, free_name
 
@@ -191,7 +191,7 @@ def start_training(
 
     `leave_core` leaves one core to the app; `budget`, as Budget.parse reads it, takes the place of the run's. With
     several `devices`, or where the run says so, torchrun starts as many processes, and its pid is returned. Raises
-    RunError where the run trains already or nothing can be started; the folder of a new run is gone then.
+    RunError where the run trains already or nothing can be started; the folder of a new run is in the trash then.
     """
     run.check_not_trained()
     run.check_files()
@@ -217,8 +217,8 @@ def start_training(
                 **_detached(),
             )
     except OSError as error:
-        if not (resume or run.metrics_path.exists()):
-            shutil.rmtree(folder, ignore_errors=True)  # nothing was trained in it
+        if not resume:
+            discard_failed_start(run)
         raise RunError(f"'{run.name}' cannot be started: {error}") from error
     # waited for, so that a trainer that ends before the app does not stay behind as a zombie
     threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()

@@ -17,6 +17,7 @@ from ..data.corpus import open_corpus
 from ..data.storage.typed_json import SchemaError
 from ..data.text_files import DEFAULT_READING, Reading
 from ..engine.events import TRAINING_EVENTS, CheckpointSaved, Command, Evaluation, Note, TrainingEvent
+from ..engine.failed_start import discard_failed_start
 from ..engine.follow import LineFollower
 from ..engine.model_files import ModelFile
 from ..engine.requests import Loaded
@@ -54,6 +55,7 @@ class Bridge:
         self._refused_lines = 0  # lines of this run that are no events
         self._polls = 0
         self._save_requested = False
+        self._begun: Run | None = None  # the run that was begun here last
         self._validation_losses: dict[int, float] = {}  # of the run, by step
 
     # --- runs -----------------------------------------------------------------------------------
@@ -84,6 +86,14 @@ class Bridge:
         self.generator.unload()
         self._post(RunForgotten())
 
+    def _discard_failed_start(self, run: Run | None) -> None:
+        """Leave no run behind where nothing was trained, as soon as its process has ended."""
+        if run and not run.is_alive():
+            self._begun = None
+            if discard_failed_start(run):
+                self._post(Notice(f"nothing was trained; the folder of {run.name} is in the trash", lasting=True))
+                self.forget(run)
+
     def _detach(self) -> None:
         self.run = self.manifest = self.state = self.opened = self._follower = None
         self.training, self.model, self._validation_losses = TrainingView(), ModelView(), {}
@@ -106,6 +116,7 @@ class Bridge:
 
         text = await asyncio.to_thread(open_corpus, corpus, reading=reading)
         run = await asyncio.to_thread(new_run, text, recipe, name, start_from=start_from, drop_unknown=drop_unknown)
+        self._begun = run
         self.attach(run)
         try:
             await asyncio.to_thread(start_training, run, leave_core=True)
@@ -148,6 +159,8 @@ class Bridge:
         changed = (self.is_training or self._catching_up or check_lock) and self._read_events(_POLL_SECONDS)
         if check_lock and self.is_training and self.run is not None and not self.run.is_alive():
             self._update_state()
+        if self.state == "failed" and self.run == self._begun and not changed:
+            self._discard_failed_start(self.run)
         return changed
 
     def _read_events(self, seconds: float) -> bool:

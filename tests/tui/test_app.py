@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from minigpt_tui.engine.events import COMMANDS, Preparing, StateChanged
+from minigpt_tui.engine.events import COMMANDS, Note, Preparing, StateChanged
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.requests import Generate, SamplingSettings
 from minigpt_tui.engine.runs import Run, list_runs
@@ -16,13 +16,14 @@ from minigpt_tui.tui.screens.chat import ChatScreen
 from minigpt_tui.tui.screens.explained import ExplainedScreen
 from minigpt_tui.tui.screens.help import HelpScreen
 from minigpt_tui.tui.screens.new_run import NewRunScreen
+from minigpt_tui.tui.screens.questions import Question
 from minigpt_tui.tui.screens.runs import RunsScreen
 from minigpt_tui.tui.screens.too_small import TooSmallScreen
 from minigpt_tui.tui.settings import load_settings
 from minigpt_tui.tui.widgets.sampling_panel import SamplingInput
 from textual.pilot import Pilot
 
-from .runs_on_disk import append, make_run, progress, save_checkpoint, saved
+from .runs_on_disk import append, make_run, progress, save_checkpoint, saved, set_status
 from .scripted_engine import EXPLAINED, ScriptedEngine
 from .seen import notices, screen_text
 from .waiting import wait_until
@@ -113,21 +114,88 @@ async def test_a_path_in_the_prompt_is_trained_on_instead(engine: Engine, tmp_pa
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "no such"), (b"", "empty"), (b"\x00\x01\x02" * 500, "text"), (b"too short", "context")],
+    [(None, "neither a file"), (b"", "empty"), (b"\x00\x01\x02" * 500, "not text"), (b"too short", "context")],
 )
-async def test_a_text_that_cannot_be_used_is_one_sentence_and_the_offer_stays(
+async def test_why_no_training_was_started_stays_to_be_read_and_the_offer_stays_as_well(
     engine: Engine, tmp_path: Path, content: bytes | None, words: str
 ):
     path = tmp_path / "novel.txt"
     if content is not None:
         path.write_bytes(content)
-    async with MinigptApp(str(path)).run_test(size=WIDE) as pilot:
+    async with MinigptApp(str(path)).run_test(size=NARROW) as pilot:
         await pilot.press("enter")
-        await wait_until(pilot, lambda: bool(notices(pilot)))
-        (sentence,) = notices(pilot)
-        assert words in sentence.lower() or (words == "no such" and "not" in sentence)
+        await wait_until(pilot, lambda: "No training was started: " in said(pilot))
+        assert words in said(pilot)
+        assert notices(pilot) == [], "no notice that is gone before it is read"
         assert chat_of(pilot).conversation.offer is not None
+        assert "Enter trains a model on novel.txt" in shown(pilot)
         assert list_runs() == []
+
+
+@pytest.mark.parametrize("answer", ["escape", "l"])
+async def test_markup_is_learned_after_a_question_alone(engine: Engine, tmp_path: Path, answer: str):
+    path = tmp_path / "chat.jsonl"
+    path.write_text('{"text": "the [b] cat sat on the mat"}\n' * 60)
+    async with MinigptApp(str(path)).run_test(size=NARROW) as pilot:
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, Question))
+        assert "chat.jsonl is JSON, one value a line" in " ".join(shown(pilot).replace("│", " ").split())
+        await pilot.press(answer)
+        if answer == "l":
+            await wait_until(pilot, lambda: bool(list_runs()))
+            assert list_runs()[0].manifest().corpus.reading.as_text
+            return
+        await wait_until(pilot, lambda: "No training was started: chat.jsonl is JSON" in said(pilot))
+        assert list_runs() == []
+        assert chat_of(pilot).conversation.offer is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "command"),
+    [
+        ("paper.pdf", b"%PDF-1.4\n1 0 obj\n", "pdftotext paper.pdf paper.txt"),
+        ("letter.docx", b"PK\x03\x04" + b"\0" * 26 + b"word/document.xml", "pandoc -t plain --wrap=none"),
+    ],
+)
+async def test_a_document_is_refused_with_the_command_that_makes_a_text_of_it(
+    engine: Engine, tmp_path: Path, name: str, content: bytes, command: str
+):
+    (tmp_path / name).write_bytes(content * 40)
+    async with MinigptApp(str(tmp_path / name)).run_test(size=NARROW) as pilot:
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "No training was started: " in said(pilot))
+        assert command in said(pilot)
+        assert not isinstance(pilot.app.screen, Question)
+        assert list_runs() == []
+
+
+async def test_how_a_text_was_read_stays_to_be_read(engine: Engine):
+    async with MinigptApp(poll_interval=0.01).run_test(size=NARROW) as pilot:
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app_of(pilot).bridge.run is not None)
+        run = app_of(pilot).bridge.run
+        assert run is not None
+        sentence = (
+            "poems.txt is not UTF-8; read as KOI8-R (koi8_r), 99% sure (“Купец ищет …”); --encoding NAME, or that"
+        )
+        append(run, Note(0, sentence, "warning"))
+        await wait_until(pilot, lambda: sentence in said(pilot))
+        assert notices(pilot) == []
+
+
+async def test_a_training_that_fails_before_its_first_step_leaves_no_run(engine: Engine):
+    async with MinigptApp(poll_interval=0.01).run_test(size=WIDE) as pilot:
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app_of(pilot).bridge.run is not None)
+        run = app_of(pilot).bridge.run
+        assert run is not None
+        set_status(run, "failed", 0)
+        append(run, StateChanged("failed", 0, 0.0, "the text of 'tales' has changed"))
+        await wait_until(pilot, lambda: chat_of(pilot).conversation.offer is not None)
+        assert "failed at step 0: the text of 'tales' has changed" in said(pilot)
+        assert f"the folder of {run.name} is in the trash" in said(pilot)
+        assert list_runs() == []
+        assert "Enter trains" in shown(pilot)
 
 
 async def test_what_is_no_path_is_given_back(engine: Engine):

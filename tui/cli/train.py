@@ -5,22 +5,27 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+import time
 
 from ...data.corpus import open_corpus
 from ...data.storage.atomic import write_atomic
 from ...data.text_files import Reading
+from ...engine.failed_start import discard_failed_start
 from ...engine.follow import LineFollower
 from ...engine.launch import new_run, start_training
 from ...engine.model_files import find_model, read_config
 from ...engine.paths import inputs_dir
+from ...engine.runs import Run
 from ...models.config import ConfigError
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS, fine_tuning, preset
 from ...models.recipe import Budget
 from .device import check_device
-from .exit_codes import complain
+from .exit_codes import FAILED, complain
 from .follow import follow, leave_detached
 from .options import MODEL, add_event_options, add_recipe_options, given_fields, refuse_shapes, with_message
 from .texts import add_encoding_option
+
+_EXIT_SECONDS = 5.0  # that the process of a run which has failed may take to end
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -75,10 +80,22 @@ def run(arguments: argparse.Namespace) -> int:
     run = new_run(corpus, recipe, arguments.name, start_from=start_from, drop_unknown=arguments.drop_unknown)
     start_training(run)
     if not arguments.detach:
-        return follow(run, LineFollower(run.metrics_path), arguments.json)
+        code = follow(run, LineFollower(run.metrics_path), arguments.json)
+        if code == FAILED:
+            _discard(run)
+        return code
     for notice in corpus.notices:
         complain(notice)
     return leave_detached(run)
+
+
+def _discard(run: Run) -> None:
+    """Leave no run behind where nothing was trained, as soon as its process has ended."""
+    until = time.monotonic() + _EXIT_SECONDS
+    while run.is_alive() and time.monotonic() < until:
+        time.sleep(0.05)
+    if folder := discard_failed_start(run):
+        complain(f"nothing was trained; the folder of '{run.name}' is in the trash: {folder}")
 
 
 def _keep_standard_input() -> str:

@@ -18,6 +18,7 @@ from ..conversation import Conversation
 from ..found_models import FoundModel
 from ..run_words import model_opened, run_opened, stage, state_changed
 from ..settings import SettingsStore, load_history, save_history
+from ..text import formatting
 from ..training_offer import BUILT_IN, TrainingOffer
 from ..widgets.header_line import HeaderLine
 from ..widgets.model_panel import ModelPanel
@@ -152,7 +153,7 @@ class ChatScreen(ActionScreen):
                     raise
                 await self.bridge.train(corpus, preset(DEFAULT_PRESET), reading=Reading(as_text=True))
         except EXPECTED as error:
-            self.notify(sentence_of(error), title="No training was started", severity="error", timeout=12, markup=False)
+            self.conversation.note(f"No training was started: {formatting.one_line(sentence_of(error))}")
             if offer is not None:
                 self.conversation.make_offer(offer)
 

@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+from minigpt_tui.engine.launch import start_training
+from minigpt_tui.engine.runs import Run
+from minigpt_tui.tui.cli import train
 
 from .command import TEXT, TINY, Outcome, command
 
@@ -87,6 +90,22 @@ def test_train_asks_before_it_learns_markup(home: Path) -> None:
     assert "chat.jsonl is JSON, one value a line, not plain text; --as text learns that as it stands" in refused.stderr
     assert not (home / "runs").exists()
     assert command(home, "train", "chat.jsonl", "--as", "text", "--steps", "1", *TINY).returncode == 0
+
+
+def test_a_training_that_fails_in_its_setup_leaves_no_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "cats.txt").write_text(TEXT)
+
+    def without_its_text(run: Run) -> int:
+        (home / "cats.txt").unlink()
+        return start_training(run)
+
+    monkeypatch.setattr(train, "start_training", without_its_text)
+    failed = command(home, "train", "cats.txt", "--steps", "1", "--name", "gone", *TINY)
+    assert failed.returncode == 1
+    assert "'gone' failed: " in failed.stderr
+    assert "nothing was trained; the folder of 'gone' is in the trash: " in failed.stderr
+    assert list((home / "data" / "runs").iterdir()) == []
+    assert (next((home / "data" / "trash").iterdir()) / "log.txt").is_file()
 
 
 def test_another_script_is_learned_only_where_that_is_asked_for(trained: Path) -> None:

@@ -9,10 +9,11 @@ from minigpt_tui.data.corpus import Corpus
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.models import memory
 from minigpt_tui.tui.app import MinigptApp
-from minigpt_tui.tui.screens import new_run, runs
+from minigpt_tui.tui.screens import runs
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.runs import RunsScreen
 from minigpt_tui.tui.settings import Settings, save_settings
+from minigpt_tui.tui.widgets import corpus_fields
 from minigpt_tui.tui.widgets.transcript import Transcript
 from textual.pilot import Pilot
 from textual.widgets import Select
@@ -94,7 +95,7 @@ def test_new_run(engine: Engine, snap_compare, monkeypatch: pytest.MonkeyPatch, 
         await pilot.pause()
 
     corpus = Corpus("tales", "tales", "0" * 64, 1_000_000, 1_000_000, 1, ascii_letters + digits, (), PREVIEW)
-    monkeypatch.setattr(new_run, "open_corpus", lambda *_, **__: corpus)
+    monkeypatch.setattr(corpus_fields, "open_corpus", lambda *_, **__: corpus)
     monkeypatch.setattr(memory, "has_bfloat16", lambda: False)  # the estimate depends on the machine
     assert snap_compare(MinigptApp(), terminal_size=size, run_before=open_form)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -10,13 +11,9 @@ from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.getters import query_one
-from textual.widgets import Button, Checkbox, Footer, Input, Label, Select, Static
+from textual.widgets import Button, Footer, Input, Label, Select, Static
 
-from ...data.catalog import CATALOG
-from ...data.corpus import Corpus, open_corpus
 from ...data.storage.errors import EXPECTED, sentence_of
-from ...data.text_files import DEFAULT_READING, MarkupError, Reading
-from ...data.typed_path import typed_path
 from ...engine.launch import UnknownTextError, vocabulary_size
 from ...engine.runs import RunError, check_name, free_name
 from ...models.config import ConfigError, parameter_count
@@ -25,8 +22,8 @@ from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
 from .. import keymap
 from ..bridge import Bridge
 from ..text import formatting
-from ..text.typed_paths import PathSuggester
 from ..training_offer import BUILT_IN
+from ..widgets.corpus_fields import CorpusFields
 from ..widgets.facts import DIM, labelled
 from ..widgets.model_input import ModelInput
 from ..widgets.preset_select import PresetSelect
@@ -43,11 +40,9 @@ from .run_form import (
 )
 
 if TYPE_CHECKING:
+    from ...data.corpus import Corpus
     from ...models.config import ModelConfig
     from ...models.recipe import Recipe
-
-OWN_TEXT = "a file or folder ..."
-_TYPING_PAUSE = 0.3  # seconds without a key before a typed path is looked at
 
 
 class NewRunScreen(ActionScreen):
@@ -57,8 +52,7 @@ class NewRunScreen(ActionScreen):
     BINDINGS = [*keymap.bindings("new-run")]
     AUTO_FOCUS = "#corpus"
 
-    corpus_select = query_one("#corpus", Select)
-    path_input = query_one("#path", Input)
+    text = query_one(CorpusFields)
     start_from = query_one("#start-from", ModelInput)
     preset_select = query_one("#preset", PresetSelect)
     tokenizer_select = query_one("#tokenizer", Select)
@@ -68,12 +62,8 @@ class NewRunScreen(ActionScreen):
         super().__init__()
         self._bridge = bridge
         self._start_from = start_from
-        self._named = "" if corpus in CATALOG else corpus  # a path that the form begins with
-        self._listed = OWN_TEXT if self._named else corpus
-        self._corpus: Corpus | None = None
-        self._problem_of_text = ""
+        self._begin_with = corpus
         self._problem = ""
-        self._reading = 0  # the number of the newest reading of a text
         self._name_was_typed = False  # whether the person has typed a name
         self._preset_before = DEFAULT_PRESET  # the one before fine-tuning
 
@@ -85,7 +75,7 @@ class NewRunScreen(ActionScreen):
             box.border_title = "new run"
             with Horizontal(id="columns"):
                 with Vertical(id="fields"):
-                    yield from self._text_fields()
+                    yield CorpusFields(self._begin_with)
                     yield from self._recipe_fields()
                     yield from self._tokenizer_fields()
                     yield from self._run_fields()
@@ -98,30 +88,6 @@ class NewRunScreen(ActionScreen):
             yield Button("Start training  F5", id="start", variant="primary", compact=True)
             yield Button("Cancel  Esc", id="cancel", compact=True)
         yield Footer()
-
-    def _text_fields(self) -> ComposeResult:
-        names = [(name, name) for name in CATALOG]
-        with Horizontal(classes="field"):
-            yield Label("text")
-            yield Select(
-                [*names, (OWN_TEXT, OWN_TEXT)], value=self._listed, allow_blank=False, compact=True, id="corpus"
-            )
-        with Horizontal(classes="field", id="path-field"):
-            yield Label("path")
-            yield TextInput(
-                self._named, placeholder="~/my-novel.txt", suggester=PathSuggester(), compact=True, id="path",
-                tooltip="A text file, or a folder of them; the right arrow key takes the completion.",
-            )  # fmt: skip
-
-        with Horizontal(classes="field", id="encoding-field"):
-            yield Label("encoding")
-            yield Input(
-                placeholder="found out", compact=True, id="encoding",
-                tooltip="How the text is encoded, where that is not found out: gb18030, shift_jis, cp1251, koi8-r ...",
-            )  # fmt: skip
-        with Horizontal(classes="field", id="markup-field"):
-            yield Label("markup")
-            yield Checkbox("learn it as it stands", compact=True, id="as-text")
 
     def _recipe_fields(self) -> ComposeResult:
         with Horizontal(classes="field"):
@@ -166,37 +132,18 @@ class NewRunScreen(ActionScreen):
                     yield Input(compact=True, id=number.name, tooltip=number.help)
 
     def on_mount(self) -> None:
-        """Begin with the text that was named, or the built-in one, and the quick preset."""
-        self._show_fields_of_text(self._listed == OWN_TEXT)
+        """Begin with the quick preset."""
         self._fill_in()
-        self._begin_reading()
 
     # --- events -------------------------------------------------------------------
 
-    @on(Select.Changed, "#corpus")
-    def _corpus_chosen(self) -> None:
-        own = self.corpus_select.value == OWN_TEXT
-        self._show_fields_of_text(own)
-        if own:
-            self.path_input.focus()
-        self._begin_reading()
-
-    def _show_fields_of_text(self, own: bool) -> None:
-        """Show the fields of a text of one's own; that about markup comes where there is some."""
-        self.query_one("#path-field").display = self.query_one("#encoding-field").display = own
-        self.query_one("#markup-field").display = False
-        self.query_one("#as-text", Checkbox).value = False
-
-    @on(Checkbox.Changed, "#as-text")
-    def _markup_wanted(self) -> None:
-        self._begin_reading()
-
-    @on(Input.Changed, "#path")
-    @on(Input.Changed, "#encoding")
-    def _path_typed(self) -> None:
-        self._corpus = None
-        self._reading += 1
-        self.set_timer(_TYPING_PAUSE, lambda wanted=self._reading: self._begin_reading_if(wanted))
+    @on(CorpusFields.Looked)
+    def _text_looked_at(self) -> None:
+        corpus = self.text.corpus
+        self._show_corpus(corpus)
+        if corpus is not None and not self._name_was_typed:
+            self.query_one("#name", Input).value = free_name(PurePath(corpus.name).stem)
+        self._validate()
 
     @on(Select.Changed, "#preset")
     def _preset_chosen(self) -> None:
@@ -247,7 +194,7 @@ class NewRunScreen(ActionScreen):
         start = self.query_one("#start", Button)
         start.disabled = True
         name, found = self.query_one("#name", Input).value.strip() or None, self.start_from.found
-        spec, file, reading = self._spec(), found.file if found else None, self._how_to_read()
+        spec, file, reading = self.text.spec, found.file if found else None, self.text.reading
         try:
             try:
                 await self._bridge.train(spec, recipe, name, file, reading=reading)
@@ -264,67 +211,20 @@ class NewRunScreen(ActionScreen):
 
     # --- the text -------------------------------------------------------------------------------
 
-    def _spec(self) -> str:
-        if self.corpus_select.value == OWN_TEXT:
-            return str(typed_path(self.path_input.value)) if self.path_input.value.strip() else ""
-        return str(self.corpus_select.value)
-
-    def _how_to_read(self) -> Reading:
-        if self.corpus_select.value != OWN_TEXT:
-            return DEFAULT_READING
-        encoding = self.query_one("#encoding", Input).value.strip()
-        return Reading(encoding or None, self.query_one("#as-text", Checkbox).value)
-
-    def _begin_reading_if(self, wanted: int) -> None:
-        if wanted == self._reading:
-            self._begin_reading()
-
-    def _begin_reading(self) -> None:
-        self._corpus, self._problem_of_text = None, ""
-        self._reading += 1
-        spec = self._spec()
-        self.query_one("#summary", Static).update("reading the text ..." if spec else "")
-        self.query_one("#preview").display = False
-        if spec:
-            self._read_text(spec, self._how_to_read(), self._reading)
-        self._validate()
-
-    @work(thread=True, group="inspect", exit_on_error=False)
-    def _read_text(self, spec: str, how: Reading, reading: int) -> None:
-        """Read the text in a thread; only the newest reading counts."""
-        markup = how.as_text
-        try:
-            result: Corpus | str = open_corpus(spec, reading=how)
-        except EXPECTED as error:
-            result, markup = sentence_of(error), markup or isinstance(error, MarkupError)
-        self.app.call_from_thread(self._text_read, result, markup, reading)
-
-    def _text_read(self, result: Corpus | str, markup: bool, reading: int) -> None:
-        if reading != self._reading or not self.is_mounted:
+    def _show_corpus(self, corpus: Corpus | None) -> None:
+        """What the text comes to, and how it begins."""
+        summary, preview = self.query_one("#summary", Static), self.query_one("#preview", Static)
+        preview.display = corpus is not None
+        if corpus is None:
+            summary.update("reading the text ..." if self.text.looking else "")
             return
-        self.query_one("#markup-field").display = markup
-        if isinstance(result, str):
-            self._problem_of_text = result
-            self.query_one("#summary", Static).update("")
-        else:
-            self._corpus = result
-            self._show_corpus(result)
-            if not self._name_was_typed:
-                self.query_one("#name", Input).value = free_name(result.name)
-        self._validate()
-
-    def _show_corpus(self, corpus: Corpus) -> None:
         files = f" in {corpus.n_files:,} files" if corpus.n_files > 1 else ""
-        notices = [("", formatting.one_line(notice)) for notice in corpus.notices]
-        self.query_one("#summary", Static).update(
+        summary.update(
             labelled(
                 ("size", f"{formatting.memory(corpus.n_bytes)}{files}"),
                 ("characters", f"{corpus.n_characters:,}, {len(corpus.alphabet):,} of them distinct"),
-                *notices,
             )
         )
-        preview = self.query_one("#preview", Static)
-        preview.display = True
         preview.update(Content("\n".join(formatting.one_line(line) for line in corpus.preview.splitlines())))
 
     # --- the recipe -----------------------------------------------------------------------------
@@ -377,8 +277,8 @@ class NewRunScreen(ActionScreen):
             self._show_problem(str(error))
             return None
         self._show_estimate(recipe)
-        self._show_problem(self._problem_of_text)
-        return recipe if self._corpus is not None and not self.start_from.looking else None
+        self._show_problem(self.text.problem)
+        return recipe if self.text.corpus is not None and not self.start_from.looking else None
 
     def _recipe(self) -> Recipe:
         values = {field.id or "": field.value for field in self.query(Input)}
@@ -387,12 +287,12 @@ class NewRunScreen(ActionScreen):
         return read_recipe(str(self.preset_select.value), values, self._model)
 
     def _show_estimate(self, recipe: Recipe) -> None:
-        if self._corpus is None:
+        if self.text.corpus is None:
             self.query_one("#estimate", Static).update("")
             return
         found, model = self.start_from.found, recipe.model
         if not found:
-            model = replace(model, vocab_size=vocabulary_size(recipe, self._corpus))
+            model = replace(model, vocab_size=vocabulary_size(recipe, self.text.corpus))
         at_most = "at most " if recipe.tokenizer == "bpe" and not found else ""
         tokens = recipe.training.batch_size * model.context_length
         memory = formatting.memory(expected_memory(model, recipe.training))

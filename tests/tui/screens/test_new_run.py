@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from minigpt_tui.models.presets import PRESETS
 from minigpt_tui.models.recipe import Budget
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.screens.chat import ChatScreen
-from minigpt_tui.tui.screens.new_run import OWN_TEXT, NewRunScreen
+from minigpt_tui.tui.screens.new_run import NewRunScreen
+from minigpt_tui.tui.screens.questions import Question
+from minigpt_tui.tui.widgets.corpus_fields import OWN_TEXT
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, Select
 
-from ..runs_on_disk import make_run
+from ..runs_on_disk import make_run, write_model
 from ..scripted_engine import ScriptedEngine
 from ..seen import screen_text
 from ..waiting import wait_until
@@ -35,6 +38,11 @@ async def opened(size: tuple[int, int] = (120, 40)):
 def form(pilot: Pilot[Any]) -> NewRunScreen:
     assert isinstance(pilot.app.screen, NewRunScreen)
     return pilot.app.screen
+
+
+def sentences_on(pilot: Pilot[Any]) -> str:
+    """What stands on the screen, however it is wrapped there."""
+    return " ".join(screen_text(pilot.app).replace("│", " ").split())
 
 
 async def fill(pilot: Pilot[Any], field: str, text: str) -> None:
@@ -195,7 +203,7 @@ async def test_a_file_is_looked_at_while_its_path_is_typed(engine: Engine, tmp_p
         await fill(pilot, "path", str(novel))
         await wait_until(pilot, lambda: "It was a [dark] and stormy" in screen_text(pilot.app))
         assert form(pilot).problem == ""
-        assert form(pilot).query_one("#name", Input).value == "novel.txt-01"
+        assert form(pilot).query_one("#name", Input).value == "novel-01"
         await pilot.press("f5")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
     assert list_runs()[0].manifest().corpus.spec == str(novel)
@@ -250,14 +258,17 @@ async def test_the_encoding_of_a_text_can_be_named_and_what_is_found_out_is_said
     russian = "Старик видит гору, и Юноша помнит дождь.\n" * 40
     path = tmp_path / "poems.txt"
     path.write_bytes(russian.encode("cp1251"))
-    async with opened() as pilot:
+    async with opened((80, 24)) as pilot:
         await choose_file(pilot, path)
         await wait_until(pilot, lambda: "Windows-1251" in screen_text(pilot.app))
-        assert "% sure" in screen_text(pilot.app)
+        assert "% sure" in sentences_on(pilot)
         await fill(pilot, "encoding", "klingon")
         await wait_until(pilot, lambda: "there is no encoding called 'klingon'" in form(pilot).problem)
         await fill(pilot, "encoding", "koi8-r")
-        await wait_until(pilot, lambda: russian.encode("cp1251").decode("koi8-r")[:9] in screen_text(pilot.app))
+        await wait_until(pilot, lambda: form(pilot).text.corpus is not None)
+        corpus = form(pilot).text.corpus
+        assert corpus is not None
+        assert corpus.preview.startswith(russian.encode("cp1251").decode("koi8-r")[:9])
         await pilot.press("f5")
         await wait_until(pilot, lambda: bool(list_runs()))
         assert list_runs()[0].manifest().corpus.encoding == "koi8-r"
@@ -274,3 +285,54 @@ async def test_markup_is_learned_after_a_question(engine: Engine, tmp_path: Path
         form(pilot).query_one("#as-text", Checkbox).value = True
         await wait_until(pilot, lambda: "<html>Once" in screen_text(pilot.app))
         assert form(pilot).problem == ""
+
+
+async def test_a_document_is_refused_with_the_command_that_makes_a_text_of_it(engine: Engine, tmp_path: Path):
+    path = tmp_path / "my novel.epub"
+    path.write_bytes(b"PK\x03\x04" + b"\0" * 26 + b"mimetypeapplication/epub+zip")
+    async with opened((80, 24)) as pilot:
+        await choose_file(pilot, path)
+        await wait_until(pilot, lambda: "an EPUB book" in form(pilot).problem)
+        command = "pandoc -t plain --wrap=none -o 'my novel.txt' 'my novel.epub'"
+        assert f"make a text of it with: {command}" in sentences_on(pilot)
+        assert not form(pilot).query_one("#markup-field").display
+        await pilot.press("f5")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, NewRunScreen)
+    assert list_runs() == []
+
+
+@pytest.mark.parametrize("answer", ["escape", "l"])
+async def test_a_text_in_another_script_is_learned_after_a_question_alone(engine: Engine, tmp_path: Path, answer: str):
+    model = write_model(tmp_path / "model")
+    path = tmp_path / "poems.txt"
+    path.write_text("Старик видит гору. " * 20 + "a plain line of letters " * 60)
+    async with opened((80, 24)) as pilot:
+        await choose_file(pilot, path)
+        await fill(pilot, "start-from", f"'{model}'")
+        await wait_until(pilot, lambda: form(pilot).start_from.found is not None)
+        await wait_until(pilot, lambda: form(pilot).text.corpus is not None and not form(pilot).problem)
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, Question))
+        assert "of the characters of poems.txt, which would be left out" in sentences_on(pilot)
+        await pilot.press(answer)
+        if answer == "l":
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+            assert [run.name for run in list_runs()] == ["poems-01"]
+            return
+        await wait_until(pilot, lambda: "would be left out" in form(pilot).problem)
+    assert list_runs() == []
+
+
+async def test_a_path_may_be_dropped_as_an_address_or_as_a_shell_quotes_it(engine: Engine, tmp_path: Path):
+    novel = tmp_path / "it's my novel.txt"
+    novel.write_text("It was a dark and stormy night.\n" * 300)
+    async with opened() as pilot:
+        for written in (novel.as_uri(), shlex.quote(str(novel)), str(novel).replace(" ", r"\ ").replace("'", r"\'")):
+            form(pilot).query_one("#corpus", Select).value = OWN_TEXT
+            await fill(pilot, "path", "")
+            await fill(pilot, "path", written)
+            await wait_until(pilot, lambda: form(pilot).text.corpus is not None)
+            corpus = form(pilot).text.corpus
+            assert corpus is not None
+            assert corpus.spec == str(novel)

@@ -54,6 +54,10 @@ class Terminal:
         """Type text literally."""
         self._tmux("send-keys", "-l", text)
 
+    def paste(self, text: str) -> None:
+        """Paste text, marked as such where the command has asked for that."""
+        self._tmux("set-buffer", "--", text, ";", "paste-buffer", "-p", "-r")
+
     def resize(self, width: int, height: int) -> None:
         """Change the size of the terminal while the command runs."""
         self._tmux("resize-window", "-x", str(width), "-y", str(height))

@@ -22,7 +22,7 @@ from pathlib import Path
 from .character_encoding import PIECE, DamagedTextError, byte_order_mark, check_encoding, examine
 from .storage.errors import UserError
 from .text_formats import TextFormat, recognise
-from .unmarked_encoding import unmarked_encoding
+from .unmarked_encoding import named_encoding, unmarked_encoding
 
 Progress = Callable[[float], None]
 Remarks = dict[str, list[str]]  # remark -> the names of the files that it is about
@@ -209,6 +209,8 @@ def _examine(path: Path, reading: Reading, remarks: Remarks, report: Callable[[i
         with path.open("rb") as file:
             head = file.read(_HEAD)
         named, marked = reading.encoding, byte_order_mark(head)
+        if named and reading.rules > 2:
+            named = named_encoding(named, head)
         unmarked = None if named or marked or reading.rules < 3 else unmarked_encoding(head)
         encoding = named or marked or (unmarked and unmarked[0])
         if reading.rules > 1 and (found := recognise(path.name, _in_utf_8(head, encoding))):
@@ -262,7 +264,10 @@ def _in_utf_8(head: bytes, encoding: str | None) -> bytes:
     """The first bytes as they would be in UTF-8, by which formats are recognised."""
     if not encoding or not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
         return head
-    return codecs.getincrementaldecoder(encoding)("replace").decode(head).encode(errors="replace")
+    try:
+        return codecs.getincrementaldecoder(encoding)("replace").decode(head).encode(errors="replace")
+    except UnicodeError:  # it has no mark, and the rules of its time demand one
+        return head
 
 
 def _is_binary(head: bytes, nul_limit: float) -> bool:

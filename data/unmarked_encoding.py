@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections import Counter
 
+from .character_encoding import byte_order_mark
+
 _ENCODINGS = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _CONTROL = re.compile(rb"[\0-\x06\x0e-\x1a\x1c-\x1f]")  # no single byte of another encoding's text
 _ASCII = bytes((*range(0x20, 0x7F), *b"\t\n\r"))
@@ -40,6 +42,20 @@ def unmarked_encoding(head: bytes) -> tuple[str, int] | None:
     found = [(*_sense(codecs.getincrementaldecoder(name)("replace").decode(head)), name) for name in _ENCODINGS]
     _, together, encoding = max(found)
     return (encoding, min(99, round(100 * together))) if together else None
+
+
+def named_encoding(name: str, head: bytes) -> str:
+    """The encoding that a person named, in the order of bytes that the text has; a mark is none of its characters."""
+    plain = codecs.lookup(name).name
+    family = plain[:6]
+    if family not in ("utf-16", "utf-32"):
+        return name
+    if byte_order_mark(head) == family:
+        return family
+    if plain != family:
+        return plain
+    found, _ = unmarked_encoding(head) or ("", 0)
+    return found if found.startswith(family) else f"{family}-le"  # as Windows writes it
 
 
 def _is_ascii_with_nul(head: bytes) -> bool:

@@ -193,6 +193,10 @@ def test_an_encoding_that_a_person_names_is_used(tmp_path: Path) -> None:
     assert opened(tmp_path, content, Reading("cp1251")).notices == ()
     assert opened(tmp_path, RUSSIAN.encode("utf-16-le"), Reading("utf-16-le")).read() == RUSSIAN
     assert opened(tmp_path, codecs.BOM_UTF8 + b"ab\n", Reading("UTF-8")).read() == "ab\n"
+    for written in ("utf-16", "utf-16-le", "utf-16-be"):  # by whatever name, with or without a mark
+        assert opened(tmp_path, RUSSIAN.encode(written), Reading("UTF-16")).read() == RUSSIAN
+    assert opened(tmp_path, RUSSIAN.encode("utf-16"), Reading("utf_16_le")).read() == RUSSIAN
+    assert opened(tmp_path, "字字字".encode("utf-32-le"), Reading("utf32")).read() == "字字字"
     for name in ("klingon", "rot13", "undefined", "a\0b", "é"):
         with pytest.raises(UserError, match="there is no encoding called"):
             opened(tmp_path, content, Reading(name))

@@ -1,9 +1,11 @@
 import sys
 import unicodedata
+from random import Random
 
 import pytest
 from minigpt_tui.tui.widgets.prompt import TALLEST, Prompt
 from textual import events
+from textual._xterm_parser import XTermParser
 from textual.pilot import Pilot
 
 from ..host import Host
@@ -151,6 +153,32 @@ async def test_all_that_is_no_control_can_be_pasted_and_taken_back():
         assert app.prompt.text == "a" + pasted + "[31m" + "b"
         await pilot.press("ctrl+z")
         assert app.prompt.text == "ab"
+
+
+def random_text(random: Random) -> str:
+    """Up to twenty characters from anywhere in Unicode, most of them from where Python and terminals disagree."""
+    ranges = [(0x20, 0x7F), (0xA0, 0x2FF), (0x300, 0x10FF), (0x2000, 0x206F), (0x3000, 0x30FF), (0xFE00, 0xFE0F),
+              (0x1F000, 0x1FBFF), (0xE000, 0xE0FF), (0xE0000, 0xE01EF), (0x4E00, 0x9FFF), (0x80, 0x10FFFF)]  # fmt: skip
+    codes = [random.randint(*random.choice(ranges)) for _ in range(random.randint(1, 20))]
+    return "".join(chr(code) for code in codes if not 0xD800 <= code < 0xE000 and not 0x7F <= code < 0xA0)
+
+
+async def test_random_texts_that_a_terminal_sends_arrive_as_they_are():
+    random, app = Random(12), PromptHost(Prompt())
+    async with app.run_test() as pilot:
+        for number in range(150):
+            text = random_text(random)
+            lines = text[: len(text) // 2] + random.choice(["\r", "\r\n", "\n", "\t"]) + text[len(text) // 2 :]
+            sent, arrives = (text, text) if number % 2 else (f"\x1b[200~{lines}\x07\x1b[201~", lines)
+            arrives = arrives.replace("\r\n", "\n").replace("\r", "\n")
+            app.prompt.restore("")
+            for event in XTermParser().feed(sent):
+                app.prompt.post_message(event)
+            await pilot.pause()
+            assert app.prompt.text == arrives, ascii(sent)
+            await pilot.press("enter")
+            await pilot.pause()
+            assert app.sent[-1] == arrives
 
 
 async def test_what_would_break_or_reorder_a_line_is_drawn_as_a_symbol():

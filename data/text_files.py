@@ -215,7 +215,7 @@ def _examine(path: Path, reading: Reading, remarks: Remarks, report: Callable[[i
         encoding = named or marked or (unmarked and unmarked[0])
         if reading.rules > 1 and (found := recognise(path.name, _in_utf_8(head, encoding))):
             _refuse(found, reading)
-        if not encoding and _is_binary(head, _NUL_LIMIT if reading.rules > 2 else 0):
+        if not encoding and _is_binary(head, max(1, _NUL_LIMIT * len(head)) if reading.rules > 2 else 0):
             raise _NotTextError(
                 "binary, not text",
                 "choose plain text, export the text from it first, or name its encoding, as --encoding utf-16-le",
@@ -270,9 +270,10 @@ def _in_utf_8(head: bytes, encoding: str | None) -> bytes:
         return head
 
 
-def _is_binary(head: bytes, nul_limit: float) -> bool:
-    control = len(head) - len(head.translate(None, _CONTROL))
-    return head.count(0) > nul_limit * len(head) or control > _CONTROL_LIMIT * len(head)
+def _is_binary(head: bytes, n_nul: float) -> bool:
+    """Whether it has more NULs than so many, or more control characters than a text has."""
+    n_control = len(head) - len(head.translate(None, _CONTROL)) - min(head.count(0), 1 if n_nul else 0)
+    return head.count(0) > n_nul or n_control > _CONTROL_LIMIT * len(head)
 
 
 def _counted(name: str) -> list[tuple[int, str]]:

@@ -179,6 +179,9 @@ def test_what_is_no_text_is_not_taken_for_utf_16(tmp_path: Path) -> None:
 
 
 def test_a_nul_in_a_log_does_not_make_it_binary(tmp_path: Path) -> None:
+    assert read_bytes(b"hi\0there", "it") == (
+        "hi\0there", ("it is a text with a NUL character, as programs write them that were stopped; read as it stands",)
+    )  # fmt: skip
     for place in (40, 100_000):  # at the beginning, and behind what is looked at first
         log = "[10:31] Bo: hi there\n" * 8000
         log = log[:place] + "\0" + log[place:]

@@ -12,7 +12,7 @@ from ...data.storage.atomic import write_atomic
 from ...data.text_files import Reading
 from ...engine.failed_start import discard_failed_start
 from ...engine.follow import LineFollower
-from ...engine.launch import new_run, start_training
+from ...engine.launch import UnknownTextError, new_run, start_training
 from ...engine.model_files import find_model, read_config
 from ...engine.paths import inputs_dir
 from ...engine.runs import Run
@@ -77,7 +77,12 @@ def run(arguments: argparse.Namespace) -> int:
     spec = _keep_standard_input() if arguments.corpus == "-" else arguments.corpus
     corpus = open_corpus(spec, reading=Reading(arguments.encoding, as_text=arguments.read_as == "text"))
     check_device(recipe.training)
-    run = new_run(corpus, recipe, arguments.name, start_from=start_from, drop_unknown=arguments.drop_unknown)
+    try:
+        run = new_run(corpus, recipe, arguments.name, start_from=start_from, drop_unknown=arguments.drop_unknown)
+    except UnknownTextError:
+        for notice in corpus.notices:  # the text may have been read in another encoding than it is in
+            complain(notice)
+        raise
     start_training(run)
     if not arguments.detach:
         code = follow(run, LineFollower(run.metrics_path), arguments.json)

@@ -109,11 +109,12 @@ def test_a_training_that_fails_in_its_setup_leaves_no_run(home: Path, monkeypatc
 
 
 def test_another_script_is_learned_only_where_that_is_asked_for(trained: Path) -> None:
-    (trained / "mixed.txt").write_text(TEXT[:1500] + "Она видит гору и реку. " * 60)
+    (trained / "mixed.txt").write_bytes((TEXT[:1500] + "Она видит гору и реку. " * 60).encode("cp1251"))
     words = ("train", "mixed.txt", "--from", "cats", "--steps", "1", "--context-length", "16", "--batch-size", "2")
     refused = command(trained, *words)
     assert refused.returncode == 2
     assert "cats has no token for 35% of the characters of mixed.txt, which would be left out" in refused.stderr
+    assert "mixed.txt is not UTF-8; read as Windows-1251" in refused.stderr, "or its encoding may be the reason"
     learned = command(trained, *words, "--drop-unknown")
     assert learned.returncode == 0, learned.stderr
     assert "(35.4%) are left out of the text" in learned.stderr

@@ -36,9 +36,12 @@ def damaged_texts(draw: st.DrawFn) -> bytes:
     return bytes(content[begin : len(content) - end])
 
 
-def read_as(content: bytes, path: Path, reading: Reading) -> list[object]:
+Read = str | tuple[str, tuple[str, ...]]  # the sentence of a refusal, or the text and what was odd about it
+
+
+def read_as(content: bytes, path: Path, reading: Reading) -> list[Read]:
     """What each of the two ways in makes of these bytes: a file of train and evaluate, a text of score and generate."""
-    found: list[object] = []
+    found: list[Read] = []
     path.write_bytes(content)
     try:
         corpus = open_corpus(str(path), reading=reading)
@@ -74,4 +77,4 @@ def test_any_encoding_that_a_person_names_reads_it_or_says_why_not(folder: Path,
     if content.strip():
         assert first == second
     if not isinstance(first, str):
-        assert first[0].encode() is not None
+        assert first[0].encode(), "no half of a surrogate pair"

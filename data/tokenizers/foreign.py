@@ -63,17 +63,21 @@ class ForeignTokenizer(Tokenizer):
     def fingerprint(self) -> str:
         """The hash of the steps that decide the ids."""
         steps = {name: self._content.get(name) for name in ("added_tokens", "normalizer", "pre_tokenizer", "model")}
+        if self.splits_special_tokens:
+            steps["split_special_tokens"] = True
         return hashlib.sha256(json.dumps([steps, self.begin], sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def added_tokens(self) -> AddedTokens:
         """Also the added tokens that are not special."""
-        return AddedTokens({token["content"]: token["id"] for token in self._content.get("added_tokens") or []})
+        added = self._content.get("added_tokens") or []
+        named = [token for token in added if not (self.splits_special_tokens and token.get("special"))]
+        return AddedTokens({token["content"]: token["id"] for token in named})
 
     def encode(self, text: str, literal: bool = False) -> array[int]:
         """The ids that the pipeline gives; added tokens that are not special are tokens with `literal` too."""
         refuse_surrogates(text)
-        return array(self._typecode, self._ids(text, literal))
+        return array(self._typecode, self._ids(text, literal or self.splits_special_tokens))
 
     def _encode_text(self, text: str) -> array[int]:
         return self.encode(text, literal=True)

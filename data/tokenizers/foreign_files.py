@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .foreign_added_tokens import DEFAULTS, Documents, token_name, tokenizer_class, with_added_tokens
 from .tokenizer import TokenizerError
 from .tokenizer_json import BYTE_LEVEL, bpe_model, document
 
@@ -12,11 +13,13 @@ MAX_ID = (1 << 22) - 1  # far above any real vocabulary
 QWEN_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_NAMED = ("unk_token", "bos_token", "eos_token", "pad_token", "sep_token", "cls_token", "mask_token")
 
 
 def check_content(content: Mapping[str, Any]) -> None:
-    """Raise TokenizerError unless every token of a tokenizer.json is a string with a possible id of its own."""
+    """Raise TokenizerError unless every token of a tokenizer.json is a string with a possible id of its own.
+
+    What the file says of the ids of added tokens does not count: they get the ids that follow, as in `tokenizers`.
+    """
     model = content.get("model")
     if not isinstance(model, dict):
         raise TokenizerError("tokenizer.json describes no model")
@@ -34,6 +37,7 @@ def check_content(content: Mapping[str, Any]) -> None:
     for token, number in [*entries, *_added(content)]:
         if not isinstance(token, str) or type(number) is not int or not 0 <= number <= MAX_ID:
             raise TokenizerError(f"tokenizer.json gives {str(token)[:40]!r} the id {str(number)[:40]!r}, which is none")
+    for token, number in entries:
         if owners.setdefault(number, token) != token:
             raise TokenizerError(f"tokenizer.json gives the id {number} to two tokens")
 
@@ -48,12 +52,6 @@ def _added(content: Mapping[str, Any]) -> list[tuple[Any, Any]]:
 def special_tokens(content: Mapping[str, Any]) -> dict[str, int]:
     """The added tokens that are marked as special: they have no text."""
     return {token["content"]: token["id"] for token in content.get("added_tokens") or [] if token.get("special")}
-
-
-def token_name(setting: Any) -> str | None:
-    """The token that a setting such as `eos_token` names, as text or as an object with its `content`."""
-    name = setting.get("content") if isinstance(setting, dict) else setting
-    return name if isinstance(name, str) else None
 
 
 def token_id(content: Mapping[str, Any], name: str | None) -> int | None:
@@ -103,83 +101,57 @@ def chat_template(settings: Mapping[str, Any], file: bytes | None) -> str | None
     return value if isinstance(value, str) else None
 
 
-def content_of(documents: Mapping[str, dict[str, Any]], merges: bytes) -> dict[str, Any]:
+def content_of(documents: Documents, merges: bytes) -> dict[str, Any]:
     """The content of tokenizer.json: the file's own, or built from vocab.json and `merges`, the text of merges.txt.
 
-    Those two do not say how a text is split; the tokenizer_class does, and tokens that end in </w> are openai-gpt's.
+    `documents` are the folder's JSON files by name; what they add to the vocabulary is in it, with the ids that count.
     """
     settings = documents.get("tokenizer_config.json", {})
     if "tokenizer.json" in documents:
-        return _with_settings(documents["tokenizer.json"], settings)
-    vocabulary = documents["vocab.json"]
-    family = str(settings.get("tokenizer_class") or "GPT2Tokenizer").removesuffix("Fast")
-    if any(token.endswith("</w>") for token in vocabulary):
-        family = "OpenAIGPTTokenizer"
-    default = "<unk>" if family == "OpenAIGPTTokenizer" else "<|endoftext|>"
-    special = _named_tokens(documents, vocabulary, default)
-    model = bpe_model(vocabulary | special, _pairs(merges))
-    if family == "OpenAIGPTTokenizer":
-        model |= {"unk_token": "<unk>", "end_of_word_suffix": "</w>"}
-        content = document(model, {"type": "BertPreTokenizer"}, {"type": "BPEDecoder", "suffix": "</w>"}, special)
-        lower = {"clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
-        content["normalizer"] = {"type": "BertNormalizer"} | lower
-    elif family == "Qwen2Tokenizer":
-        words = {"type": "Split", "pattern": {"Regex": QWEN_PATTERN}, "behavior": "Isolated", "invert": False}
-        steps = {"type": "Sequence", "pretokenizers": [words, BYTE_LEVEL]}
-        content = document(model, steps, BYTE_LEVEL, special) | {"normalizer": {"type": "NFC"}}
-    elif family in ("GPT2Tokenizer", "PreTrainedTokenizer"):
-        split = BYTE_LEVEL | {"use_regex": True, "add_prefix_space": settings.get("add_prefix_space") is True}
-        content = document(model, split, BYTE_LEVEL, special)
-    else:
-        raise TokenizerError(f"vocab.json and merges.txt of a {family[:40]} do not say enough; add its tokenizer.json")
-    _flag_added(content, documents)
-    first = token_name(settings.get("bos_token")) or default
-    if settings.get("add_bos_token") is True and first in special:
-        content["post_processor"] = _begins_with(first, special[first])
+        content = _with_first_space(documents["tokenizer.json"], settings.get("add_prefix_space"))
+        check_content(content)
+        return with_added_tokens(content, documents)
+    content = _built(documents, settings, merges)
+    check_content(content)
+    content = with_added_tokens(content, documents)
+    first = token_name(settings.get("bos_token")) or DEFAULTS["GPT2Tokenizer"]["bos_token"]
+    begin = next((token["id"] for token in content["added_tokens"] if token["content"] == first), None)
+    if settings.get("add_bos_token") is True and begin is not None:
+        content["post_processor"] = _begins_with(first, begin)
     return content
 
 
-def _with_settings(content: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """tokenizer.json as transformers changes it: by add_prefix_space, and tokens that only the settings have."""
-    step, prefix = content.get("pre_tokenizer"), settings.get("add_prefix_space")
+def _built(documents: Documents, settings: Mapping[str, Any], merges: bytes) -> dict[str, Any]:
+    """A tokenizer.json without added tokens, of vocab.json and merges.txt.
+
+    Those two do not say how a text is split; the class does, and tokens that end in </w> are openai-gpt's.
+    """
+    vocabulary = documents["vocab.json"]
+    family = tokenizer_class(documents) or "GPT2Tokenizer"
+    if any(token.endswith("</w>") for token in vocabulary):
+        family = "OpenAIGPTTokenizer"
+    model = bpe_model(vocabulary, _pairs(merges))
+    if family == "OpenAIGPTTokenizer":
+        model |= {"unk_token": "<unk>", "end_of_word_suffix": "</w>"}
+        content = document(model, {"type": "BertPreTokenizer"}, {"type": "BPEDecoder", "suffix": "</w>"})
+        lower = {"clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
+        return content | {"normalizer": {"type": "BertNormalizer"} | lower}
+    if family == "Qwen2Tokenizer":
+        words = {"type": "Split", "pattern": {"Regex": QWEN_PATTERN}, "behavior": "Isolated", "invert": False}
+        steps = {"type": "Sequence", "pretokenizers": [words, BYTE_LEVEL]}
+        return document(model, steps, BYTE_LEVEL) | {"normalizer": {"type": "NFC"}}
+    if family in ("GPT2Tokenizer", "PreTrainedTokenizer"):
+        split = BYTE_LEVEL | {"use_regex": True, "add_prefix_space": settings.get("add_prefix_space") is True}
+        return document(model, split, BYTE_LEVEL)
+    raise TokenizerError(f"vocab.json and merges.txt of a {family[:40]} do not say enough; add its tokenizer.json")
+
+
+def _with_first_space(content: dict[str, Any], prefix: Any) -> dict[str, Any]:
+    """tokenizer.json with the add_prefix_space of tokenizer_config.json, which comes before its own."""
+    step = content.get("pre_tokenizer")
     if isinstance(prefix, bool) and isinstance(step, dict) and step.get("type") == "ByteLevel":
-        content = content | {"pre_tokenizer": step | {"add_prefix_space": prefix}}
-    added = content.get("added_tokens") or []
-    there = {token.get("content") for token in added if isinstance(token, dict)} if isinstance(added, list) else set()
-    further = [entry for name, entry in _decoder_entries(settings).items() if name not in there]
-    if not further or not isinstance(added, list):
-        return content
-    return content | {"added_tokens": [*added, *sorted(further, key=lambda entry: entry["id"])]}
-
-
-def _decoder_entries(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The added tokens of tokenizer_config.json by their names, as tokenizer.json has them."""
-    decoder, found = settings.get("added_tokens_decoder"), {}
-    for number, token in decoder.items() if isinstance(decoder, dict) else ():
-        if number.isdecimal() and len(number) < 10 and (name := token_name(token)):
-            flags = token if isinstance(token, dict) else {}
-            usual = {"single_word": False, "lstrip": False, "rstrip": False, "special": False}
-            told = {flag: flags[flag] is True for flag in usual if flag in flags}
-            normalized = flags.get("normalized", not told.get("special", False)) is True
-            found[name] = {"id": int(number), "content": name} | usual | told | {"normalized": normalized}
-    return found
-
-
-def _flag_added(content: dict[str, Any], documents: Mapping[str, dict[str, Any]]) -> None:
-    """Say of each added token what the files beside vocab.json say of it; those of added_tokens.json alone are text."""
-    entries, named = _decoder_entries(documents.get("tokenizer_config.json", {})), set[str]()
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        source = documents.get(name, {})
-        further = source.get("additional_special_tokens")
-        listed = further if isinstance(further, list) else []
-        named |= {token for token in map(token_name, [*map(source.get, _NAMED), *listed]) if token}
-    for token in content["added_tokens"]:
-        name = token["content"]
-        if name in entries:
-            token |= entries[name] | {"id": token["id"]}
-        elif name in documents.get("added_tokens.json", {}) and name not in named:
-            token |= {"special": False, "normalized": True}
-        token["special"] = token["special"] or name in named
+        return content | {"pre_tokenizer": step | {"add_prefix_space": prefix}}
+    return content
 
 
 def _begins_with(name: str, token: int) -> dict[str, Any]:
@@ -205,20 +177,3 @@ def _pairs(merges: bytes) -> Sequence[tuple[str, str]]:
     if any(len(pair) != 2 for pair in pairs):
         raise TokenizerError("merges.txt is damaged: a line has not two parts")
     return [(one, two) for one, two in pairs]
-
-
-def _named_tokens(documents: Mapping[str, dict[str, Any]], vocabulary: dict[str, Any], default: str) -> dict[str, Any]:
-    """The special tokens that the files beside vocab.json name, with their ids."""
-    settings = documents.get("tokenizer_config.json", {})
-    found = dict(documents.get("added_tokens.json", {}))
-    decoder = settings.get("added_tokens_decoder")
-    for number, token in decoder.items() if isinstance(decoder, dict) else ():
-        if number.isdecimal() and len(number) < 10 and (name := token_name(token)):
-            found[name] = int(number)
-    for source in (settings, documents.get("special_tokens_map.json", {})):
-        for name in filter(None, (token_name(source.get(setting)) for setting in _NAMED)):
-            if name in vocabulary:
-                found.setdefault(name, vocabulary[name])
-    if default in vocabulary:
-        found.setdefault(default, vocabulary[default])
-    return found

@@ -13,7 +13,7 @@ from .bpe import BpeTokenizer
 from .bytes import ByteTokenizer
 from .characters import CharTokenizer
 from .foreign import ForeignTokenizer
-from .foreign_files import chat_template, check_content, content_of, end_tokens, roles
+from .foreign_files import chat_template, content_of, end_tokens, roles
 from .tokenizer import Tokenizer, TokenizerError
 from .tokenizer_json import adds_no_tokens
 
@@ -46,11 +46,10 @@ def load_tokenizer(folder: Path) -> Tokenizer:
             )
         raise TokenizerError(f"{folder / 'tokenizer.json'} cannot be read: No such file; choose a model's whole folder")
     documents = {name: _json(folder / name, content) for name, content in files.items() if name.endswith(".json")}
+    models = [_json(folder / name, _read(folder / name) or b"{}") for name in _MODEL_NAMES]
     settings = documents.get("tokenizer_config.json", {})
     try:
-        content = content_of(documents, files.get("merges.txt", b""))
-        check_content(content)
-        models = [_json(folder / name, _read(folder / name) or b"{}") for name in _MODEL_NAMES]
+        content = content_of(dict(zip(_MODEL_NAMES, models, strict=True)) | documents, files.get("merges.txt", b""))
         ends = end_tokens(content, [*models, settings])
         own = None
         if adds_no_tokens(content):
@@ -61,6 +60,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
             )
         tokenizer = own or ForeignTokenizer(content, ends, files)
         named = documents.get("special_tokens_map.json", {})
+        tokenizer.splits_special_tokens = settings.get("split_special_tokens") is True
         tokenizer.roles = roles(content, [*reversed(models), settings, named])
         tokenizer.chat_template = chat_template(settings, files.get("chat_template.jinja"))
         return tokenizer

@@ -47,7 +47,8 @@ class Tokenizer(ABC):
 
     `begin` are the ids that a model expects before every text, `end_tokens` those at which a reply ends, `unknown` is
     what `filter_unknown` does with characters that have no token, and `special_tokens` maps the names of ids without
-    text to these ids. Such a name within a text is encoded as its token, unless the text is literal.
+    text to these ids. Such a name within a text is encoded as its token, unless the text is literal, or every text is:
+    `splits_special_tokens`, the setting split_special_tokens of a foreign model.
     """
 
     kind: TokenizerKind
@@ -56,6 +57,7 @@ class Tokenizer(ABC):
     end_tokens: frozenset[int] = frozenset()
     unknown: UnknownCharacters = "drop"
     special_tokens: Mapping[str, int] = MappingProxyType({})
+    splits_special_tokens: bool = False
     roles: Mapping[str, int] = MappingProxyType({})  # the ids that a foreign model's files call bos, pad and unk
     chat_template: str | None = None  # Jinja, as a foreign model's files have it
 
@@ -67,7 +69,7 @@ class Tokenizer(ABC):
     @cached_property
     def added_tokens(self) -> AddedTokens:
         """The tokens that a text can name."""
-        return AddedTokens(self.special_tokens)
+        return AddedTokens({} if self.splits_special_tokens else self.special_tokens)
 
     def encode(self, text: str, literal: bool = False) -> array[int]:
         """The ids of `text` in the narrowest of the typecodes B, H and I, without those that a model expects around it.

@@ -94,7 +94,7 @@ def test_ids_that_are_none(refused: Refused, vocabulary: Any, why: str) -> None:
         ({"added_tokens": "x"}, "not a list of objects"),
         ({"added_tokens": [1]}, "not a list of objects"),
         ({"added_tokens": [{"id": -2, "content": "<s>"}]}, "'<s>' the id '-2'"),
-        ({"added_tokens": [{"id": 1, "content": "<s>", "special": True}]}, "id 1 to two tokens"),
+        ({"added_tokens": [{"id": 1, "content": "<s>", "special": True}]}, "missing field `single_word`"),
         ({"added_tokens": [{"id": 2, "content": 7}]}, "'7' the id"),
         ({"added_tokens": [{"id": 2, "content": "<s>"}]}, "tokenizers library cannot build it"),
         ({"pre_tokenizer": {"type": "Nonsense"}}, "tokenizers library cannot build it"),
@@ -108,10 +108,13 @@ def test_parts_that_are_none(refused: Refused, change: dict[str, Any], why: str)
     refused(json.dumps(CharTokenizer("ab").to_huggingface() | change), why)
 
 
-def test_added_tokens_elsewhere_than_they_say(refused: Refused) -> None:
+@pytest.mark.parametrize("said", [1, 900])
+def test_added_tokens_get_the_ids_that_follow_whatever_the_file_says(tmp_path: Path, said: int) -> None:
     token = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    content = ByteTokenizer().to_huggingface() | {"added_tokens": [{"id": 900, "content": "<s>"} | token]}
-    refused(json.dumps(content), "added token '<s>' has not the id")
+    content = ByteTokenizer().to_huggingface() | {"added_tokens": [{"id": said, "content": "<s>"} | token]}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    tokenizer = load_tokenizer(tmp_path)
+    assert (tokenizer.vocab_size, tokenizer.special_tokens) == (257, {"<s>": 256})
 
 
 @pytest.mark.parametrize("merges", ["x", [["a"]], [["a", "zz"]], [[1, 2]], [["l", "o", "w"]], {"a": 1}, [None]])

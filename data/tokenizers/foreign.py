@@ -57,6 +57,7 @@ class ForeignTokenizer(Tokenizer):
         self._typecode = typecode(self.vocab_size)
         decoder = self._backend.decoder  # as the library parsed it
         self._decoder = json.loads(decoder.__getstate__()) if decoder else None
+        self.ends_words = any(step.get("type") == "BPEDecoder" for step in _steps(self._decoder))
         self.begin = self._begin()
 
     @property
@@ -197,6 +198,11 @@ def _backend(content: Mapping[str, Any]) -> tokenizers.Tokenizer:
         return tokenizers.Tokenizer.from_str(json.dumps(whole))
 
 
+def _steps(decoder: Any) -> list[dict[str, Any]]:
+    """The steps of a decoder, which is that part of tokenizer.json."""
+    return decoder.get("decoders", [decoder]) if isinstance(decoder, dict) else []
+
+
 def _token_bytes(token: str, decoder: Any) -> bytes:
     """The UTF-8 bytes, perhaps of a part of a character, that `token` adds to a text that has begun.
 
@@ -205,7 +211,7 @@ def _token_bytes(token: str, decoder: Any) -> bytes:
     """
     if not isinstance(decoder, dict):
         return f" {token}".encode()
-    for step in decoder.get("decoders", [decoder]):
+    for step in _steps(decoder):
         kind = step.get("type")
         if kind == "ByteLevel":
             try:

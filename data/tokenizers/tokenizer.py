@@ -48,7 +48,8 @@ class Tokenizer(ABC):
     `begin` are the ids that a model expects before every text, `end_tokens` those at which a reply ends, `unknown` is
     what `filter_unknown` does with characters that have no token, and `special_tokens` maps the names of ids without
     text to these ids. Such a name within a text is encoded as its token, unless the text is literal, or every text is:
-    `splits_special_tokens`, the setting split_special_tokens of a foreign model.
+    `splits_special_tokens`, the setting split_special_tokens of a foreign model. Where a token `ends_words`, its text
+    ends with the blank that stands before the next word, and that a text which ends with it does not have.
     """
 
     kind: TokenizerKind
@@ -58,6 +59,7 @@ class Tokenizer(ABC):
     unknown: UnknownCharacters = "drop"
     special_tokens: Mapping[str, int] = MappingProxyType({})
     splits_special_tokens: bool = False
+    ends_words: bool = False
     roles: Mapping[str, int] = MappingProxyType({})  # the ids that a foreign model's files call bos, pad and unk
     chat_template: str | None = None  # Jinja, as a foreign model's files have it
 

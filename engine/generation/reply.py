@@ -15,7 +15,9 @@ from .sampling import Sampler, chosen_seed, first_token
 from .token_details import explain_tokens
 
 COMPOSED = "the {} is read with its letters and marks composed (NFC), as the model has learned them"
+READ_AS_TOKENS = "read as special tokens of the model: {}; to read them as text, set literal (--literal)"
 _MAX_NAMED = 8  # characters that a notice names one by one
+_MAX_TOKENS = 4  # special tokens likewise
 
 
 class Reply:
@@ -44,7 +46,11 @@ class Reply:
         if len(ids) + len(tokenizer.begin) <= decoder.context_length:  # else what the model reads begins in mid-text
             ids = [*tokenizer.begin, *ids]
         self.ids = ids or [first_token(tokenizer, self.seed, decoder.end_token_starts_text, decoder.vocab_size)]
-        self._detokenizer = Detokenizer(tuple(map(tokenizer.composed, settings.stop)))
+        self._detokenizer = Detokenizer(
+            tuple(map(tokenizer.composed, settings.stop)),
+            ends_words=tokenizer.ends_words,
+            opening=self._blank_after(prompt),
+        )
 
     def cancel(self) -> None:
         """End the reply before its next token; buffered text is still handed out."""
@@ -96,9 +102,28 @@ class Reply:
         if left_out:
             self._prompt_notices.append(f"the model has never seen {quoted(left_out)}; left out of the prompt")
         ids = tokenizer.encode(known, self._literal).tolist()
+        if names := self._named(known, ids):
+            self._prompt_notices.append(READ_AS_TOKENS.format(", ".join(names)))
         if len(ids) > context:
             self._prompt_notices.append(f"the prompt has {len(ids):,} tokens; the model reads its last {context}")
         return ids[-context:]
+
+    def _named(self, text: str, ids: Sequence[int]) -> list[str]:
+        """The special tokens that the text names; with many the last is an ellipsis."""
+        tokenizer = self._decoder.tokenizer
+        if self._literal or not tokenizer.added_tokens:
+            return []
+        there = set(ids)
+        names = [name for name, token in tokenizer.special_tokens.items() if token in there and name in text]
+        return names if len(names) <= _MAX_TOKENS else [*names[:_MAX_TOKENS], "..."]
+
+    def _blank_after(self, prompt: str) -> str:
+        """The blank between the last word of the prompt and the first of the reply, where no text has it yet."""
+        tokenizer = self._decoder.tokenizer
+        if not (tokenizer.ends_words and self.prompt_tokens) or prompt[-1:].isspace():
+            return ""
+        last = next(filter(None, map(tokenizer.token_bytes, reversed(self.ids))), b"")
+        return " " if last.endswith(b" ") else ""
 
     def _note_impossible_stops(self) -> None:
         """Say which stop texts never end the reply: the model cannot write them."""

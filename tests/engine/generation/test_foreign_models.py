@@ -13,7 +13,7 @@ from minigpt_tui.engine.generation.reply import Reply
 from minigpt_tui.engine.generation.scoring import TextScorer
 from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.models.devices import choose_device
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 TEXT = ["the cat sat on the mat, and the dog sat on the cat. Grüße aus Köln, 🙂🙂! " * 30]
 PROMPTS = ("the cat", " sat 🙂", "dog, Köln", "a")
@@ -87,6 +87,47 @@ def test_a_reply_ends_where_the_models_own_settings_say(tmp_path: Path) -> None:
     assert not [text for text in texts if "</s>" in text]
 
 
+def put_words(folder: Path) -> Any:
+    """The tokenizer of openai-gpt: tokens that end a word bring the blank that stands before the next one."""
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.BPEDecoder("</w>")
+    trainer = trainers.BpeTrainer(vocab_size=120, special_tokens=["<unk>", "</s>"], end_of_word_suffix="</w>")
+    tokenizer.train_from_iterator(TEXT, trainer)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", eos_token="</s>")
+    fast.save_pretrained(folder)
+    return fast
+
+
+@pytest.mark.parametrize("prompt", ["the cat", "The cat ", "the cat sat,", "th", "", "the cat</s>"])
+def test_the_blank_between_the_words_of_a_prompt_and_those_of_a_reply_is_kept(prompt: str, tmp_path: Path) -> None:
+    theirs = put_words(tmp_path)
+    model = put_model(tmp_path, "gpt2", len(theirs))
+    opened = CheckpointSource(tmp_path).read(choose_device("cpu", "float32", training=False))
+    decoder = Decoder(opened.checkpoint.model, opened.tokenizer, end_token_starts_text=True)
+    for length in (1, 2, 20):
+        reply = Reply(decoder, prompt, SamplingSettings(temperature=0, max_tokens=length))
+        read = torch.tensor([reply.ids])
+        whole = model.generate(read, do_sample=False, max_new_tokens=length, pad_token_id=1)[0]
+        before, after = (theirs.decode(ids, skip_special_tokens=True) for ids in (read[0], whole))
+        expected = after.removeprefix(before)
+        assert "".join(reply) == (expected.removeprefix(" ") if prompt.endswith(" ") else expected)
+
+
+def test_a_stop_text_of_one_blank_ends_a_reply_after_its_first_word(tmp_path: Path) -> None:
+    theirs = put_words(tmp_path)
+    put_model(tmp_path, "gpt2", len(theirs))
+    opened = CheckpointSource(tmp_path).read(choose_device("cpu", "float32", training=False))
+    decoder = Decoder(opened.checkpoint.model, opened.tokenizer)
+    whole = "".join(Reply(decoder, "the cat", SamplingSettings(temperature=0, max_tokens=30)))
+    first = "".join(Reply(decoder, "the cat", SamplingSettings(temperature=0, max_tokens=30, stop=(" ",))))
+    assert whole.startswith(" ")
+    assert first == " " + whole.split()[0]
+
+
 NAMED = "<s>the cat</s> sat<s>"
 
 
@@ -108,6 +149,9 @@ def test_a_prompt_that_names_special_tokens_is_read_as_transformers_reads_it(
         )
         ids = theirs(NAMED, add_special_tokens=False, split_special_tokens=literal or learned_literally)["input_ids"]
         assert list(reply.ids) == ids
+        told = [notice for notice in reply.notices if "special tokens of the model: <s>, </s>;" in notice]
+        assert len(told) == (not (literal or learned_literally))
+        assert all("--literal" in notice for notice in told)
         assert (1 in ids) == (not literal and not learned_literally)
         assert (reply.forbidden == [[1]]) == (1 in ids)
 

@@ -16,9 +16,10 @@ from textual.widgets import Button, Footer, Input, Label, Select, Static
 from ...data.storage.errors import EXPECTED, sentence_of
 from ...engine.launch import UnknownTextError, vocabulary_size
 from ...engine.runs import RunError, check_name, free_name
-from ...models.config import ConfigError, parameter_count
+from ...models.config import ConfigError, descriptions, parameter_count
 from ...models.memory import expected_memory
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
+from ...models.recipe import Recipe
 from .. import keymap
 from ..bridge import Bridge
 from ..text import formatting
@@ -42,7 +43,6 @@ from .run_form import (
 if TYPE_CHECKING:
     from ...data.corpus import Corpus
     from ...models.config import ModelConfig
-    from ...models.recipe import Recipe
 
 
 class NewRunScreen(ActionScreen):
@@ -117,6 +117,12 @@ class NewRunScreen(ActionScreen):
                 policies, value="drop", allow_blank=False, compact=True, id="unknown_characters",
                 tooltip="What becomes of characters in a prompt that the text of the training does not have.",
             )  # fmt: skip
+
+        with Horizontal(classes="field", id="literal-field"):
+            yield Label("literal")
+            yield Checkbox(
+                "special tokens are plain text", compact=True, id="literal", tooltip=descriptions(Recipe)["literal"]
+            )
 
     def _run_fields(self) -> ComposeResult:
         with Horizontal(classes="field"):
@@ -254,6 +260,7 @@ class NewRunScreen(ActionScreen):
         self.query_one("#tokenizer-field").display = own
         self.query_one("#vocabulary-field").display = own and self.tokenizer_select.value == "bpe"
         self.query_one("#unknown-field").display = own and self.tokenizer_select.value == "char"
+        self.query_one("#literal-field").display = not own or self.tokenizer_select.value in ("gpt2", "bpe")
 
     def _validate(self) -> Recipe | None:
         """The recipe if everything is in order; the estimate and the first problem are shown either way."""
@@ -284,7 +291,8 @@ class NewRunScreen(ActionScreen):
         values = {field.id or "": field.value for field in self.query(Input)}
         for select in (self.tokenizer_select, self.unknown_select):
             values[select.id or ""] = str(select.value)
-        return read_recipe(str(self.preset_select.value), values, self._model)
+        literal = self.query_one("#literal", Checkbox).value and self.query_one("#literal-field").display
+        return read_recipe(str(self.preset_select.value), values, self._model).overridden(literal=literal)
 
     def _show_estimate(self, recipe: Recipe) -> None:
         if self.text.corpus is None:

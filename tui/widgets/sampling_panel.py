@@ -54,6 +54,27 @@ class SamplingField:
         except ValueError:
             raise ValueError(f"{self.label} must be {self.kind}, not '{text}'") from None
 
+    def changed(self, value: Any, direction: int) -> Any:
+        """The value after up (1) or down (-1)."""
+        return round((-1 if value is None else value) + direction * self.step, 6) if self.step else value
+
+
+def _switched(text: str) -> bool:
+    """Whether it is on. Raises ValueError."""
+    return ("off", "on").index(text.lower()) == 1
+
+
+class SwitchField(SamplingField):
+    """On or off: up switches it on, down off."""
+
+    def text(self, value: Any) -> str:
+        """Nothing where it is off."""
+        return "on" if value else ""
+
+    def changed(self, value: Any, direction: int) -> Any:
+        """On after up, off after down."""
+        return direction > 0
+
 
 class TextsField(SamplingField):
     r"""Several texts in one field, between bars; what cannot be typed is written as in Python: \n is a new line."""
@@ -86,6 +107,7 @@ FOLDED = (
     SamplingField("presence_penalty", "presence", float, 0.1, _REAL, 0.0, "off", _RIGHT),
     SamplingField("frequency_penalty", "frequency", float, 0.1, _REAL, 0.0, "off", _LEFT),
     SamplingField("penalty_window", "window", int, 16, _WHOLE, 0, "all", _RIGHT),
+    SwitchField("literal", "literal", _switched, 1, "on or off", False, "off", _WIDE),
     TextsField("stop", "stop", float, 0, "", (), "text|text", _WIDE, 1000),
     TextsField("forbidden", "forbid", float, 0, "", (), "text|text", _WIDE, 1000),
 )
@@ -157,7 +179,8 @@ class SamplingPanel(Widget):
 
     HELP = (
         "Up and down change a value, Enter or leaving the field takes it. An empty field means what it shows in grey. "
-        "The line below the seed shows typical-p, the other penalties, and texts that end a reply or never stand in it."
+        "The line below the seed shows typical-p, the other penalties, whether the names of special tokens in a prompt "
+        "are literal text, and texts that end a reply or never stand in it."
     )
     DEFAULT_CSS = """
     SamplingPanel {
@@ -276,11 +299,8 @@ class SamplingPanel(Widget):
         if not self._take(event.input):
             return
         field = event.input.field
-        if not field.step:  # a text
-            return
-        value = self._value(field)
         with suppress(ValueError):  # at the end of its range a value stays
-            self._set(field, round((-1 if value is None else value) + event.direction * field.step, 6))
+            self._set(field, field.changed(self._value(field), event.direction))
         self._write(event.input)
 
     def _take(self, input: SamplingInput) -> bool:

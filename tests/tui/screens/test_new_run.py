@@ -336,3 +336,16 @@ async def test_a_path_may_be_dropped_as_an_address_or_as_a_shell_quotes_it(engin
             corpus = form(pilot).text.corpus
             assert corpus is not None
             assert corpus.spec == str(novel)
+
+
+async def test_the_names_of_special_tokens_can_be_plain_text(engine: Engine):
+    async with opened() as pilot:
+        assert not form(pilot).query_one("#literal-field").display  # characters have none
+        form(pilot).query_one("#literal", Checkbox).value = True
+        form(pilot).query_one("#tokenizer", Select).value = "bpe"
+        await pilot.pause()
+        assert form(pilot).query_one("#literal-field").display
+        await wait_until(pilot, lambda: form(pilot).problem == "")
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: bool(list_runs()))
+        assert list_runs()[0].manifest().literal

@@ -65,7 +65,7 @@ async def test_the_fold_is_reached_by_tab_and_opened_with_enter():
     async with SamplingHost(panel).run_test(size=(38, 16)) as pilot:
         field(pilot, "seed").focus()
         await pilot.press("tab", "enter")
-        assert panel.size.height == 9
+        assert panel.size.height == 10
         text = screen_text(pilot.app)
         for label in (
             "▾ less",
@@ -73,21 +73,52 @@ async def test_the_fold_is_reached_by_tab_and_opened_with_enter():
             "presence   off",
             "frequency   off",
             "window     all",
+            "literal     off",
             "stop",
             "forbid",
         ):
             assert label in text
         await pilot.press(
-            "tab", *"0.5", "tab", *"0.1", "tab", *"0.2", "tab", *"32", "tab", *"\\n|x y", "tab", *"é", "tab"
+            "tab",
+            *"0.5",
+            "tab",
+            *"0.1",
+            "tab",
+            *"0.2",
+            "tab",
+            *"32",
+            "tab",
+            *"on",
+            "tab",
+            *"\\n|x y",
+            "tab",
+            *"é",
+            "tab",
         )
         assert panel.settings == SamplingSettings(
             typical_p=0.5, presence_penalty=0.1, frequency_penalty=0.2, penalty_window=32, stop=("\n", "x y"),
-            forbidden=("é",),
+            forbidden=("é",), literal=True,
         )  # fmt: skip
         panel.query_one("#fold").focus()
         await pilot.press("space")
         assert panel.size.height == 5
-        assert "▸ more (6 set)" in screen_text(pilot.app)
+        assert "▸ more (7 set)" in screen_text(pilot.app)
+
+
+async def test_up_and_down_switch_literal_text_on_and_off():
+    panel = SamplingPanel()
+    app = SamplingHost(panel)
+    async with app.run_test(size=(38, 16)) as pilot:
+        panel.toggle_class("-unfolded")
+        await enter(pilot, "literal", "", "up", "up", "enter")
+        assert panel.settings.literal
+        assert field(pilot, "literal").value == "on"
+        await pilot.press("down")
+        assert not panel.settings.literal
+        assert [change.literal for change in app.changes] == [True, False]
+        await enter(pilot, "literal", "maybe", "enter")
+        assert "literal must be on or off, not" in screen_text(pilot.app)
+        assert field(pilot, "literal").value == ""
 
 
 async def test_leaving_a_field_keeps_what_it_cannot_show_in_two_digits():

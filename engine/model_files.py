@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ..data.storage.errors import UserError
-from ..data.storage.printable import printable
 from ..data.storage.typed_json import SchemaError, from_plain
 from ..data.tokenizers import TOKENIZER_FILES, CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
 from ..data.typed_path import typed_path
@@ -18,15 +16,13 @@ from ..models.interop.foreign_config import read_foreign_config
 from ..models.interop.foreign_folder import INDEX, WHOLE, check_weight_files, file_within, read_json
 from ..models.interop.nanogpt import find_meta, read_alphabet, read_nanogpt
 from ..models.interop.own_folder import is_own
-from .refusals import is_known_elsewhere, why_no_model
+from .refusals import CHANGED_BY_ADAPTER, is_known_elsewhere, why_no_model, why_nothing
 from .runs import Run, RunError, list_runs
 
 ModelKind = Literal["minigpt", "huggingface", "nanogpt"]
 
 WEIGHTS = (WHOLE, INDEX)  # of a Hugging Face folder: one of them
 GPT2_SIZES = (50_257, 50_304)  # GPT-2's vocabulary, and what nanoGPT rounds it up to
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-_MAX_NAMED = 8  # runs that a message names
 
 
 @dataclass(frozen=True)
@@ -61,15 +57,7 @@ def find_model(text: str) -> ModelFile:
         raise UserError(f"{text[:200]!r} is no path that can be looked at ({error}); check it") from None
     if there:
         return model_at(path)
-    if _HUB_NAME.fullmatch(text):
-        raise UserError(
-            f"there is no {path}; if a model of the Hugging Face Hub is meant, fetch it first: "
-            f"hf download {text} --local-dir {path.name}"
-        )
-    if path.name != text:
-        raise UserError(f"there is no {path}; check the path")
-    known = ", ".join(run.name for run in runs[:_MAX_NAMED]) or "none yet"
-    raise UserError(f"there is neither a run nor a file called '{printable(text)}'; the runs are: {known}")
+    raise UserError(why_nothing(text, path, [run.name for run in runs]))
 
 
 def model_at(path: Path) -> ModelFile:
@@ -82,6 +70,8 @@ def model_at(path: Path) -> ModelFile:
     if (path / "run.json").is_file():
         return _of_run(Run(path))
     if (path / "config.json").is_file() and any((path / name).is_file() for name in WEIGHTS):
+        if (path / "adapter_config.json").is_file():
+            raise UserError(f"{path} {CHANGED_BY_ADAPTER}")
         read_foreign_config(path)
         return ModelFile(path, "huggingface", _public_name(path))
     if (path / "ckpt.pt").is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..data.storage.printable import printable
@@ -12,6 +12,10 @@ from ..data.storage.printable import printable
 MODEL_PARTS = ("minigpt.json", "config.json", "ckpt.pt")  # each makes a folder a model
 _HEAD = 1 << 12  # bytes of a file that tell what it is
 _MAX_NAMED = 5  # entries of a folder that a message names
+_MAX_RUNS = 8  # runs that a message names
+_HUB_ADDRESS = re.compile(r"(?:hf://|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/)(?:models/)?(.*)")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+_HUB_PAGES = ("tree", "blob", "resolve", "raw")  # what may follow a model's name in an address
 _MAX_ENTRIES = 1000  # of a folder that are looked at
 _PICKLE_FILE = re.compile(r"pytorch_model.*\.bin(?:\.index\.json)?")
 _NANOCHAT_FILE = re.compile(r"model_\d{6}\.pt")
@@ -29,6 +33,22 @@ _RAW = (
 _NOT_LOADED = (
     "holds the weights under the name {name}, which transformers does not look for either; if they are the whole "
     "model, rename that file to model.safetensors"
+)
+_OTHER_FORMATS = {
+    ".h5": "TensorFlow", ".msgpack": "Flax", ".onnx": "ONNX", ".npz": "MLX or numpy", ".keras": "Keras",
+    ".index": "TensorFlow", ".mlmodel": "Core ML", ".tflite": "TensorFlow Lite", ".nemo": "NeMo", ".ckpt": "Lightning",
+}  # fmt: skip
+_OTHER_FORMAT = (
+    "the weights in a format of {maker} ({name}), which is not read here; use a folder of the model with "
+    "model.safetensors, as transformers' save_pretrained writes it"
+)
+_META = (
+    "is a model of Meta's in its own format; fetch the Hugging Face folder of that model, or make one with "
+    "transformers' convert_llama_weights_to_hf.py, and open it"
+)
+CHANGED_BY_ADAPTER = (
+    "holds an adapter beside the model, which changes what it computes; merge it into the model with peft's "
+    "merge_and_unload and open the result, or move adapter_config.json away to have the model without it"
 )
 _LITGPT = (
     "is a checkpoint of litgpt's; make a Hugging Face folder of it with litgpt convert_from_litgpt, save the result as "
@@ -68,6 +88,30 @@ def why_no_model(path: Path) -> str:
         return f"{path} cannot be read ({error.strerror or error}); check its permissions"
 
 
+def why_nothing(text: str, path: Path, runs: Sequence[str]) -> str:
+    """One sentence about a name or path that is neither that of a run nor on disk: `path` is what it would be."""
+    if address := _HUB_ADDRESS.fullmatch(text.strip()):
+        parts = [part for part in address[1].split("?")[0].split("/") if part]
+        name = "/".join(parts[:1] if parts[1:2] and parts[1] in _HUB_PAGES else parts[:2])
+        if _HUB_NAME.fullmatch(name):
+            return f"{printable(text)} is on the Hugging Face Hub; fetch it first: {_fetch(name)}"
+    if "://" in text:
+        return f"{printable(text)} is an address, and only models on this machine are opened; fetch it first"
+    hub = _HUB_NAME.fullmatch(text)
+    if path.name != text:
+        meant = (
+            f"if a model of the Hugging Face Hub is meant, fetch it first: {_fetch(text)}" if hub else "check the path"
+        )
+        return f"there is no {path}; {meant}"
+    known = ", ".join(runs[:_MAX_RUNS]) or "none yet"
+    meant = f"; a model of the Hugging Face Hub is fetched first: {_fetch(text)}" if hub else ""
+    return f"there is neither a run nor a file called '{printable(text)}'; the runs are: {known}{meant}"
+
+
+def _fetch(name: str) -> str:
+    return f"hf download {name} --local-dir {name.rpartition('/')[2]}"
+
+
 def is_known_elsewhere(name: str) -> bool:
     """Whether a file is called as only litgpt or nanochat call their weights."""
     return name == "lit_model.pth" or _NANOCHAT_FILE.fullmatch(name) is not None
@@ -98,8 +142,15 @@ def _of_folder(folder: Path) -> str:
         return _PICKLED
     if "config.json" in names and (others := [name for name in names if name.endswith(".safetensors")]):
         return _NOT_LOADED.format(name=printable(others[0], 40))
+    described = "config.json" in names or any(name.endswith(".ckpt.index") for name in names)
+    if described and (other := _other_format(names)):
+        return f"holds {other}"
     if "config.json" in names:
         return f"has a config.json but no model.safetensors; it holds {_named(names)}; use a whole model"
+    if any(re.fullmatch(r"consolidated\.\d+\.pth", name) for name in names):
+        return _META
+    if any(name.endswith(".bin") and _is_raw(folder / name) for name in names):
+        return _RAW
     if any(name.endswith(".safetensors") for name in names):
         return "holds weights without the config.json that says what model they are; put that and the tokenizer there"
     if any(name.lower().endswith(_TEXTS) for name in names):
@@ -137,7 +188,24 @@ def _of_file(path: Path) -> str:
         return _RAW
     if _is_text(head):
         return f"is a text, not a model; to train on it: {_train(path)}"
+    if other := _other_format([path.name]):
+        return f"holds {other}"
     return "is no model of a kind known here; choose a model's folder, or a ckpt.pt of nanoGPT's"
+
+
+def _other_format(names: Iterable[str]) -> str:
+    """What the first file of weights is that another program reads; nothing where there is none."""
+    known = ((name, _OTHER_FORMATS[suffix]) for name in names if (suffix := Path(name).suffix) in _OTHER_FORMATS)
+    return next((_OTHER_FORMAT.format(maker=maker, name=printable(name, 40)) for name, maker in known), "")
+
+
+def _is_raw(path: Path) -> bool:
+    """Whether a .bin file holds numbers and no pickle."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return bool(head) and head[0] != 0x80 and head[:4] != b"PK\x03\x04" and not _is_text(head)
 
 
 def _is_text(head: bytes) -> bool:

@@ -54,8 +54,10 @@ def read_foreign_model(folder: Path) -> ForeignModel:
             "those its block is known; put the file back that this program wrote, or use another model"
         )
     if kind is None:
+        said = f"says model_type {_shown(values['model_type'])}" if values.get("model_type") else "says no model_type"
         raise ConfigError(
-            f"{path} says model_type {_shown(values.get('model_type'))}; the types known here are {', '.join(FIELDS)}"
+            f"{path} {said}; the types known here are {', '.join(FIELDS)}: choose a model of one of these, or run this "
+            "one with transformers"
         )
     try:
         refuse_fields(values)

@@ -73,7 +73,15 @@ def read_alphabet(path: Path) -> str:
 
 def _checkpoint(path: Path, archive: TorchArchive, content: Any) -> NanoGpt:
     if not isinstance(content, dict) or not isinstance(content.get("model_args"), dict):
-        raise UserError(f"{path} is no checkpoint of nanoGPT's (it has no model_args); {_found(content)}")
+        raise UserError(
+            f"{path} is no checkpoint of nanoGPT's (it has no model_args); {_found(content)}; make a Hugging Face "
+            "folder of that model with the program that wrote it, and open that"
+        )
+    if {"dim", "n_layers", "n_heads"} <= content["model_args"].keys():
+        raise UserError(
+            f"{path} is a checkpoint of llama2.c's; make a Hugging Face folder of it with its export.py and --version "
+            "-1, save that as safetensors with transformers' save_pretrained, and open it"
+        )
     model, settings = content.get("model"), content.get("config")
     if not isinstance(model, dict):
         raise UserError(f"{path} has no weights; {_found(content)}")

@@ -209,9 +209,9 @@ def refused(text: object) -> str:
 
 
 def test_a_word_that_is_nothing_lists_the_runs() -> None:
-    assert refused("poems") == "there is neither a run nor a file called 'poems'; the runs are: none yet"
+    assert refused("my poems") == "there is neither a run nor a file called 'my poems'; the runs are: none yet"
     put_run()
-    assert refused("poems") == "there is neither a run nor a file called 'poems'; the runs are: novel"
+    assert refused("my poems") == "there is neither a run nor a file called 'my poems'; the runs are: novel"
 
 
 @pytest.mark.parametrize("text", ["/no/such/model", "./model", "a/b/gpt2", "~/no/such/model"])
@@ -222,6 +222,32 @@ def test_a_path_that_is_nothing_says_so(text: str) -> None:
 def test_a_name_of_the_hub_says_how_it_is_fetched() -> None:
     said = refused("roneneldan/TinyStories-33M")
     assert said.endswith("fetch it first: hf download roneneldan/TinyStories-33M --local-dir TinyStories-33M")
+    assert refused("gpt2").endswith("the runs are: none yet; a model of the Hugging Face Hub is fetched first: hf "
+                                    "download gpt2 --local-dir gpt2")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("https://huggingface.co/openai-community/gpt2", "openai-community/gpt2"),
+        ("huggingface.co/openai-community/gpt2/", "openai-community/gpt2"),
+        ("http://www.hf.co/openai-community/gpt2/tree/main?x=1", "openai-community/gpt2"),
+        ("https://huggingface.co/gpt2/resolve/main/config.json", "gpt2"),
+        ("hf://openai-community/gpt2", "openai-community/gpt2"),
+    ],
+)
+def test_an_address_of_the_hub_says_how_the_model_is_fetched(address: str, name: str) -> None:
+    assert refused(address).endswith(f"fetch it first: hf download {name} --local-dir gpt2")
+
+
+def test_any_other_address_is_named_as_one() -> None:
+    assert "only models on this machine are opened" in refused("https://example.org/model.safetensors")
+
+
+def test_an_adapter_beside_a_model_is_not_ignored_in_silence(tmp_path: Path) -> None:
+    folder = put_huggingface(tmp_path / "model")
+    (folder / "adapter_config.json").write_text("{}")
+    assert "holds an adapter beside the model" in refused(folder)
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "/" + "y" * 300 + "/model", "~nobody-has-this-name/model", "a\0b"])
@@ -279,6 +305,7 @@ def zipped(name: str, content: str = "x") -> bytes:
         ("config.json", "{}", "is one part of a model; open its folder "),
         ("tokenizer.json", "{}", "is one part of a model; open its folder "),
         ("nothing.pt", b"", "is empty"),
+        ("tf_model.h5", b"\x89HDF\r\n\x1a\n\0\xff", "holds the weights in a format of TensorFlow"),
         ("noise", bytes(range(1, 256)) * 20, "is no model of a kind known here"),
         ("ckpt.pt", bytes(range(1, 256)) * 20, "is no model of a kind known here"),
     ],
@@ -309,7 +336,12 @@ def test_the_command_that_trains_on_a_text_can_be_pasted(tmp_path: Path) -> None
         (["config.json", "pytorch_model.safetensors"], "holds the weights under the name pytorch_model.safetensors"),
         (["lit_model.pth", "config.json", "model_config.yaml", "notes.json"], "is a checkpoint of litgpt's"),
         (["model_000100.pt", "meta_000100.json"], "is a checkpoint of nanochat's"),
-        (["config.json", "tf_model.h5"], "has a config.json but no model.safetensors; it holds config.json, tf_"),
+        (["config.json", "tf_model.h5"], "holds the weights in a format of TensorFlow (tf_model.h5)"),
+        (["config.json", "model.onnx"], "holds the weights in a format of ONNX (model.onnx)"),
+        (["checkpoint", "hparams.json", "model.ckpt.index"], "in a format of TensorFlow (model.ckpt.index)"),
+        (["config.json", "global_step1"], "has a config.json but no model.safetensors; it holds config.json, glob"),
+        (["consolidated.00.pth", "params.json", "tokenizer.model"], "is a model of Meta's in its own format"),
+        (["book.index", "book.txt"], "to train on text in it: minigpt-tui train "),
         (["model.safetensors", "tokenizer.json"], "holds weights without the config.json"),
         (["model-q8_0.gguf", "README.md"], "holds a GGUF file"),
         (["best/minigpt.json", "last/minigpt.json"], "is no model itself but holds best, last; open "),
@@ -333,7 +365,8 @@ def test_a_folder_without_a_model_is_refused_by_what_it_holds(entries: list[str]
     ("changes", "says"),
     [
         ({"model_type": "bert"}, "model_type 'bert'"),
-        ({"model_type": None}, "model_type"),
+        ({"model_type": "gpt_neo"}, "or run this one with transformers"),
+        ({"model_type": None}, "says no model_type; the types known here are gpt2, openai-gpt"),
         ({"n_embd": -8}, "-8"),
         ({"n_layer": 2**62}, "n_layer"),
         ({"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
@@ -351,6 +384,24 @@ def test_a_description_of_ours_that_is_damaged_is_refused(content: str, tmp_path
     (folder / "minigpt.json").write_text(content)
     with pytest.raises(UserError, match=r"minigpt\.json"):
         read_config(find_model(str(folder)))
+
+
+def test_a_folder_of_raw_numbers_is_named_and_a_pipe_in_it_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.bin")
+    (tmp_path / "stories15M.bin").write_bytes(struct.pack("<7i", 288, 768, 6, 6, 6, 32000, 256) + b"\0\1\2\x99" * 99)
+    assert "holds raw numbers in a format of its own, as llama2.c" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ({"model": {}, "model_args": {"dim": 4, "n_layers": 1, "n_heads": 1}}, "is a checkpoint of llama2.c's; make a"),
+        ({"transformer.wte.weight": 1}, "(it has no model_args); its keys are transformer.wte.weight; make a Hugging"),
+    ],
+)
+def test_a_checkpoint_of_another_program_is_named(content: dict[str, Any], says: str, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "ckpt.pt")
+    assert says in refused(tmp_path / "ckpt.pt")
 
 
 class Hostile:

@@ -156,7 +156,7 @@ def test_biases_of_one_kind_of_layer_alone(base, biases, expected, tmp_path):
     ("base", "change", "named"),
     [
         (SMOL, {"model_type": "bert"}, "says model_type 'bert'; the types known here are gpt2, openai-gpt, llama"),
-        (SMOL, {"model_type": None}, "says model_type None"),
+        (SMOL, {"model_type": None}, "says no model_type"),
         (SMOL, {"model_type": ["llama"]}, "says model_type ['llama']"),
         (SMOL, {"model_type": "x" * 10_000}, "says model_type 'xxx"),
         (SMOL, {"model_type": "[bold]\x1b[31m\n"}, "says model_type '[bold]"),

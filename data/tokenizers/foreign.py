@@ -110,6 +110,7 @@ class ForeignTokenizer(Tokenizer):
     def save(self, folder: Path) -> None:
         """Write the files that it was read from, unchanged."""
         for name, content in self._files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             write_atomic(folder / name, content)
 
     def _ids(self, text: str, literal: bool = False, with_special: bool = False) -> list[int]:

@@ -77,10 +77,15 @@ def end_tokens(content: Mapping[str, Any], settings: Iterable[Mapping[str, Any]]
     return None
 
 
-def roles(content: Mapping[str, Any], settings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """The ids of the tokens bos, pad and unk: what the first of `settings` says that says anything of each."""
+def roles(content: Mapping[str, Any], settings: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """The ids of the tokens bos, pad and unk: what the first of `settings` says that says anything of each.
+
+    With eos, the one of them that is named, as a template of a conversation writes it.
+    """
     found: dict[str, int] = {}
     for some in settings:
+        if (end := token_id(content, token_name(some.get("eos_token")))) is not None:
+            found.setdefault("eos", end)
         for role in ("bos", "pad", "unk"):
             value = some.get(f"{role}_token_id")
             if value is None:
@@ -88,17 +93,6 @@ def roles(content: Mapping[str, Any], settings: Iterable[Mapping[str, Any]]) -> 
             if type(value) is int and 0 <= value <= MAX_ID:
                 found.setdefault(role, value)
     return found
-
-
-def chat_template(settings: Mapping[str, Any], file: bytes | None) -> str | None:
-    """The template of a conversation: its own file, or the setting, of several the one called "default"."""
-    if file is not None:
-        return file.decode("utf-8", "replace")
-    value = settings.get("chat_template")
-    if isinstance(value, list):
-        named = {some.get("name"): some.get("template") for some in value if isinstance(some, dict)}
-        value = named.get("default")
-    return value if isinstance(value, str) else None
 
 
 def content_of(documents: Documents, merges: bytes) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from typing import Any
 from .bpe import BpeTokenizer
 from .bytes import ByteTokenizer
 from .characters import CharTokenizer
+from .chat_templates import FILE as CHAT_TEMPLATE
+from .chat_templates import chat_templates, further_files
 from .foreign import ForeignTokenizer
-from .foreign_files import chat_template, content_of, end_tokens, roles
+from .foreign_files import content_of, end_tokens, roles
 from .tokenizer import Tokenizer, TokenizerError
 from .tokenizer_json import adds_no_tokens
 
@@ -25,7 +27,7 @@ _NAMES = (  # the files of a tokenizer
     "added_tokens.json",
     "vocab.json",
     "merges.txt",
-    "chat_template.jinja",
+    CHAT_TEMPLATE,
 )
 _MODEL_NAMES = ("generation_config.json", "config.json")  # these name the end-of-text tokens
 TOKENIZER_FILES = (*_NAMES, *_MODEL_NAMES)
@@ -45,6 +47,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
                 "of it with transformers' AutoTokenizer: from_pretrained, then save_pretrained into the same folder"
             )
         raise TokenizerError(f"{folder / 'tokenizer.json'} cannot be read: No such file; choose a model's whole folder")
+    files |= dict(further_files(folder))
     documents = {name: _json(folder / name, content) for name, content in files.items() if name.endswith(".json")}
     models = [_json(folder / name, _read(folder / name) or b"{}") for name in _MODEL_NAMES]
     settings = documents.get("tokenizer_config.json", {})
@@ -62,7 +65,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         named = documents.get("special_tokens_map.json", {})
         tokenizer.splits_special_tokens = settings.get("split_special_tokens") is True
         tokenizer.roles = roles(content, [*reversed(models), settings, named])
-        tokenizer.chat_template = chat_template(settings, files.get("chat_template.jinja"))
+        tokenizer.chat_templates = chat_templates(settings, files)
         return tokenizer
     except TokenizerError as error:
         raise TokenizerError(f"the tokenizer in {folder} cannot be used: {error}") from error

@@ -60,8 +60,8 @@ class Tokenizer(ABC):
     special_tokens: Mapping[str, int] = MappingProxyType({})
     splits_special_tokens: bool = False
     ends_words: bool = False
-    roles: Mapping[str, int] = MappingProxyType({})  # the ids that a foreign model's files call bos, pad and unk
-    chat_template: str | None = None  # Jinja, as a foreign model's files have it
+    roles: Mapping[str, int] = MappingProxyType({})  # the ids that a foreign model's files call bos, eos, pad and unk
+    chat_templates: Mapping[str, str] = MappingProxyType({})  # Jinja, by names, as a foreign model's files have them
 
     @property
     @abstractmethod
@@ -154,6 +154,8 @@ class Tokenizer(ABC):
         """Write `tokenizer.json` and `tokenizer_config.json` into `folder`, for AutoTokenizer of transformers."""
         write_atomic(folder / "tokenizer.json", self._file)
         write_atomic(folder / "tokenizer_config.json", json.dumps(self.settings(), indent=1))
+        if template := self.chat_templates.get("default"):
+            write_atomic(folder / "chat_template.jinja", template.encode("utf-8", "replace"))
 
     @cached_property
     def _file(self) -> bytes:

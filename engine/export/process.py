@@ -28,12 +28,16 @@ from ...models.interop.huggingface_layouts import model_type
 from ..model_files import ModelFile, find_model, read_config, read_tokenizer
 from ..parent import end_with_parent
 from ..results import ExportResult, ProgressLines
+from .general import general_fields, sampling_values
 from .nearest import nearest_preset
 from .vocabulary import describe_vocabulary
 
 USER_ERROR, INTERRUPTED = 2, 130
 TRAINING_STATE = "state.safetensors"
-SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")  # of generation_config.json
+WITHOUT_KEY = (  # values of generation_config.json that change a text and have no key in GGUF
+    "typical_p", "epsilon_cutoff", "eta_cutoff", "no_repeat_ngram_size", "bad_words_ids", "suppress_tokens",
+    "begin_suppress_tokens", "forced_bos_token_id", "sequence_bias", "min_new_tokens",
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -77,7 +81,7 @@ def _to_gguf(file: ModelFile, output: Path, options: argparse.Namespace) -> Expo
     with complete_file(output) as temporary:
         written = write_gguf(
             temporary, loaded.config, dict(loaded.model.named_parameters()), described.vocabulary,
-            name=file.name, dtype=options.dtype, progress=ProgressLines(),
+            general=general_fields(file, parameter_count(config)), dtype=options.dtype, progress=ProgressLines(),
         )  # fmt: skip
         n_bytes = temporary.stat().st_size
     notices = written.notices + described.notices + tuple(_lost(file))
@@ -86,12 +90,11 @@ def _to_gguf(file: ModelFile, output: Path, options: argparse.Namespace) -> Expo
 
 def _lost(file: ModelFile) -> Iterator[str]:
     """What a foreign folder says and no GGUF file has."""
-    path = file.path / "generation_config.json"
-    if file.kind == "huggingface" and path.is_file():
-        values = read_json(path)
-        if names := [name for name in SAMPLING if values.get(name) is not None]:
+    if file.kind == "huggingface":
+        values = sampling_values(file.path)
+        if names := [name for name in WITHOUT_KEY if values.get(name) not in (None, 1.0, 0, [])]:
             said = ", ".join(f"{name} {values[name]}" for name in names)
-            yield f"the sampling values of generation_config.json are not in the file: {printable(said)}"
+            yield f"what generation_config.json says of the following is not in the file: {printable(said)}"
 
 
 def _to_huggingface(file: ModelFile, output: Path) -> ExportResult:

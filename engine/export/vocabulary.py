@@ -92,7 +92,7 @@ def describe_vocabulary(tokenizer: Tokenizer, rows: int) -> DescribedVocabulary:
         pattern, _made_unique(tokens), types, merges or NO_MERGES, _begin(tokenizer, end), end,
         adds_begin=bool(tokenizer.begin), unknown=types.index(UNKNOWN) if UNKNOWN in types else roles.get("unk"),
         suppressed=suppressed, padding=roles.get("pad"), turn_end=turn_end, message_end=message_end,
-        chat_template=tokenizer.chat_template,
+        chat_templates=tokenizer.chat_templates,
     )  # fmt: skip
     return DescribedVocabulary(vocabulary, tuple(notices))
 
@@ -127,7 +127,8 @@ def _made_unique(tokens: Sequence[str]) -> list[str]:
 def _end(tokenizer: Tokenizer) -> int | None:
     """The id at which a text ends, None where no id can have that meaning."""
     if tokenizer.end_tokens:
-        return min(tokenizer.end_tokens)
+        named = tokenizer.roles.get("eos")
+        return named if named in tokenizer.end_tokens else min(tokenizer.end_tokens)
     return next((n for n in range(tokenizer.vocab_size) if tokenizer.token_bytes(n) == b"\xff"), None)
 
 

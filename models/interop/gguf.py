@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from torch import Size, Tensor
 
 from ...data.storage.errors import UserError
-from ..config import ModelConfig
+from ..config import ModelConfig, parameter_count
 from .gguf_layouts import Part, architecture, metadata, parts, positions
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Vocabulary:
     padding: int | None = None
     turn_end: int | None = None  # a second token that ends a reply: llama.cpp's eot
     message_end: int | None = None  # a third one: llama.cpp's eom
-    chat_template: str | None = None
+    chat_templates: Mapping[str, str] = field(default_factory=dict)  # by names; "default" is the one that counts
 
 
 @dataclass(frozen=True)
@@ -70,18 +71,28 @@ def require_gguf() -> None:
             )
 
 
+def name_parts(name: str, parameters: int) -> dict[str, Any]:
+    """A published model's name, organization, basename, finetune and version, as the gguf package splits a name."""
+    import gguf
+
+    whole, *parts, _ = gguf.Metadata.get_model_id_components(name, parameters)
+    named = zip(("organization", "basename", "finetune", "version"), parts, strict=True)
+    return {"name": whole or name} | {key: part for key, part in named if part}
+
+
 def write_gguf(
     path: Path,
     config: ModelConfig,
     weights: Mapping[str, Tensor],
     vocabulary: Vocabulary,
     *,
-    name: str,
+    general: Mapping[str, str | int | float | list[str]],
     dtype: GgufType,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> GgufSummary:
     """Write the model with these parameters (by our names, on the CPU) to `path`, and check the size of the file.
 
+    `general` is what the file says of the model itself, such as its name.
     Matrices get `dtype`; norms, biases and position tables stay float32. Making the file appear atomically is the
     caller's task. Raises UserError where a package is missing or a weight does not fit the type, NoCounterpart for a
     block that llama.cpp does not have, OSError where the disk does not take the file.
@@ -93,7 +104,7 @@ def write_gguf(
         (part, _type_of(part, dtype)) for part in parts(config, weights, len(vocabulary.tokens) - config.vocab_size)
     ]
     writer = gguf.GGUFWriter(path, architecture(config))
-    for key, value in _keys(config, vocabulary, name, dtype).items():
+    for key, value in _keys(config, vocabulary, general, dtype).items():
         _add(writer, key, value)
     for part, kind in layout:
         _declare(writer, part, kind)
@@ -114,13 +125,13 @@ def write_gguf(
     return GgufSummary(architecture(config), whole, tuple(_notices(config, layout, dtype)))
 
 
-def _keys(config: ModelConfig, vocabulary: Vocabulary, name: str, dtype: GgufType) -> dict[str, Any]:
+def _keys(config: ModelConfig, vocabulary: Vocabulary, said: Mapping[str, Any], dtype: GgufType) -> dict[str, Any]:
     """All metadata except the architecture, which the writer adds."""
     import gguf
 
-    general: dict[str, Any] = {
-        "type": "model", "name": name, "file_type": int(gguf.LlamaFileType[FILE_TYPES[dtype]]),
-        "quantization_version": gguf.GGML_QUANT_VERSION,
+    general: dict[str, Any] = {**said} | {
+        "type": "model", "size_label": gguf.size_label(parameter_count(config), 0, 0, 0),
+        "file_type": int(gguf.LlamaFileType[FILE_TYPES[dtype]]), "quantization_version": gguf.GGML_QUANT_VERSION,
     }  # fmt: skip
     tokenizer: dict[str, Any] = {
         "model": "gpt2", "pre": vocabulary.pattern, "tokens": vocabulary.tokens, "token_type": vocabulary.types,
@@ -143,7 +154,17 @@ def _keys(config: ModelConfig, vocabulary: Vocabulary, name: str, dtype: GgufTyp
         for group, keys in (("general", general), (architecture(config), model), ("tokenizer.ggml", tokenizer))
         for key, value in keys.items()
     }
-    return keys | ({"tokenizer.chat_template": vocabulary.chat_template} if vocabulary.chat_template else {})
+    return keys | _templates(vocabulary.chat_templates)
+
+
+def _templates(templates: Mapping[str, str]) -> dict[str, Any]:
+    """The keys of the chat templates: the default one, and each other by its name."""
+    letters = {re.sub(r"[^A-Za-z0-9]", "_", name): text for name, text in templates.items() if name}
+    default = letters.pop("default", None)
+    keys: dict[str, Any] = {f"tokenizer.chat_template.{name}": text for name, text in letters.items()}
+    if letters:
+        keys["tokenizer.chat_templates"] = sorted(letters)
+    return keys | ({"tokenizer.chat_template": default} if default is not None else {})
 
 
 def _add(writer: gguf.GGUFWriter, key: str, value: Any) -> None:

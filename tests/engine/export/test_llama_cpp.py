@@ -133,7 +133,7 @@ def test_llama_cpp_cuts_words_like_foreign_tokenizers(pattern: str, home: Path) 
     pytest.importorskip("llama_cpp")
     model = GPT(replace(BASE, n_layer=1, vocab_size=tokenizer.vocab_size + 3))
     weights = dict(model.named_parameters())
-    write_gguf(home / "x.gguf", model.config, weights, described.vocabulary, name="foreign", dtype="f16")
+    write_gguf(home / "x.gguf", model.config, weights, described.vocabulary, general={"name": "foreign"}, dtype="f16")
     llama = open_in_llama_cpp(home / "x.gguf")
     for text in (
         TEXT.replace("e\u0301", "é").replace("n\u0303", "ñ"),

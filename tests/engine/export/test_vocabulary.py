@@ -60,13 +60,13 @@ def test_all_that_a_foreign_model_says_of_its_tokens_is_kept(home: Path) -> None
     described = describe_vocabulary(load_tokenizer(folder), size)
     vocabulary = described.vocabulary
     assert (vocabulary.begin, vocabulary.padding, vocabulary.unknown) == (begin, 7, 8)
-    assert (vocabulary.end, vocabulary.turn_end, vocabulary.message_end) == (5, eot, think)
-    assert vocabulary.chat_template == "old"
+    assert (vocabulary.end, vocabulary.turn_end, vocabulary.message_end) == (eot, 5, think)
+    assert vocabulary.chat_templates == {"default": "old"}
     assert described.notices == ()
     (folder / "chat_template.jinja").write_text("{{ new }}")
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [5, eot, think, 9]}))
     described = describe_vocabulary(load_tokenizer(folder), size)
-    assert described.vocabulary.chat_template == "{{ new }}"
+    assert described.vocabulary.chat_templates == {"default": "{{ new }}"}
     assert "goes on after <think>" in described.notices[0]
 
 

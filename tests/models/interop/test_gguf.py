@@ -70,7 +70,7 @@ def vocabulary(config: ModelConfig, added: int = 1) -> Vocabulary:
 
 def write(path: Path, model: GPT, dtype: GgufType = "f32", added: int = 1, **options: Any) -> GgufSummary:
     weights, words = dict(model.named_parameters()), vocabulary(model.config, added)
-    return write_gguf(path, model.config, weights, words, name="a test", dtype=dtype, **options)
+    return write_gguf(path, model.config, weights, words, general={"name": "a test"}, dtype=dtype, **options)
 
 
 def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], dict[str, str]]:

@@ -78,7 +78,8 @@ def new_run(
         check_weights(start_from)
         stored, tokenizer = read_config(start_from), read_tokenizer(start_from)
         check_agreement(recipe.model, stored, start_from.name)
-        if tokenizer.vocab_size > stored.vocab_size:
+        added = {*tokenizer.special_tokens.values(), *tokenizer.added_tokens.ids}  # a text need not have them
+        if not added.issuperset(range(stored.vocab_size, tokenizer.vocab_size)):
             raise UserError(
                 f"the tokenizer of {start_from.name} has {tokenizer.vocab_size:,} tokens, but its model knows "
                 f"{stored.vocab_size:,}; they do not belong together, put the model's own tokenizer there"

@@ -15,6 +15,11 @@ class AddedTokens:
         self._pattern = re.compile("|".join(map(re.escape, names)))
         self.longest = len(names[0]) if names else 0  # characters
 
+    @property
+    def ids(self) -> set[int]:
+        """The ids of all of them."""
+        return set(self._tokens.values())
+
     def __bool__(self) -> bool:
         return bool(self._tokens)
 

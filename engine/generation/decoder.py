@@ -17,7 +17,7 @@ from ...models.gpt import GPT
 from .cpu_threads import PrefillThreads
 from .decode_graphs import DecodeGraphs
 from .sampling import Sampler
-from .token_details import token_text
+from .token_rows import check_token
 
 _MAX_WINDOW = 16_384  # positions: attention over more takes a CPU longer than a person waits for a token
 _MAX_CACHE = 1 << 30  # bytes that the keys and values of a window may take
@@ -122,12 +122,7 @@ class Decoder:
 
     def check_ids(self, ids: Sequence[int]) -> None:
         """Raise UserError where the model has no row for one of `ids`."""
-        if (token := max(ids)) >= self.model.config.vocab_size:
-            raise UserError(
-                f"the text has the token {token_text(token, self.tokenizer)!r} (id {token}), but the model has "
-                f"{self.model.config.vocab_size:,} rows: that token was added to the tokenizer alone, or the tokenizer "
-                "is another model's; leave it out of the text, or put the model's own tokenizer beside it"
-            )
+        check_token(max(ids), self.tokenizer, self.model.config.vocab_size)
 
     @staticmethod
     def check_finite(total: float) -> None:

@@ -40,12 +40,13 @@ def first_token(tokenizer: Tokenizer, seed: int, after_end: bool = False, n_rows
     The end of another text, with `after_end`: where the model has learned what follows it. Else a new line, or a token
     drawn uniformly where the tokenizer has no new line, of those that the model has `n_rows` for.
     """
-    if after_end and tokenizer.end_tokens:
+    rows = min(n_rows or tokenizer.vocab_size, tokenizer.vocab_size)
+    if after_end and min(tokenizer.end_tokens, default=rows) < rows:
         return min(tokenizer.end_tokens)  # the end of a text; those of a conversation's turns were added later
-    if tokenizer.new_line is not None:
+    if tokenizer.new_line is not None and tokenizer.new_line < rows:
         return tokenizer.new_line
     generator = torch.Generator().manual_seed(_derived(seed, "start"))
-    return int(torch.randint(n_rows or tokenizer.vocab_size, (), generator=generator))
+    return int(torch.randint(rows, (), generator=generator))
 
 
 def draws_at_once(vocab_size: int, device: torch.device) -> int:

@@ -27,6 +27,7 @@ from ...models.fast.quantization import quantize_int8
 from ...models.interop.huggingface import load_checkpoint
 from ...models.recipe import Protocol
 from ..freed_memory import keep_freed_memory
+from ..generation.token_rows import check_tokens
 from ..model_files import ModelFile, find_model, read_tokenizer
 from ..parent import end_with_parent
 from ..requests import Quantization
@@ -37,7 +38,6 @@ from .loop.evaluation import evaluate
 USER_ERROR, INTERRUPTED = 2, 130
 LONGEST_FOREIGN_WINDOW = 1024  # GPT-2's context: a longer one takes memory by the gigabyte, and figures that compare
 _KEPT = 1 << 28  # bytes between one pass and the next
-_CHUNK = 1 << 22  # tokens that are converted to int32 at once
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,11 +82,7 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
             "the text has fewer than two tokens for this model, and each is predicted from those before it; choose a "
             "longer text"
         )
-    if _highest(text.tokens) >= loaded.config.vocab_size:
-        raise UserError(
-            f"the tokenizer beside {file.path} gives the text tokens that the model does not have; they do not belong "
-            "together, put the model's own tokenizer there"
-        )
+    check_tokens([text.tokens], tokenizer, loaded.config.vocab_size)
     window = min(context_length, len(text.tokens) - 1)
     found = evaluate(
         loaded.model, text.tokens, text.n_bytes, options.protocol, batch_size=text.batch_size, batches=text.batches,
@@ -164,11 +160,6 @@ def _unchanged(record: CorpusRecord) -> Corpus:
             "or name a text with --on"
         )
     return corpus
-
-
-def _highest(tokens: torch.Tensor) -> int:
-    """The largest id, a chunk at a time: torch has no maximum of uint16."""
-    return max((int(part.to(torch.int32).max()) for part in tokens.split(_CHUNK)), default=0)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from ...models.devices import DeviceChoice
 from ...models.gpt import GPT
 from ...models.recipe import TrainingConfig
 from ..events import Started
+from ..generation.token_rows import check_tokens
 from ..model_files import read_tokenizer
 from ..runs import Run, RunManifest
 from .checkpoints import Counters, Resumed, resume_from
@@ -85,6 +86,7 @@ def build_trainer(
         literal=manifest.literal,
         progress=progress.enter("encoding"),
     )
+    check_tokens([dataset.train, dataset.validation], tokenizer, manifest.model.vocab_size)
     _warn_left_out(dataset.left_out, corpus.n_characters, event_log)
     progress.enter("loading")
     check_memory(manifest, choice.device, group)
@@ -159,11 +161,6 @@ def _choose_tokenizer(
             bpe_vocab_size=manifest.bpe_vocab_size,
             unknown=manifest.unknown_characters,
             progress=progress.enter("tokenizer"),
-        )
-    if tokenizer.vocab_size > manifest.model.vocab_size:
-        raise TrainingError(
-            f"the model of run '{manifest.name}' knows {manifest.model.vocab_size} tokens but its tokenizer has "
-            f"{tokenizer.vocab_size}; start a new run"
         )
     return tokenizer
 

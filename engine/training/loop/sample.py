@@ -36,8 +36,9 @@ class SampleWriter:
         """
         config, device, training = model.config, next(model.parameters()).device, model.training
         settings = SamplingSettings(temperature=self._temperature, seed=seed)
-        sampler = Sampler(settings, self._tokenizer.vocab_size, device)
-        ids = self._prompt_ids(seed)
+        rows = min(self._tokenizer.vocab_size, config.vocab_size)
+        sampler = Sampler(settings, rows, device)
+        ids = self._prompt_ids(seed, config.vocab_size)
         first = len(ids)
         cache = KVCache(config, 1, config.context_length, device, model.compute_dtype)
         unread = list(ids)
@@ -47,7 +48,7 @@ class SampleWriter:
                 if cache.length + len(unread) > config.context_length:  # prefill again with the last half of the window
                     cache.reset()
                     unread = ids[-max(1, config.context_length // 2) :]
-                logits = model(torch.tensor([unread], device=device), cache)[:, -1, : self._tokenizer.vocab_size]
+                logits = model(torch.tensor([unread], device=device), cache)[:, -1, :rows]
                 token = int(sampler.draw(logits))
                 if token in self._tokenizer.end_tokens:
                     break
@@ -57,7 +58,8 @@ class SampleWriter:
             model.train(training)
         return self._tokenizer.decode(ids[first:])
 
-    def _prompt_ids(self, seed: int) -> list[int]:
-        """The tokens to prefill: the prompt, or a single token where it is empty."""
+    def _prompt_ids(self, seed: int, rows: int) -> list[int]:
+        """The tokens to prefill: those of the prompt that the model has, or a single one where there is none."""
         tokenizer = self._tokenizer
-        return [*tokenizer.begin, *tokenizer.encode(self.prompt, self._literal)] or [first_token(tokenizer, seed)]
+        ids = [*tokenizer.begin, *tokenizer.encode(self.prompt, self._literal)]
+        return [token for token in ids if token < rows] or [first_token(tokenizer, seed, n_rows=rows)]

@@ -216,4 +216,4 @@ def test_a_tokenizer_of_another_model_is_refused(run, capsys, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text(alphabet * 10, encoding="utf-8")
     assert main([str(folder), "--on", str(other)]) == USER_ERROR
-    assert "they do not belong together" in capsys.readouterr().err
+    assert "or the tokenizer is another model's" in capsys.readouterr().err

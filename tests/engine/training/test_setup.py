@@ -321,6 +321,8 @@ def test_a_model_from_elsewhere_is_trained_further_on_the_tokens_of_its_own_toke
         vocab_size=len(auto), n_positions=32, n_embd=16, n_layer=1, n_head=2, eos_token_id=auto.eos_token_id
     )
     transformers.GPT2LMHeadModel(config).save_pretrained(source)
+    settings = json.loads((source / "tokenizer_config.json").read_text())
+    (source / "tokenizer_config.json").write_text(json.dumps(settings | {"pad_token": "<pad>"}))  # that has no row
     text = tmp_path / "chat.txt"
     text.write_text("<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\nhello<|im_end|>\n" * 30)
     model = read_config(find_model(str(source)))
@@ -330,3 +332,9 @@ def test_a_model_from_elsewhere_is_trained_further_on_the_tokens_of_its_own_toke
     ids = auto(text.read_text(), add_special_tokens=False)["input_ids"]
     assert ids.count(auto.convert_tokens_to_ids("<|im_end|>")) == 60
     assert started.train_tokens + started.validation_tokens == pytest.approx(len(ids), abs=4)  # the split cuts a word
+    text.write_text("hello<pad>\n" * 90)
+    named = make(text, "named", start_from=str(source), model=replace(model, context_length=16))
+    with pytest.raises(UserError, match=r"the text has the token '<pad>' \(id \d+\), but the model has \d+ rows"):
+        prepared(named)
+    changes = {"model": replace(model, context_length=16), "literal": True}
+    prepared(make(text, "literal", start_from=str(source), **changes))

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .tokenizer import SURROGATES, TokenizerError
+
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _END = "<|endoftext|>"
 DEFAULTS: dict[str, dict[str, str]] = {
@@ -51,6 +53,8 @@ def with_added_tokens(content: dict[str, Any], documents: Documents) -> dict[str
     last = len(vocabulary) - 1
     for entry in _entries(content, documents):
         if name := entry["content"]:
+            if not name.isascii() and SURROGATES.intersection(name):
+                raise TokenizerError(f"its files name the token {name[:40]!r}, which is no text")
             before = known.get(name, {})
             number = before.get("id", ids.get(name, last + 1))
             once_special = before.get("special") or entry.get("special", False)  # `tokenizers` never takes that back

@@ -164,7 +164,7 @@ def _begins_with(name: str, token: int) -> dict[str, Any]:
 
 def _pairs(merges: bytes) -> Sequence[tuple[str, str]]:
     try:
-        lines = merges.decode().split("\n")
+        lines = merges.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise TokenizerError("merges.txt is damaged: it is not UTF-8") from error
     pairs = [line.rstrip("\r").split(" ") for line in lines if line.strip() and not line.startswith("#version")]

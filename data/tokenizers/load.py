@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..storage.printable import printable
 from .bpe import BpeTokenizer
 from .bytes import ByteTokenizer
 from .characters import CharTokenizer
@@ -30,6 +31,7 @@ _NAMES = (  # the files of a tokenizer
     CHAT_TEMPLATE,
 )
 _MODEL_NAMES = ("generation_config.json", "config.json")  # these name the end-of-text tokens
+_LONGEST = 500  # characters of a sentence about what is wrong
 TOKENIZER_FILES = (*_NAMES, *_MODEL_NAMES)
 """The files of a model's folder that `load_tokenizer` reads where they are there."""
 
@@ -68,7 +70,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         tokenizer.chat_templates = chat_templates(settings, files)
         return tokenizer
     except TokenizerError as error:
-        raise TokenizerError(f"the tokenizer in {folder} cannot be used: {error}") from error
+        raise TokenizerError(f"the tokenizer in {folder} cannot be used: {printable(str(error), _LONGEST)}") from error
 
 
 def _read(path: Path) -> bytes | None:

@@ -77,7 +77,7 @@ def check_weight_files(folder: Path) -> None:
             there, needed = path.stat().st_size, needed_length(path)
         except OSError as error:
             raise ConfigError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError):
             raise ConfigError(f"{path} is damaged (its header cannot be read); use another model") from None
         if there != needed:
             raise ConfigError(
@@ -95,7 +95,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def needed_length(path: Path) -> int:
-    """How many bytes a whole safetensors file has. Raises as `read_header` does, and KeyError."""
+    """How many bytes a whole safetensors file has. Raises as `read_header` does, and LookupError or OverflowError."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
     tensors = [entry for name, entry in read_header(path).items() if name != "__metadata__"]

@@ -63,7 +63,7 @@ def _belongs(folder: Path, description: bytes) -> bool:
         return digest == _known_digest(path, stat.st_ino, stat.st_mtime_ns, stat.st_size)
     except FileNotFoundError:
         return not (folder / INDEX).exists()
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError):
         return True
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,16 @@ import torch
 from torch import Tensor
 
 from ...data.storage.plain_files import read_plain
-from ...data.storage.typed_json import SchemaError, dumps, loads
-from ..config import ModelConfig, parameter_count
+from ...data.storage.typed_json import SchemaError, dumps, from_plain, loads, parse
+from ..config import ConfigError, ModelConfig, parameter_count
 from ..gpt import GPT
 from ..tensor_file import CheckpointError, load_tensors, save_tensors
+from .foreign_folder import WHOLE, file_within
 from .foreign_weights import open_foreign
 from .huggingface_layouts import ModelType, config_json, constants, model_type, places
 from .nanogpt_weights import open_nanogpt
 from .own_folder import DESCRIPTION, DIGEST, is_own, weights_digest
-from .stored_model import StoredModel
+from .stored_model import StoredModel, check_step
 
 __all__ = ["CheckpointError", "LoadedCheckpoint", "load_checkpoint", "open_checkpoint", "save_checkpoint"]
 
@@ -55,6 +57,21 @@ class Description:
     step: int = 0
     validation_loss: float | None = None
     model_type: ModelType | None = None  # the naming scheme of the tensors
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a step that no training reaches."""
+        check_step(self.step)
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What the metadata of the weights say, each as JSON."""
+
+    step: int
+    validation_loss: float | None
+
+    def __post_init__(self) -> None:
+        check_step(self.step)
 
 
 @dataclass(frozen=True)
@@ -148,6 +165,11 @@ def open_checkpoint(path: Path) -> StoredModel:
 
 def _open_own(folder: Path) -> StoredModel:
     """A checkpoint that `save_checkpoint` wrote."""
+    try:
+        for name in filter(lambda name: os.path.lexists(folder / name), (DESCRIPTION, WHOLE)):
+            file_within(folder, name)
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from None
     description = _read_description(folder / DESCRIPTION)
     tensors, metadata = load_tensors(folder / "model.safetensors")
     naming = description.model_type or model_type(description.model)
@@ -182,7 +204,7 @@ def _read_description(path: Path) -> Description:
 def _trained(metadata: dict[str, str], description: Description) -> tuple[int, float | None]:
     """Step and validation loss from the metadata of the weights, else from minigpt.json."""
     try:
-        step, loss = int(metadata["step"]), json.loads(metadata["validation_loss"])
-    except (KeyError, ValueError):
+        trained = from_plain(_Trained, {name: parse(metadata[name]) for name in ("step", "validation_loss")})
+    except (KeyError, ValueError, RecursionError):
         return description.step, description.validation_loss
-    return step, float(loss) if isinstance(loss, (int, float)) else None
+    return trained.step, trained.validation_loss

@@ -18,6 +18,12 @@ from .huggingface_layouts import Naming, Place, places
 WEIGHT_TYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
+def check_step(step: int) -> None:
+    """Raise ValueError for a step that no training reaches."""
+    if not 0 <= step < 2**63:
+        raise ValueError(f"step cannot be {str(step)[:30]}")
+
+
 @dataclass(frozen=True)
 class StoredModel:
     """A configuration and its tensors, memory-mapped and not yet read.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import platform
 from typing import Any
 
-from ...data.storage.typed_json import from_plain, to_plain
+from ...data.storage.typed_json import dumps, from_plain
 from ...engine.child_process import python_module
 from ...engine.machine_speed import MachineSpeed, PresetSpeed, keep_speed
 from ...engine.results import DeviceReport
@@ -60,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     keep_speed(speed)
     if arguments.json:
-        print(json.dumps(to_plain(speed), indent=2))
+        print(dumps(speed, indent=2))
     else:
         _print(speed)
     return code

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from ...data.catalog import CATALOG
+from ...data.storage.typed_json import dumps
 from .console import show, table_of
 from .exit_codes import DONE
 
@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
         {"name": e.name, "description": e.description, "bytes": e.n_bytes, "url": e.url} for e in CATALOG.values()
     ]
     if arguments.json:
-        print(json.dumps(entries, indent=2))
+        print(dumps(entries, indent=2))
     else:
         table = table_of("corpus", "what it is", "from")
         for entry in entries:

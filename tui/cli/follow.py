@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import sys
 import threading
@@ -36,6 +37,7 @@ from .console import Console, cursor_restored, progress_bar
 from .exit_codes import DONE, FAILED, INTERRUPTED, complain
 
 _POLL = 0.1  # seconds between looks at the run's events
+_FULL_DISK = 1 << 16  # bytes that are free: no room for a few words
 _START_SECONDS = 15.0  # that a started process may take to acquire its lock
 
 
@@ -50,8 +52,8 @@ def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
     stopping = False
     with cursor_restored(view.progress, _goes_on(run)), _counted_interruptions() as interruptions, view.progress:
         try:
-            for happened in _events(run, follower):
-                if happened is None:
+            for event in _events(run, follower):
+                if event is None:
                     if interruptions.number > 1:
                         return _leave_running(run, follower, interruptions, stopping)
                     if interruptions.number and not stopping:
@@ -59,16 +61,15 @@ def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
                         run.send(Command("stop", time=time.time()))
                         view.say("stopping and saving; press Ctrl-C again to leave it running")
                     continue
-                line, event = happened
-                if as_json:
-                    print(line, flush=True)
+                if as_json:  # written anew: of a damaged run a line may hold numbers that JSON does not know
+                    print(TRAINING_EVENTS.encode(event), end="", flush=True)
                 view.show(event)
                 if isinstance(event, StateChanged) and event.state == "stopped" and interruptions.number > 1:
                     _start_again(run)
                     return _leave_running(run, follower, interruptions, stopping=False)
                 if isinstance(event, StateChanged) and event.state in ENDED_STATES:
                     return _report_end(run, event, stopping, as_json)
-            return complain(f"'{run.name}' ended without saying why; see {run.log_path}", FAILED)
+            return _report_lost(run)
         except (BrokenPipeError, SystemExit):
             with contextlib.suppress(OSError):  # nobody reads that either
                 print(f"'{run.name}' stops and saves in the background" if stopping else _goes_on(run), file=sys.stderr)
@@ -104,15 +105,15 @@ def _leave_running(run: Run, follower: LineFollower, interruptions: _Interruptio
     """
     if stopping:
         run.send(Command("resume", time=time.time()))
-    for happened in _events(run, follower) if stopping else ():
+    for event in _events(run, follower) if stopping else ():
         if interruptions.number > 2:
             return complain(f"'{run.name}' has not answered yet; see minigpt-tui runs", INTERRUPTED)
-        match happened:
-            case (_, StateChanged(state="running")):
+        match event:
+            case StateChanged(state="running"):
                 break
-            case (_, StateChanged(state="finished" | "failed") as ended):
+            case StateChanged(state="finished" | "failed") as ended:
                 return _report_end(run, ended, interrupted=True, as_json=False)
-            case (_, StateChanged(state="stopped")):
+            case StateChanged(state="stopped"):
                 _start_again(run)
                 break
             case _:
@@ -138,8 +139,8 @@ def leave_detached(run: Run) -> int:
     return DONE
 
 
-def _events(run: Run, follower: LineFollower) -> Iterator[tuple[str, TrainingEvent] | None]:
-    """The run's events with the lines they stood on, and None between two looks, until its process is gone."""
+def _events(run: Run, follower: LineFollower) -> Iterator[TrainingEvent | None]:
+    """The run's events, and None between two looks, until its process is gone."""
     started, was_alive = time.monotonic(), False
     while True:
         alive = run.is_alive()  # asked before the read, so that the last lines of a process that ends are not missed
@@ -147,8 +148,8 @@ def _events(run: Run, follower: LineFollower) -> Iterator[tuple[str, TrainingEve
         lines = follower.read()
         for line in lines:
             try:
-                yield line.decode(), TRAINING_EVENTS.decode(line)
-            except (SchemaError, UnicodeDecodeError) as error:
+                yield TRAINING_EVENTS.decode(line)
+            except SchemaError as error:
                 complain(f"an event was skipped: {error}")
         if not (alive or lines) and (was_alive or time.monotonic() - started > _START_SECONDS):
             return
@@ -213,6 +214,17 @@ def _report_end(run: Run, event: StateChanged, interrupted: bool, as_json: bool)
     if not as_json:
         print(run.name)
     return INTERRUPTED if interrupted else DONE
+
+
+def _report_lost(run: Run) -> int:
+    """What can be said of a run whose last event never came; on a full disk it cannot be written."""
+    status, advice = run.status(), f"see {run.log_path}"
+    if status is not None and status.state == "failed":
+        return complain(f"'{run.name}' failed: {status.reason}", FAILED)
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(run.path).free < _FULL_DISK:
+            advice = "the disk is full: free some space, then resume it"
+    return complain(f"'{run.name}' ended without saying why; {advice}", FAILED)
 
 
 def _goes_on(run: Run) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from typing import Any
 
-from ...data.storage.typed_json import to_plain
+from ...data.storage.typed_json import dumps, to_plain
 from ...engine.requests import Ended, Generate, GenerationMessage, Loaded, TokenDetail, Tokens
 from ..text.escapes import unescaped
 from .child import answer
@@ -97,7 +96,7 @@ class _Printer:
             if self._request.explain:
                 replies[-1]["details"] = to_plain(self._details[sample])
         whole = replies[0] if len(replies) == 1 else {"samples": replies}
-        print(json.dumps({"prompt": self._request.prompt, **whole}, ensure_ascii=False))
+        print(dumps({"prompt": self._request.prompt, **whole}))
 
     def _print(self) -> None:
         if self._streams:

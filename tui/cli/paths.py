@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 
+from ...data.storage.typed_json import dumps
 from ...engine import paths
 from .exit_codes import DONE
 
@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
         "settings": paths.config_dir(), "logs": paths.state_dir(),
     }  # fmt: skip
     if arguments.json:
-        print(json.dumps({name: str(path) for name, path in places.items()}, indent=2))
+        print(dumps({name: str(path) for name, path in places.items()}, indent=2))
     else:
         for name, path in places.items():
             print(f"{name:9}{path}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from rich.padding import Padding
 from rich.text import Text
 
+from ...data.storage.typed_json import dumps
 from ...models.presets import PRESETS
 from ..text import formatting
 from .console import Console
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
             }
             for recipe in recipes
         ]  # fmt: skip
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(dumps(rows, indent=2))
         return DONE
     console, width = Console(), max(len(recipe.name) for recipe in recipes) + 2
     for recipe in recipes:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from typing import Any
 
-from ...data.storage.typed_json import to_plain
+from ...data.storage.typed_json import dumps
 from ...engine.runs import Run, RunError, list_runs
 from .console import Console, show, table_of
 from .exit_codes import DONE
@@ -21,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     """All runs, the newest first."""
     rows = [_row(run) for run in list_runs()]
     if arguments.json:
-        print(json.dumps(to_plain(rows), indent=2, allow_nan=False))
+        print(dumps(rows, indent=2))
     elif not rows:
         Console(stderr=True).print("no runs yet; train one with: minigpt-tui train tales", markup=False)
     else:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 
-from ...data.storage.typed_json import to_plain
+from ...data.storage.typed_json import dumps, to_plain
 from ...engine.requests import GenerationMessage, Scored, ScoreProgress, ScoreText, TokenDetail
 from ..text.escapes import unescaped
 from .child import answer
@@ -90,8 +89,8 @@ class _Printer:
         if scored is None:
             return
         if self._as_json:
-            details = {"details": to_plain(self._details)} if self._explain else {}
-            print(json.dumps({"text": self._text, **to_plain(scored)} | details, ensure_ascii=False))
+            details = {"details": self._details} if self._explain else {}
+            print(dumps({"text": self._text, **to_plain(scored)} | details))
             return
         print(
             f"loss {scored.loss:.4f} nats per token, perplexity {scored.perplexity:.3f}, "

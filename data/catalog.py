@@ -10,6 +10,7 @@ from pathlib import Path
 from .storage.atomic import write_atomic
 from .storage.errors import UserError
 from .storage.locations import folder
+from .storage.plain_files import read_plain
 
 _CHUNK = 1 << 16  # bytes between two calls of progress
 _TIMEOUT = 10.0  # seconds without an answer
@@ -96,7 +97,7 @@ def fetch(url: str, n_bytes: int, progress: Callable[[float], None] | None = Non
 
 def _verify(path: Path, sha256: str) -> None:
     try:
-        actual = hashlib.sha256(path.read_bytes()).hexdigest()
+        actual = hashlib.sha256(read_plain(path)).hexdigest()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
     if actual != sha256:

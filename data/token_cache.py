@@ -21,6 +21,7 @@ from torch import Tensor
 from .catalog import cache_folder
 from .storage.atomic import replace
 from .storage.memo import recall, remember
+from .storage.plain_files import open_plain
 
 DTYPES = {"B": torch.uint8, "H": torch.uint16, "I": torch.int32}  # of the ids in an array, by its typecode
 MAX_SIZE = 4 * 10**9  # bytes of all files
@@ -104,7 +105,7 @@ def store_tokens(
 
 def _checksum(path: Path) -> str:
     """SHA-256 of the file, in hexadecimal, read in pieces."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..data.storage.atomic import write_atomic
+from ..data.storage.plain_files import read_plain
 from ..data.storage.typed_json import SchemaError, dumps, loads
 from ..models.recipe import Budget
 from .paths import state_dir
@@ -75,7 +76,7 @@ def speed_path(machine: str) -> Path:
 def read_speed(machine: str) -> MachineSpeed | None:
     """What was measured on that host; None where nothing was, or the file is damaged."""
     with contextlib.suppress(OSError, SchemaError):
-        return loads(MachineSpeed, speed_path(machine).read_bytes())
+        return loads(MachineSpeed, read_plain(speed_path(machine)))
     return None
 
 

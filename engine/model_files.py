@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..data.storage.errors import UserError
+from ..data.storage.plain_files import open_plain
 from ..data.storage.typed_json import SchemaError, from_plain
 from ..data.tokenizers import TOKENIZER_FILES, CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
 from ..data.typed_path import typed_path
@@ -144,7 +145,7 @@ def _of_run(run: Run) -> ModelFile:
 def _of_file(path: Path) -> ModelFile:
     """Torch's archives begin as every zip does, and those before version 1.6 as a pickle; all else is refused."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             head = file.read(4)
         of_torch = head == b"PK\x03\x04" or (head[:1] == b"\x80" and path.suffix == ".pt")
         if not of_torch or path.name.startswith("pytorch_model") or is_known_elsewhere(path.name):

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..data.storage.plain_files import open_plain
 from ..data.storage.printable import printable
 
 MODEL_PARTS = ("minigpt.json", "config.json", "ckpt.pt")  # each makes a folder a model
@@ -159,7 +160,7 @@ def _of_folder(folder: Path) -> str:
 
 
 def _of_file(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         head = file.read(_HEAD)
     if not head:
         return "is empty; copy the model again"

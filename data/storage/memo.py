@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .atomic import write_atomic
+from .plain_files import read_plain
 
 
 def remember(path: Path, value: Any) -> None:
@@ -21,7 +22,7 @@ def remember(path: Path, value: Any) -> None:
 def recall(path: Path) -> Any:
     """The value that was kept at `path`; None where there is none, or the file is not as it was written."""
     try:
-        checksum, _, body = path.read_bytes().partition(b"\n")
+        checksum, _, body = read_plain(path).partition(b"\n")
     except OSError:
         return None
     return json.loads(body) if checksum == _checksum(body) else None

@@ -8,12 +8,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal, overload
 
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # Windows has neither, and no FIFOs on paths
 
 
+@overload
+def open_plain(path: Path, mode: Literal["rb"] = "rb", *, follow_links: bool = True) -> BufferedReader: ...
+@overload
+def open_plain(path: Path, mode: str, *, follow_links: bool = True) -> IO[bytes]: ...
 def open_plain(path: Path, mode: str = "rb", *, follow_links: bool = True) -> IO[bytes]:
     """Open a regular file in a binary `mode`. Raises OSError, whose words say so where the file is none."""
 

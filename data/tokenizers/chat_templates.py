@@ -17,7 +17,7 @@ _MAX_TEMPLATES = 32
 def chat_templates(settings: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, str]:
     """Each template by its name. Files come before the setting, as in transformers."""
     found = {
-        ("default" if name == FILE else Path(name).stem): content.decode("utf-8", "replace")
+        ("default" if name == FILE else Path(name).stem): content.decode("utf-8-sig", "replace")
         for name, content in files.items()
         if name == FILE or name.startswith(FOLDER + "/")
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..catalog import fetch
 from ..storage.atomic import write_atomic
 from ..storage.locations import folder
+from ..storage.plain_files import read_plain
 from .bpe import END_OF_TEXT, BpeTokenizer
 from .tokenizer import TokenizerError
 from .tokenizer_json import byte_characters, bytes_of
@@ -40,7 +41,7 @@ def _file() -> bytes:
         places.append(Path(tiktoken_cache) / _TIKTOKEN_NAME)
     for place in places:
         try:
-            content = place.read_bytes()
+            content = read_plain(place)
         except OSError:
             continue
         if _is_right(content):

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..storage.plain_files import open_plain
 from ..storage.printable import printable
 from .bpe import BpeTokenizer
 from .bytes import ByteTokenizer
@@ -76,7 +77,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 def _read(path: Path) -> bytes | None:
     """The whole file, None where there is none. Raises TokenizerError."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             content = file.read(MAX_FILE_SIZE + 1)
     except FileNotFoundError:
         return None

@@ -25,7 +25,7 @@ from ...models.interop.gguf import GGUF_TYPES, require_gguf, write_gguf
 from ...models.interop.gguf_layouts import NoCounterpart, architecture
 from ...models.interop.huggingface import load_checkpoint, save_checkpoint
 from ...models.interop.huggingface_layouts import model_type
-from ..model_files import ModelFile, find_model, read_config, read_tokenizer
+from ..model_files import ModelFile, check_weights, find_model, read_config, read_tokenizer
 from ..parent import end_with_parent
 from ..results import ExportResult, ProgressLines
 from .general import general_fields, sampling_values
@@ -102,6 +102,7 @@ def _to_huggingface(file: ModelFile, output: Path) -> ExportResult:
     config = read_config(file)
     if file.kind != "huggingface":
         _refuse_without_counterpart(file, config, "a Hugging Face folder", _lacks_model_type)
+    check_weights(file)
     temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     temporary.mkdir()
     try:
@@ -126,7 +127,7 @@ def _to_huggingface(file: ModelFile, output: Path) -> ExportResult:
 def _copy(source: Path, target: Path) -> None:
     """Copy the files of a model's folder, except what only resuming a training needs."""
     progress = ProgressLines()
-    names = sorted(path.name for path in source.iterdir() if path.is_file() and path.name != TRAINING_STATE)
+    names = sorted(path.name for path in source.iterdir() if not path.is_dir() and path.name != TRAINING_STATE)
     files = [file_within(source, name) for name in names]
     for number, path in enumerate(files, 1):
         shutil.copyfile(path, target / path.name)

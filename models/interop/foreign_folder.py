@@ -11,7 +11,7 @@ import os
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from ...data.storage.plain_files import read_plain
+from ...data.storage.plain_files import open_plain, read_plain
 from ..config import ConfigError
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -87,7 +87,7 @@ def check_weight_files(folder: Path) -> None:
 
 def read_header(path: Path) -> dict[str, Any]:
     """The header of a safetensors file. Raises OSError, ValueError, TypeError or AttributeError where it has none."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         size = int.from_bytes(file.read(8), "little")
         if not 0 < size <= _MAX_HEADER_SIZE:
             raise ValueError(size)
@@ -96,7 +96,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 def needed_length(path: Path) -> int:
     """How many bytes a whole safetensors file has. Raises as `read_header` does, and LookupError or OverflowError."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         size = int.from_bytes(file.read(8), "little")
     tensors = [entry for name, entry in read_header(path).items() if name != "__metadata__"]
     return 8 + size + max(int(entry["data_offsets"][1]) for entry in tensors)

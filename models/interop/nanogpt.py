@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...data.storage.errors import UserError
+from ...data.storage.plain_files import read_plain
 from ...data.storage.printable import printable
 from ..config import ConfigError, ModelConfig, parameter_count
 from .inert_pickle import Call, read_pickle
@@ -56,7 +57,7 @@ def read_alphabet(path: Path) -> str:
     try:
         if path.stat().st_size > _MAX_META_SIZE:
             raise UserError(f"{path} is too large to be a list of characters; use another one")
-        meta = read_pickle(path.read_bytes(), path)
+        meta = read_pickle(read_plain(path), path)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from None
     if not isinstance(meta, dict) or not isinstance(meta.get("itos"), dict) or not isinstance(meta.get("stoi"), dict):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...data.storage.errors import UserError
+from ...data.storage.plain_files import open_plain
 from ..tensor_file import CheckpointError
 from .nanogpt import read_nanogpt
 from .stored_model import StoredModel
@@ -19,7 +20,7 @@ def open_nanogpt(path: Path) -> StoredModel:
     """The model in nanoGPT's `ckpt.pt`, whose pickle is read and never executed. Raises CheckpointError."""
     try:
         found = read_nanogpt(path)
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             # a private copy: nothing is written back, and torch need not warn of memory that cannot be written
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         tensors = {name: _view(content, tensor) for name, tensor in found.tensors.items()}

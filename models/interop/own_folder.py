@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ...data.storage.plain_files import open_plain
 from .foreign_folder import INDEX, MAX_JSON_SIZE, WHOLE, needed_length, read_header
 
 DESCRIPTION = "minigpt.json"
@@ -35,14 +36,14 @@ def is_own(folder: Path) -> bool:
 
 def weights_digest(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal, as sha256sum prints it. Raises OSError."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(folder: Path) -> bytes | None:
     """The content of minigpt.json, None where there is none; nothing where it cannot be read."""
     try:
-        with (folder / DESCRIPTION).open("rb") as file:
+        with open_plain(folder / DESCRIPTION) as file:
             return file.read(MAX_JSON_SIZE)
     except FileNotFoundError:
         return None

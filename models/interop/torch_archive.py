@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...data.storage.errors import UserError
+from ...data.storage.plain_files import open_plain
 from ...data.storage.printable import printable
 from .inert_pickle import MAX_SIZE, Call, Global, Persistent, read_pickle
 
@@ -49,7 +50,7 @@ class StoredTensor:
 def open_archive(path: Path) -> Iterator[TorchArchive]:
     """The archive at `path`. Raises UserError where it is missing, damaged or something else, also while it is open."""
     try:
-        with path.open("rb") as file, _zip(file, path) as archive:
+        with open_plain(path) as file, _zip(file, path) as archive:
             yield TorchArchive(path, file, archive)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error}); check its permissions") from None

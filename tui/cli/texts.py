@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from ...data.storage.errors import UserError
+from ...data.storage.plain_files import read_plain
 from ...data.text_files import Reading, read_bytes
 from ...data.typed_path import typed_path
 from .exit_codes import complain
@@ -27,9 +28,9 @@ def text_of(file: str | None, encoding: str | None) -> str | None:
     if file is not None:
         path = typed_path(file)
         try:
-            content, name = path.read_bytes(), path.name
+            content, name = read_plain(path), path.name
         except OSError as error:
-            raise UserError(f"{file} cannot be read ({error.strerror}); choose another file") from error
+            raise UserError(f"{file} cannot be read ({error.strerror}); choose another file, or pipe it in") from error
     elif sys.stdin is None or sys.stdin.isatty():
         return None
     else:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from .catalog import cache_folder
 from .corpus import Corpus, add_characters, split_position
+from .storage.memo import recall, remember
+from .storage.plain_files import read_plain
 from .text_files import Progress
 from .tokenizers import (
+    TOKENIZER_FILES,
     Tokenizer,
     TokenizerError,
     TokenizerKind,
@@ -52,16 +56,32 @@ def corpus_tokenizer(
         name = hashlib.sha256(f"{_FORMAT} {corpus.fingerprint} {split} {bpe_vocab_size}".encode()).hexdigest()[:32]
         cache_path = cache_folder() / "tokenizers" / name
         with contextlib.suppress(TokenizerError):
-            cached = load_tokenizer(cache_path)
-            if cached.kind == "bpe" and cached.vocab_size <= bpe_vocab_size:
-                return cached
+            if (checksum := recall(_checksum_path(cache_path))) and checksum == _checksum(cache_path):
+                return load_tokenizer(cache_path)
     tokenizer = build_tokenizer(
         kind, alphabet=alphabet, pieces=pieces, bpe_vocab_size=bpe_vocab_size, unknown=unknown, progress=progress
     )
     if cache_path:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
             tokenizer.save(cache_path)
+            remember(_checksum_path(cache_path), _checksum(cache_path))
     return tokenizer
+
+
+def _checksum_path(folder: Path) -> Path:
+    return folder.with_suffix(".json")
+
+
+def _checksum(folder: Path) -> str | None:
+    """SHA-256 of the tokenizer's files, in hexadecimal; None where one cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        for name in filter(lambda name: (folder / name).exists(), TOKENIZER_FILES):
+            content = read_plain(folder / name)
+            digest.update(f"{name} {len(content)} ".encode() + content)
+    except OSError:
+        return None
+    return digest.hexdigest()
 
 
 def _before(corpus: Corpus, split: int, progress: Progress | None) -> Iterator[str]:

@@ -110,3 +110,22 @@ def test_the_learning_can_be_given_up(corpus: Corpus, kind: TokenizerKind) -> No
     with pytest.raises(GivenUpError):
         corpus_tokenizer(corpus, kind, validation_fraction=0.1, bpe_vocab_size=300, unknown="token", progress=give_up)
     assert not (catalog.cache_folder() / "tokenizers").exists()
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
+def test_byte_pairs_whose_file_is_not_as_it_was_written_are_learned_again(corpus: Corpus, name: str) -> None:
+    learned = tokenizer_of(corpus, "bpe")
+    (path,) = (catalog.cache_folder() / "tokenizers").glob(f"*/{name}")
+    kept = path.read_bytes()
+    changed = kept.replace(b'"t"', b'"T"').replace(b'"eos_token"', b'"pad_token"')  # as good a tokenizer, another one
+    assert changed != kept
+    path.write_bytes(changed)
+    reports: list[float | None] = []
+    assert tokenizer_of(corpus, "bpe", reports=reports).fingerprint == learned.fingerprint
+    assert reports
+    assert path.read_bytes() == kept
+    (checksum,) = path.parents[1].glob("*.json")
+    checksum.unlink()  # as those of before were kept
+    reports.clear()
+    assert tokenizer_of(corpus, "bpe", reports=reports).fingerprint == learned.fingerprint
+    assert reports

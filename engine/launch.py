@@ -23,6 +23,7 @@ from ..data.tokenizers import UnknownCharacterError
 from ..models.config import ConfigError, ModelConfig
 from ..models.recipe import Recipe
 from .child_process import child_environment, python_module
+from .device_check import check_device
 from .failed_start import discard_failed_start
 from .model_files import ModelFile, check_weights, read_config, read_tokenizer
 from .runs import CorpusRecord, Run, RunError, RunManifest, create_run, free_name
@@ -70,8 +71,8 @@ def new_run(
 
     Raises UserError where the text is too short for the context or has characters that the model's tokenizer refuses,
     UnknownTextError where more than a tenth of it has no token unless `drop_unknown`, ConfigError for an impossible
-    model, UserError where `start_from` cannot be read or its parts do not belong together, and RunError for a bad name
-    or a folder that cannot be written; nothing is left behind then.
+    model or a device that is not there, UserError where `start_from` cannot be read or its parts do not belong
+    together, and RunError for a bad name or a folder that cannot be written; nothing is left behind then.
     """
     kind, unknown = recipe.tokenizer, recipe.unknown_characters
     if start_from:
@@ -122,6 +123,7 @@ def new_run(
         parent=parent,
         versions=_versions(),
     )
+    check_device(recipe.training)  # last: it takes seconds where a device is named
     return create_run(manifest)
 
 
@@ -135,8 +137,7 @@ def move_corpus(run: Run, spec: str) -> None:
             f"{manifest.corpus.n_characters:,} characters; this one has {corpus.n_characters:,}); name that one, or "
             "start a new run"
         )
-    record = dataclasses.replace(manifest.corpus, spec=corpus.spec)
-    run.write_manifest(dataclasses.replace(manifest, corpus=record))
+    run.write_corpus_spec(corpus.spec)
 
 
 def _check_share(corpus: Corpus, unknown: set[str], model: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 from minigpt_tui.engine.events import COMMANDS, Note, StateChanged
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.requests import Failed, Load
-from minigpt_tui.engine.runs import Run, RunError
+from minigpt_tui.engine.runs import Run, RunError, list_runs
+from minigpt_tui.models.config import ConfigError
 from minigpt_tui.models.presets import preset
 from minigpt_tui.tui.bridge import Bridge, run_to_open
 from minigpt_tui.tui.messages import ModelFailed, ModelLoading, ModelReady, Notice, RunAttached, RunStateChanged
@@ -228,3 +229,14 @@ async def test_a_model_that_cannot_be_loaded_is_tried_again_at_the_next_checkpoi
         append(run, saved(110))
         bridge.poll()
     assert [type(request) for request in process.requests] == [Load, Load]
+
+
+# --- a device that is not there -------------------------------------------------------------------
+
+
+async def test_a_device_that_is_not_there_leaves_no_run(bridge: Bridge, heard: Heard):
+    with pytest.raises(ConfigError, match="the device 'cuda:9' is not available; choose auto or one of"):
+        await bridge.train("tales:1MB", preset("quick").overridden(device="cuda:9"))
+    assert list_runs() == []
+    assert bridge.run is None
+    assert not heard

@@ -19,7 +19,6 @@ from ...engine.runs import Run
 from ...models.config import ConfigError
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS, fine_tuning, preset
 from ...models.recipe import Budget
-from .device import check_device
 from .exit_codes import FAILED, complain
 from .follow import follow, leave_detached
 from .options import MODEL, add_event_options, add_recipe_options, given_fields, refuse_shapes, with_message
@@ -76,7 +75,6 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = recipe.overridden(**given_fields(arguments))
     spec = _keep_standard_input() if arguments.corpus == "-" else arguments.corpus
     corpus = open_corpus(spec, reading=Reading(arguments.encoding, as_text=arguments.read_as == "text"))
-    check_device(recipe.training)
     try:
         run = new_run(corpus, recipe, arguments.name, start_from=start_from, drop_unknown=arguments.drop_unknown)
     except UnknownTextError:

@@ -1,12 +1,12 @@
-"""Whether the device that was asked for is there, before a run is made that could only fail."""
+"""Whether the device that was asked for is there, before a run is made that could only fail. Light."""
 
 from __future__ import annotations
 
 import subprocess
 
-from ...engine.child_process import child_environment, python_module
-from ...models.config import ConfigError
-from ...models.recipe import TrainingConfig
+from ..models.config import ConfigError
+from ..models.recipe import TrainingConfig
+from .child_process import child_environment, python_module
 
 _ALWAYS_THERE = ("auto", "cpu")
 

@@ -121,7 +121,7 @@ class _Follower:
         if described.training.sharded:
             from .sharded.learner import sharded_learner  # takes seconds to import
 
-            return sharded_learner(described.model, train, described.training, choice, self._group)
+            return sharded_learner(described.model, train, described.training, choice, self._group, Notes())
         model = GPT(described.model, choice.device, choice.dtype)
         return ReplicatedLearner(model, train, described.training, Notes(warn=self._warn), self._group)
 

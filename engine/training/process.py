@@ -94,7 +94,7 @@ def _train(run: Run, resume: bool, leave_core: bool, budget: str, is_gone: Calla
         except BaseException as error:
             reason = _sentence(error)
             _log_traceback(run)
-            if before and before.state == "finished" and event_log.step <= before.step:
+            if before and before.state == "finished" and not event_log.saved:  # it is as good as before
                 event_log.not_resumed(before, reason)
             else:
                 event_log.state("failed", reason)

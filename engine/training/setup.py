@@ -228,9 +228,10 @@ class LearnerBuilder:
     def _sharded_learner(self, group: Group, resumed: Resumed | None) -> Learner:
         from .sharded.learner import sharded_learner  # takes seconds to import
 
-        weights, config = self._whole_weights(resumed), self.manifest.training
+        weights, config, log = self._whole_weights(resumed), self.manifest.training, self.event_log
         start_followers(group, self.device, weights.config, self.dataset, config)
-        learner = sharded_learner(weights.config, self.dataset.train, config, self.device, group, weights)
+        notes = Notes(log.note, log.warn)
+        learner = sharded_learner(weights.config, self.dataset.train, config, self.device, group, notes, weights)
         if resumed:
             _restore(learner, resumed)
         return learner

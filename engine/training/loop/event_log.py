@@ -13,7 +13,17 @@ from types import TracebackType
 from typing import Literal
 
 from ....data.storage.plain_files import open_plain
-from ...events import TRAINING_EVENTS, Evaluation, Note, RunState, Started, StateChanged, Step, TrainingEvent
+from ...events import (
+    TRAINING_EVENTS,
+    CheckpointSaved,
+    Evaluation,
+    Note,
+    RunState,
+    Started,
+    StateChanged,
+    Step,
+    TrainingEvent,
+)
 from ...runs import Run, RunStatus
 
 HEARTBEAT = 1.5  # seconds
@@ -28,6 +38,7 @@ class EventLog:
 
     def __init__(self, run: Run, is_gone: Callable[[], bool] = lambda: False) -> None:
         self._run, self.is_gone = run, is_gone
+        self.saved = False  # whether this process has written a checkpoint
         blank = RunStatus("starting", os.getpid(), socket.gethostname(), 0, None, time.time())
         # a resumed run keeps its step and losses, also if it is stopped before its next step
         self._status = dataclasses.replace(
@@ -56,6 +67,7 @@ class EventLog:
         """Append one event; a change of state is in status.json before it is in metrics.jsonl."""
         with self._writing:
             self._status = _after(self._status, event)
+            self.saved |= isinstance(event, CheckpointSaved)
             if isinstance(event, StateChanged):
                 self._write_status()
             self._append(TRAINING_EVENTS.encode(event))
@@ -63,11 +75,6 @@ class EventLog:
     def state(self, state: RunState, reason: str = "") -> None:
         """Emit a change of state at the present step."""
         self.emit(StateChanged(state, self._status.step, time.time(), reason))
-
-    @property
-    def step(self) -> int:
-        """The step at which the run is."""
-        return self._status.step
 
     def not_resumed(self, before: RunStatus, reason: str) -> None:
         """Say why the run could not be resumed; its state stays what it was `before`."""

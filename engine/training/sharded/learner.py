@@ -25,6 +25,8 @@ from ..initial_weights import WholeWeights
 from ..machine import memory_of
 from ..update.ema import weight_of_newest
 from ..update.learner import Learner
+from ..update.memory import micro_batch_within_memory, no_room_for_more
+from ..update.notes import Notes
 from .model import as_shard, local_gradient, local_rows, own_shard, sharded_model, shards_of
 from .optimizers import ShardedOptimizer
 from .state import read_shards, split_state, write_shards
@@ -43,14 +45,14 @@ class ShardedLearner(Learner):
 
     collective_forward = True
 
-    def __init__(self, model: GPT, train_tokens: Tensor, config: TrainingConfig, group: Group) -> None:
+    def __init__(self, model: GPT, train_tokens: Tensor, config: TrainingConfig, group: Group, notes: Notes) -> None:
         super().__init__(model, train_tokens, config, group)
         self._group, self._shards = group, shards_of(model)
         self._optimizer = ShardedOptimizer(model, self._shards, config, group)
         self._averages: dict[str, Tensor] = {}
         self._swapped = False  # whether `_averages` holds the weights, and the model their average
         self._reset_average()
-        self._micro_batch = config.micro_batch_size or config.batch_size
+        self._micro_batch = self._micro_batch_within_memory(notes)
         self._norm = torch.zeros((), device=self.device)
         self._state: Callable[[str], Tensor] | None = None  # of rank 0, while it is sent
         self._cache: KVCache | None = None
@@ -157,7 +159,8 @@ class ShardedLearner(Learner):
         """
         try:
             self._optimizer.updates.copy_(state["optimizer.updates"])
-            self._micro_batch = int(state["micro_batch"])
+            # never more than these machines have room for, which may be smaller ones
+            self._micro_batch = min(self._micro_batch, max(1, int(state["micro_batch"])))
             self._load_position(state)
             if shards is None:
                 self._state = split_state(state, self.model)
@@ -210,6 +213,15 @@ class ShardedLearner(Learner):
             part.backward()
             loss += part.detach()
         return loss
+
+    def _micro_batch_within_memory(self, notes: Notes) -> int:
+        """The micro-batch of the recipe, or what the memory of every rank has room for; the same in all ranks."""
+        config, model = self._config, self.model
+        its_own = micro_batch_within_memory(model.config, config, model.compute_dtype, self.device, self._group)
+        fitting = int(self._group.all_gather(torch.tensor([its_own])).min())
+        if fitting < (config.micro_batch_size or config.batch_size):
+            notes.warn(no_room_for_more(fitting))
+        return fitting
 
     def _sharded_state(self) -> dict[str, DTensor]:
         """The state by name, of each tensor this rank's rows: the live ones."""
@@ -295,8 +307,12 @@ def sharded_learner(
     config: TrainingConfig,
     choice: DeviceChoice,
     group: Group,
+    notes: Notes,
     weights: WholeWeights | None = None,
 ) -> ShardedLearner:
-    """A rank's learner of a model that begins with the `weights` that rank 0 gives; a collective."""
+    """A rank's learner of a model that begins with the `weights` that rank 0 gives; a collective.
+
+    `notes` receives a warning where the memory has no room for the micro-batch of the recipe.
+    """
     sharded = sharded_model(model, group, choice.device, choice.dtype, weights)
-    return ShardedLearner(sharded, train_tokens, config, group)
+    return ShardedLearner(sharded, train_tokens, config, group, notes)

@@ -60,6 +60,11 @@ def check_memory(manifest: RunManifest, device: torch.device, group: Group | Non
             )
 
 
+def no_room_for_more(sequences: int) -> str:
+    """What the person is told where the micro-batch of the recipe was halved to so many sequences."""
+    return f"the memory has room for {sequences} sequences at a time; the batch stays whole"
+
+
 def micro_batch_within_memory(
     model: ModelConfig, training: TrainingConfig, dtype: torch.dtype, device: torch.device, group: Group | None
 ) -> int:

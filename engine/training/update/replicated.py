@@ -19,7 +19,7 @@ from .ema import WeightAverage
 from .flat_parameters import FlatParameters
 from .in_flight import UpdatesInFlight
 from .learner import Learner
-from .memory import MicroBatchTooLarge, is_out_of_memory, micro_batch_within_memory
+from .memory import MicroBatchTooLarge, is_out_of_memory, micro_batch_within_memory, no_room_for_more
 from .notes import Notes
 from .optimizers import build_optimizer
 
@@ -52,7 +52,7 @@ class ReplicatedLearner(Learner):
         wanted = config.micro_batch_size or config.batch_size
         self._micro_batch = micro_batch_within_memory(model.config, config, model.compute_dtype, self.device, group)
         if self._micro_batch < wanted:
-            notes.warn(f"the memory has room for {self._micro_batch} sequences at a time; the batch stays whole")
+            notes.warn(no_room_for_more(self._micro_batch))
         self._norm_before_clipping = torch.zeros((), device=self.device)
         self._inputs: UpdateInputs | None = None
         rows, length = config.batch_size, model.config.context_length

@@ -78,11 +78,11 @@ def load_settings() -> tuple[Settings, list[str]]:
     """The settings, and one sentence for each thing in the file that could not be used."""
     path = settings_path()
     try:
-        table = tomllib.loads(read_plain(path).decode())
+        table = tomllib.loads(read_plain(path).decode("utf-8-sig"))
     except FileNotFoundError:
         return Settings(), []
     except OSError as error:
-        return Settings(), [f"{path} cannot be read ({error}); the defaults are used"]
+        return Settings(), [f"{sentence_of(error)}; the defaults are used"]
     except (ValueError, RecursionError) as error:  # also an integer without end, and tables without end in each other
         later = f"the next change of a setting renames it to {path.name}.damaged"
         return Settings(), [f"{path} is no TOML ({error}); the defaults are used, and {later}"]
@@ -135,7 +135,7 @@ def _read_document(path: Path) -> TOMLDocument:
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        return tomlkit.parse(read_plain(path).decode())
+        return tomlkit.parse(read_plain(path).decode("utf-8-sig"))
     except FileNotFoundError:
         pass
     except (ValueError, RecursionError, TOMLKitError):

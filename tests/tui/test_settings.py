@@ -178,3 +178,12 @@ def test_the_history_is_its_owners_alone(home: Path):
     path.chmod(0o644)
     save_history(["a secret", "another"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_settings_that_an_editor_of_windows_has_saved_are_read_and_written(home: Path):
+    settings_path().parent.mkdir(parents=True)
+    settings_path().write_bytes(b"\xef\xbb\xbfsamples = 2\r\n")
+    assert load_settings() == (Settings(samples=2), [])
+    save_settings(Settings(samples=3))
+    assert load_settings() == (Settings(samples=3), [])
+    assert [path.name for path in settings_path().parent.iterdir()] == ["settings.toml"]

@@ -1,6 +1,6 @@
 """The run folder: what a run is on disk, and finding, making and deleting runs.
 
-run.json        written once: RunManifest
+run.json        written once: RunManifest; only where its text lies is changed, by `resume --corpus`
 metrics.jsonl   append-only: TRAINING_EVENTS
 status.json     replaced atomically: RunStatus
 commands.jsonl  append-only: COMMANDS
@@ -11,20 +11,21 @@ checkpoints/    best/, last/: Hugging Face folders
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from ..data.storage.atomic import complete_file, write_atomic
-from ..data.storage.errors import UserError
+from ..data.storage.errors import UserError, sentence_of
 from ..data.storage.plain_files import open_plain, read_plain
-from ..data.storage.typed_json import SchemaError, dumps, loads
+from ..data.storage.typed_json import SchemaError, dumps, loads, parse
 from ..data.text_files import Reading
 from ..data.typed_path import typed_path
 from ..models.config import ModelConfig
@@ -149,16 +150,22 @@ class Run:
         """Read run.json. Raises RunError where it is missing or damaged."""
         path = self.path / "run.json"
         try:
-            return loads(RunManifest, read_plain(path), str(path))
+            return loads(RunManifest, read_plain(path, follow_links=False), str(path))
         except FileNotFoundError:
             raise RunError(f"{self.path} is not a run: it has no run.json") from None
         except (OSError, SchemaError) as error:
-            raise RunError(f"the run '{self.name}' cannot be read: {error}") from error
+            raise RunError(f"the run '{self.name}' cannot be read: {sentence_of(error)}") from error
 
-    def write_manifest(self, manifest: RunManifest) -> None:
-        """Replace run.json. Raises OSError; a run folder that was deleted is not made again."""
-        with complete_file(self.path / "run.json") as temporary:
-            temporary.write_text(dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    def write_corpus_spec(self, spec: str) -> None:
+        """Write into run.json where the text lies now, and change nothing else, also of what another version wrote.
+
+        Raises OSError; a run folder that was deleted is not made again.
+        """
+        path = self.path / "run.json"
+        plain = parse(read_plain(path, follow_links=False))
+        plain["corpus"]["spec"] = spec
+        with complete_file(path) as temporary:
+            temporary.write_text(dumps(plain, indent=2) + "\n", encoding="utf-8")
 
     def is_readable(self) -> bool:
         """Whether run.json is as it should be."""
@@ -171,14 +178,24 @@ class Run:
     def status(self) -> RunStatus | None:
         """Read status.json; None where the train process has not written one, or it cannot be read."""
         try:
-            return loads(RunStatus, read_plain(self.path / "status.json"))
+            return loads(RunStatus, read_plain(self.path / "status.json", follow_links=False))
         except (OSError, SchemaError):
             return None
 
     def write_status(self, status: RunStatus) -> None:
-        """Replace status.json. Raises OSError; a run folder that was deleted is not made again."""
-        with complete_file(self.path / "status.json") as temporary:
-            temporary.write_text(dumps(status) + "\n", encoding="utf-8")
+        """Replace status.json. Raises OSError; a run folder that was deleted is not made again.
+
+        On a full disk it is written over in place, which takes no room: what it says last, it says for long.
+        """
+        path, content = self.path / "status.json", dumps(status).encode() + b"\n"
+        try:
+            with complete_file(path) as temporary:
+                temporary.write_bytes(content)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            with open_plain(path, "rb+", follow_links=False) as file:
+                file.write(content.ljust(path.stat().st_size))
 
     def is_alive(self) -> bool:
         """Whether a train process holds the lock, or seems to live on another host.
@@ -187,12 +204,20 @@ class Run:
         """
         return locks.is_held(self.lock_path) or self.other_host() is not None
 
+    def seems_alive(self) -> bool:
+        """The same for a screen: where the file system has no locks, whether the latest heartbeat is fresh."""
+        try:
+            return self.is_alive()
+        except UserError:
+            status = self.status()
+            return status is not None and status.state not in ENDED_STATES and _is_fresh(status)
+
     def other_host(self) -> str | None:
         """The other host on which the run is trained, by its latest heartbeat: its lock may be invisible from here."""
         status = self.status()
         if status is None or status.state in ENDED_STATES or status.host == socket.gethostname():
             return None
-        return status.host if abs(time.time() - status.heartbeat) < _SIGN_OF_LIFE else None
+        return status.host if _is_fresh(status) else None
 
     def check_files(self) -> None:
         """Raise RunError where anything in the folder is a link or no plain file.
@@ -217,10 +242,20 @@ class Run:
             raise RunError(f"'{self.name}' already trains; stop it first, or watch it with: minigpt-tui")
 
     def state(self) -> ShownState:
-        """The run's state; where that says it has not ended but no process holds the lock, it crashed."""
+        """The run's state; where that says it has not ended but no process holds the lock, it crashed.
+
+        Raises UserError where it has not ended and the file system has no locks.
+        """
+        return self._state(self.is_alive)
+
+    def shown_state(self) -> ShownState:
+        """The same for a screen, by `seems_alive`."""
+        return self._state(self.seems_alive)
+
+    def _state(self, is_alive: Callable[[], bool]) -> ShownState:
         status = self.status()
         if status is None or status.state not in ENDED_STATES:
-            if self.is_alive():
+            if is_alive():
                 return status.state if status else "starting"
             since = status.heartbeat if status and status.state == "starting" else self._created()
             # absolute: a clock that was set back makes no run young for as long
@@ -243,14 +278,24 @@ class Run:
         return None
 
     def current_checkpoint(self) -> Path | None:
-        """The checkpoint to generate with: the newest while the run trains, then the best; None where there is none."""
-        return (None if self.is_alive() else self.checkpoint("best")) or self.checkpoint()
+        """The checkpoint to generate with: the newest while the run trains, then the best; None where there is none.
+
+        Raises UserError where the run has not ended and the file system has no locks.
+        """
+        status = self.status()
+        ended = status is not None and status.state in ENDED_STATES
+        return (self.checkpoint("best") if ended or not self.is_alive() else None) or self.checkpoint()
 
     def _created(self) -> float:
         try:
             return (self.path / "run.json").stat().st_mtime
         except OSError:
             return 0.0
+
+
+def _is_fresh(status: RunStatus) -> bool:
+    """Whether its heartbeat came within the last minute, by this machine's clock."""
+    return abs(time.time() - status.heartbeat) < _SIGN_OF_LIFE
 
 
 def check_name(name: str) -> str:

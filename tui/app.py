@@ -15,8 +15,10 @@ from textual import events, work
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from ..data.storage.errors import EXPECTED, sentence_of
+from ..data.storage.errors import EXPECTED, UserError, sentence_of
+from ..engine import paths
 from ..engine.events import ENDED_STATES
+from ..engine.locks import check_locks
 from ..engine.runs import Run, list_runs
 from . import keymap
 from .bridge import POLL_INTERVAL
@@ -73,6 +75,16 @@ class MinigptApp(App[int]):
         if self._model_path is not None:
             self.push_screen(OpenModelScreen(self.bridge, self._model_path))
         self.call_after_refresh(self.bridge.generator.start)
+        self.call_after_refresh(self._tell_of_missing_locks)
+
+    def _tell_of_missing_locks(self) -> None:
+        """Say so where nothing can be trained in this home; its models can be used all the same."""
+        try:
+            check_locks(paths.runs_dir())
+        except UserError as error:
+            self.notify(str(error), severity="warning", timeout=15, markup=False)
+        except OSError:  # not made yet, or not to be written: a training says so
+            return
 
     def _set_theme(self) -> None:
         """Set the theme before anything is composed: a later change computes every style again."""
@@ -194,7 +206,7 @@ class MinigptApp(App[int]):
 
         if isinstance(self.screen, (Question, Waiting)):
             return
-        alive = [run for run in list_runs() if run.is_alive()]
+        alive = [run for run in list_runs() if run.seems_alive()]
         if not alive:
             self.exit(0)
             return
@@ -219,7 +231,7 @@ class MinigptApp(App[int]):
                 self.bridge.send_command("stop", run)
         loop = asyncio.get_running_loop()
         until = loop.time() + STOP_SECONDS
-        while any(run.is_alive() and run.state() not in ENDED_STATES for run in runs) and loop.time() < until:
+        while any(run.seems_alive() and run.shown_state() not in ENDED_STATES for run in runs) and loop.time() < until:
             await asyncio.sleep(0.1)
 
 

@@ -157,7 +157,7 @@ class Bridge:
         self._polls += 1
         check_lock = self._polls % _LOCK_POLLS == 0
         changed = (self.is_training or self._catching_up or check_lock) and self._read_events(_POLL_SECONDS)
-        if check_lock and self.is_training and self.run is not None and not self.run.is_alive():
+        if check_lock and self.is_training and self.run is not None and not self.run.seems_alive():
             self._update_state()
         if self.state == "failed" and self.run == self._begun and not changed:
             self._discard_failed_start(self.run)
@@ -211,7 +211,7 @@ class Bridge:
         """Take the state from the lock and status.json: a process that crashed has written no event of it."""
         if self.run is None:
             return
-        status, state = self.run.status(), self.run.state()
+        status, state = self.run.status(), self.run.shown_state()
         if state == "crashed":
             self.training.mark_crashed()
         elif state != self.training.state:
@@ -231,7 +231,7 @@ class Bridge:
         if file.run is not None:
             self.attach(file.run)
             return
-        still_training = self.run.name if self.run and self.run.is_alive() else ""
+        still_training = self.run.name if self.run and self.run.seems_alive() else ""
         self._detach()
         self.training = TrainingView(idle="nothing trains here")
         self.opened, self.model = file, ModelView.of(file.name, found.config, found.tokenizer)
@@ -260,5 +260,5 @@ class Bridge:
 def run_to_open() -> Run | None:
     """The run that a start of the app shows: the newest that trains, else the newest with a model."""
     runs = [run for run in list_runs() if run.is_readable()]
-    alive = next((run for run in runs if run.is_alive()), None)
+    alive = next((run for run in runs if run.seems_alive()), None)
     return alive or next((run for run in runs if run.checkpoint() is not None), None)

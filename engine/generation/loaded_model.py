@@ -58,7 +58,7 @@ class CheckpointSource:
 
     def is_training(self) -> bool:
         """Whether the run still trains."""
-        return self._run is not None and self._run.is_alive()
+        return self._run is not None and self._run.seems_alive()
 
     def read(self, choice: DeviceChoice) -> ReadModel:
         """Read the model. Raises UserError.
@@ -91,7 +91,10 @@ class CheckpointSource:
 
     def _current(self) -> tuple[Path | None, Signature | None]:
         """Where the checkpoint lies right now, and its signature."""
-        folder = self._run.current_checkpoint() if self._run else self._path
+        try:
+            folder = self._run.current_checkpoint() if self._run else self._path
+        except UserError:  # the file system has no locks to tell whether it trains
+            folder = self._run.checkpoint() if self._run else None
         return folder, _signature(folder) if folder else None
 
     def _file(self, folder: Path | None) -> ModelFile:

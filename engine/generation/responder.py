@@ -7,12 +7,12 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from ...data.storage.errors import UserError
 from ...data.tokenizers import UnknownCharacterError
-from .. import paths
 from ..requests import (
     Ended,
     Failed,
@@ -180,5 +180,5 @@ def unexpected_failure(request: Load | Generate | ScoreText, error: Exception) -
             request.id, "memory", f"{what} more memory than there is; close other programs or choose a smaller model"
         )
     what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-    log = paths.state_dir() / "generate.log"
+    log = Path.cwd() / "generate.log"  # the folder in which whoever started this process keeps its log
     return Failed(request.id, "internal", f"the request failed inside the program ({what}); details are in {log}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
@@ -17,11 +16,12 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-from ...data.storage.errors import EXPECTED, sentence_of
+from ...data.storage.errors import EXPECTED, UserError, sentence_of
 from ...data.storage.printable import printable
-from ...data.storage.typed_json import SchemaError, loads, to_plain
+from ...data.storage.typed_json import SchemaError, dumps, loads
 from ...engine import paths
 from ...engine.child_process import child_environment, python_module
+from ...engine.locks import check_locks
 from ...engine.results import DeviceReport
 from ...models.cpu import cpu_name, physical_cores, total_memory
 from ..settings import load_settings
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     findings = [*programs(), *system(), *device(), *folders(), *terminal()]
     failed = any(finding.severity == "error" for finding in findings)
     if arguments.json:
-        print(json.dumps({"fine": not failed, "findings": to_plain(findings)}, indent=2))
+        print(dumps({"fine": not failed, "findings": findings}, indent=2))
     else:
         _print(findings)
     return FAILED if failed else DONE
@@ -177,6 +177,13 @@ def folders() -> Iterator[Finding]:
         ("logs", paths.state_dir()),
     ):  # fmt: skip
         yield _folder(name, folder)
+    try:
+        check_locks(paths.runs_dir())
+    except UserError as error:
+        what, _, remedy = str(error).rpartition("; ")
+        yield Finding("folders", "locks", "", "error", what, remedy)
+    except OSError:  # not made yet, or not to be written, which is said above
+        pass
     try:
         _, problems = load_settings()
     except EXPECTED as error:

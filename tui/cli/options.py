@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import typing
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from dataclasses import Field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...data.storage.errors import UserError
 from ...engine.model_files import find_model
 from ...engine.requests import Load, Quantization, SamplingSettings
 from ...engine.runs import find_run
@@ -49,8 +51,10 @@ def path_of_model(name: str | None) -> Path:
     if name is None:
         return find_run().path
     file = find_model(name)
-    named = file.run is not None and file.path == file.run.current_checkpoint()
-    return file.run.path if file.run is not None and named else file.path
+    with contextlib.suppress(UserError):  # where there are no locks the checkpoint that was named is what is read
+        if file.run is not None and file.path == file.run.current_checkpoint():
+            return file.run.path
+    return file.path
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:

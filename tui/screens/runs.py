@@ -62,7 +62,7 @@ class RunReader:
         manifest, status = self._manifest(run), run.status()
         return RunSummary(
             name=run.name,
-            state=run.state(),
+            state=run.shown_state(),
             step=status.step if status else 0,
             total_steps=status.total_steps if status else None,
             train_loss=status.train_loss if status else None,
@@ -184,7 +184,7 @@ class RunsScreen(ActionScreen):
 
     def action_pause(self) -> None:
         if run := self._selected():
-            self._send_command("resume" if run.state() == "paused" else "pause", run)
+            self._send_command("resume" if run.shown_state() == "paused" else "pause", run)
 
     def action_stop(self) -> None:
         """End the training, with a checkpoint."""

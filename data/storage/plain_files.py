@@ -32,8 +32,11 @@ def open_plain(path: Path, mode: str = "rb", *, follow_links: bool = True) -> IO
             if error.errno == errno.ENXIO:  # a FIFO that nobody reads
                 raise OSError(errno.EINVAL, "it is no plain file", name) from None
             raise
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        kind = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(kind):
             os.close(descriptor)
+            if stat.S_ISDIR(kind):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
             raise OSError(errno.EINVAL, "it is no plain file", name)
         return descriptor
 

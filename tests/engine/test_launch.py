@@ -18,7 +18,7 @@ from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.text_files import Reading
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine import launch, locks, paths
-from minigpt_tui.engine.launch import UnknownTextError, new_run, start_training, vocabulary_size
+from minigpt_tui.engine.launch import UnknownTextError, move_corpus, new_run, start_training, vocabulary_size
 from minigpt_tui.engine.model_files import ModelFile, check_weights, find_model
 from minigpt_tui.engine.runs import Run, RunError, list_runs
 from minigpt_tui.models.config import ConfigError, ModelConfig
@@ -321,3 +321,18 @@ def test_a_run_that_was_made_before_reads_its_folder_in_the_old_order(tmp_path: 
     (run.path / "run.json").write_text(json.dumps(stored))
     record = run.manifest().corpus
     assert open_corpus(record.spec, reading=record.reading).preview.startswith("chapter 10\n")
+
+
+def test_a_text_that_has_moved_changes_one_field_of_the_manifest(tmp_path: Path) -> None:
+    (tmp_path / "here.txt").write_text(TEXT)
+    run = new_run(open_corpus(str(tmp_path / "here.txt")), RECIPE, "moved")
+    path = run.path / "run.json"
+    before = json.loads(path.read_text()) | {"of_a_newer_version": [1, 2.5, None]}
+    path.write_text(json.dumps(before))
+    (tmp_path / "here.txt").rename(tmp_path / "there.txt")
+    move_corpus(run, str(tmp_path / "there.txt"))
+    assert json.loads(path.read_text()) == before | {"corpus": before["corpus"] | {"spec": str(tmp_path / "there.txt")}}
+    (tmp_path / "there.txt").write_text(TEXT[::-1])
+    with pytest.raises(UserError, match="is not the text that 'moved' was made with"):
+        move_corpus(run, str(tmp_path / "there.txt"))
+    assert run.manifest().corpus.spec == str(tmp_path / "there.txt")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import socket
@@ -7,6 +9,7 @@ import subprocess
 import sys
 import time
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -334,3 +337,35 @@ def test_a_run_speaks_with_its_newest_weights_while_it_trains_and_with_its_best_
     with lock:
         assert run.current_checkpoint() == run.checkpoints / "last"
     assert run.current_checkpoint() == run.checkpoints / "best"
+
+
+def test_on_a_full_disk_the_status_is_written_over_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs.create_run(manifest())
+    run.write_status(status("running", reason="a long reason, which leaves something behind"))
+
+    @contextlib.contextmanager
+    def full(path: Path) -> Iterator[Path]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+        yield path
+
+    monkeypatch.setattr(runs, "complete_file", full)
+    for state, shown in (("failed", "failed"), ("running", "crashed")):
+        run.write_status(status(state))
+        assert run.state() == shown
+    (run.path / "status.json").unlink()
+    with pytest.raises(OSError, match=r"status\.json"):
+        run.write_status(status("failed"))
+
+
+@pytest.mark.parametrize("seconds", [-3600, -30, 0, 30, 3600])
+def test_a_clock_that_was_set_changes_nothing_for_a_run_of_this_host(seconds: float) -> None:
+    """As after a clock was set by an hour: what was written before then has a time to come."""
+    run = runs.create_run(manifest())
+    run.write_status(status("running", heartbeat=time.time() - seconds))
+    held = locks.acquire(run.lock_path)
+    assert held
+    with held:
+        assert (run.is_alive(), run.state()) == (True, "running")
+        with pytest.raises(RunError, match="'tales-01' already trains"):
+            run.check_not_trained()
+    assert (run.is_alive(), run.state()) == (False, "crashed")

@@ -182,3 +182,31 @@ def test_characters_and_bytes_need_no_library(tmp_path: Path) -> None:
         "assert not {'tiktoken', 'tokenizers', 'regex', 'numpy', 'torch'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", program, tmp_path / "char", tmp_path / "byte"], check=True)
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+def test_files_that_an_editor_of_windows_has_saved_are_the_same(tmp_path: Path) -> None:
+    made = build_tokenizer(
+        "bpe", alphabet="", pieces=lambda: ["low lower lowest newer wider " * 20], bpe_vocab_size=270
+    )
+    plain, marked = tmp_path / "plain", tmp_path / "marked"
+    for folder in (plain, marked):
+        made.save(folder)
+        content = json.loads((folder / "tokenizer.json").read_bytes())["model"]
+        (folder / "tokenizer.json").unlink()
+        (folder / "vocab.json").write_text(json.dumps(content["vocab"]))
+        merges = "\n".join(["#version: 0.2", *(" ".join(pair) for pair in content["merges"])])
+        (folder / "merges.txt").write_text(merges, encoding="utf-8")
+        settings = {"tokenizer_class": "GPT2Tokenizer", "eos_token": "<|endoftext|>"}
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+        (folder / "generation_config.json").write_text('{"eos_token_id": 256}')
+        (folder / "config.json").write_text('{"eos_token_id": 257}')
+        (folder / "chat_template.jinja").write_text("{{ messages }}")
+    for path in marked.iterdir():
+        path.write_bytes(BOM + path.read_bytes())
+    one, other = load_tokenizer(plain), load_tokenizer(marked)
+    assert other.end_tokens == one.end_tokens == {256}
+    assert other.encode("lower newest") == one.encode("lower newest")
+    assert other.chat_template == one.chat_template

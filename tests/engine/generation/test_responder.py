@@ -199,3 +199,19 @@ def test_what_is_no_model_is_one_sentence(sent: list[GenerationMessage], tmp_pat
     for path in (tmp_path / "novel.txt", tmp_path / "nothing"):
         responder.answer(Load(1, str(path)), lambda: False)
     assert [message.kind for message in sent if isinstance(message, Failed)] == ["checkpoint", "checkpoint"]
+
+
+def test_what_it_says_of_its_log_is_where_that_lies(
+    responder: Responder, sent: list[GenerationMessage], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever starts the process starts it beside its log, which is a temporary folder where there is no other."""
+
+    def fail(self: GPT, tokens: object, cache: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(GPT, "next_logits", fail)
+    responder.answer(Generate(2, "ab", SamplingSettings(max_tokens=3)), lambda: False)
+    (failed,) = sent
+    assert isinstance(failed, Failed)
+    assert failed.message.endswith(f"details are in {tmp_path / 'generate.log'}")

@@ -261,6 +261,29 @@ def test_a_disk_that_takes_no_checkpoint(make_run, start, events_of):
     assert run.state() == "failed"
 
 
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on the size of files")
+def test_a_finished_run_that_a_full_disk_keeps_from_going_on_stays_finished(make_run, start, train_here, events_of):
+    run = make_run()
+    assert train_here(run) == (0, "")
+    before, kept = run.status(), {name: (run.checkpoints / name).read_bytes() for name in files(run)}
+    size = run.metrics_path.stat().st_size  # which grows by some events, and no checkpoint has so little
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 8_000, size + 8_000))
+
+    errors = finish(start(run, "--resume", "--budget", "45 steps", preexec_fn=limit), process.FAILED)
+    assert "the last checkpoint could not be saved" in errors
+    assert "the checkpoint of step 30 is kept" in errors
+    assert before is not None
+    after = run.status()
+    assert after is not None
+    assert (after.state, after.step, after.best_validation_loss) == ("finished", 30, before.best_validation_loss)
+    assert {name: (run.checkpoints / name).read_bytes() for name in files(run)} == kept
+    assert states(events_of(run))[-2:] == ["failed", "finished"]
+    assert train_here(run, "--resume", "--budget", "45 steps") == (0, "")
+    assert events_of(run)[-1].step == 45
+
+
 def test_damaged_checkpoints(make_run, train_here, events_of):
     run = make_run()
     assert train_here(run) == (0, "")

@@ -260,3 +260,10 @@ def test_reading_it_loads_no_torch():
     program = "import minigpt_tui.models.interop.foreign_config, sys; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
     assert not {"torch", "numpy", "safetensors"} & set(result.stdout.split())
+
+
+def test_a_file_that_an_editor_of_windows_has_saved_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(QWEN3).encode())
+    marked = read_foreign_config(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(QWEN3))
+    assert read_foreign_config(tmp_path) == marked

@@ -275,3 +275,23 @@ def test_of_the_memory_that_a_model_takes_each_process_needs_its_share(make, mon
         check_memory(whole, torch.device("cpu"), _Pair())  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match="choose a smaller model"):
         check_memory(manifest, torch.device("cpu"), None)
+
+
+def scarce() -> None:
+    """Let the first machine have room for two sequences, and the second for one."""
+    learner.micro_batch_within_memory = lambda *_: 2 - int(os.environ["RANK"])
+
+
+@pytest.mark.long
+def test_on_smaller_machines_the_micro_batch_is_fitted_again(make, events_of):
+    alone, run = (make(name, {"n_layer": 1}, micro_batch_size=5) for name in ("alone", "smaller"))
+    for each in (alone, run):
+        train_alone(each)
+        lengthen(each, 6)
+    train_alone(alone, resume=True)
+    assert load_tensors(run_folder(run) / "state.safetensors")[0]["micro_batch"] == 5
+    train_together(run, "--resume", prepare=scarce)
+    assert load_tensors(run_folder(run) / "state.safetensors")[0]["micro_batch"] == 1
+    notes = [event.text for event in events_of(run) if isinstance(event, Note)]
+    assert notes == ["the memory has room for 1 sequences at a time; the batch stays whole"]
+    assert_equal(alone, run, 3e-6)

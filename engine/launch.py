@@ -20,7 +20,7 @@ from ..data.corpus import Corpus, check_length, open_corpus, split_position
 from ..data.storage.errors import UserError
 from ..data.storage.plain_files import open_plain
 from ..data.tokenizers import UnknownCharacterError
-from ..models.config import ConfigError, ModelConfig
+from ..models.config import ConfigError, ModelConfig, differing_fields, with_widths
 from ..models.recipe import Recipe
 from .child_process import child_environment, python_module
 from .device_check import check_device
@@ -157,23 +157,16 @@ def check_agreement(model: ModelConfig, stored: ModelConfig, name: str) -> None:
 
     Its context may be shorter and its dropouts other ones; the vocabulary is the stored model's.
     """
-    wanted, given = _with_widths(model), _with_widths(stored)
+    wanted, given = with_widths(model), with_widths(stored)
     other = [
-        f"{field.name} {getattr(wanted, field.name)} (it has {getattr(given, field.name)})"
-        for field in dataclasses.fields(ModelConfig)
-        if field.name not in _MAY_DIFFER and getattr(wanted, field.name) != getattr(given, field.name)
+        f"{name} {getattr(wanted, name)} (it has {getattr(given, name)})"
+        for name in differing_fields(model, stored)
+        if name not in _MAY_DIFFER
     ]
     if model.context_length > stored.context_length:
         other.append(f"context_length {model.context_length} (at most {stored.context_length})")
     if other:
         raise ConfigError(f"{name} cannot be trained further with {', '.join(other)}; leave that as the model has it")
-
-
-def _with_widths(config: ModelConfig) -> ModelConfig:
-    """The same model with the widths that follow from other fields filled in."""
-    return dataclasses.replace(
-        config, n_kv_head=config.kv_heads, head_dim=config.size_per_head, d_ff=config.hidden_size
-    )
 
 
 def _versions() -> dict[str, str]:

@@ -5,7 +5,7 @@ The text beside a field is the command line's help and the form's tooltip as wel
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from ..data.storage.errors import UserError
@@ -125,6 +125,18 @@ class ModelConfig:
         if self.d_ff:
             return self.d_ff
         return -(-8 * self.d_model // 3 // 8) * 8 if self.mlp == "swiglu" else 4 * self.d_model
+
+
+def differing_fields(one: ModelConfig, other: ModelConfig) -> list[str]:
+    """The names of the fields in which two models differ; a width that follows from other fields counts as given."""
+    one, other = with_widths(one), with_widths(other)
+    names = [known.name for known in fields(ModelConfig)]
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
+
+
+def with_widths(config: ModelConfig) -> ModelConfig:
+    """The same model with the widths that follow from other fields filled in."""
+    return replace(config, n_kv_head=config.kv_heads, head_dim=config.size_per_head, d_ff=config.hidden_size)
 
 
 def matrix_parameters(config: ModelConfig) -> int:

@@ -132,6 +132,7 @@ class Bridge:
 
         if run.checkpoint("last") is None:
             raise RunError(f"'{run.name}' has no checkpoint to continue from; start a new run instead")
+        run.manifest()
         await asyncio.to_thread(start_training, run, resume=True, leave_core=True)
         if self.run != run:
             self.attach(run)

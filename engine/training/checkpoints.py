@@ -21,6 +21,7 @@ from ...data.storage.atomic import replace
 from ...data.storage.plain_files import read_plain
 from ...data.storage.typed_json import SchemaError, loads, to_plain
 from ...data.tokenizers import Tokenizer, TokenizerError, load_tokenizer
+from ...models.config import ModelConfig, differing_fields
 from ...models.gpt import GPT
 from ...models.interop.huggingface import CheckpointError, open_checkpoint, save_checkpoint
 from ...models.interop.own_folder import is_own
@@ -168,8 +169,8 @@ def exchange(checkpoints: Path, name: str, fill: Callable[[Path], None]) -> None
     shutil.rmtree(old, ignore_errors=True)
 
 
-def resume_from(checkpoints: Path, note: Callable[[str], None]) -> Resumed | None:
-    """The newest whole checkpoint, None where there is none at all.
+def resume_from(checkpoints: Path, note: Callable[[str], None], model: ModelConfig | None = None) -> Resumed | None:
+    """The newest whole checkpoint, where `model` is given of that one with any vocabulary; None where there is none.
 
     `note` receives a sentence where a damaged one is skipped. Raises CheckpointError where all are damaged.
     """
@@ -179,7 +180,7 @@ def resume_from(checkpoints: Path, note: Callable[[str], None]) -> Resumed | Non
         if not folder.exists():
             continue
         try:
-            resumed = _load(folder)
+            resumed = _load(folder, model)
         except CheckpointError as error:
             problem = error
             continue
@@ -192,7 +193,7 @@ def resume_from(checkpoints: Path, note: Callable[[str], None]) -> Resumed | Non
     return None
 
 
-def _load(folder: Path) -> Resumed:
+def _load(folder: Path, model: ModelConfig | None) -> Resumed:
     path = folder / "minigpt.json"
     if not is_own(folder):
         raise CheckpointError(
@@ -201,6 +202,11 @@ def _load(folder: Path) -> Resumed:
         )
     stored = open_checkpoint(folder)
     stored.check()
+    other = differing_fields(stored.config, model) if model else []
+    if other and other != ["vocab_size"]:
+        raise CheckpointError(
+            f"{path} describes another model than run.json does ({', '.join(other)}); use another checkpoint"
+        )
     try:
         counters = loads(_Description, read_plain(path), str(path)).training
     except (OSError, SchemaError) as error:

@@ -75,7 +75,7 @@ def build_trainer(
     choice, thread_count = set_up_machine(config, group, leave_core)
     threads = _choose_threads(choice, thread_count, config, group)
     corpus = _open_corpus(manifest, progress, event_log)
-    resumed = _load_checkpoint(run, progress, event_log) if resume else None
+    resumed = _load_checkpoint(run, manifest.model, progress, event_log) if resume else None
     tokenizer = _choose_tokenizer(manifest, corpus, resumed, progress)
     dataset = encode_corpus(
         corpus,
@@ -136,10 +136,10 @@ def _open_corpus(manifest: RunManifest, progress: SetupProgress, event_log: Even
     return corpus
 
 
-def _load_checkpoint(run: Run, progress: SetupProgress, event_log: EventLog) -> Resumed | None:
+def _load_checkpoint(run: Run, model: ModelConfig, progress: SetupProgress, event_log: EventLog) -> Resumed | None:
     """The newest complete checkpoint; None, with a warning, where there is none."""
     progress.enter("loading")
-    resumed = resume_from(run.checkpoints, event_log.warn)
+    resumed = resume_from(run.checkpoints, event_log.warn, model)
     if resumed is None:
         event_log.warn("there is no checkpoint to resume from; the run begins from its first step")
     return resumed
@@ -279,7 +279,9 @@ class Restart:
 
     def __call__(self) -> tuple[Learner, Counters]:
         """The learner and its counters; a second Started tells those who watch from which step the run goes on."""
-        learner, counters = self.builder.build(resume_from(self.checkpoints, self.event_log.warn))
+        learner, counters = self.builder.build(
+            resume_from(self.checkpoints, self.event_log.warn, self.builder.manifest.model)
+        )
         self.event_log.emit(dataclasses.replace(self.started, step=learner.step, time=time.time()))
         return learner, counters
 

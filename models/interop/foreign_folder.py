@@ -77,7 +77,7 @@ def check_weight_files(folder: Path) -> None:
             there, needed = path.stat().st_size, needed_length(path)
         except OSError as error:
             raise ConfigError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError):
+        except ValueError:
             raise ConfigError(f"{path} is damaged (its header cannot be read); use another model") from None
         if there != needed:
             raise ConfigError(
@@ -95,8 +95,11 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def needed_length(path: Path) -> int:
-    """How many bytes a whole safetensors file has. Raises as `read_header` does, and LookupError or OverflowError."""
+    """How many bytes a whole safetensors file has. Raises OSError, and ValueError where its header is damaged."""
     with open_plain(path) as file:
         size = int.from_bytes(file.read(8), "little")
-    tensors = [entry for name, entry in read_header(path).items() if name != "__metadata__"]
-    return 8 + size + max(int(entry["data_offsets"][1]) for entry in tensors)
+    try:
+        tensors = [entry for name, entry in read_header(path).items() if name != "__metadata__"]
+        return 8 + size + max(int(entry["data_offsets"][1]) for entry in tensors)
+    except (TypeError, AttributeError, LookupError, OverflowError, RecursionError) as error:
+        raise ValueError(f"the header is damaged: {error}") from error

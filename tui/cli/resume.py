@@ -34,6 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Resume the run and follow it to its end; a run that trains only takes the new budget."""
     run = find_run(arguments.run)
+    run.manifest()  # a run that cannot be read is refused at once
     if arguments.devices is not None and arguments.devices < 1:
         raise ConfigError(f"devices is {arguments.devices}; it must be at least 1")
     if arguments.corpus is not None:

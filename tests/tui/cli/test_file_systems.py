@@ -75,3 +75,17 @@ def test_a_run_of_another_host_is_left_alone_where_locks_are_local(trained: Path
     assert trainer.returncode == 3
     assert trainer.stderr == "'cats' is already being trained on elsewhere; stop it there first\n"
     assert run.metrics_path.read_bytes() == before
+
+
+def test_without_locks_a_run_that_has_ended_still_speaks_and_doctor_says_why_nothing_trains(
+    trained: Path, tmp_path: Path
+) -> None:
+    status(Run(trained / "data" / "runs" / "cats"), state="finished")
+    preload = library(tmp_path, NO_LOCKS)
+    assert "finished" in verb(trained, preload, "runs").stdout
+    spoken = verb(trained, preload, "generate", "cats", "--prompt", "the", "--max-tokens", "3")
+    assert (spoken.returncode, spoken.stderr) == (0, "")
+    found = verb(trained, preload, "doctor")
+    assert found.returncode == 1
+    assert "error: folders, locks: " in found.stdout
+    assert "set MINIGPT_HOME to a folder on a disk of this machine" in found.stdout

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from textual import events, work
+from textual._compositor import CompositorUpdate
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
@@ -24,6 +25,7 @@ from . import keymap
 from .bridge import POLL_INTERVAL
 from .found_models import FoundModel
 from .messages import ExportWanted
+from .placed_rows import placed
 from .screens.chat import ChatScreen
 from .screens.open_model import OpenModelScreen
 from .screens.sizes import BREAKPOINTS, is_too_small
@@ -119,6 +121,12 @@ class MinigptApp(App[int]):
 
     async def on_unmount(self) -> None:
         await self.bridge.generator.close()
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        """Send what has changed to the terminal; Textual has no other place to say how."""
+        if isinstance(renderable, CompositorUpdate) and not self.is_headless:
+            renderable = placed(renderable, screen._compositor)  # pyright: ignore[reportPrivateUsage]
+        super()._display(screen, renderable)  # pyright: ignore[reportArgumentType]
 
     # --- sizes ----------------------------------------------------------------------------------
 

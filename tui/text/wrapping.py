@@ -1,7 +1,8 @@
 """Text to rows of terminal cells: greedy word wrap that loses no character and never shows a control character.
 
 The text comes from a model, a person or a file, so nothing in it is trusted: it is never markup, control characters
-become visible symbols, and a glyph has a limited number of marks. All widths are Rich's, as Textual paints by them.
+become visible symbols, and a glyph has a limited number of marks. A row is as wide as the most generous terminal has
+it, so that it fits in each; what is painted is measured by Rich, as Textual does, and is never wider.
 
 Incremental layout needs two invariants: `"".join(wrap(text, width)) == text`, and the break before a row depends on
 nothing that comes later than that row, so wrapping a text piece by piece (each time from the start of the last row)
@@ -10,9 +11,11 @@ gives the rows of wrapping it whole.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
-from rich.cells import cell_len, get_character_cell_size
+from rich.cells import get_character_cell_size
 
 from ...data.storage.printable import is_plain, visible
 
@@ -45,6 +48,18 @@ def _belongs(previous: str, character: str) -> bool:
     if previous == "\t" or character in "\t\n":
         return False
     return previous == ZERO_WIDTH_JOINER or get_character_cell_size(character) == 0
+
+
+@lru_cache(4096)
+def most_cells(text: str) -> int:
+    """The most cells that a terminal gives a text: some count each part of a joined emoji, and vowel signs."""
+    return sum(map(_most_cells, text)) + text.count(EMOJI_SELECTOR)
+
+
+def _most_cells(character: str) -> int:
+    if unicodedata.east_asian_width(character) in "WF":
+        return 2
+    return max(get_character_cell_size(character), unicodedata.category(character) == "Mc")
 
 
 def runs(text: str) -> Iterator[tuple[int, int]]:
@@ -107,7 +122,7 @@ def _wrap_glyphs(text: str, width: int) -> list[str]:
     for first, end in clusters(shown):
         blank = shown[first] in " \t"
         # A mark without a letter counts as one cell here, or a million of them would make one endless row.
-        size = 1 if blank else max(1, cell_len(shown[first:end]))
+        size = 1 if blank else max(1, most_cells(shown[first:end]))
         # Asked of the first character alone: marks that arrive later must not move a break that was made.
         wide = get_character_cell_size(shown[first]) > 1
         if wide:

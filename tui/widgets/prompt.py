@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.binding import Binding
 from textual.content import Content
@@ -15,10 +16,13 @@ from textual.reactive import reactive
 from textual.widgets import TextArea
 
 from ...data.storage.printable import visible, without_controls
+from ..text.wrapping import most_cells
 from .text_input import unprintable_text
 
 TALLEST = 8
 """Rows the field grows to before it scrolls."""
+
+_MEASURED = 4096  # characters by which the width is chosen
 
 
 class Prompt(TextArea):
@@ -128,6 +132,17 @@ class Prompt(TextArea):
         self.wrapped_document = WrappedDocument(self.document, tab_width=self.indent_width)
         self.navigator = DocumentNavigator(self.wrapped_document)
         self._rewrap_and_refresh_virtual_size()
+
+    @property
+    def wrap_width(self) -> int:
+        """Less where some terminals need more cells for the text than others; else its ends would be cut off there."""
+        width, shown = super().wrap_width, self.text[:_MEASURED]
+        return width if shown.isascii() else width * cell_len(shown) // max(1, most_cells(shown))
+
+    def on_text_area_changed(self) -> None:
+        """Wrap anew where the text needs another width now."""
+        if self.wrapped_document._width != self.wrap_width:  # pyright: ignore[reportPrivateUsage]
+            self._rewrap_and_refresh_virtual_size()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As tall as the wrapped text, up to a limit."""

@@ -14,6 +14,7 @@ from typing import Any
 from textual import events, work
 from textual._compositor import CompositorUpdate
 from textual.app import App, SystemCommand
+from textual.geometry import Size
 from textual.screen import Screen
 
 from ..data.storage.errors import EXPECTED, UserError, sentence_of
@@ -31,7 +32,7 @@ from .screens.open_model import OpenModelScreen
 from .screens.sizes import BREAKPOINTS, is_too_small
 from .screens.too_small import TooSmallScreen
 from .settings import SettingsStore
-from .terminal import call_when_hung_up, encoding_problem, is_utf8
+from .terminal import call_when_hung_up, encoding_problem, has_job_control, is_utf8
 from .themes import DARK, THEMES, counterpart
 
 STOP_SECONDS = 60.0  # that quitting waits for runs to stop and save
@@ -61,6 +62,7 @@ class MinigptApp(App[int]):
         self._problems = list(self.store.problems)  # to be told when there is a screen
         self._set_theme()
         self._model_path = model_path
+        self._last_size: Size | None = None
         self._chat = ChatScreen(self.store, corpus, model, poll_interval)
         self.bridge = self._chat.bridge
 
@@ -131,7 +133,13 @@ class MinigptApp(App[int]):
     # --- sizes ----------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        """Cover everything with a sentence while the window is too small."""
+        """Cover everything with a sentence while the window is too small.
+
+        A size that has not changed is told when the app goes on after a suspension: nothing is on the screen any more.
+        """
+        if event.size == self._last_size:
+            self.refresh()
+        self._last_size = event.size
         covered = isinstance(self.screen, TooSmallScreen)
         if is_too_small(event.size):
             if isinstance(self.screen, TooSmallScreen):
@@ -142,7 +150,9 @@ class MinigptApp(App[int]):
             self.pop_screen()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only quitting works while the window is too small."""
+        """Only leaving works while the window is too small."""
+        if action == "suspend":
+            return self._driver is not None and self._driver.can_suspend and has_job_control()
         return not isinstance(self.screen, TooSmallScreen) or action == "quit"
 
     # --- actions --------------------------------------------------------------------------------
@@ -203,6 +213,14 @@ class MinigptApp(App[int]):
         self.notify(exported.sentence, title=title, severity=severity, timeout=15, markup=False)
 
     # --- leaving --------------------------------------------------------------------------------
+
+    def action_suspend(self) -> None:
+        """Stop all processes of the shell's job, as Ctrl-Z does in other programs; the shell's fg lets them go on.
+
+        The terminal is given back first: once another process of the job has stopped, the shell writes to it.
+        """
+        with self.suspend():
+            os.kill(0, signal.SIGTSTP)
 
     async def action_quit(self) -> None:
         """Quit; while runs train, ask first whether to leave them running or to stop them."""

@@ -117,6 +117,10 @@ ACTIONS: tuple[Action, ...] = (
         "theme", "f9", "toggle_theme", "Dark or light", "Change between the dark and the light theme.", "", "app"
     ),
     Action(
+        "suspend", "ctrl+z", "suspend", "Suspend", "Back to the shell for a while; its command fg goes on.", "", "app",
+        priority=True,
+    ),
+    Action(
         "quit", "ctrl+q", "quit", "Quit", "Leave; a training that runs can be left alone or stopped and saved.", "quit",
         "app", True,
     ),

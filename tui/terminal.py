@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import select
 import threading
 from collections.abc import Callable, Collection, Iterable
@@ -66,6 +67,17 @@ def _is_c1(character: str, encoding: str) -> bool:
     """Whether a single byte in which a terminal may see a control, as a Latin-1 terminal does, stands for it."""
     encoded = character.encode(encoding, "replace")
     return len(encoded) == 1 and 0x80 <= encoded[0] < 0xA0
+
+
+# --- its shell ----------------------------------------------------------------------------------------
+
+
+def has_job_control() -> bool:
+    """Whether a shell stands above this process that would let it go on once it is stopped.
+
+    The processes that belong to the leader of the terminal's session have none: nobody would ever continue them.
+    """
+    return hasattr(os, "getsid") and os.getpgrp() != os.getsid(0)
 
 
 # --- its end ------------------------------------------------------------------------------------------

@@ -66,6 +66,13 @@ class Terminal:
         """What a person sees now."""
         return self._tmux("capture-pane", "-p", check=False)
 
+    def cursor_is_shown(self) -> bool:
+        return self.fact("cursor_flag") == "1"
+
+    def fact(self, name: str) -> str:
+        """What tmux knows of the pane: cursor_x, pane_title, ..."""
+        return self._tmux("display-message", "-p", f"#{{{name}}}").rstrip("\n")
+
     def wait_for(self, seen: str | Callable[[str], bool], seconds: float = 60.0) -> str:
         """The first screen that holds `seen`. Fails with the last screen after `seconds`."""
         holds = seen if callable(seen) else lambda screen: seen in screen

@@ -46,6 +46,7 @@ class Prompt(TextArea):
 
     BINDINGS = [
         Binding("shift+enter,ctrl+j,alt+enter", "break_line", "New line", show=False),
+        Binding("ctrl+underscore,ctrl+z", "undo", "Undo", show=False),  # the app suspends with ctrl+z where it can
     ]
 
     busy = reactive(False, toggle_class="-busy")

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from minigpt_tui.engine.events import Command
 from minigpt_tui.engine.runs import Run
 
 from .conftest import COMMAND
@@ -77,6 +78,72 @@ def test_a_training_goes_on_when_its_window_closes_below_a_script(home: Path) ->
     before = (run.status() or pytest.fail("no status")).step
     wait_until(lambda: (run.status() or pytest.fail("no status")).step > before)
     assert run.is_alive()
+
+
+LONG = "train scenes.txt --preset quick --budget '10 minutes' --name long"
+VERBS = {
+    "below a script that ignores the hang-up": f"trap '' HUP; {COMMAND} {LONG}; true",
+    "with events in a file": f"trap '' HUP; {COMMAND} {LONG} --json > events.jsonl; true",
+    "in a session of its own": f"trap '' HUP; setsid --wait {COMMAND} {LONG}; true",
+    "resumed": f"trap '' HUP; {COMMAND} {LONG} --detach; {COMMAND} stop long; {COMMAND} resume long; true",
+}
+
+
+@pytest.mark.parametrize("way", list(VERBS))
+def test_a_verb_that_follows_a_training_ends_with_its_window_and_the_training_goes_on(home: Path, way: str) -> None:
+    if way == "in a session of its own" and not shutil.which("setsid"):
+        pytest.skip("setsid is not installed")
+    window = Window(["sh", "-c", f"cd {home}; {VERBS[way]}"], {"MINIGPT_HOME": str(home)})
+    try:
+        window.wait_for(b"loss")  # a step is drawn
+        before = processes_of(home)
+    finally:
+        window.close()
+    after = wait_until_gone(home)
+    window.child.wait(20)
+    assert sum(after.get(pid, 0) - used for pid, used in before.items() if pid in after) < SPINNING
+    run = Run(home / "data" / "runs" / "long")
+    step = (run.status() or pytest.fail("no status")).step
+    wait_until(lambda: (run.status() or pytest.fail("no status")).step > step)
+    assert run.is_alive()
+
+
+def test_a_verb_that_follows_a_paused_training_ends_with_its_window(home: Path) -> None:
+    """Nothing is drawn that could fail."""
+    window = Window(["sh", "-c", f"cd {home}; trap '' HUP; {COMMAND} {LONG}; true"], {"MINIGPT_HOME": str(home)})
+    run = Run(home / "data" / "runs" / "long")
+    try:
+        window.wait_for(b"loss")
+        run.send(Command("pause"))
+        wait_until(lambda: run.state() == "paused")
+    finally:
+        window.close()
+    wait_until_gone(home)
+    assert run.state() == "paused"
+
+
+def test_a_verb_ends_when_the_server_of_tmux_is_killed_and_the_training_goes_on(home: Path) -> None:
+    with Terminal(f"cd {home}; trap '' HUP; {COMMAND} {LONG}", {"MINIGPT_HOME": str(home)}) as terminal:
+        terminal.wait_for("loss")
+        terminal.hang_up()
+        wait_until_gone(home)
+    assert Run(home / "data" / "runs" / "long").is_alive()
+
+
+def test_a_verb_that_says_all_into_a_file_outlives_its_window(home: Path) -> None:
+    window = Window(
+        ["sh", "-c", f"cd {home}; nohup {COMMAND} {LONG} > said.txt 2>&1; true"], {"MINIGPT_HOME": str(home)}
+    )
+    run = Run(home / "data" / "runs" / "long")
+    try:
+        wait_until(lambda: run.is_alive() and processes_of(home))
+    finally:
+        window.close()
+    window.child.wait(20)
+    assert processes_of(home)
+    run.send(Command("stop"))
+    wait_until_gone(home, 60)
+    assert "stopped at step" in (home / "said.txt").read_text()
 
 
 def test_without_a_terminal_the_app_says_so_and_ends(home: Path) -> None:

@@ -32,9 +32,10 @@ from ...engine.follow import LineFollower
 from ...engine.launch import start_training
 from ...engine.runs import Run
 from ..run_words import stage
+from ..terminal import call_when_hung_up
 from ..text import formatting
 from .console import Console, cursor_restored, progress_bar
-from .exit_codes import DONE, FAILED, INTERRUPTED, complain
+from .exit_codes import BY_SIGNAL, DONE, FAILED, INTERRUPTED, complain
 
 _POLL = 0.1  # seconds between looks at the run's events
 _FULL_DISK = 1 << 16  # bytes that are free: no room for a few words
@@ -44,16 +45,22 @@ _START_SECONDS = 15.0  # that a started process may take to acquire its lock
 def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
     """Show the events of `run` until it ends and return the exit code.
 
-    The first Ctrl-C asks the run to stop and save; the second takes that back and leaves it running. SIGTERM, SIGHUP
-    and a suspension leave it running, and so does a reader of the events that goes: that raises BrokenPipeError.
+    The first Ctrl-C asks the run to stop and save; the second takes that back and leaves it running. SIGTERM, SIGHUP,
+    a suspension and a terminal that is gone without a signal leave it running, and so does a reader of the events that
+    goes: that raises BrokenPipeError.
     """
     console = Console(stderr=True)
     view = _ProgressLine(run, console)
+    hung_up = threading.Event()
+    if console.is_terminal:
+        call_when_hung_up((console.file.fileno(),), hung_up.set)
     stopping = False
     with cursor_restored(view.progress, _goes_on(run)), _counted_interruptions() as interruptions, view.progress:
         try:
             for event in _events(run, follower):
                 if event is None:
+                    if hung_up.is_set():
+                        sys.exit(BY_SIGNAL + signal.SIGHUP)
                     if interruptions.number > 1:
                         return _leave_running(run, follower, interruptions, stopping)
                     if interruptions.number and not stopping:

@@ -35,6 +35,7 @@ class Terminal:
     def __enter__(self) -> Terminal:
         width, height = self._size
         keep = ("start-server", ";", "set-option", "-g", "remain-on-exit", "on", ";")
+        keep += ("set-option", "-s", "set-clipboard", "on", ";")
         self._tmux(*keep, "new-session", "-d", "-x", str(width), "-y", str(height), self._command)
         return self
 
@@ -62,9 +63,13 @@ class Terminal:
         """Change the size of the terminal while the command runs."""
         self._tmux("resize-window", "-x", str(width), "-y", str(height))
 
-    def screen(self) -> str:
-        """What a person sees now."""
-        return self._tmux("capture-pane", "-p", check=False)
+    def screen(self, *, styled: bool = False) -> str:
+        """What a person sees now; with the sequences of colours and styles where it is `styled`."""
+        return self._tmux("capture-pane", "-p", *(["-e"] if styled else []), check=False)
+
+    def clipboard(self) -> str:
+        """What programs have put into the clipboard."""
+        return self._tmux("show-buffer", check=False)
 
     def cursor_is_shown(self) -> bool:
         return self.fact("cursor_flag") == "1"

@@ -140,6 +140,9 @@ def cursor_restored(bar: Progress, farewell: str = "") -> Iterator[None]:
     }
     try:
         yield
+    except BaseException:
+        _write(bar, _SHOW_CURSOR)  # a signal may have come while it began to draw, and then it does not end that
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

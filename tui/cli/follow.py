@@ -55,28 +55,29 @@ def follow(run: Run, follower: LineFollower, as_json: bool) -> int:
     if console.is_terminal:
         call_when_hung_up((console.file.fileno(),), hung_up.set)
     stopping = False
-    with cursor_restored(view.progress, _goes_on(run)), _counted_interruptions() as interruptions, view.progress:
+    with cursor_restored(view.progress, _goes_on(run)), _counted_interruptions() as interruptions:
         try:
-            for event in _events(run, follower):
-                if event is None:
-                    if hung_up.is_set():
-                        sys.exit(BY_SIGNAL + signal.SIGHUP)
-                    if interruptions.number > 1:
-                        return _leave_running(run, follower, interruptions, stopping)
-                    if interruptions.number and not stopping:
-                        stopping = True
-                        run.send(Command("stop", time=time.time()))
-                        view.say("stopping and saving; press Ctrl-C again to leave it running")
-                    continue
-                if as_json:  # written anew: of a damaged run a line may hold numbers that JSON does not know
-                    print(TRAINING_EVENTS.encode(event), end="", flush=True)
-                view.show(event)
-                if isinstance(event, StateChanged) and event.state == "stopped" and interruptions.number > 1:
-                    _start_again(run)
-                    return _leave_running(run, follower, interruptions, stopping=False)
-                if isinstance(event, StateChanged) and event.state in ENDED_STATES:
-                    return _report_end(run, event, stopping, as_json)
-            return _report_lost(run)
+            with view.progress:
+                for event in _events(run, follower):
+                    if event is None:
+                        if hung_up.is_set():
+                            sys.exit(BY_SIGNAL + signal.SIGHUP)
+                        if interruptions.number > 1:
+                            return _leave_running(run, follower, interruptions, stopping)
+                        if interruptions.number and not stopping:
+                            stopping = True
+                            run.send(Command("stop", time=time.time()))
+                            view.say("stopping and saving; press Ctrl-C again to leave it running")
+                        continue
+                    if as_json:  # written again: of a damaged run a line may hold numbers that JSON does not know
+                        print(TRAINING_EVENTS.encode(event), end="", flush=True)
+                    view.show(event)
+                    if isinstance(event, StateChanged) and event.state == "stopped" and interruptions.number > 1:
+                        _start_again(run)
+                        return _leave_running(run, follower, interruptions, stopping=False)
+                    if isinstance(event, StateChanged) and event.state in ENDED_STATES:
+                        return _report_end(run, event, stopping, as_json)
+                return _report_lost(run)
         except (BrokenPipeError, SystemExit):
             with contextlib.suppress(OSError):  # nobody reads that either
                 print(f"'{run.name}' stops and saves in the background" if stopping else _goes_on(run), file=sys.stderr)

@@ -42,8 +42,8 @@ def run_to_end(
     last: dict[str, Any] = {}
     with progress(doing) as update:
         child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
-            cwd=log_dir(), env=child_environment(),
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            encoding="utf-8", errors="replace", cwd=log_dir(), env=child_environment(),
             start_new_session=True,  # the terminal's Ctrl-C reaches this process alone
         )  # fmt: skip
         assert child.stdout is not None

@@ -18,7 +18,6 @@ VERBS = {
     "evaluate": ("evaluate",),
     "score": ("score", "cats", "cats.txt"),
     "export": ("export", "--to", "gguf", "--output", "out.gguf"),
-    "bench": ("bench", "--seconds", "60"),
     "resume": ("resume", "cats", "--budget", "1000000 steps"),
 }
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]

@@ -209,4 +209,4 @@ def test_files_that_an_editor_of_windows_has_saved_are_the_same(tmp_path: Path) 
     one, other = load_tokenizer(plain), load_tokenizer(marked)
     assert other.end_tokens == one.end_tokens == {256}
     assert other.encode("lower newest") == one.encode("lower newest")
-    assert other.chat_template == one.chat_template
+    assert other.chat_templates == one.chat_templates == {"default": "{{ messages }}"}

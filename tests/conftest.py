@@ -4,10 +4,12 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
 import signal
+import zlib
 from collections.abc import Iterator
 
 import pytest
 
+_LONGEST_ID = 80  # characters
 _SIGNALS = [getattr(signal, name) for name in ("SIGHUP", "SIGINT", "SIGTERM") if hasattr(signal, name)]
 
 
@@ -19,3 +21,11 @@ def signals_as_before() -> Iterator[None]:
     for number, handler in before.items():
         if signal.getsignal(number) != handler:
             signal.signal(number, handler)
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """A short name for a long text: the name of a test travels between processes, and stands in their environment."""
+    if isinstance(val, (str, bytes)) and len(val) > _LONGEST_ID:
+        content = val if isinstance(val, bytes) else val.encode("utf-8", "surrogatepass")
+        return f"{argname}-{len(val)}-{zlib.crc32(content):08x}"
+    return None

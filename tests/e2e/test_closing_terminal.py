@@ -89,7 +89,10 @@ VERBS = {
 }
 
 
-@pytest.mark.parametrize("way", list(VERBS))
+FIRST, *OTHERS = VERBS
+
+
+@pytest.mark.parametrize("way", [FIRST, *(pytest.param(way, marks=pytest.mark.long) for way in OTHERS)])
 def test_a_verb_that_follows_a_training_ends_with_its_window_and_the_training_goes_on(home: Path, way: str) -> None:
     if way == "in a session of its own" and not shutil.which("setsid"):
         pytest.skip("setsid is not installed")

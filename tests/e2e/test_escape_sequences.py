@@ -65,6 +65,7 @@ VERBS = [
 ]
 
 
+@pytest.mark.long
 def test_the_verbs_are_harmless(hostile: Path) -> None:
     script = hostile / "verbs.sh"
     lines = [f"echo; echo '>>> {words[0]}'; {shlex.join([str(COMMAND), *words])}" for words in VERBS]

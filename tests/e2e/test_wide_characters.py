@@ -59,6 +59,7 @@ def framed(screen: str) -> bool:
     return {row[-1:] for row in screen.splitlines()[1:-1]} <= FRAME
 
 
+@pytest.mark.long
 def test_panels_and_frames_stay_in_their_columns_while_such_text_streams(home: Path, zoo: Path) -> None:
     with Terminal(f"{COMMAND} open '{zoo}'", {"MINIGPT_HOME": str(home)}) as terminal:
         before = beside(terminal.wait_for("write how a text begins"))
@@ -89,7 +90,7 @@ def test_panels_and_frames_stay_in_their_columns_while_such_text_streams(home: P
         shows("f1 help")
 
 
-@pytest.mark.parametrize(("columns", "panel"), [(80, 38), (70, 40)])
+@pytest.mark.parametrize(("columns", "panel"), [pytest.param(80, 38, marks=pytest.mark.long), (70, 40)])
 def test_a_drawer_beside_and_above_such_text_is_whole(home: Path, zoo: Path, columns: int, panel: int) -> None:
     with Terminal(f"{COMMAND} open '{zoo}'", {"MINIGPT_HOME": str(home)}, columns, 24) as terminal:
         terminal.wait_for("write how a text begins")

@@ -85,7 +85,9 @@ async def test_the_chat_and_its_notices(engine: Engine, stranger: Run):
         assert shown(app).count("[red]y[/red]") >= 2
 
 
-@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
+@pytest.mark.parametrize(
+    "size", [pytest.param((120, 40), marks=pytest.mark.long), (80, 24), pytest.param((60, 20), marks=pytest.mark.long)]
+)
 async def test_every_other_screen(engine: Engine, stranger: Run, tmp_path: Path, size: tuple[int, int]):
     (tmp_path / f"text{EVIL}.txt").write_text(f"{EVIL} and so on. " * 200)
     token = TokenDetail(3, WORSE, 0.1, 0.2, 7, 1.5, (Alternative(8, WORSE, 0.5, 0.7), Alternative(3, EVIL, 0.1, 0.2)))

@@ -64,7 +64,9 @@ def kept(run: Run) -> dict[str, bytes]:
     return {str(path.relative_to(run.path)): path.read_bytes() for path in run.checkpoints.rglob("*.safetensors")}
 
 
-@pytest.mark.parametrize(("optimizer", "order"), [("muon", "shuffle"), ("adamw", "random")])
+@pytest.mark.parametrize(
+    ("optimizer", "order"), [("muon", "shuffle"), pytest.param("adamw", "random", marks=pytest.mark.long)]
+)
 def test_a_run_in_parts_is_the_run_in_one_go(new, optimizer, order):
     runs = []
     for name in ("whole", "parts"):
@@ -85,7 +87,6 @@ def test_a_run_in_parts_is_the_run_in_one_go(new, optimizer, order):
     assert parts == whole
 
 
-@pytest.mark.long
 def test_a_killed_run_ends_as_if_it_had_not_been(new, events_of):
     whole, killed = new("whole"), new("killed")
     trained(whole)

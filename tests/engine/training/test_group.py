@@ -77,6 +77,7 @@ def assert_equal(one: Run, other: Run, tolerance: float) -> None:
         torch.testing.assert_close(second[name], first[name], rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.long
 def test_two_processes_with_muon_train_what_one_does_and_one_goes_on_with_it(make, events_of):
     alone, together = make("alone"), make("together")
     train_alone(alone)

@@ -137,6 +137,7 @@ def test_a_run_from_beginning_to_end(make_run, events_of):
     assert result.bits_per_byte == pytest.approx(evaluations[-1].bits_per_byte, rel=1e-5)
 
 
+@pytest.mark.long
 def test_a_killed_run_resumes_as_if_nothing_had_happened(make_run, start, train_here, events_of, until):
     settings = {"checkpoint_interval": 25, "evaluation_interval": 100, "micro_batch_size": 4}
     whole = make_run("whole", budget=Budget(300), **settings)
@@ -262,6 +263,7 @@ def test_a_disk_that_takes_no_checkpoint(make_run, start, events_of):
 
 
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on the size of files")
+@pytest.mark.long
 def test_a_finished_run_that_a_full_disk_keeps_from_going_on_stays_finished(make_run, start, train_here, events_of):
     run = make_run()
     assert train_here(run) == (0, "")

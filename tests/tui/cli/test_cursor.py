@@ -20,7 +20,7 @@ VERBS = {
     "export": ("export", "--to", "gguf", "--output", "out.gguf"),
     "resume": ("resume", "cats", "--budget", "1000000 steps"),
 }
-SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+SIGNALS = [signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.long) for number in (signal.SIGINT, signal.SIGHUP))]
 
 
 class Drawing:

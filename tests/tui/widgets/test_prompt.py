@@ -166,7 +166,7 @@ def random_text(random: Random) -> str:
 async def test_random_texts_that_a_terminal_sends_arrive_as_they_are():
     random, app = Random(12), PromptHost(Prompt())
     async with app.run_test() as pilot:
-        for number in range(150):
+        for number in range(50):
             text = random_text(random)
             lines = text[: len(text) // 2] + random.choice(["\r", "\r\n", "\n", "\t"]) + text[len(text) // 2 :]
             sent, arrives = (text, text) if number % 2 else (f"\x1b[200~{lines}\x07\x1b[201~", lines)

@@ -32,6 +32,7 @@ def trained(config: TrainingConfig, notes: list[str], model: ModelConfig = MODEL
     return learner
 
 
+@pytest.mark.long
 def test_a_compiled_loss_learns_the_same(monkeypatch):
     backends: list[str] = []
 

@@ -32,6 +32,7 @@ VERBS: dict[str, str] = {
     "export": "a model as a file for llama.cpp, or as a Hugging Face folder",
     "bench": "how fast this machine trains and generates",
     "runs": "list the runs",
+    "sessions": "what was written with models: list, show, search, export ...",
     "presets": "list the recipes known by name",
     "corpora": "list the corpora known by name",
     "paths": "say where things lie on disk",

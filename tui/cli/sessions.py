@@ -1,0 +1,172 @@
+"""The verb sessions: what was written with models, listed, shown, searched, taken elsewhere and back, deleted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from ...data.storage.atomic import complete_file
+from ...data.storage.errors import UserError
+from ...data.storage.plain_files import read_plain
+from ...data.storage.typed_json import to_plain
+from ...data.typed_path import typed_path
+from ...engine.sessions.documents import Form, export, import_json
+from ...engine.sessions.store import Session, SessionStore
+from .console import Console, show, table_of
+from .exit_codes import DONE, complain
+
+_LAST = "last"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = "What was written with models: each session is saved as it is written."
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="all sessions, the newest first")
+    listing.add_argument("--deleted", action="store_true", help="those in the trash")
+    shown = actions.add_parser("show", help="print the texts of a session")
+    search = actions.add_parser("search", help="where something was written")
+    search.add_argument("words", metavar="WORDS", help="letters as they stand in the text, whatever their case")
+    out = actions.add_parser("export", help="write a session into a file")
+    out.add_argument(
+        "--to", choices=("json", "markdown", "text"), default="json", help="json keeps all of it (default)"
+    )
+    out.add_argument("--output", type=Path, metavar="PATH", help="default: session-NUMBER, here")
+    out.add_argument("--force", action="store_true", help="replace a file that is there")
+    back = actions.add_parser("import", help="add a session that was exported as JSON")
+    back.add_argument("file", metavar="FILE")
+    delete = actions.add_parser("delete", help="move sessions to the trash")
+    delete.add_argument("--forever", action="store_true", help="remove sessions that are in the trash")
+    restore = actions.add_parser("restore", help="bring sessions back from the trash")
+    for action in (shown, out):
+        action.add_argument("session", metavar="SESSION", help=f"its number, or '{_LAST}'")
+    for action in (delete, restore):
+        action.add_argument("sessions", metavar="SESSION", nargs="+", help="its number")
+    for action in actions.choices.values():
+        action.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry out the action."""
+    with closing(SessionStore()) as store:
+        return _ACTIONS[arguments.action](store, arguments)
+
+
+def _list(store: SessionStore, arguments: argparse.Namespace) -> int:
+    sessions = store.sessions(deleted=arguments.deleted)
+    if arguments.json:
+        return _print_json([_plain(session) for session in sessions])
+    if not sessions:
+        where = "in the trash" if arguments.deleted else "yet; the app keeps what you write: minigpt-tui"
+        Console(stderr=True).print(f"no sessions {where}", markup=False)
+        return DONE
+    table = table_of("session", "changed", "way", "model", "characters", "tags", "begins", whole=("session", "changed"))
+    for session in sessions:
+        changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(session.changed))
+        tags = " ".join(f"#{tag}" for tag in session.tags)
+        model = Path(session.model).name
+        table.add_texts(str(session.id), changed, session.way, model, f"{session.characters:,}", tags, session.title)
+    show(table)
+    return DONE
+
+
+def _show(store: SessionStore, arguments: argparse.Namespace) -> int:
+    session = _find(store, arguments.session)
+    if arguments.json:
+        print(export(store, session.id, "json"))
+    else:
+        print(export(store, session.id, "text"), end="")
+    return DONE
+
+
+def _search(store: SessionStore, arguments: argparse.Namespace) -> int:
+    places = list(store.search(arguments.words))
+    if arguments.json:
+        return _print_json(to_plain(places))
+    if not places:
+        return complain(f"nothing was found for '{arguments.words}'")
+    table = table_of("session", "what stands there", whole=("session",))
+    for place in places:
+        table.add_texts(str(place.session), " ".join(place.text.split()))
+    show(table)
+    return DONE
+
+
+def _export(store: SessionStore, arguments: argparse.Namespace) -> int:
+    session = _find(store, arguments.session)
+    form: Form = arguments.to
+    ending = {"json": ".json", "markdown": ".md", "text": ".txt"}[form]
+    output = typed_path(str(arguments.output)) if arguments.output else Path(f"session-{session.id}{ending}")
+    if output.exists() and not arguments.force:
+        return complain(f"{output} is there already; --force replaces it, --output names another")
+    with complete_file(output) as temporary:
+        temporary.write_text(export(store, session.id, form), encoding="utf-8", newline="\n")
+    if arguments.json:
+        return _print_json({"session": session.id, "path": str(output.absolute())})
+    print(output)
+    return DONE
+
+
+def _import(store: SessionStore, arguments: argparse.Namespace) -> int:
+    path = typed_path(arguments.file)
+    try:
+        text = read_plain(path).decode()
+    except UnicodeDecodeError:
+        return complain(f"{path} is no exported session; export one with: minigpt-tui sessions export SESSION")
+    session = import_json(store, text, str(path))
+    if arguments.json:
+        return _print_json(_plain(store.session(session)))
+    print(session)
+    return DONE
+
+
+def _delete(store: SessionStore, arguments: argparse.Namespace) -> int:
+    sessions = [_find(store, name) for name in arguments.sessions]
+    for session in sessions:
+        if arguments.forever and not session.deleted:
+            return complain(f"session {session.id} is not in the trash; delete it first without --forever")
+    for session in sessions:
+        if not store.claim(session.id):
+            return complain(f"session {session.id} is open in another window; close it there")
+        if arguments.forever:
+            store.erase(session.id)
+        else:
+            store.set_deleted(session.id, True)
+    return _print_json([session.id for session in sessions]) if arguments.json else DONE
+
+
+def _restore(store: SessionStore, arguments: argparse.Namespace) -> int:
+    sessions = [_find(store, name) for name in arguments.sessions]
+    for session in sessions:
+        store.set_deleted(session.id, False)
+    return _print_json([session.id for session in sessions]) if arguments.json else DONE
+
+
+_ACTIONS = {
+    "list": _list, "show": _show, "search": _search, "export": _export, "import": _import, "delete": _delete,
+    "restore": _restore,
+}  # fmt: skip
+
+
+def _find(store: SessionStore, name: str) -> Session:
+    """The session that a person names. Raises UserError where there is none."""
+    if name == _LAST:
+        if session := store.last():
+            return session
+        raise UserError("there are no sessions yet; the app keeps what you write: minigpt-tui")
+    if not name.isdecimal():
+        raise UserError(f"'{name}' is no session; sessions are named by their numbers: minigpt-tui sessions list")
+    return store.session(int(name))
+
+
+def _plain(session: Session) -> dict[str, Any]:
+    plain: dict[str, Any] = to_plain(session)
+    return plain | {"title": session.title}
+
+
+def _print_json(value: object) -> int:
+    print(json.dumps(value, indent=2, allow_nan=False))
+    return DONE

@@ -44,7 +44,7 @@ class MinigptApp(App[int]):
     """The chat is the screen at the bottom; the others lie above it for a while."""
 
     TITLE = "minigpt"
-    CSS_PATH = ["styles/app.tcss", "styles/chat.tcss", "styles/new_run.tcss", "styles/runs.tcss", "styles/boxes.tcss"]
+    CSS_PATH = ["styles/app.tcss", "styles/chat.tcss", "styles/new_run.tcss", "styles/lists.tcss", "styles/boxes.tcss"]
     BINDINGS = [*keymap.bindings("app")]
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
     AUTO_FOCUS = None  # each screen says what it begins with

@@ -9,7 +9,9 @@ from dataclasses import replace
 from textual.content import Content
 
 from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens
+from ..engine.sessions.tree import Node, Origin, Tree
 from .bridge import Bridge
+from .current_session import CurrentSession
 from .run_words import stage
 from .text import formatting
 from .training_offer import TrainingOffer
@@ -27,12 +29,14 @@ class Conversation:
         bridge: Bridge,
         transcript: Transcript,
         prompt: Prompt,
+        session: CurrentSession,
         settings: Callable[[], tuple[SamplingSettings, int]],  # and how many samples of a prompt
     ) -> None:
         self._bridge = bridge
         self._generator = bridge.generator
         self._transcript = transcript
         self._prompt = prompt
+        self._session = session
         self._settings = settings
         self._waiting: deque[str] = deque()  # prompts sent before the model could answer
         self._offer: TrainingOffer | None = None
@@ -90,14 +94,48 @@ class Conversation:
         for text in self._notes:
             self._transcript.begin_turn("note", text)
             self._transcript.end_turn()
+            self._session.note(text)
         self._notes.clear()
 
-    def clear(self) -> None:
-        """Stop the replies and empty the transcript."""
+    def begin_session(self) -> None:
+        """Stop the replies and begin a session of its own; the one before it is kept."""
+        self._empty()
+        self._session.leave()
+        self._write_notes()
+
+    def open_session(self, number: int) -> bool:
+        """Stop the replies and show this session; False where another window has it."""
+        self._empty()
+        tree = self._session.open(number)
+        if tree is not None:
+            self._show(tree)
+        self._write_notes()
+        return tree is not None
+
+    def open_last_session(self) -> None:
+        """Show the session of the last time, and what was typed there and not sent."""
+        if last := self._session.open_last():
+            tree, draft = last
+            self._show(tree)
+            if draft:
+                self._prompt.restore(draft)
+
+    def _empty(self) -> None:
         self.stop()
         self._replies = None
         self._transcript.clear()
-        self._write_notes()
+
+    def _show(self, tree: Tree) -> None:
+        """Write the turns of a session into the transcript."""
+        for root in tree.roots:
+            if root.text or root.author != "person":
+                self._transcript.begin_turn("note" if root.author == "note" else "you", root.text)
+                self._transcript.end_turn()
+            replies = tree.children(root.id)
+            for number, reply in enumerate(replies):
+                heading = f"sample {number + 1} of {len(replies)}" if len(replies) > 1 else ""
+                self._transcript.begin_turn("model", reply.text, heading=heading, further=number > 0)
+                self._transcript.end_turn(status_line_of(reply, several=len(replies) > 1))
 
     # --- prompts --------------------------------------------------------------------------------
 
@@ -131,9 +169,15 @@ class Conversation:
             self._transcript.begin_turn("you", prompt)
             self._transcript.end_turn()
         replies = self._replies = Replies(self._transcript, prompt, samples)
+        self._session.ask(prompt, samples, self._origin(settings))
         self._generator.generate(
             prompt, settings, lambda event: self._take(event, replies), samples=samples, explain=self.explain
         )
+
+    def _origin(self, settings: SamplingSettings) -> Origin:
+        """By what the replies that begin now are written; seed and step are those of their end."""
+        model = self._bridge.model
+        return Origin(self._generator.path or "", model.name, model.step or 0, settings.seed or 0, settings)
 
     # --- the model and its replies --------------------------------------------------------------
 
@@ -164,13 +208,16 @@ class Conversation:
             case Tokens():
                 if shown:
                     replies.add(event.sample, event.text, event.details)
+                    self._session.add(event.sample, event.text, event.details)
                 return
             case Ended():
                 if shown:
                     replies.end(event.sample, status_line(event, several=replies.count > 1))
+                    self._session.end(event.sample, event)
             case Failed():
                 if shown:
                     replies.fail(event.message)
+                    self._session.fail(event.message)
                 if not self._prompt.text:
                     self._prompt.restore(replies.prompt)
         if replies.complete:
@@ -272,14 +319,28 @@ class Replies:
 
 def status_line(ended: Ended, *, several: bool = False) -> str:
     """The line below a reply: its tokens, their rate, the step of the weights, notices; of several, each one's seed."""
-    parts = [
-        f"{ended.tokens} tokens",
-        f"{formatting.compact(ended.tokens_per_second)}/s",
-    ]
-    if ended.step:  # a model from elsewhere does not say how long it was trained
-        parts.append(f"step {ended.step}")
-    if several:
-        parts.append(f"seed {ended.seed}")
-    if ended.reason == "cancelled":
+    seed = ended.seed if several else None
+    return _status_line(ended.tokens, ended.tokens_per_second, ended.step, seed, ended.reason, ended.notices)
+
+
+def status_line_of(node: Node, *, several: bool = False) -> str:
+    """The same line below a reply of a session that was opened again."""
+    if node.reason == "failed":
+        return " · ".join(node.notices)
+    step, seed = (node.origin.step, node.origin.seed) if node.origin else (0, 0)
+    return _status_line(
+        node.tokens, node.tokens_per_second, step, seed if several else None, node.reason, node.notices
+    )  # fmt: skip
+
+
+def _status_line(
+    tokens: int, tokens_per_second: float, step: int, seed: int | None, reason: str, notices: tuple[str, ...]
+) -> str:
+    parts = [f"{tokens} tokens", f"{formatting.compact(tokens_per_second)}/s"] if tokens else []
+    if step:  # a model from elsewhere does not say how long it was trained
+        parts.append(f"step {step}")
+    if seed is not None:
+        parts.append(f"seed {seed}")
+    if reason == "cancelled":
         parts.append("stopped")
-    return " · ".join([*parts, *ended.notices])
+    return " · ".join([*parts, *notices])

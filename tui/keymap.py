@@ -7,7 +7,7 @@ from typing import Literal
 
 from textual.binding import Binding
 
-Scope = Literal["app", "chat", "runs", "new-run", "open-model"]
+Scope = Literal["app", "chat", "runs", "sessions", "new-run", "open-model"]
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,12 @@ ACTIONS: tuple[Action, ...] = (
         priority=True,
     ),
     Action(
-        "transcript.clear", "ctrl+l", "clear", "Clear the transcript", "Empty the transcript; runs are untouched.",
+        "session.new", "ctrl+l", "new_session", "New session", "Begin with an empty transcript; this session is kept.",
         priority=True,
+    ),
+    Action(
+        "sessions", "ctrl+g", "sessions", "Sessions",
+        "What was written before: open, search, name, copy, export or delete it.", "sessions", priority=True,
     ),
     Action(
         "panels", "f2", "panels", "Panels", "Show or hide the panels; in a narrow window, turn from one to the next.",
@@ -96,6 +100,21 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("runs.new", "n", "new", "New run", "Choose a text and a recipe, and train a model.", "new", "runs"),
     Action("runs.close", "escape", "close", "Back to the chat", "Leave the list.", "back", "runs"),
+    Action("sessions.open", "enter", "open", "Open", "Go on with this session.", "open", "sessions"),
+    Action("sessions.search", "slash", "search", "Search", "Find what stands in the texts.", "search", "sessions"),
+    Action("sessions.rename", "r", "rename", "Rename", "Give this session a name.", "rename", "sessions"),
+    Action("sessions.tag", "t", "tag", "Tags", "Words by which this session is found.", "tags", "sessions"),
+    Action("sessions.copy", "c", "copy", "Copy", "Make another session with the same texts.", "copy", "sessions"),
+    Action(
+        "sessions.export", "e", "export", "Export",
+        "Write this session as JSON, with all of its tree, into the current folder.", "export", "sessions",
+    ),
+    Action(
+        "sessions.delete", "d,delete", "delete", "Delete or restore", "Move this session to the trash, or back.",
+        "delete", "sessions",
+    ),
+    Action("sessions.trash", "x", "trash", "Trash", "Turn to the sessions in the trash, or back.", "trash", "sessions"),
+    Action("sessions.close", "escape", "close", "Back to the chat", "Leave the list.", "back", "sessions"),
     Action(
         "new-run.start", "f5,ctrl+enter,ctrl+g", "start", "Start training", "Make the run and start its training.",
         "start", "new-run", priority=True,

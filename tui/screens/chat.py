@@ -15,6 +15,7 @@ from ...models.presets import DEFAULT_PRESET, preset
 from .. import keymap, messages
 from ..bridge import POLL_INTERVAL, Bridge, CommandName, run_to_open
 from ..conversation import Conversation
+from ..current_session import CurrentSession
 from ..found_models import FoundModel
 from ..run_words import model_opened, run_opened, stage, state_changed
 from ..settings import SettingsStore, load_history, save_history
@@ -82,17 +83,28 @@ class ChatScreen(ActionScreen):
         settings = self._store.settings
         self.sampling.settings = settings.sampling
         self.sampling.samples = settings.samples
-        self.conversation = Conversation(
-            self.bridge, self.transcript, self.prompt, lambda: (self.sampling.settings, self.sampling.samples)
+        self.session = CurrentSession(
+            lambda sentence: self.notify(sentence, severity="warning", timeout=12, markup=False), self.set_timer
         )
+        self.conversation = Conversation(
+            self.bridge, self.transcript, self.prompt, self.session,
+            lambda: (self.sampling.settings, self.sampling.samples),
+        )  # fmt: skip
         self.conversation.explain = settings.explain
         self.prompt.earlier = load_history()
         self.show_figures()
+        if self._model is None and self._corpus is None:
+            self.conversation.open_last_session()
         if self._model is not None:
             self.bridge.open(self._model)
         elif self._corpus is not None or not self.open_latest():
             self.conversation.make_offer(TrainingOffer(self._corpus or BUILT_IN))
         self.set_interval(self._poll_interval, self.poll)
+
+    def on_unmount(self) -> None:
+        """Save what was said."""
+        if hasattr(self, "session"):
+            self.session.close()
 
     def open_latest(self) -> bool:
         """Show the newest run that trains, else the newest with a model; whether there is one."""
@@ -275,8 +287,28 @@ class ChatScreen(ActionScreen):
             case count:
                 self.notify(f"The last {count} samples are copied, an empty line between them.", markup=False)
 
-    def action_clear(self) -> None:
-        self.conversation.clear()
+    def action_new_session(self) -> None:
+        self.conversation.begin_session()
+
+    @work(group="sessions", exclusive=True)
+    async def action_sessions(self) -> None:
+        """The list of all sessions; the one that is chosen there comes on screen."""
+        from .sessions import SessionsScreen
+
+        self.session.save()
+        if self.session.store is None:
+            self.notify("Sessions cannot be used here; minigpt-tui doctor says more.", severity="error", markup=False)
+            return
+        chosen = await self.app.push_screen_wait(SessionsScreen(self.session.store, self.session.id))
+        if chosen is None or chosen == self.session.id:
+            return
+        if not self.conversation.open_session(chosen):
+            self.notify("That session is open in another window; close it there.", severity="error", markup=False)
+        self.prompt.focus()
+
+    @on(Prompt.Changed)
+    def _prompt_changed(self, event: Prompt.Changed) -> None:
+        self.session.set_draft(event.text_area.text)
 
     def action_pause(self) -> None:
         self._send_command("resume" if self.bridge.state == "paused" else "pause")

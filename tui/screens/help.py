@@ -30,6 +30,7 @@ _TEXT_WIDTH = 56
 _SCOPES: tuple[tuple[Scope, str], ...] = (
     ("chat", "in the chat"),
     ("runs", "in the list of runs"),
+    ("sessions", "in the list of sessions"),
     ("new-run", "in the form of a new run"),
     ("open-model", "where a model is opened"),
     ("app", "everywhere"),

@@ -267,12 +267,13 @@ class SessionStore:
             return
         if len(words) >= _SHORTEST:
             query = "SELECT n.id, n.session, n.text FROM search f JOIN nodes n ON n.id = f.rowid WHERE f.text MATCH ?"
+            order = "f.rowid"  # which the index can walk downwards, so the limit ends the search
             wanted = '"' + words.replace('"', '""') + '"'
         else:
             query = "SELECT n.id, n.session, n.text FROM nodes n WHERE instr(lower(n.text), lower(?))"
-            wanted = words
+            order, wanted = "n.id", words
         outside = "AND NOT n.deleted AND n.session IN (SELECT id FROM sessions WHERE deleted IS NULL)"
-        for row in self._rows(f"{query} {outside} ORDER BY n.id DESC LIMIT {int(limit)}", wanted):
+        for row in self._rows(f"{query} {outside} ORDER BY {order} DESC LIMIT {int(limit)}", wanted):
             start = max(0, row["text"].casefold().find(words.casefold()))
             begin = max(0, start - _SHOWN // 3)
             yield Found(row["session"], row["id"], start, row["text"][begin : start + _SHOWN])

@@ -12,6 +12,7 @@ CREATE TABLE sessions (
     model TEXT NOT NULL,               -- what it was last continued with
     created REAL NOT NULL,             -- Unix times
     changed REAL NOT NULL,
+    first_words TEXT NOT NULL DEFAULT '',
     characters INTEGER NOT NULL DEFAULT 0,
     leaf INTEGER,                      -- the node at whose end the person is
     draft TEXT NOT NULL DEFAULT '',    -- what was typed and not sent

@@ -215,6 +215,10 @@ class SessionStore:
     def append(self, node: int, text: str, records: Iterable[TokenRecord] = ()) -> None:
         """Save a piece of a node that is being written. One call for all of some tenths of a second costs little."""
         self._execute("INSERT INTO pieces (node, text, records) VALUES (?, ?, ?)", node, text, pack(records))
+        for row in self._rows(
+            "SELECT s.id FROM sessions s JOIN nodes n ON n.session = s.id WHERE n.id = ? AND s.first_words = ''", node
+        ):
+            self._begin_with(row["id"], text)
 
     def finish(
         self,
@@ -322,12 +326,19 @@ class SessionStore:
 
     def _insert(self, session: int, node: Node, packed: bytes) -> int:
         self._execute("UPDATE sessions SET characters = characters + ? WHERE id = ?", len(node.text), session)
+        if node.author != "note":
+            self._begin_with(session, node.text)
         return self._execute(
             "INSERT INTO nodes (session, parent, author, text, created, origin, records, tokens, tokens_per_second, "
             "reason, notices, bookmarked, deleted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             session, node.parent, node.author, node.text, node.created, node.origin and dumps(node.origin), packed,
             node.tokens, node.tokens_per_second, node.reason, json.dumps(node.notices), node.bookmarked, node.deleted,
         )  # fmt: skip
+
+    def _begin_with(self, session: int, text: str) -> None:
+        """Call the session by these words where it has none yet."""
+        words = " ".join(text[: 4 * _SHOWN].split())[:_SHOWN]
+        self._execute("UPDATE sessions SET first_words = ? WHERE id = ? AND first_words = ''", words, session)
 
     def _node(self, row: sqlite3.Row) -> Node:
         fields: dict[str, Any] = dict(row)
@@ -340,7 +351,6 @@ class SessionStore:
         fields: dict[str, Any] = dict(row)
         fields["tags"] = tuple(sorted(filter(None, (row["tags"] or "").split("\n"))))
         fields["deleted"] = row["deleted"] is not None
-        fields["first_words"] = " ".join((row["first_words"] or "").split())
         return Session(**fields)
 
 
@@ -350,12 +360,10 @@ def _without_surrogates(text: str) -> str:
 
 
 _NODE = "id, parent, author, text, created, origin, tokens, tokens_per_second, reason, notices, bookmarked, deleted"
-_LIST = f"""
+_LIST = """
 SELECT s.*,
-    (SELECT group_concat(tag, char(10)) FROM tags WHERE session = s.id) AS tags,
-    (SELECT substr(text, 1, {_SHOWN}) FROM nodes WHERE session = s.id AND author != 'note' AND text != ''
-        AND NOT deleted ORDER BY id LIMIT 1) AS first_words
+    (SELECT group_concat(tag, char(10)) FROM tags WHERE session = s.id) AS tags
 FROM sessions s
 """
-_NOT_EMPTY = "AND (s.draft != '' OR EXISTS (SELECT 1 FROM nodes WHERE session = s.id AND author != 'note'))"
+_NOT_EMPTY = "AND (s.draft != '' OR s.first_words != '')"
 _ORDER = "ORDER BY s.changed DESC, s.id DESC"

@@ -1,6 +1,6 @@
 """How long it takes to search 10,000 sessions with 200 MB of text, to list them, and to open one of 100,000 tokens.
 
-    python tests/benchmarks/sessions.py [--sessions 10000] [--megabytes 200]
+python tests/benchmarks/sessions.py [--sessions 10000] [--megabytes 200]
 """
 
 from __future__ import annotations

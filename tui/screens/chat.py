@@ -378,8 +378,9 @@ class ChatScreen(ActionScreen):
         self.prompt.focus()
 
     def arrange_panels(self) -> None:
-        """All of them beside the transcript, or one as a drawer."""
+        """All of them beside the transcript, or one as a drawer, with the keys of the footer closer together."""
         wide = self.wide
+        self.query_one(Footer).compact = not wide
         self.panels.display = self._store.settings.panels if wide else self._drawer > 0
         for number, selector in enumerate(_DRAWER, 1):
             self.query_one(selector).display = wide or number == self._drawer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from ...data.storage.atomic import complete_file
 from ...data.storage.errors import UserError
 from ...data.storage.plain_files import read_plain
-from ...data.storage.typed_json import to_plain
+from ...data.storage.typed_json import dumps, to_plain
 from ...data.typed_path import typed_path
 from ...engine.sessions.documents import Form, export, import_json
 from ...engine.sessions.store import Session, SessionStore
@@ -85,7 +84,7 @@ def _show(store: SessionStore, arguments: argparse.Namespace) -> int:
 def _search(store: SessionStore, arguments: argparse.Namespace) -> int:
     places = list(store.search(arguments.words))
     if arguments.json:
-        return _print_json(to_plain(places))
+        return _print_json(places)
     if not places:
         return complain(f"nothing was found for '{arguments.words}'")
     table = table_of("session", "what stands there", whole=("session",))
@@ -168,5 +167,5 @@ def _plain(session: Session) -> dict[str, Any]:
 
 
 def _print_json(value: object) -> int:
-    print(json.dumps(value, indent=2, allow_nan=False))
+    print(dumps(value, indent=2))
     return DONE

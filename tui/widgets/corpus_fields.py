@@ -143,7 +143,7 @@ class CorpusFields(Vertical):
         self.app.call_from_thread(self._take, result, markup, number)
 
     def _take(self, result: Corpus | str, markup: bool, number: int) -> None:
-        if number != self._newest or not self.is_mounted:
+        if number != self._newest or not self.is_attached:
             return
         self.query_one("#markup-field").display = markup
         if isinstance(result, str):

@@ -61,7 +61,7 @@ class ModelInput(TextInput):
         self.app.call_from_thread(self._take, result, number)
 
     def _take(self, result: FoundModel | str, number: int) -> None:
-        if number != self._newest or not self.is_mounted:
+        if number != self._newest or not self.is_attached:
             return
         self.looking = False
         self.found, self.problem = (None, result) if isinstance(result, str) else (result, "")

@@ -66,7 +66,7 @@ def evaluation(step: int, loss: float) -> Evaluation:
 
 def set_status(run: Run, state: RunState, steps: int) -> None:
     """Replace status.json."""
-    run.write_status(RunStatus(state, 1, "host", steps, TOTAL, CREATED, 1.6, 2.0, 2.0))
+    run.write_status(RunStatus(state, 1, "host", steps, TOTAL, CREATED, 1.6, 2.0, 1.9))
 
 
 def save_checkpoint(run: Run) -> Path:

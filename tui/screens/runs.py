@@ -26,7 +26,7 @@ from .sizes import WIDE
 
 REFRESH = 1.0  # seconds
 _COLUMNS = {
-    "name": "run", "state": "state", "step": "step", "train": "train", "validation": "val",
+    "name": "run", "state": "state", "step": "step", "train": "train", "validation": "val", "best": "best",
     "preset": "preset", "corpus": "corpus", "age": "age",
 }  # fmt: skip
 
@@ -41,6 +41,7 @@ class RunSummary:
     total_steps: int | None
     train_loss: float | None
     validation_loss: float | None
+    best_loss: float | None
     preset: str
     corpus: str
     created: float | None
@@ -67,6 +68,7 @@ class RunReader:
             total_steps=status.total_steps if status else None,
             train_loss=status.train_loss if status else None,
             validation_loss=status.validation_loss if status else None,
+            best_loss=status.best_validation_loss if status else None,
             preset=manifest.preset if manifest else "",
             corpus=manifest.corpus.name if manifest else "unreadable run.json",
             created=manifest.created if manifest else None,
@@ -115,7 +117,7 @@ class RunsScreen(ActionScreen):
         """Build the table again with the columns that fit."""
         columns = dict(_COLUMNS)
         if self.app.size.width < WIDE:
-            del columns["preset"]
+            del columns["preset"], columns["train"]
         if columns != self._columns:
             self._columns, self._shown = columns, {}
             self.table.clear(columns=True)
@@ -155,6 +157,7 @@ class RunsScreen(ActionScreen):
             "step": Text(f"{run.step:,}{total}"),
             "train": Text(formatting.loss(run.train_loss)),
             "validation": Text(formatting.loss(run.validation_loss)),
+            "best": Text(formatting.loss(run.best_loss)),
             "preset": Text(formatting.one_line(run.preset)),
             "corpus": Text(formatting.one_line(run.corpus)),
             "age": Text(age),

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
 _ADDRESS = re.compile(r"file:(?://[^/]*)?(/.*)", re.IGNORECASE | re.DOTALL)
@@ -45,4 +44,8 @@ def _unquoted(text: str) -> str:
 
 def _path_of(path: str) -> str:
     """The path that stands in a file:// address; its bytes need not be UTF-8."""
-    return os.fsdecode(urllib.parse.unquote_to_bytes(path)) if os.sep == "/" else urllib.request.url2pathname(path)
+    if os.sep == "/":
+        return os.fsdecode(urllib.parse.unquote_to_bytes(path))
+    from urllib.request import url2pathname  # only here: it brings a client for HTTP along
+
+    return url2pathname(path)

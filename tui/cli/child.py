@@ -46,12 +46,10 @@ def run_to_end(
             encoding="utf-8", errors="replace", cwd=log_dir(), env=child_environment(),
             start_new_session=True,  # the terminal's Ctrl-C reaches this process alone
         )  # fmt: skip
-        assert child.stdout is not None
-        assert child.stderr is not None
-        said = threading.Thread(target=_pass_on, args=(child.stderr,), daemon=True)
-        said.start()
+        said = threading.Thread(target=_pass_on, args=(child.stderr or (),), daemon=True)
         try:
-            for line in child.stdout:
+            said.start()
+            for line in child.stdout or ():
                 last = json.loads(line)
                 if "progress" in last:
                     update(last["progress"], last.get("doing", doing))
@@ -63,7 +61,8 @@ def run_to_end(
             child.wait()
             raise
         finally:
-            said.join(_PATIENCE)
+            if said.is_alive():
+                said.join(_PATIENCE)
 
 
 def _pass_on(lines: Iterable[str]) -> None:

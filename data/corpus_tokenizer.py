@@ -63,6 +63,7 @@ def corpus_tokenizer(
     )
     if cache_path:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
+            cache_path.parent.mkdir(parents=True, exist_ok=True)
             tokenizer.save(cache_path)
             remember(_checksum_path(cache_path), _checksum(cache_path))
     return tokenizer

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def write_atomic(path: Path, content: str | bytes, *, private: bool = False) -> None:
+def write_atomic(path: Path, content: str | bytes, *, private: bool = False, make_folder: bool = True) -> None:
     """Replace `path` by `content` so that a reader, or a crash, sees the old file or the new one and nothing between.
 
     Text is written as UTF-8. A `private` file can be read by its owner alone, whoever could read the old one. Creates
-    the folder above. Raises OSError (disk full, no permission) with the old file untouched and no temporary file left.
+    the folders above, unless `make_folder` is False. Raises OSError (disk full, no permission) with the old file
+    untouched and no temporary file left.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if make_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
     with complete_file(path) as temporary:
         if private:
             temporary.unlink(missing_ok=True)

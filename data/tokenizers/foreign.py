@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..storage.atomic import write_atomic
 from .added_tokens import AddedTokens
 from .foreign_files import special_tokens
 from .tokenizer import SURROGATES, Tokenizer, TokenizerError, check_range, left_out, refuse_surrogates, typecode
@@ -109,9 +108,7 @@ class ForeignTokenizer(Tokenizer):
 
     def save(self, folder: Path) -> None:
         """Write the files that it was read from, unchanged."""
-        for name, content in self._files.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            write_atomic(folder / name, content)
+        self._write(folder, self._files)
 
     def _ids(self, text: str, literal: bool = False, with_special: bool = False) -> list[int]:
         self._backend.encode_special_tokens = literal

@@ -151,11 +151,25 @@ class Tokenizer(ABC):
         return ids[0] if ids and ids[0] not in self.special_tokens.values() else None
 
     def save(self, folder: Path) -> None:
-        """Write `tokenizer.json` and `tokenizer_config.json` into `folder`, for AutoTokenizer of transformers."""
-        write_atomic(folder / "tokenizer.json", self._file)
-        write_atomic(folder / "tokenizer_config.json", json.dumps(self.settings(), indent=1))
+        """Write `tokenizer.json` and `tokenizer_config.json` into `folder`, for AutoTokenizer of transformers.
+
+        Makes the folder but none above it: that of a run which was deleted stays so. Raises OSError.
+        """
+        files: dict[str, str | bytes] = {
+            "tokenizer.json": self._file,
+            "tokenizer_config.json": json.dumps(self.settings(), indent=1),
+        }
         if template := self.chat_templates.get("default"):
-            write_atomic(folder / "chat_template.jinja", template.encode("utf-8", "replace"))
+            files["chat_template.jinja"] = template.encode("utf-8", "replace")
+        self._write(folder, files)
+
+    @staticmethod
+    def _write(folder: Path, files: Mapping[str, str | bytes]) -> None:
+        """Write files by their names, which may have one folder of their own."""
+        folder.mkdir(exist_ok=True)
+        for name, content in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            write_atomic(folder / name, content, make_folder=False)
 
     @cached_property
     def _file(self) -> bytes:

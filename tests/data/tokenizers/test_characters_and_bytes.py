@@ -189,3 +189,12 @@ def test_transformers_gives_the_same_ids_in_both_directions(kind: TokenizerKind,
         assert len(auto) == tokenizer.vocab_size
     auto.save_pretrained(tmp_path / "written_by_transformers")
     assert list(load_tokenizer(tmp_path / "written_by_transformers").encode(MIXED)) == ids
+
+
+def test_no_folder_above_that_of_the_files_is_made(tmp_path: Path) -> None:
+    tokenizer = CharTokenizer("abc")
+    tokenizer.save(tmp_path / "checkpoint")
+    for saved in (tokenizer, load_tokenizer(tmp_path / "checkpoint")):
+        with pytest.raises(FileNotFoundError):
+            saved.save(tmp_path / "deleted run" / "checkpoints" / ".last.new")
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]

@@ -330,3 +330,12 @@ def test_a_vocabulary_with_merges_is_enough(
         assert tokenizer.encode(text, literal).tolist() == ids
     tokenizer.save(tmp_path / "again")
     assert load_tokenizer(tmp_path / "again").fingerprint == tokenizer.fingerprint
+
+
+def test_no_folder_above_that_of_the_files_is_made(tmp_path: Path):
+    llama3().save(str(tmp_path / "tokenizer.json"))
+    tokenizer = load_tokenizer(tmp_path)
+    assert isinstance(tokenizer, ForeignTokenizer)
+    with pytest.raises(FileNotFoundError):
+        tokenizer.save(tmp_path / "deleted run" / "checkpoints" / ".last.new")
+    assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]

@@ -40,7 +40,7 @@ def model(home: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("how", ["typed", "pasted"])
+@pytest.mark.parametrize("how", ["typed", pytest.param("pasted", marks=pytest.mark.long)])
 def test_a_prompt_arrives_whole_at_the_model(home: Path, model: Path, how: str) -> None:
     with Terminal(f"{COMMAND} open '{model}'", {"MINIGPT_HOME": str(home)}) as terminal:
         terminal.wait_for("write how a text begins")

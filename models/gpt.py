@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from .activations import ACTIVATIONS
 from .cache import DeviceCache, KVCache
 from .config import EXPLICIT_LENGTH, ModelConfig
+from .cross_entropy import cross_entropy
 from .norms import RMSNorm, build_norm
 
+HEAD_ROWS = 64  # a GPU's fast products need rows of logits whose length in memory is a multiple of this
 TABLE_SIZE = 1 << 19  # elements of a new table of fixed positions; it grows with the length of the texts
 
 Cache = KVCache | DeviceCache
@@ -45,6 +47,19 @@ class Linear(nn.Module):
 def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
     """F.dropout, without the operator where there is nothing to drop."""
     return F.dropout(x, probability) if training and probability else x
+
+
+def padded_logits(x: Tensor, head: Tensor) -> Tensor:
+    """Logits of x [..., C] by the head [V, C], in the dtype of both: a multiple of HEAD_ROWS, beyond V they are -inf.
+
+    The cross entropy and all of its gradients are those of the first V alone.
+    """
+    missing = -len(head) % HEAD_ROWS
+    if not missing:
+        return F.linear(x, head)
+    bias = x.new_zeros(len(head) + missing)
+    bias[len(head) :] = -math.inf
+    return F.linear(x, F.pad(head, (0, 0, 0, missing)), bias)
 
 
 # ---------------------------------------------------------------------------------------------------------- positions
@@ -286,13 +301,14 @@ class GPT(nn.Module):
             return 0.02 if self.config.tied else 1.0
         return 0.0 if residual or name == "head" else width**-0.5
 
-    def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
-        """Tokens [B, T] -> logits [B, T, V] in float32.
+    def forward(self, tokens: Tensor, cache: Cache | None = None, padded: bool = False) -> Tensor:
+        """Tokens [B, T] -> logits [B, T, V] in float32, or with `padded` those of `padded_logits`.
 
         With a cache the tokens continue where it ends, and it is extended by T. Raises ValueError where they would not
         fit into the cache or the context length.
         """
-        return self.head_logits(self._trunk(tokens, cache))
+        x = self._trunk(tokens, cache)
+        return padded_logits(x, self._head(x.dtype)) if padded else self.head_logits(x)
 
     def next_logits(self, tokens: Tensor, cache: Cache) -> Tensor:
         """As `forward`, but only the logits after the last token, [B, V]: a prefill needs no others."""
@@ -304,14 +320,18 @@ class GPT(nn.Module):
 
     def loss(self, tokens: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
         """Cross entropy in nats, float32, of targets [B, T] given tokens; the "mean", the "sum", or "none": [B * T]."""
-        return F.cross_entropy(self(tokens).flatten(0, 1), targets.flatten(), reduction=reduction)
+        logits = self(tokens, padded=tokens.is_cuda and self.int8_head is None)
+        return cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction)
 
     def head_logits(self, x: Tensor) -> Tensor:
         """The head: [..., C] -> [..., V] in float32."""
         if self.int8_head is not None:
             return self.int8_head(x).float()
-        head = self.embedding if self.head is None else self.head
-        return self.multiply(x, head.to(x.dtype), None).float()
+        return self.multiply(x, self._head(x.dtype), None).float()
+
+    def _head(self, dtype: torch.dtype) -> Tensor:
+        """The output layer's weights [V, C]."""
+        return (self.embedding if self.head is None else self.head).to(dtype)
 
     def _trunk(self, tokens: Tensor, cache: Cache | None, last_only: bool = False) -> Tensor:
         """Everything but the head: [B, T] -> [B, T, C], or [B, 1, C] with `last_only`.

@@ -324,6 +324,23 @@ def test_gradients_agree_with_finite_differences(config):
         assert parameter.grad.view(-1)[index].item() == pytest.approx((above - below) / (2 * step), rel=2e-3), name
 
 
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("size", [19, 64, 130])
+def test_a_head_that_is_filled_up_has_the_same_loss_and_gradients(size: int, tied: bool):
+    model = random_model(replace(MODERN, vocab_size=size, tied=tied))
+    tokens, targets = random_tokens(3, 12) % size, random_tokens(3, 12, seed=5) % size
+    padded = model(tokens, padded=True)
+    assert padded.shape[-1] % 64 == 0
+    assert padded.shape[-1] - size < 64
+    assert torch.equal(padded[..., :size], model(tokens))
+    found = []
+    for loss in (model.loss(tokens, targets), F.cross_entropy(padded.flatten(0, 1), targets.flatten())):
+        model.zero_grad()
+        loss.backward()
+        found.append((loss, [parameter.grad for parameter in model.parameters()]))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-7)
+
+
 def logits64(model: GPT, tokens: torch.Tensor) -> torch.Tensor:
     """The logits before they are rounded to float32."""
     head = model.head

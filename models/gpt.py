@@ -128,6 +128,20 @@ def explicit_is_faster(x: Tensor) -> bool:
     return x.device.type == "cpu" and (torch.is_grad_enabled() or x.dtype == torch.bfloat16)
 
 
+def masked_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """Attention of single queries on a GPU, whose fused kernels give each head one block, which reads all S positions.
+
+    q and the result [B, K, H / K, D]; k, v [B, K, S, D]; the mask [1, S], added to the scores, which are float32.
+    """
+    q, k, v, shape = q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), q.shape
+    if q.dtype == torch.float32 or not q.is_cuda:
+        scores = torch.bmm(q, k.mT).float()
+    else:
+        scores = torch.bmm(q, k.mT, out_dtype=torch.float32)
+    weights = torch.add(mask, scores, alpha=shape[-1] ** -0.5).softmax(-1)
+    return torch.bmm(weights.to(v.dtype), v).view(shape)
+
+
 def fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_probability: float) -> Tensor:
     """Attention of the T newest positions over S by torch's kernel. q [B, T, H, D]; k, v [B, K, S, D].
 
@@ -135,6 +149,8 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropou
     """
     if q.shape[1] == 1:  # query heads that share keys are rows of one matrix product: [B, K, H / K, D]
         grouped = q[:, 0].unflatten(1, (k.shape[1], -1))
+        if q.is_cuda and mask is not None:
+            return masked_attention(grouped, k, v, mask).reshape(q.shape)
         y = F.scaled_dot_product_attention(grouped, k, v, mask, dropout_probability)
         return y.reshape(q.shape)
     y = F.scaled_dot_product_attention(

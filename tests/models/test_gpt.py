@@ -15,6 +15,7 @@ from minigpt_tui.models.gpt import (
     Attention,
     explicit_attention,
     fused_attention,
+    masked_attention,
     rotary_frequencies,
     rotary_tables,
     rotate,
@@ -339,6 +340,16 @@ def test_a_head_that_is_filled_up_has_the_same_loss_and_gradients(size: int, tie
         loss.backward()
         found.append((loss, [parameter.grad for parameter in model.parameters()]))
     torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("group", [1, 3])
+def test_a_single_query_attends_as_the_fused_kernel_does(group: int):
+    generator = torch.Generator().manual_seed(3)
+    q, k, v = (torch.randn(2, 4, rows, 8, generator=generator) for rows in (group, 20, 20))
+    mask = torch.zeros(1, 20)
+    mask[:, 13:] = -torch.inf
+    expected = F.scaled_dot_product_attention(q, k, v, mask)
+    torch.testing.assert_close(masked_attention(q, k, v, mask), expected, rtol=1e-5, atol=1e-6)
 
 
 def logits64(model: GPT, tokens: torch.Tensor) -> torch.Tensor:

@@ -138,7 +138,7 @@ def main() -> None:
 
     import torch
 
-    from ...models.devices import available_devices
+    from ...models.devices import available_devices, varying_lengths
     from ..freed_memory import keep_freed_memory
     from .responder import Responder
 
@@ -146,10 +146,11 @@ def main() -> None:
     gc.freeze()  # what was imported stays: to look through it again took a tenth of a second, in the middle of a reply
     responder = Responder(writer.send)
     writer.send(Ready(torch.__version__, available_devices()[0]))
-    while True:
-        queued = reader.queue.get()
-        responder.answer(queued.request, lambda queued=queued: queued.cancelled)
-        reader.done(queued)
+    with varying_lengths():
+        while True:
+            queued = reader.queue.get()
+            responder.answer(queued.request, lambda queued=queued: queued.cancelled)
+            reader.done(queued)
 
 
 if __name__ == "__main__":

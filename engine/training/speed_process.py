@@ -19,7 +19,7 @@ import torch
 from ...data.storage.typed_json import to_plain
 from ...data.tokenizers import CharTokenizer
 from ...models.config import flops_per_token
-from ...models.devices import DeviceChoice, choose_device, choose_threads
+from ...models.devices import DeviceChoice, choose_device, choose_threads, varying_lengths
 from ...models.gpt import GPT
 from ...models.memory import training_memory
 from ...models.presets import PRESETS, preset
@@ -124,6 +124,7 @@ class SpeedMeasurement:
         settled = times[-max(1, (len(times) - _WARM_UP_UPDATES) // 2) :]
         return rows * length * len(settled) / sum(settled)
 
+    @varying_lengths()
     def _generate(self, recipe: Recipe, seconds: float) -> float:
         """Tokens a second of one reply after another, each of the usual length."""
         alphabet = "".join(map(chr, range(0x100, 0x100 + recipe.model.vocab_size)))  # one character for each token

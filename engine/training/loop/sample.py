@@ -7,6 +7,7 @@ import torch
 from ....data.storage.errors import UserError
 from ....data.tokenizers import Tokenizer, UnknownCharacterError
 from ....models.cache import KVCache
+from ....models.devices import varying_lengths
 from ....models.gpt import GPT
 from ...generation.sampling import Sampler, first_token
 from ...requests import SamplingSettings
@@ -28,6 +29,7 @@ class SampleWriter:
         except UnknownCharacterError as error:
             raise UserError(f"the sample prompt cannot be used: {error}") from error
 
+    @varying_lengths()
     @torch.no_grad()  # not inference mode: a sharded model keeps the parameters that it gathers here
     def write(self, model: GPT, seed: int, length: int = LENGTH) -> str:
         """A continuation of up to `length` tokens, or to an end token; the model keeps its mode.

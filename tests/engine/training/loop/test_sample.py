@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer, build_tokenizer
 from minigpt_tui.engine.training.loop.sample import SampleWriter
@@ -42,3 +43,13 @@ def test_a_sample_ends_where_the_tokenizer_says_that_a_text_ends(make_run, text)
 def test_a_prompt_that_the_tokenizer_refuses_is_said_before_the_training_begins():
     with pytest.raises(UserError, match=r"the sample prompt cannot be used: .* no token for 'x'"):
         SampleWriter(CharTokenizer("abc", "refuse"), "abx")
+
+
+def test_no_attention_kernel_is_planned_anew_for_each_token_of_a_sample(make_run, text):
+    _, learner, _ = build(make_run(), text)
+    enabled = []
+    learner.model.register_forward_pre_hook(lambda *_: enabled.append(torch.backends.cuda.cudnn_sdp_enabled()))
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    SampleWriter(build_tokenizer("char", alphabet=text.read_text(), pieces=list)).write(learner.model, 1, 5)
+    assert enabled == [False] * 5
+    assert torch.backends.cuda.cudnn_sdp_enabled() == before

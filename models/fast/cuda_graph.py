@@ -41,14 +41,35 @@ class CudaGraphCapture:
         """
         device = self._stream.device
         outside, generator = torch.cuda.current_stream(device), torch.cuda.default_generators[device.index]
-        before = generator.clone_state()
+        before, pool = generator.clone_state(), torch.cuda.graph_pool_handle()
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.device(device), torch.cuda.graph(graph, stream=self._stream):
+            with torch.cuda.device(device), torch.cuda.graph(graph, pool, self._stream):
                 work()
         except BaseException:  # a capture that breaks off may leave its stream and its generator behind as they are
             torch.cuda.set_stream(outside)
             with suppress(RuntimeError):
                 generator.graphsafe_set_state(before)
+            if not _has_ended(graph):
+                _abandon(pool, device.index)
             raise
         return graph.replay
+
+
+def _has_ended(graph: torch.cuda.CUDAGraph) -> bool:
+    """Whether the capture was brought to an end, though the work in it failed: then the graph frees its own memory."""
+    try:
+        graph.pool()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _abandon(pool: tuple[int, int], device: int) -> None:
+    """Let the allocator go on as before a capture that CUDA broke off, and its memory be used again.
+
+    Else torch would go on to allocate from the pool, and never free it.
+    """
+    for give_back in (torch._C._cuda_endAllocateToPool, torch._C._cuda_releasePool):
+        with suppress(RuntimeError, AttributeError):  # what torch has done already
+            give_back(device, pool)

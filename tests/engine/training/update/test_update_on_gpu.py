@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 
 import pytest
@@ -12,6 +13,7 @@ from minigpt_tui.engine.training.update.cuda_graph import WARM_UP, update_captur
 from minigpt_tui.engine.training.update.notes import Notes
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models.config import ModelConfig
+from minigpt_tui.models.fast.cuda_graph import CudaGraphCapture
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.recipe import TrainingConfig
 
@@ -109,6 +111,88 @@ def test_an_update_that_waits_for_the_gpu_is_not_captured_and_goes_on(monkeypatc
     assert len(notes) == 1
     assert notes[0].startswith("the updates go on operator by operator: one CUDA graph could not be captured (")
     assert torch.cuda.current_stream() == outside
+
+
+def test_a_capture_that_breaks_off_gives_its_memory_back():
+    capture = CudaGraphCapture(torch.device("cuda:0"))
+    wide = torch.ones(1 << 26, device="cuda:0")  # a quarter of a gigabyte
+
+    def waits() -> None:
+        assert (wide * 2).sum().item() > 0
+
+    gc.collect()
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_reserved()
+    for _ in range(3):
+        with pytest.raises(Exception, match="captur"):
+            capture.capture(waits)
+        gc.collect()
+        torch.cuda.empty_cache()
+        assert torch.cuda.memory_reserved() - before < 1 << 26
+    total = torch.zeros((), device="cuda:0")
+
+    def sums_up() -> None:
+        total.copy_((wide * 2).sum())
+
+    capture.capture(sums_up)()
+    assert total.item() == 2 * len(wide)
+
+
+@pytest.fixture
+def little_memory():
+    """A gigabyte and a half beyond what is held now."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    whole = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 1.5e9) / whole)
+    yield
+    torch.cuda.set_per_process_memory_fraction(1.0)
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def test_where_the_memory_ends_a_smaller_micro_batch_is_captured(little_memory):
+    notes: list[str] = []
+    model = dataclasses.replace(MODEL, vocab_size=20_000)
+    config = dataclasses.replace(EVERYTHING, micro_batch_size=32, batch_size=256)
+    learner = make(dataclasses.replace(config, micro_batch_size=256), notes, model)
+    found = losses(learner)
+    assert notes[0].startswith("the memory ran out; going on with 128 sequences at a time")
+    assert notes[-1] == "each update is now one CUDA graph"
+    assert 32 <= learner.state_dict()["micro_batch"] <= 128
+    del learner
+    assert found == pytest.approx(losses(make(config, [], model)), rel=0.01)
+
+
+def test_an_evaluation_without_room_gets_that_of_the_graph(little_memory):
+    notes: list[str] = []
+    learner = make(EVERYTHING, notes)
+    losses(learner)
+    rooms = []
+
+    def fills(model: GPT) -> float:
+        rooms.append(torch.cuda.memory_reserved())
+        if len(rooms) == 1:
+            torch.empty(4_000_000_000, dtype=torch.uint8, device="cuda:0")
+        tokens = torch.zeros(8, 64, dtype=torch.long, device="cuda:0")
+        return model.loss(tokens, tokens).item()
+
+    assert learner.with_averaged_model(fills) > 0
+    assert rooms[1] < rooms[0]
+    assert all(0 < one < 10 for one in losses(learner))
+    assert notes == ["each update is now one CUDA graph"] * 2
+
+
+def test_a_vocabulary_of_any_size_has_the_loss_and_the_gradient_of_its_own_rows():
+    network = GPT(dataclasses.replace(MODEL, vocab_size=50_257), torch.device("cuda:0"), torch.bfloat16)
+    inputs, targets = torch.randint(50_257, (2, 8, 64), device="cuda:0")
+    network.loss(inputs, targets).backward()
+    assert network.embedding.grad is not None
+    found, network.embedding.grad = network.embedding.grad.clone(), None
+    expected = torch.nn.functional.cross_entropy(network(inputs).flatten(0, 1), targets.flatten())
+    assert network.loss(inputs, targets).item() == pytest.approx(expected.item(), rel=1e-3)
+    expected.backward()
+    torch.testing.assert_close(found, network.embedding.grad, rtol=0.05, atol=1e-4)
 
 
 def test_a_compiled_loss_can_be_captured_too():

@@ -12,10 +12,12 @@ from ....data.dataset import TokenDataset
 from ....data.tokenizers import Tokenizer
 from ....models.config import flops_per_token
 from ....models.devices import memory_in_use
+from ....models.gpt import GPT
 from ....models.peak_flops import peak_flops
 from ....models.recipe import Budget, TrainingConfig
 from ...events import Command, Evaluation, Sample, Step
 from ...runs import Run
+from ...text_loss import TextLoss
 from ..checkpoints import Counters, Kind
 from ..errors import TrainingError
 from ..update.learner import Learner
@@ -285,13 +287,16 @@ class Trainer:
         config, dataset, early_stopping = self._config, self._context.dataset, self._early_stopping
         step, since_best = self.learner.step, early_stopping.evaluations_since_best
         self._report(now=True)
+
+        def validate(model: GPT) -> TextLoss:
+            return evaluate(
+                model, dataset.validation, dataset.validation_bytes, config.evaluation,
+                batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed,
+                progress=check_stop, group=self.learner.group, collective_forward=self.learner.collective_forward,
+            )  # fmt: skip
+
         try:
-            with self.learner.averaged() as model:
-                result = evaluate(
-                    model, dataset.validation, dataset.validation_bytes, config.evaluation,
-                    batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed,
-                    progress=check_stop, group=self.learner.group, collective_forward=self.learner.collective_forward,
-                )  # fmt: skip
+            result = self.learner.with_averaged_model(validate)
         except StopRequested:
             return
         if not math.isfinite(result.loss):
@@ -317,8 +322,7 @@ class Trainer:
 
     def sample(self) -> None:
         """Emit something that the model writes."""
-        with self.learner.averaged() as model:
-            text = self._samples.write(model, seed=self.learner.step)
+        text = self.learner.with_averaged_model(lambda model: self._samples.write(model, seed=self.learner.step))
         self._event_log.emit(Sample(self.learner.step, self._samples.prompt, text))
 
     # --- commands --------------------------------------------------------------------------------

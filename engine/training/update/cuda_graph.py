@@ -17,6 +17,7 @@ from ..group import Group
 from .memory import MicroBatchTooLarge, is_out_of_memory
 from .notes import Notes
 
+MOST_MICRO_BATCHES = 8  # of an update that is captured: with more the launches cost little, and a graph is a large one
 WARM_UP = 3  # eager updates before the capture: libraries choose their kernels, and buffers are allocated
 
 
@@ -112,8 +113,15 @@ class UpdateRunner:
 
 
 def captures_updates(device: torch.device, config: TrainingConfig, group: Group | None) -> bool:
-    """Whether updates become a CUDA graph: ranks wait for each other within an update, which no graph can."""
-    return device.type == "cuda" and config.cuda_graph == "auto" and group is None
+    """Whether updates become a CUDA graph.
+
+    Ranks wait for each other within an update, which no graph can. Many micro-batches are long work, each with its own
+    nodes in the graph: they gain nothing by it.
+    """
+    micro_batches = config.batch_size / (config.micro_batch_size or config.batch_size)
+    return (
+        device.type == "cuda" and config.cuda_graph == "auto" and group is None and micro_batches <= MOST_MICRO_BATCHES
+    )
 
 
 def update_capture(device: torch.device, config: TrainingConfig, group: Group | None) -> CudaGraphCapture | None:

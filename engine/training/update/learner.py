@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import random
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +17,9 @@ from ....data.dataset import BatchStream
 from ....models.gpt import GPT
 from ....models.recipe import TrainingConfig
 from ..group import Group, Instruction
+from .memory import is_out_of_memory
+
+Result = TypeVar("Result")
 
 
 class Learner(ABC):
@@ -48,6 +53,11 @@ class Learner(ABC):
         Raises OutOfMemoryError, LostProcessError.
         """
 
+    def free_memory(self) -> None:
+        """Give back the memory of the device that updates would only use to be faster."""
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device).empty_cache()
+
     @abstractmethod
     def gradient_norm(self) -> float:
         """The norm of the last gradient, before clipping. Waits for the device."""
@@ -59,6 +69,21 @@ class Learner(ABC):
     @abstractmethod
     def averaged(self) -> AbstractContextManager[GPT]:
         """The model as it is evaluated and saved: with the averaged weights where the recipe averages."""
+
+    def with_averaged_model(self, work: Callable[[GPT], Result]) -> Result:
+        """What `work` makes of the model as it is evaluated and saved.
+
+        Where that runs out of memory, what updates only use to be faster is given back, and the work is done anew.
+        """
+        try:
+            with self.averaged() as model:
+                return work(model)
+        except RuntimeError as error:
+            if self.group or not is_out_of_memory(error):  # the other ranks would wait
+                raise
+        self.free_memory()  # behind the except clause, in which the traceback keeps what was allocated
+        with self.averaged() as model:
+            return work(model)
 
     @abstractmethod
     def state_dict(self) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from ....models.recipe import TrainingConfig
 from ..errors import OutOfMemoryError
 from ..group import Group, Instruction
 from .compile import Loss, compiled
-from .cuda_graph import Capture, UpdateInputs, UpdateRunner
+from .cuda_graph import MOST_MICRO_BATCHES, Capture, UpdateInputs, UpdateRunner
 from .ema import WeightAverage
 from .flat_parameters import FlatParameters
 from .in_flight import UpdatesInFlight
@@ -117,6 +117,11 @@ class ReplicatedLearner(Learner):
         if self._average:
             self._average.update(given.ema_weight)
 
+    def free_memory(self) -> None:
+        """Give back the memory that updates would only use to be faster: that of their graph, too."""
+        self._runner.reset()
+        super().free_memory()
+
     def gradient_norm(self) -> float:
         """The norm of the last gradient, before clipping. Waits for the device."""
         norm = self._norm_before_clipping if self._config.gradient_clip else self._flat.gradients.norm()
@@ -203,9 +208,9 @@ class ReplicatedLearner(Learner):
                 "choose a smaller model or a shorter context"
             )
         self._micro_batch = -(-self._micro_batch // 2)
-        self._runner.reset()
-        if self.device.type != "cpu":
-            torch.get_device_module(self.device).empty_cache()
+        self.free_memory()
         self._notes.warn(
             f"the memory ran out; going on with {self._micro_batch} sequences at a time, the batch stays whole"
         )
+        if self._runner.captures and self._config.batch_size > MOST_MICRO_BATCHES * self._micro_batch:
+            self._runner.stay_eager(f"a graph of more than {MOST_MICRO_BATCHES} micro-batches gains nothing")

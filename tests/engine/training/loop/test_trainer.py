@@ -347,6 +347,29 @@ def test_what_is_judged_and_kept_are_the_averaged_weights(make_run, text, events
             assert torch.equal(parameter, averaged)
 
 
+def test_an_evaluation_and_a_sample_without_memory_are_made_again(make_run, text, events_of, monkeypatch):
+    run = make_run(budget=Budget(10))
+    it, _, _ = build(run, text)
+    tries: list[str] = []
+
+    def short_of_memory(name, work):
+        def tried(*arguments, **keywords):
+            tries.append(name)
+            if tries.count(name) == 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return work(*arguments, **keywords)
+
+        return tried
+
+    monkeypatch.setattr(trainer, "evaluate", short_of_memory("evaluation", trainer.evaluate))
+    monkeypatch.setattr(it._samples, "write", short_of_memory("sample", it._samples.write))
+    it.train()
+    events = events_of(run)
+    assert kinds(events, StateChanged)[-1].state == "finished"
+    for name, kind in (("evaluation", Evaluation), ("sample", Sample)):
+        assert tries.count(name) == len(kinds(events, kind)) + 1 > 1
+
+
 def test_samples_at_steps_of_their_own(make_run, text, events_of):
     run = make_run(sample_interval=4, evaluation_interval=100)
     it, _, _ = build(run, text)

@@ -207,6 +207,59 @@ def test_when_no_graph_fits_the_updates_do_without(monkeypatch):
         learner.update(1.0)
 
 
+def test_an_evaluation_that_runs_out_of_memory_gets_that_of_the_graph_and_begins_anew():
+    capture, notes = OperatorCapture(), []
+    learner = make(EVERYTHING, capture, notes)
+    for factor in FACTORS:
+        learner.update(factor)
+    seen: list[float] = []
+
+    def evaluation(model: GPT) -> str:
+        seen.append(sum(parameter.sum().item() for parameter in model.parameters()))
+        if len(seen) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return "evaluated"
+
+    assert learner.with_averaged_model(evaluation) == "evaluated"
+    assert seen[0] == seen[1]
+    for factor in FACTORS:
+        learner.update(factor)
+    assert (capture.eager_runs, capture.captures) == (2 * WARM_UP, 2)
+
+    def too_large(model: GPT) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        learner.with_averaged_model(too_large)
+
+
+def test_updates_of_many_micro_batches_are_not_captured():
+    gpu = torch.device("cuda")
+    few, many = (dataclasses.replace(EVERYTHING, batch_size=size, micro_batch_size=10) for size in (80, 90))
+    assert captures_updates(gpu, few, None)
+    assert not captures_updates(gpu, many, None)
+    assert captures_updates(gpu, dataclasses.replace(many, micro_batch_size=0), None)
+
+
+def test_an_update_whose_micro_batches_became_many_does_without_a_graph(monkeypatch):
+    capture, notes = OperatorCapture(), []
+    config = dataclasses.replace(EVERYTHING, batch_size=18, micro_batch_size=18)
+    learner = make(config, capture, notes)
+    loss = learner.model.loss
+
+    def little_room(inputs, targets):
+        if len(inputs) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return loss(inputs, targets)
+
+    monkeypatch.setattr(learner.model, "loss", little_room)
+    for factor in FACTORS:
+        learner.update(factor)
+    assert learner.step == len(FACTORS)
+    assert capture.captures == 0
+    assert notes[-1] == ("the updates go on operator by operator: a graph of more than 8 micro-batches gains nothing")
+
+
 def test_memory_that_ran_out_is_known_behind_the_error_that_followed_it():
     error = RuntimeError("the capture failed")
     assert not is_out_of_memory(error)

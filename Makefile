@@ -9,7 +9,7 @@ WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test test-long bench check format picture clean
+.PHONY: run test test-long bench gpu-check check format picture clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/minigpt-tui
@@ -23,6 +23,10 @@ test-long: $(VENV)/.installed-dev
 # The engine beside other programs: make bench ARGS="train --nanogpt PATH"; see docs/benchmarks.md.
 bench: $(VENV)/.installed
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(or $(ARGS),--help)
+
+# All that only a GPU can show, some minutes long; ends in gpu-check.json.
+gpu-check: $(VENV)/.installed-dev
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks gpu-check $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from minigpt_tui.data.storage.errors import EXPECTED, sentence_of
 
 from .generate import suite as generation
+from .gpu import check as gpu_check
 from .harness import Harness
 from .machine import command_line, this_machine, today, versions
 from .report import json_line, text
@@ -65,6 +66,9 @@ def build_parser() -> argparse.ArgumentParser:
     generate = suites.add_parser("generate", help="tokens a second, and the time to the first")
     generation.add_options(generate)
     generate.set_defaults(suite=generation.run)
+    check = suites.add_parser("gpu-check", help="all that only a GPU can show")
+    gpu_check.add_options(check)
+    check.set_defaults(suite=gpu_check.run)
     return parser
 
 

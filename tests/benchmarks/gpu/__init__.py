@@ -1,0 +1,1 @@
+"""What only a GPU can show: `benchmarks gpu-check`, its parts, and the processes that measure them."""

@@ -46,7 +46,7 @@ OURS = (
     Recipe(
         name="modern-10m",
         description="Ten million parameters with the modern block: a GPU, or patience.",
-        source="ours, after JiHa-Kim/tinyshakespeare-gpt (2026); not measured yet",
+        source="ours, after JiHa-Kim/tinyshakespeare-gpt (2026); docs/recipes.md",
         model=ModelConfig(context_length=256, n_layer=6, n_head=6, n_kv_head=6, d_model=384, residual_dropout=0.15),
         training=TrainingConfig(
             budget=Budget(2000), batch_size=64, weight_decay=0.3, warmup_steps=100, average=0.99,

@@ -7,6 +7,7 @@ the model runs the same kernels on the same tensors and can be captured in a CUD
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -119,8 +120,8 @@ class KVCache:
 class DeviceCache:
     """A cache for one new position at a time, whose index is in the tensor `position` [1].
 
-    Attention reads the whole memory; later positions are masked. `read` is the same memory as an ordinary cache, for
-    the prefill of a prompt; `resume` then sets the position.
+    Attention reads the whole memory, or that of a `window`; later positions are masked. `read` is the same memory as an
+    ordinary cache, for the prefill of a prompt; `resume` then sets the position.
     """
 
     def __init__(self, read: KVCache) -> None:
@@ -129,6 +130,12 @@ class DeviceCache:
         self.position = torch.zeros(1, dtype=torch.int64, device=device)
         self._all = torch.arange(read.max_length, device=device)
         self._visible = self._all
+
+    def window(self, length: int) -> DeviceCache:
+        """The same memory and position, of which attention reads the first `length` positions alone."""
+        shorter = copy.copy(self)
+        shorter._all = self._all[:length]
+        return shorter
 
     def copy(self, cache: KVCache, length: int) -> None:
         """Let every row begin with the first `length` positions of the one row that `cache` holds."""
@@ -152,12 +159,12 @@ class DeviceCache:
         self.position.add_(new)
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write keys and values, [batch, kv_heads, 1, head_dim], at the position; returns all memory of the layer."""
+        """Write keys and values, [batch, kv_heads, 1, head_dim], at the position; returns those of the whole window."""
         mine = self.read.keys[layer], self.read.values[layer]
         for memory, new in zip(mine, (keys, values), strict=True):
             memory.index_copy_(2, self.position, new)
-        return mine
+        return mine[0].narrow(2, 0, len(self._all)), mine[1].narrow(2, 0, len(self._all))
 
     def mask(self, queries: int, positions: int) -> Tensor:
-        """0 for the filled positions, -inf for later ones: [1, max_length]."""
+        """0 for the filled positions, -inf for later ones of the window: [1, positions]."""
         return self._visible

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import traceback
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 import torch
 
@@ -20,6 +20,7 @@ from .sampling import Sampler, draws_at_once
 Capture = Callable[[Work, Work, torch.device], Work]
 
 _TOKENS_PER_REPLAY = 16
+_WINDOWS = (1024, 4096)  # positions, shorter than the longest: a short text costs what a short context does
 _MAX_CACHE = 1 << 34  # bytes of keys and values, of all rows
 _MAX_GRAPHS = 8  # that are kept, each for another kind of sampling settings
 
@@ -42,10 +43,11 @@ def run_eagerly(work: Work, rewind: Work, device: torch.device) -> Work:
 
 
 class DecodeGraph:
-    """`replay(n)` reads `tokens` [B], draws n tokens for each row one after another, and fills `drawn` [:n, B].
+    """`replay` reads `tokens` [B], draws some tokens for each row one after another, and fills `drawn` [draws, B].
 
     The rows' keys and values are in `cache`, their random state and penalties in `sampler`; `drawn` is -1 where no
-    token was left to be drawn.
+    token was left to be drawn. Attention reads all of a window, so each replay takes the shortest window that has room
+    for it.
     """
 
     def __init__(
@@ -56,38 +58,48 @@ class DecodeGraph:
         vocab_size: int,
         tokens_per_replay: int,
         capture: Capture,
+        windows: Sequence[int],
     ) -> None:
-        """Captures a replay of one token and one of `tokens_per_replay`. The sampler's state is the same afterwards."""
+        """Replays draw one token or `tokens_per_replay`, each captured when its window is first needed.
+
+        `windows` ascend to the length of the cache.
+        """
         rows, device = cache.read.batch_size, cache.position.device
         self.cache, self.sampler, self.tokens_per_replay = cache, sampler, tokens_per_replay
         self.tokens = torch.zeros(rows, dtype=torch.int64, device=device)
         self.drawn = torch.zeros(tokens_per_replay, rows, dtype=torch.int64, device=device)
-        self._model, self._vocab_size = model, vocab_size
-        before = [tensor.clone() for tensor in sampler.state()]
+        self._model, self._vocab_size, self._capture = model, vocab_size, capture
+        self._windows = windows
+        self._replays: dict[tuple[int, int], Work] = {}  # by window and number of tokens
 
-        def rewind() -> None:
-            cache.resume(0)
-            for tensor, value in zip(sampler.state(), before, strict=True):
-                tensor.copy_(value)
-
-        cache.resume(0)
-        try:
-            self._replays = {
-                n: capture(functools.partial(self._decode, n), rewind, device) for n in sorted({1, tokens_per_replay})
-            }
-        finally:
-            rewind()
-
-    def replay(self, n: int) -> None:
-        """Draw n tokens of each row: 1 or `tokens_per_replay`.
+    def replay(self, n: int, filled: int) -> None:
+        """Draw n tokens of each row, 1 or `tokens_per_replay`, behind the `filled` positions of the cache.
 
         The sampler must be prepared, and the cache have room, for n.
         """
-        self._replays[n]()
+        window = next(length for length in self._windows if length >= filled + n)
+        if (window, n) not in self._replays:
+            self._capture_replays(window, filled)
+        self._replays[window, n]()
 
-    def _decode(self, n: int) -> None:
+    def _capture_replays(self, window: int, filled: int) -> None:
+        """Capture those of a window that it has room for; what they read is the same afterwards."""
+        cache, device = self.cache.window(window), self.cache.position.device
+        before = [(tensor, tensor.clone()) for tensor in (self.tokens, *self.sampler.state())]
+
+        def rewind() -> None:
+            cache.resume(filled)
+            for tensor, value in before:
+                tensor.copy_(value)
+
+        for n in sorted({1, self.tokens_per_replay}):
+            if (window, n) not in self._replays and filled + n <= window:
+                self._replays[window, n] = self._capture(functools.partial(self._decode, n, cache), rewind, device)
+                rewind()
+
+    def _decode(self, n: int, cache: DeviceCache) -> None:
         for i in range(n):
-            logits = self._model.next_logits(self.tokens[:, None], self.cache)[:, : self._vocab_size]
+            logits = self._model.next_logits(self.tokens[:, None], cache)[:, : self._vocab_size]
             drawn = self.sampler.draw_prepared(logits)
             self.drawn[i].copy_(drawn)
             self.tokens.copy_(drawn.clamp_min(0) if self.sampler.may_draw_nothing else drawn)
@@ -106,11 +118,13 @@ class DecodeGraphs:
         capture: Capture = capture_graph,
         tokens_per_replay: int = _TOKENS_PER_REPLAY,
         max_cache: int = _MAX_CACHE,
+        windows: Sequence[int] = _WINDOWS,
     ) -> None:
         """`length` is that of the window, in positions; `max_cache` bytes may the keys and values of all rows take."""
         self.notices: list[str] = []
         self._model, self._length, self._capture = model, length, capture
         self._tokens_per_replay, self._max_cache = tokens_per_replay, max_cache
+        self._windows = [*(window for window in windows if window < length), length]
         self._cache: DeviceCache | None = None
         self._graphs: dict[Hashable, DecodeGraph] = {}
 
@@ -131,18 +145,18 @@ class DecodeGraphs:
         if graph := self._graphs.pop(sampler.graph_key, None):
             graph.sampler.copy_from(sampler)
         else:
-            graph = self._captured(self._cache, sampler, vocab_size)
+            noise = draws_at_once(vocab_size, self._model.embedding.device)
+            tokens = 1 if sampler.explains else min(self._tokens_per_replay, noise, self._length)
+            graph = DecodeGraph(self._model, self._cache, sampler, vocab_size, tokens, self._captured, self._windows)
         self._graphs[sampler.graph_key] = graph  # as the newest
         if len(self._graphs) > _MAX_GRAPHS:
             del self._graphs[next(iter(self._graphs))]
         return graph
 
-    def _captured(self, cache: DeviceCache, sampler: Sampler, vocab_size: int) -> DecodeGraph:
-        noise = draws_at_once(vocab_size, self._model.embedding.device)
-        tokens = 1 if sampler.explains else min(self._tokens_per_replay, noise, self._length)
-        make = functools.partial(DecodeGraph, self._model, cache, sampler, vocab_size, tokens)
+    def _captured(self, work: Work, rewind: Work, device: torch.device) -> Work:
+        """A graph of `work`, or the work itself where none can be captured."""
         try:
-            return make(self._capture)
+            return self._capture(work, rewind, device)
         except RuntimeError as error:
             traceback.print_exc()
             reason = str(error).splitlines()[0][:200]
@@ -150,4 +164,4 @@ class DecodeGraphs:
                 f"each step is launched kernel by kernel, which is slower: no CUDA graph was captured ({reason})"
             )
             self._capture = run_eagerly
-            return make(self._capture)
+            return work

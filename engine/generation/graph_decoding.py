@@ -78,7 +78,7 @@ class GraphDecoding:
         if n > min(room, room if noise is None else noise):
             n = 1
         graph.sampler.prepare(n)
-        graph.replay(n)
+        graph.replay(n, self._filled)
         self._unread.append(_read_back(graph.drawn[:n]))
         self._filled += n
 

@@ -55,6 +55,17 @@ def test_every_row_goes_on_from_a_text_that_one_cache_holds(model: GPT):
     torch.testing.assert_close(model.next_logits(last, cache), both, atol=1e-4, rtol=1e-3)
 
 
+@torch.inference_mode()
+def test_a_window_gives_the_same_logits_as_long_as_it_has_room(model: GPT):
+    tokens = torch.randint(29, (2, 12), generator=torch.Generator().manual_seed(4))
+    expected, cache = model(tokens), DeviceCache(KVCache(model.config, 2, 12))
+    model(tokens[:, :5], cache.read)
+    cache.resume(5)
+    for i, length in ((5, 7), (6, 7), (7, 10), (8, 10), (9, 10), (10, 12), (11, 12)):
+        following = model.next_logits(tokens[:, i : i + 1], cache.window(length))
+        torch.testing.assert_close(following, expected[:, i], atol=1e-4, rtol=1e-3)
+
+
 def test_a_position_on_the_device_is_for_one_token(model: GPT):
     with pytest.raises(ValueError, match="2 positions at once"):
         model.next_logits(torch.zeros(1, 2, dtype=torch.int64), DeviceCache(KVCache(model.config, 1, 12)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.reply import Reply, stream_replies
 from minigpt_tui.engine.generation.sampling import sample_seed
 from minigpt_tui.engine.requests import RequestError, SamplingSettings
+from minigpt_tui.models import gpt
 from minigpt_tui.models.fast.cuda_graph import Work
 from minigpt_tui.models.gpt import GPT
 
@@ -166,6 +169,42 @@ def test_one_graph_serves_settings_that_differ_in_numbers_and_draws_several_toke
     assert replayed == [1, 1, 1, 0] * 3  # thrice sixteen tokens, and one ahead of the reader
     written(decoder, "abc", replace(SETTINGS["plain"], seed=1))
     assert len(captured) == 4
+
+
+@pytest.mark.parametrize("name", ["plain", "filters", "penalties", "forbidden"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_text_that_outgrows_a_window_goes_on_in_the_next(random_model, name: str, rows: int) -> None:
+    made, captured = random_model(context_length=64), []
+
+    def capture(work: Work, rewind: Work, device: torch.device) -> Work:
+        """As a graph does: the work is done before, and undone."""
+        for _ in range(2):
+            work()
+            rewind()
+        captured.append(work)
+        return work
+
+    decoder, plain = Decoder(*made), Decoder(*made)
+    decoder.graphs = DecodeGraphs(decoder.model, decoder.context_length, capture, 4, windows=(8, 24))
+    for seed, prompt in enumerate(("abc", "abcdefgh" * 2, "abcdefgh" * 5, "abc"), 1):
+        some = replace(SETTINGS[name], seed=seed)
+        assert summary(written(decoder, prompt, some, rows)) == summary(written(plain, prompt, some, rows))
+    assert len(captured) == 6  # of one token and of four, for each window
+    read: list[int] = []
+    with patch.object(gpt, "fused_attention", spy(read)):
+        written(decoder, "abc", replace(SETTINGS[name], max_tokens=4), rows)
+    assert set(read) == {8, 24}  # a replay is under way while the tokens of one before are taken
+
+
+def spy(read: list[int]) -> Callable[..., torch.Tensor]:
+    """The attention, and how many positions it reads."""
+    original = gpt.fused_attention
+
+    def attend(q: torch.Tensor, k: torch.Tensor, *others: object) -> torch.Tensor:
+        read.append(k.shape[2])
+        return original(q, k, *others)  # type: ignore[arg-type]
+
+    return attend
 
 
 def test_new_weights_are_those_of_the_next_reply(random_model) -> None:

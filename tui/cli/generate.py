@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...data.storage.typed_json import dumps, to_plain
-from ...engine.requests import Ended, Generate, GenerationMessage, Loaded, TokenDetail, Tokens
+from ...engine.requests import Ended, Generate, GenerationMessage, Loaded, TokenDetail, Tokens, Turn
 from ..text.escapes import unescaped
 from .child import answer
 from .exit_codes import complain
@@ -35,8 +35,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     prompt.add_argument("--prompt-file", metavar="FILE", help="continue the text of a file, as it stands")
     add_encoding_option(parser)
+    parser.add_argument(
+        "--chat",
+        action="store_true",
+        help="frame the prompt by the model's chat template: what an instruct model answers",
+    )
+    parser.add_argument(
+        "--system", type=unescaped, metavar="TEXT", help=f"with --chat: what stands before the first turn. {ESCAPES}"
+    )
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="how many texts to write at once")
-    parser.add_argument("--echo", action="store_true", help="print the prompt before its continuation")
+    parser.add_argument(
+        "--echo", action="store_true", help="print the prompt before its continuation, framed with --chat"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the text")
     parser.add_argument("--explain", action="store_true", help=f"with --json: {EXPLAINED}")
     add_sampling_options(parser)
@@ -47,6 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Stream the continuation of a prompt to standard output."""
     if arguments.explain and not arguments.json:
         return complain("--explain has nowhere to go without --json; give both")
+    if arguments.system is not None and not arguments.chat:
+        return complain("--system stands before the turns of a conversation; give --chat as well")
     path = path_of_model(arguments.run)
     try:
         load = model_to_load(path, arguments)
@@ -56,25 +68,33 @@ def run(arguments: argparse.Namespace) -> int:
     prompt = arguments.prompt
     if prompt is None:
         prompt = text_of(arguments.prompt_file, arguments.encoding)
-    request = replace(request, prompt=prompt or "")
-    return answer(load, request, _Printer(request, arguments.echo, arguments.json).take)
+        if arguments.chat and prompt is not None:
+            prompt = prompt.removesuffix("\n")  # the end of a file, not of what is said
+    prompt = prompt or ""
+    if arguments.chat:
+        system = () if arguments.system is None else (Turn("system", arguments.system),)
+        request = replace(request, messages=(*system, Turn("user", prompt)))
+    else:
+        request = replace(request, prompt=prompt)
+    return answer(load, request, _Printer(request, prompt, arguments.echo, arguments.json).take)
 
 
 class _Printer:
     """Prints the samples of one prompt: a single text as it comes, several when all are complete."""
 
-    def __init__(self, request: Generate, echo: bool, as_json: bool) -> None:
-        self._request, self._echo, self._as_json = request, echo, as_json
+    def __init__(self, request: Generate, prompt: str, echo: bool, as_json: bool) -> None:
+        self._request, self._prompt, self._echo, self._as_json = request, prompt, echo, as_json
         self._texts = [""] * request.samples
         self._details: list[list[TokenDetail]] = [[] for _ in range(request.samples)]
         self._ends: dict[int, Ended] = {}
-        self._streams = request.samples == 1 and not as_json
+        self._framed = bool(request.messages)
+        self._streams = request.samples == 1 and not as_json and not (echo and self._framed)  # the frame comes last
 
     def take(self, message: GenerationMessage) -> bool:
         """Print what `message` brings; True where it was the last."""
         match message:
             case Loaded() if self._streams and self._echo:
-                print(self._request.prompt, end="", flush=True)
+                print(self._prompt, end="", flush=True)
             case Tokens(text=text, sample=sample, details=details):
                 self._texts[sample] += text
                 self._details[sample] += details
@@ -96,15 +116,16 @@ class _Printer:
             if self._request.explain:
                 replies[-1]["details"] = to_plain(self._details[sample])
         whole = replies[0] if len(replies) == 1 else {"samples": replies}
-        print(dumps({"prompt": self._request.prompt, **whole}))
+        print(dumps({"prompt": self._prompt, **whole}))
 
     def _print(self) -> None:
         if self._streams:
             print(flush=True)
         else:
-            before = self._request.prompt if self._echo else ""
+            before = "" if not self._echo else self._ends[0].prompt_text if self._framed else self._prompt
             for sample, text in enumerate(self._texts):
-                print(f"--- sample {sample + 1} of {len(self._texts)}, seed {self._ends[sample].seed} ---")
+                if len(self._texts) > 1:
+                    print(f"--- sample {sample + 1} of {len(self._texts)}, seed {self._ends[sample].seed} ---")
                 print(before + text, flush=True)
         ends = list(self._ends.values())
         for notice in dict.fromkeys(notice for ended in ends for notice in ended.notices):

@@ -29,6 +29,7 @@ from jinja2.utils import Namespace
 MOST_CHARACTERS = 8_000_000  # of a framed conversation
 _SECONDS = 1  # of computing; a conversation takes some thousandths
 _MEMORY = 1 << 30  # bytes of address space
+_LONGEST_PROBLEM = 1000  # characters
 
 Message = Mapping[str, str]  # its role and content
 
@@ -164,7 +165,7 @@ def main() -> None:
     try:
         answer = {"text": frame(job["template"], job["messages"], job["special_tokens"])}
     except (Exception, RecursionError) as error:
-        answer = {"problem": _problem(error)}
+        answer = {"problem": _problem(error)[:_LONGEST_PROBLEM]}
     sys.stdout.write(json.dumps(answer))
 
 

@@ -146,19 +146,17 @@ class Decoder:
             self._cached_ids = before
         return logits
 
-    def window(self, prompt: Sequence[int], then: Sequence[int] = ()) -> Sequence[int]:
-        """The part of a text, a prompt and what was written after it, that the next token is predicted from.
+    def window_start(self, prompt: Sequence[int], then: int = 0) -> int:
+        """Where in a text, a prompt with `then` tokens that were written after it, the model begins to read.
 
         A prompt longer than the context begins at an anchor, and where the text has passed the context since, it begins
-        where it did while `then` was written: so a reply that goes on sees what it would have seen without a stop.
+        where it did while the rest was written: so a reply that goes on sees what it would have seen without a stop.
         """
         context, kept = self.context_length, self.reread_length
         start = 0 if len(prompt) <= context else window_anchor(prompt, context, kept)
-        passed = len(prompt) + len(then) - start - context
-        if passed > 0:
-            step = context + 1 - kept  # the window has moved whenever one token more than the context was there
-            start += -(-passed // step) * step
-        return prompt[start:] if not then else [*prompt, *then][start:]
+        passed = max(0, len(prompt) + then - start - context)
+        step = context + 1 - kept  # the window has moved whenever one token more than the context was there
+        return start + -(-passed // step) * step
 
     def check_ids(self, ids: Sequence[int]) -> None:
         """Raise UserError where the model has no row for one of `ids`."""

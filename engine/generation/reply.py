@@ -1,47 +1,38 @@
-"""One reply: the prompt as token ids, then pieces of text until a limit, an end token, a stop string or a cancel."""
+"""One reply: pieces of text that continue a prompt until a limit, an end token, a stop string or a cancel."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import torch
 
 from ..requests import RequestError, SamplingSettings, TokenDetail
-from .chat_framing import encode_framed
 from .decoder import BatchDecoding, Decoder, SingleDecoding
 from .detokenizer import Detokenizer
 from .graph_decoding import GraphDecoding
-from .sampling import Sampler, chosen_seed, first_token
+from .prompt import Prompt, quoted
+from .sampling import Sampler, chosen_seed
 from .token_details import ALTERNATIVES, explain_tokens
-
-COMPOSED = "the {} is read with its letters and marks composed (NFC), as the model has learned them"
-READ_AS_TOKENS = "read as special tokens of the model: {}; to read them as text, set literal (--literal)"
-_MAX_NAMED = 8  # characters that a notice names one by one
-_MAX_TOKENS = 4  # special tokens likewise
 
 
 class Reply:
     """Iterate over it for the text; afterwards `reason`, `tokens` and `notices` say how it went.
 
-    `then` are the tokens between prompt and reply. `said` is what people have said of a prompt that a chat template has
-    framed: that has its own beginning, and its turns end as the tokenizer says.
-    `prompt_tokens` counts what the model read of both, `tokens` those of the text that it wrote, without one that
-    ended it; `seed` repeats the reply. With `explain`, `details` grows by one entry for each of `tokens`. Raises
-    UnknownCharacterError where the tokenizer refuses the prompt, RequestError where every token is forbidden, or where
-    the model has none of `then`.
+    `prompt_tokens` counts what the model read of the prompt, `tokens` those of the text that it wrote, without one that
+    ended it; `seed` repeats the reply. With `explain`, `details` grows by one entry for each of `tokens`, with so many
+    `alternatives` each. Raises UnknownCharacterError where the tokenizer refuses the prompt, RequestError where every
+    token is forbidden.
     """
 
     def __init__(
         self,
         decoder: Decoder,
-        prompt: str,
+        prompt: Prompt | str,
         settings: SamplingSettings,
         explain: bool = False,
-        then: Sequence[int] = (),
         alternatives: int = ALTERNATIVES,
-        said: str | None = None,
     ) -> None:
         self.reason: Literal["length", "stop", "cancelled"] = "length"
         self.tokens = 0
@@ -50,35 +41,29 @@ class Reply:
         self.settings, self.explains, self.alternatives = settings, explain, alternatives
         self._decoder, self._literal = decoder, settings.literal or decoder.literal
         self._cancelled = False
-        self._prompt_notices: list[str] = []
+        self._notices: list[str] = []
         self.seed = chosen_seed(settings.seed)
         self.forbidden = self._forbidden_sequences()
         self._note_impossible_stops()
         tokenizer = decoder.tokenizer
-        self._ends = tokenizer.end_tokens
-        if (
-            said is not None and "eos" in tokenizer.roles
-        ):  # what ends a turn, where the model's configuration names another
-            self._ends |= {tokenizer.roles["eos"]}
-        ids = self._encode(prompt, said)
-        self._check_then(then)
-        before = self._before(ids, said is not None)
-        self.all_ids = [*before, *ids, *then]  # the whole of it, of which the model reads `ids`
-        self.ids = decoder.window([*before, *ids], then)
-        unread = len(self.all_ids) - len(self.ids)
-        self.prompt_tokens = len(self.ids) - max(0, len(before) - unread)
-        if unread > len(before):
-            what = "the text so far" if then else "the prompt"
-            self._prompt_notices.append(
-                f"{what} has {len(ids) + len(then):,} tokens; the model reads its last {self.prompt_tokens:,}"
-            )
+        self.prompt = Prompt(decoder, prompt, literal=settings.literal) if isinstance(prompt, str) else prompt
+        self._notices += self.prompt.notices
+        self.prompt_tokens, self.ids = self.prompt.tokens, self.prompt.read_ids(self.seed)
+        # a turn also ends where the tokenizer says so, if the model's configuration names another end
+        turn_ends = {tokenizer.roles["eos"]} if self.prompt.framed and "eos" in tokenizer.roles else ()
+        self._ends = tokenizer.end_tokens.union(turn_ends)
         self._detokenizer = Detokenizer(
             tuple(map(tokenizer.composed, settings.stop)),
             ends_words=tokenizer.ends_words,
-            opening=self._blank_after(prompt, ids),
+            opening=self.prompt.opening,
         )
-        if then:
-            self._detokenizer.resume(map(tokenizer.token_bytes, then))
+        if self.prompt.then:
+            self._detokenizer.resume(map(tokenizer.token_bytes, self.prompt.then))
+
+    @property
+    def all_ids(self) -> list[int]:
+        """The whole prompt, of which the model reads `ids`."""
+        return self.prompt.all_ids(self.seed)
 
     def cancel(self) -> None:
         """End the reply before its next token; buffered text is still handed out."""
@@ -117,68 +102,16 @@ class Reply:
         """Sentences for the person: what of the prompt was left out, and whether the text passed the context."""
         context, read = self._decoder.context_length, len(self.ids) + self.tokens - 1
         if read <= context:
-            return tuple(self._prompt_notices)
+            return tuple(self._notices)
         passed = f"context {context} passed, last {self._decoder.reread_length} re-read"
-        return (*self._prompt_notices, passed)
-
-    def _encode(self, prompt: str, said: str | None) -> Sequence[int]:
-        tokenizer = self._decoder.tokenizer
-        composed = tokenizer.composed(prompt)
-        if composed != prompt:
-            self._prompt_notices.append(COMPOSED.format("prompt"))
-        known, left_out = tokenizer.filter_unknown(composed)
-        if left_out:
-            self._prompt_notices.append(f"the model has never seen {quoted(left_out)}; left out of the prompt")
-        if said is None:
-            ids = tokenizer.encode(known, self._literal).tolist()
-        else:
-            ids = encode_framed(known, tokenizer)
-        if names := self._named(known if said is None else said, ids):
-            self._prompt_notices.append(READ_AS_TOKENS.format(", ".join(names)))
-        return ids
-
-    def _before(self, ids: Sequence[int], framed: bool) -> Sequence[int]:
-        """What stands before the ids of the prompt without being text of it."""
-        tokenizer = self._decoder.tokenizer
-        begin = () if framed else tokenizer.begin
-        if len(ids) + len(begin) > self._decoder.context_length:  # what the model reads begins in mid-text
-            return ()
-        if ids or begin:
-            return begin
-        return [first_token(tokenizer, self.seed, self._decoder.end_token_starts_text, self._decoder.vocab_size)]
-
-    def _check_then(self, then: Sequence[int]) -> None:
-        """Raise RequestError for an id that the model cannot have written."""
-        size = self._decoder.vocab_size
-        if strange := next((str(token) for token in then if not 0 <= token < size), None):
-            raise RequestError(
-                f"the text goes on with the token {strange[:30]}, but the model has those from 0 to {size - 1:,}: "
-                "another model wrote it; go on from its text instead"
-            )
-
-    def _named(self, text: str, ids: Sequence[int]) -> list[str]:
-        """The special tokens that the text names; with many the last is an ellipsis."""
-        tokenizer = self._decoder.tokenizer
-        if self._literal or not tokenizer.added_tokens:
-            return []
-        there = set(ids)
-        names = [name for name, token in tokenizer.special_tokens.items() if token in there and name in text]
-        return names if len(names) <= _MAX_TOKENS else [*names[:_MAX_TOKENS], "..."]
-
-    def _blank_after(self, prompt: str, ids: Sequence[int]) -> str:
-        """The blank between the last word of the prompt and the first of the reply, where no text has it yet."""
-        tokenizer = self._decoder.tokenizer
-        if not tokenizer.ends_words or prompt[-1:].isspace():
-            return ""
-        last = next(filter(None, map(tokenizer.token_bytes, reversed(ids))), b"")
-        return " " if last.endswith(b" ") else ""
+        return (*self._notices, passed)
 
     def _note_impossible_stops(self) -> None:
         """Say which stop texts never end the reply: the model cannot write them."""
         for text in self.settings.stop:
             _, left_out = self._decoder.tokenizer.drop_unknown(self._decoder.tokenizer.composed(text))
             if left_out:
-                self._prompt_notices.append(
+                self._notices.append(
                     f"stop text {text!r} never ends a reply: the model has never seen {quoted(left_out)}"
                 )
 
@@ -188,9 +121,7 @@ class Reply:
         for text in self.settings.forbidden:
             known, left_out = tokenizer.drop_unknown(tokenizer.composed(text))
             if left_out:
-                self._prompt_notices.append(
-                    f"forbidden text {text!r} ignored: the model has never seen {quoted(left_out)}"
-                )
+                self._notices.append(f"forbidden text {text!r} ignored: the model has never seen {quoted(left_out)}")
                 continue
             sequence = tokenizer.encode(known, self._literal).tolist()
             if max(sequence, default=0) < self._decoder.vocab_size:  # else no row of the model could write it
@@ -244,10 +175,3 @@ def _packed(ended: Sequence[bool]) -> list[int]:
     """The places that have not ended, reordered so that few of them move: the last ones fill the gaps."""
     active = [place for place, has_ended in enumerate(ended) if not has_ended]
     return [place if not ended[place] else active.pop() for place in range(len(active))]
-
-
-def quoted(characters: Iterable[str]) -> str:
-    """Characters as a sentence names them: the first few one by one."""
-    known = sorted(characters)
-    more = f" and {len(known) - _MAX_NAMED} more" if len(known) > _MAX_NAMED else ""
-    return ", ".join(map(repr, known[:_MAX_NAMED])) + more

@@ -31,6 +31,7 @@ from .chat_framing import ChatFraming, shown
 from .decoder import Decoder
 from .loaded_model import LoadedModel
 from .places import explain_place
+from .prompt import Prompt
 from .reply import Reply, stream_replies
 from .sampling import chosen_seed, sample_seed
 from .scoring import TextScorer
@@ -79,13 +80,10 @@ class Responder:
     def _generate(self, request: Generate, cancelled: Callable[[], bool]) -> None:
         model, start = self._loaded(), time.perf_counter()
         decoder = model.begin_reply()
-        prompt, said = self._prompt(request, decoder)
+        prompt, frame = self._prompt(request, decoder)
         seed = chosen_seed(request.settings.seed)
         each = [replace(request.settings, seed=sample_seed(seed, sample)) for sample in range(request.samples)]
-        replies = [
-            Reply(decoder, prompt, settings, request.explain, request.then, request.alternatives, said)
-            for settings in each
-        ]
+        replies = [Reply(decoder, prompt, settings, request.explain, request.alternatives) for settings in each]
         streams = [
             _ReplyStream(request.id, sample, reply, self._send, self._send_interval)
             for sample, reply in enumerate(replies)
@@ -105,28 +103,27 @@ class Responder:
                 streams[sample].end(
                     seconds=time.perf_counter() - start,
                     model=model,
-                    prompt_text="" if said is None else shown(prompt),
+                    prompt_text=frame,
                     notices=model.notices + decoder.take_notices(),
                 )
             cancel_if_asked()
 
-    def _prompt(self, request: Generate | ExplainPlace, decoder: Decoder) -> tuple[str, str | None]:
-        """The text to continue, and where a chat template framed it what people have said of it."""
+    def _prompt(self, request: Generate | ExplainPlace, decoder: Decoder) -> tuple[Prompt, str]:
+        """What is to be continued, and its frame where a chat template made one."""
+        literal = request.settings.literal
         if not request.messages:
-            return request.prompt, None
+            return Prompt(decoder, request.prompt, then=request.then, literal=literal), ""
+        text = self._framing.frame(decoder.tokenizer, request.messages, literal or decoder.literal)
         said = "\n".join(turn.text for turn in request.messages)
-        literal = request.settings.literal or decoder.literal
-        return self._framing.frame(decoder.tokenizer, request.messages, literal), said
+        return Prompt(decoder, text, then=request.then, said=said, literal=literal), shown(text)
 
     def _explain_place(self, request: ExplainPlace, cancelled: Callable[[], bool]) -> None:
         model = self._loaded()
         decoder = model.begin_reply()
         if cancelled():
             raise RequestError("the place is no longer asked for")
-        prompt, said = self._prompt(request, decoder)
-        reply = Reply(
-            decoder, prompt, request.settings, then=request.then, alternatives=request.alternatives, said=said
-        )
+        prompt, _ = self._prompt(request, decoder)
+        reply = Reply(decoder, prompt, request.settings, alternatives=request.alternatives)
         self._send(explain_place(request.id, decoder, reply, model.step, model.checkpoint))
 
     def _score(self, request: ScoreText, cancelled: Callable[[], bool]) -> None:

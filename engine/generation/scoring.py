@@ -20,7 +20,7 @@ from ..requests import RequestError, TokenDetail
 from ..text_loss import TextLoss
 from .decoder import Decoder
 from .detokenizer import Detokenizer
-from .reply import COMPOSED, quoted
+from .prompt import COMPOSED, quoted
 from .token_details import ALTERNATIVES, explain_tokens
 
 _TOKENS_PER_PASS = 4096

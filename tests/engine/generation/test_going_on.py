@@ -8,6 +8,7 @@ import pytest
 import torch
 from minigpt_tui.data.tokenizers import ByteTokenizer, CharTokenizer
 from minigpt_tui.engine.generation.decoder import Decoder
+from minigpt_tui.engine.generation.prompt import Prompt
 from minigpt_tui.engine.generation.reply import Reply
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.requests import (
@@ -48,7 +49,8 @@ def test_a_reply_that_goes_on_writes_what_it_would_have_written_without_a_stop(
     text, ids = written(Reply(Decoder(model, tokenizer), prompt, settings(**options), explain=True))
     for stop in (1, 7, 15, 16, 17, 24, 25, 26, 33):
         rest = settings(**options | {"max_tokens": 40 - stop})
-        reply = Reply(Decoder(model, tokenizer), prompt, rest, explain=True, then=ids[:stop])
+        decoder = Decoder(model, tokenizer)
+        reply = Reply(decoder, Prompt(decoder, prompt, then=ids[:stop]), rest, explain=True)
         assert written(reply) == (text[stop:], ids[stop:])
         assert len(reply.ids) <= 16
 
@@ -65,13 +67,13 @@ def test_a_character_whose_bytes_fall_on_both_sides_of_a_stop_is_written_whole_b
     decoder = Decoder(model, ByteTokenizer())
     shown = {stop: "".join(Reply(decoder, "é", settings(max_tokens=stop))) for stop in range(1, 7)}
     for stop, text in shown.items():
-        reply = Reply(decoder, "é", settings(max_tokens=12 - stop), then=tuple((smile * 2)[:stop]))
+        reply = Reply(decoder, Prompt(decoder, "é", then=(smile * 2)[:stop]), settings(max_tokens=12 - stop))
         assert text + "".join(reply) == "🙂é🙂é"
 
 
 def test_a_stop_text_that_began_before_the_stop_ends_the_reply(chain) -> None:
     decoder = Decoder(*chain("abcdefgh"))
-    reply = Reply(decoder, "a", settings(stop=("cde",)), then=(1, 2))
+    reply = Reply(decoder, Prompt(decoder, "a", then=(1, 2)), settings(stop=("cde",)))
     assert (written(reply)[0], reply.reason, reply.tokens) == ("", "stop", 2)
     reply = Reply(decoder, "abc", settings(stop=("cde",), max_tokens=2))  # a stop text lies within the reply alone
     assert "".join(reply) == "de"
@@ -79,24 +81,24 @@ def test_a_stop_text_that_began_before_the_stop_ends_the_reply(chain) -> None:
 
 def test_an_alternative_is_a_token_whatever_its_spelling(chain) -> None:
     decoder = Decoder(*chain("abcdefgh"))
-    assert "".join(Reply(decoder, "ab", settings(max_tokens=3), then=(6,))) == "hab"
-    assert "".join(Reply(decoder, "", settings(max_tokens=3, seed=5), then=(2,))) == "def"
+    assert "".join(Reply(decoder, Prompt(decoder, "ab", then=(6,)), settings(max_tokens=3))) == "hab"
+    assert "".join(Reply(decoder, Prompt(decoder, "", then=(2,)), settings(max_tokens=3, seed=5))) == "def"
 
 
 @pytest.mark.parametrize("token", [-1, 8, 2**40])
 def test_an_id_that_the_model_does_not_have_is_one_sentence(chain, token: int) -> None:
     with pytest.raises(RequestError, match=rf"goes on with the token {token}, but the model has those from 0 to 7"):
-        Reply(Decoder(*chain("abcdefgh")), "ab", settings(), then=(1, token))
+        Prompt(Decoder(*chain("abcdefgh")), "ab", then=(1, token))
 
 
 def test_what_the_model_reads_of_a_long_text_is_told(random_model) -> None:
-    reply = Reply(Decoder(*random_model()), "abcd", settings(), then=tuple(range(8)) * 3)
-    assert (len(reply.ids), reply.prompt_tokens) == (10, 10)  # it began anew twice, nine tokens later each time
-    assert reply.notices == ("the text so far has 28 tokens; the model reads its last 10",)
+    prompt = Prompt(Decoder(*random_model()), "abcd", then=tuple(range(8)) * 3)
+    assert (len(prompt.read_ids(1)), prompt.tokens) == (10, 10)  # it began anew twice, nine tokens later each time
+    assert prompt.notices == ["the text so far has 28 tokens; the model reads its last 10"]
     tokenizer = CharTokenizer("abcdefgh\n")
     tokenizer.begin = (8,)
-    reply = Reply(Decoder(random_model()[0], tokenizer), "abc", settings(), then=(1,) * 12)
-    assert (len(reply.ids), reply.prompt_tokens, reply.notices) == (16, 15, ())
+    prompt = Prompt(Decoder(random_model()[0], tokenizer), "abc", then=(1,) * 12)
+    assert (len(prompt.read_ids(1)), prompt.tokens, prompt.notices) == (16, 15, [])
 
 
 # ---------------------------------------------------------------------- what the cache keeps of a long text
@@ -117,7 +119,7 @@ class Read:
     def until_first(self, prompt: str, then: tuple[int, ...] = (), more: int = 1) -> int:
         """How many tokens are read until the first one comes; `more` are drawn."""
         self.tokens = 0
-        pieces = iter(Reply(self.decoder, prompt, settings(max_tokens=more), then=then))
+        pieces = iter(Reply(self.decoder, Prompt(self.decoder, prompt, then=then), settings(max_tokens=more)))
         next(pieces)
         first = self.tokens
         for _ in pieces:

@@ -259,7 +259,7 @@ class TokenDetail:
     rank: int  # 1: the model found no token likelier
     entropy: float  # of the model's distribution, in nats
     alternatives: tuple[Alternative, ...]  # the likeliest tokens under the model, the likeliest first
-    characters: int = 0  # that it adds to the text: none where it ends in the middle of one
+    characters: int = 0  # of the text that it stands for: none where it ends in the middle of one
 
 
 @dataclass(frozen=True)
@@ -309,7 +309,10 @@ class Place:
 
 @dataclass(frozen=True)
 class ScoreProgress:
-    """A part of a text is scored: how much of it so far, and the details of the tokens that came with this part."""
+    """A part of a text is scored: how much of it so far, and the details of the tokens that came with this part.
+
+    The characters of all details together end where the text ends; those before them have no probability.
+    """
 
     id: int
     fraction: float

@@ -4,6 +4,7 @@ On disk each is a `tokenizer.json` that Hugging Face's libraries read with ident
 tiktoken and tokenizers are imported by those that need them alone, so characters and bytes start without.
 """
 
+from .alignment import token_lengths
 from .bpe import BpeTokenizer
 from .build import build_tokenizer
 from .bytes import ByteTokenizer
@@ -25,4 +26,5 @@ __all__ = [
     "UnknownCharacters",
     "build_tokenizer",
     "load_tokenizer",
+    "token_lengths",
 ]

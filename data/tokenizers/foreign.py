@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,15 @@ class ForeignTokenizer(Tokenizer):
         """The ids that the pipeline gives; added tokens that are not special are tokens with `literal` too."""
         refuse_surrogates(text)
         return array(self._typecode, self._ids(text, literal or self.splits_special_tokens))
+
+    def token_lengths(self, text: str, literal: bool = False) -> list[int]:
+        """As the pipeline says where each token begins; what it skips belongs to the token before."""
+        refuse_surrogates(text)
+        self._backend.encode_special_tokens = literal or self.splits_special_tokens
+        with _library_errors("encode this text"):
+            offsets = self._backend.encode(text, add_special_tokens=False).offsets
+        starts = accumulate((start for start, _ in offsets[1:]), max, initial=0)
+        return [end - start for start, end in pairwise((*starts, len(text)))] if offsets else []
 
     def _encode_text(self, text: str) -> array[int]:
         return self.encode(text, literal=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import unicodedata
 from abc import ABC, abstractmethod
@@ -88,6 +89,21 @@ class Tokenizer(ABC):
             if token is not None:
                 ids.append(token)
         return ids
+
+    def token_lengths(self, text: str, literal: bool = False) -> list[int]:
+        """For each id of `encode`, how many characters of `text` it stands for: 0 where a later one completes it.
+
+        Raises UnknownCharacterError.
+        """
+        parts = [(text, None)] if literal or not self.added_tokens else self.added_tokens.split(text)
+        names = {token: name for name, token in self.special_tokens.items()}
+        lengths: list[int] = []
+        for part, token in parts:
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            lengths += (len(decoder.decode(self.token_bytes(number))) for number in self._encode_text(part))
+            if token is not None:
+                lengths.append(len(names[token]))
+        return lengths
 
     @abstractmethod
     def _encode_text(self, text: str) -> array[int]:

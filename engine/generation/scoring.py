@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from ...data.dataset import sliding_window_starts
+from ...data.tokenizers import token_lengths
 from ...models.cache import KVCache
 from ..requests import RequestError, TokenDetail
 from ..text_loss import TextLoss
 from .decoder import Decoder
-from .detokenizer import Detokenizer
 from .prompt import COMPOSED, quoted
 from .token_details import ALTERNATIVES, explain_tokens
 
@@ -58,8 +58,10 @@ class TextScorer:
             raise RequestError("a text of at least two tokens is needed: the first one has nothing before it")
         self._bytes_per_token = len(known.encode()) / len(ids)
         self._total = 0.0
-        self._detokenizer = Detokenizer()
-        self._detokenizer.resume(map(tokenizer.token_bytes, self._ids[: self._unpredicted]))
+        self._lengths: list[int] = []  # of the tokens, in `text`
+        if explain:
+            self._lengths = [*(0 for _ in tokenizer.begin), *token_lengths(tokenizer, text, literal or decoder.literal)]
+        self._explained = self._unpredicted  # tokens so far
 
     @property
     def result(self) -> TextLoss:
@@ -92,8 +94,7 @@ class TextScorer:
 
     def _details(self, tokens: Tensor, logits: Tensor) -> list[TokenDetail]:
         """The details of the next tokens [N] of the text, given `logits` [N, V]."""
-        tokenizer, details = self._decoder.tokenizer, []
-        for detail in explain_tokens(tokens, logits, tokenizer, alternatives=self._alternatives):
-            self._detokenizer.feed(tokenizer.token_bytes(detail.token))
-            details.append(replace(detail, characters=self._detokenizer.characters))
-        return details
+        details = explain_tokens(tokens, logits, self._decoder.tokenizer, alternatives=self._alternatives)
+        lengths = self._lengths[self._explained : self._explained + len(details)]
+        self._explained += len(details)
+        return [replace(detail, characters=length) for detail, length in zip(details, lengths, strict=True)]

@@ -100,3 +100,13 @@ def test_through_the_process(random_model, save, tmp_path: Path) -> None:
     responder.answer(ScoreText(5, TEXT), lambda: False)
     assert isinstance(sent[-1], Scored)
     assert sent[-1].loss == done.loss
+
+
+def test_the_characters_of_the_tokens_end_where_the_text_ends_whatever_was_left_out(random_model) -> None:
+    text = "“abc” — def\nhgf"
+    _, details = scored(Decoder(*random_model()), text, explain=True)
+    at = len(text) - sum(detail.characters for detail in details)
+    assert text[:at] == "“a"
+    for detail in details:
+        assert text[at] == detail.text
+        at += detail.characters

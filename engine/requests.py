@@ -157,7 +157,8 @@ class ExplainPlace:
 class ScoreText:
     """Score `text` under the model. It is answered by some ScoreProgress and one Scored, or by one Failed.
 
-    Raises ValueError for a number of alternatives that cannot be.
+    With `start`, only what stands behind so many characters is scored, given all before it. Raises ValueError for a
+    number of alternatives or a start that cannot be.
     """
 
     id: int
@@ -165,9 +166,12 @@ class ScoreText:
     explain: bool = False
     literal: bool = False  # names of special tokens are plain text
     alternatives: int = 10  # of each token that is explained
+    start: int = 0
 
     def __post_init__(self) -> None:
         _check_alternatives(self.alternatives)
+        if self.start < 0:
+            raise ValueError(f"start must be at least 0, not {self.start}")
 
 
 @dataclass(frozen=True)

@@ -175,9 +175,13 @@ class Generator:
         explain: bool = True,
         alternatives: int = 10,
         literal: bool = False,
+        start: int = 0,
     ) -> bool:
-        """Ask how likely the model finds a text, and each of its tokens. False where that cannot be now."""
-        return self._ask(lambda id: ScoreText(id, text, explain, literal, alternatives), listener)
+        """Ask how likely the model finds a text from character `start` on, and each of its tokens there.
+
+        False where that cannot be now, and nothing was asked.
+        """
+        return self._ask(lambda id: ScoreText(id, text, explain, literal, alternatives, start), listener)
 
     def cancel(self) -> None:
         """Stop what is being answered. What is still on its way is dropped; each end is reported once."""

@@ -129,7 +129,9 @@ class Responder:
     def _score(self, request: ScoreText, cancelled: Callable[[], bool]) -> None:
         model = self._loaded()
         decoder = model.begin_reply()
-        scorer = TextScorer(decoder, request.text, request.explain, request.literal, request.alternatives)
+        scorer = TextScorer(
+            decoder, request.text, request.explain, request.literal, request.alternatives, request.start
+        )
         for fraction, details in scorer:
             for i in range(0, max(1, len(details)), _DETAILS_PER_LINE):
                 self._send(ScoreProgress(request.id, fraction, tuple(details[i : i + _DETAILS_PER_LINE])))

@@ -8,8 +8,10 @@ the model was trained so, and transformers counts so.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -30,6 +32,7 @@ _LOGITS_PER_PASS = 2**25  # an eighth of a gigabyte
 class TextScorer:
     """Iterate over it for the fraction done and the details of what was scored; afterwards it holds the loss.
 
+    With `start`, only the tokens that reach beyond so many characters of the text are scored, given all before them.
     Raises UnknownCharacterError where the tokenizer refuses the text, RequestError where it has too few tokens.
     """
 
@@ -40,6 +43,7 @@ class TextScorer:
         explain: bool = False,
         literal: bool = False,
         alternatives: int = ALTERNATIVES,
+        start: int = 0,
         tokens_per_pass: int = _TOKENS_PER_PASS,
         logits_per_pass: int = _LOGITS_PER_PASS,
     ) -> None:
@@ -56,11 +60,15 @@ class TextScorer:
         self._unpredicted = max(1, len(tokenizer.begin))  # at the beginning, where nothing stands before
         if len(self._ids) <= self._unpredicted:
             raise RequestError("a text of at least two tokens is needed: the first one has nothing before it")
+        self._lengths: list[int] = []  # of the tokens, in `text`
+        if explain or start:
+            self._lengths = [*(0 for _ in tokenizer.begin), *token_lengths(tokenizer, text, literal or decoder.literal)]
+        if start:
+            self._unpredicted = max(self._unpredicted, bisect_right([*accumulate(self._lengths)], start))
+            if self._unpredicted >= len(self._ids):
+                raise RequestError(f"the text has no token behind its first {start:,} characters")
         self._bytes_per_token = len(known.encode()) / len(ids)
         self._total = 0.0
-        self._lengths: list[int] = []  # of the tokens, in `text`
-        if explain:
-            self._lengths = [*(0 for _ in tokenizer.begin), *token_lengths(tokenizer, text, literal or decoder.literal)]
         self._explained = self._unpredicted  # tokens so far
 
     @property
@@ -75,8 +83,10 @@ class TextScorer:
         decoder, last = self._decoder, len(self._ids) - 1
         decoder.check_ids(self._ids)
         ids, length = torch.tensor(self._ids, device=decoder.device), min(decoder.context_length, last)
-        starts, scored = (tensor.to(decoder.device) for tensor in sliding_window_starts(len(ids), length))
-        scored[0] = self._unpredicted - 1
+        starts, scored = sliding_window_starts(len(ids), length)
+        needed = starts + length >= self._unpredicted
+        starts = starts[needed].to(decoder.device)
+        scored = scored[needed].clamp(min=self._unpredicted - 1).to(decoder.device)
         n_tokens = min(self._tokens_per_pass, self._logits_per_pass // decoder.model.config.vocab_size)
         n_rows, n_positions = max(1, n_tokens // length), min(length, max(1, n_tokens))
         for i in range(0, len(starts), n_rows):

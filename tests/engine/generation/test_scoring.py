@@ -110,3 +110,27 @@ def test_the_characters_of_the_tokens_end_where_the_text_ends_whatever_was_left_
     for detail in details:
         assert text[at] == detail.text
         at += detail.characters
+
+
+@pytest.mark.parametrize("start", [1, 15, 16, 17, 40, 64, len(TEXT) - 1])
+@pytest.mark.parametrize("passes", [{}, {"tokens_per_pass": 32}], ids=str)
+def test_what_stands_behind_a_place_is_scored_as_in_the_whole_text(
+    random_model, start: int, passes: dict[str, int]
+) -> None:
+    model, tokenizer = random_model(context_length=16)
+    decoder = Decoder(model, tokenizer)
+    _, whole = scored(decoder, TEXT, explain=True)
+    score, part = scored(decoder, TEXT, explain=True, start=start, **passes)
+    assert score.tokens == len(part) == len(TEXT) - start
+    for one, other in zip(part, whole[start - 1 :], strict=True):
+        assert (one.token, one.characters) == (other.token, 1)
+        assert one.probability == pytest.approx(other.probability, rel=1e-4)
+    assert score.loss == pytest.approx(-sum(math.log(one.probability) for one in part) / len(part), rel=1e-4)
+
+
+def test_behind_the_end_of_a_text_nothing_is_scored(random_model) -> None:
+    for start in (3, 99):
+        with pytest.raises(RequestError, match=f"no token behind its first {start} characters"):
+            TextScorer(Decoder(*random_model()), "abc", start=start)
+    with pytest.raises(ValueError, match="start must be at least 0"):
+        ScoreText(1, "abc", start=-1)

@@ -292,7 +292,7 @@ class Ended:
     notices: tuple[str, ...] = ()
     sample: int = 0
     checkpoint: str = ""  # of the weights that wrote it, as in Loaded
-    prompt_text: str = ""  # the messages as the chat template framed them
+    prompt_text: str = ""  # the messages as the chat template framed them; of a very long frame the end
 
 
 @dataclass(frozen=True)

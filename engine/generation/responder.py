@@ -37,6 +37,7 @@ from .sampling import chosen_seed, sample_seed
 from .scoring import TextScorer
 
 _DETAILS_PER_LINE = 256  # a line of the protocol stays below a megabyte
+_LONGEST_FRAME = 300_000  # characters of a framed conversation that are sent back, for the same reason
 _SEND_INTERVAL = 1 / 30  # seconds between two pieces of a reply: no screen here paints faster
 
 
@@ -115,7 +116,7 @@ class Responder:
             return Prompt(decoder, request.prompt, then=request.then, literal=literal), ""
         text = self._framing.frame(decoder.tokenizer, request.messages, literal or decoder.literal)
         said = "\n".join(turn.text for turn in request.messages)
-        return Prompt(decoder, text, then=request.then, said=said, literal=literal), shown(text)
+        return Prompt(decoder, text, then=request.then, said=said, literal=literal), shown(text)[-_LONGEST_FRAME:]
 
     def _explain_place(self, request: ExplainPlace, cancelled: Callable[[], bool]) -> None:
         model = self._loaded()

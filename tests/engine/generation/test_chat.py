@@ -12,6 +12,7 @@ from minigpt_tui.data.tokenizers import Tokenizer, load_tokenizer
 from minigpt_tui.engine.generation.chat_framing import ChatFraming
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.requests import (
+    GENERATION_MESSAGES,
     Ended,
     ExplainPlace,
     Failed,
@@ -175,6 +176,18 @@ def test_a_template_that_frames_nothing_is_one_sentence_and_the_next_request_is_
     assert failed.message.startswith(f"the model's chat template cannot frame this conversation: {says}")
     assert failed.message.isprintable()
     assert isinstance(answer(Generate(3, "Who", GREEDY))[-1], Ended)
+
+
+def test_a_frame_of_millions_of_characters_is_answered_in_a_line_that_can_be_read(
+    tmp_path: Path, answer: Answer
+) -> None:
+    folder = write_chat(tmp_path, "chatml", "Hi", "<|im_end|>")
+    (folder / "chat_template.jinja").write_text("{% for i in range(1000) %}{{ '\U0001f642' * 1000 }}{% endfor %}")
+    answer(Load(1, str(folder), device="cpu"))
+    ended = answer(Generate(2, "", SamplingSettings(max_tokens=1), messages=HELLO))[-1]
+    assert isinstance(ended, Ended)
+    assert len(ended.prompt_text) > 10**5
+    assert len(GENERATION_MESSAGES.encode(ended)) < 4 * 2**20
 
 
 def test_a_template_process_that_dies_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,10 +46,15 @@ ScoreListener = Callable[[ScoreProgress | Scored | Failed], None]
 class _Pending:
     """A request that is being answered."""
 
-    id: int
+    request: Generate | ExplainPlace | ScoreText
     listener: Callable[[Any], None]
-    incomplete: int = 1  # answers that have not come: of a prompt, its samples that have not ended
+    incomplete: int  # answers that have not come: of a prompt, its samples that have not ended
     cancelled: bool = False
+
+    @property
+    def id(self) -> int:
+        """That of the request, and of all that is said about it."""
+        return self.request.id
 
 
 class Generator:
@@ -84,9 +89,14 @@ class Generator:
         return self.loaded is not None and self._pending is None
 
     @property
-    def generating(self) -> bool:
+    def busy(self) -> bool:
         """Whether a request is being answered."""
         return self._pending is not None
+
+    @property
+    def generating(self) -> bool:
+        """Whether that request asked for replies."""
+        return self._pending is not None and isinstance(self._pending.request, Generate)
 
     async def start(self) -> None:
         """Start the process; requests may be sent at once, they wait until it is ready."""
@@ -199,7 +209,7 @@ class Generator:
         if not self.ready or self._process is None:
             return False
         made = request(self._new_id())
-        self._pending = _Pending(made.id, listener, ends)
+        self._pending = _Pending(made, listener, ends)
         self._process.send(made)
         return True
 

@@ -159,7 +159,7 @@ async def test_a_reply_can_go_on_from_tokens(engine: Engine, talk: Talk):
 
 async def test_places_are_explained_and_texts_are_scored(engine: Engine, talk: Talk):
     assert talk.generator.explain_place("a", (3,), SamplingSettings(top_k=2), talk.heard.append)
-    assert talk.generator.generating
+    assert (talk.generator.busy, talk.generator.generating) == (True, False)  # there is no reply to stop
     await settled()
     assert talk.generator.score("all of it", talk.heard.append, alternatives=0)
     await settled()

@@ -32,14 +32,14 @@ def explain_tokens(
     columns = (
         probabilities.gather(1, column),
         drawn.gather(1, column),
-        (logits > logits.gather(1, column)).sum(-1, keepdim=True) + 1,
+        (logits > logits.gather(1, column)).sum(-1, keepdim=True, dtype=logits.dtype) + 1,
         -(probabilities * log_probabilities).nansum(-1, keepdim=True),
         best.values,
         drawn.gather(1, best.indices),
-        best.indices,
+        best.indices.to(logits.dtype),  # float32 holds every id: they end below 2**24
     )
     details: list[TokenDetail] = []
-    for token, row in zip(tokens.tolist(), torch.cat([part.double() for part in columns], 1).tolist(), strict=True):
+    for token, row in zip(tokens.tolist(), torch.cat(columns, 1).tolist(), strict=True):
         probability, drawn_probability, rank, entropy = row[:4]
         others = tuple(
             Alternative(int(other), token_text(int(other), tokenizer), before, after)

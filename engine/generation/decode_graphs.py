@@ -16,6 +16,7 @@ from ...models.cache import DeviceCache, KVCache
 from ...models.fast.cuda_graph import CudaGraphCapture, Work
 from ...models.gpt import GPT
 from .sampling import Sampler, draws_at_once
+from .token_details import figures_width
 
 Capture = Callable[[Work, Work, torch.device], Work]
 
@@ -46,8 +47,8 @@ class DecodeGraph:
     """`replay` reads `tokens` [B], draws some tokens for each row one after another, and fills `drawn` [draws, B].
 
     The rows' keys and values are in `cache`, their random state and penalties in `sampler`; `drawn` is -1 where no
-    token was left to be drawn. Attention reads all of a window, so each replay takes the shortest window that has room
-    for it.
+    token was left to be drawn. Where the sampler explains its draws, `figures` [draws, B] is filled as well. Attention
+    reads all of a window, so each replay takes the shortest window that has room for it.
     """
 
     def __init__(
@@ -68,6 +69,8 @@ class DecodeGraph:
         self.cache, self.sampler, self.tokens_per_replay = cache, sampler, tokens_per_replay
         self.tokens = torch.zeros(rows, dtype=torch.int64, device=device)
         self.drawn = torch.zeros(tokens_per_replay, rows, dtype=torch.int64, device=device)
+        width = figures_width(sampler.alternatives, vocab_size) if sampler.explains else 0
+        self.figures = torch.zeros(tokens_per_replay, rows, width, device=device)
         self._model, self._vocab_size, self._capture = model, vocab_size, capture
         self._windows = windows
         self._replays: dict[tuple[int, int], Work] = {}  # by window and number of tokens
@@ -102,6 +105,8 @@ class DecodeGraph:
             logits = self._model.next_logits(self.tokens[:, None], cache)[:, : self._vocab_size]
             drawn = self.sampler.draw_prepared(logits)
             self.drawn[i].copy_(drawn)
+            if self.sampler.explains:
+                self.figures[i].copy_(self.sampler.figures)
             self.tokens.copy_(drawn.clamp_min(0) if self.sampler.may_draw_nothing else drawn)
 
 
@@ -146,7 +151,7 @@ class DecodeGraphs:
             graph.sampler.copy_from(sampler)
         else:
             noise = draws_at_once(vocab_size, self._model.embedding.device)
-            tokens = 1 if sampler.explains else min(self._tokens_per_replay, noise, self._length)
+            tokens = min(self._tokens_per_replay, noise, self._length)
             graph = DecodeGraph(self._model, self._cache, sampler, vocab_size, tokens, self._captured, self._windows)
         self._graphs[sampler.graph_key] = graph  # as the newest
         if len(self._graphs) > _MAX_GRAPHS:

@@ -210,9 +210,9 @@ class SingleDecoding:
         self._tokens, self._sampler = decoder.tokens(ids, sampler), sampler
 
     @property
-    def drawn_from(self) -> tuple[Tensor, Tensor]:
+    def figures(self) -> list[list[float]]:
         """As the sampler's."""
-        return self._sampler.drawn_from
+        return self._sampler.figures.tolist()
 
     def step(self) -> list[int]:
         """The next token, in a list; -1 where the sampler had none. Raises UserError as `Decoder.tokens` does."""
@@ -241,9 +241,9 @@ class BatchDecoding:
         self._logits: Tensor = logits.expand(len(texts), -1) if alike else self._recompute(self._length)
 
     @property
-    def drawn_from(self) -> tuple[Tensor, Tensor]:
+    def figures(self) -> list[list[float]]:
         """As the sampler's."""
-        return self._sampler.drawn_from
+        return self._sampler.figures.tolist()
 
     @torch.inference_mode()
     def step(self) -> list[int]:

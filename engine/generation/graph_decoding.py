@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import repeat
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,8 +35,9 @@ class GraphDecoding:
         self._rows = list(range(len(texts)))  # those that go on
         decoder.prefill(texts[0])
         self._graph = graphs.graph_for(len(texts), sampler, decoder.vocab_size)
-        self._unread: deque[Callable[[], list[list[int]]]] = deque()
-        self._drawn: deque[list[int]] = deque()
+        self._unread: deque[Callable[[], list[Any]]] = deque()
+        self._drawn: deque[tuple[list[int], list[list[float]]]] = deque()  # of each row, token and figures
+        self._last_figures: list[list[float]] = []
         if all(text == self._texts[0] for text in self._texts):
             self._graph.cache.copy(decoder.cache, len(texts[0]) - 1)
             self._resume(len(texts[0]) - 1)
@@ -42,17 +45,17 @@ class GraphDecoding:
             self._read(len(texts[0]))
 
     @property
-    def drawn_from(self) -> tuple[Tensor, Tensor]:
+    def figures(self) -> list[list[float]]:
         """As the sampler's, of the rows that go on."""
-        given, drawn_from = self._graph.sampler.drawn_from
-        return given[self._rows], drawn_from[self._rows]
+        return [self._last_figures[row] for row in self._rows]
 
     @torch.inference_mode()
     def step(self) -> list[int]:
         """The next token of each row; -1 where the sampler had none."""
         if not self._drawn:
-            self._drawn.extend(self._collect())
-        tokens = self._drawn.popleft()
+            tokens, *figures = self._collect()
+            self._drawn.extend(zip(tokens, figures[0] if figures else repeat([]), strict=False))
+        tokens, self._last_figures = self._drawn.popleft()
         for text, token in zip(self._texts, tokens, strict=True):
             text.append(token)
         return [tokens[row] for row in self._rows]
@@ -61,12 +64,13 @@ class GraphDecoding:
         """Go on with these rows alone, in this order."""
         self._rows = [self._rows[row] for row in rows]
 
-    def _collect(self) -> list[list[int]]:
-        """The tokens of the oldest replay, [draws][rows]; later replays are launched before it is waited for."""
-        most = 1 if self._graph.sampler.explains else _UNREAD
+    def _collect(self) -> list[Any]:
+        """The tokens of the oldest replay, [draws][rows], and their figures, [draws][rows][figures], where it explains
+        them; later replays are launched before it is waited for.
+        """
         if not self._unread and self._filled == self._decoder.context_length:
             self._read(self._decoder.reread_length)
-        while len(self._unread) < most and self._filled < self._decoder.context_length:
+        while len(self._unread) < _UNREAD and self._filled < self._decoder.context_length:
             self._launch()
         return self._unread.popleft()()
 
@@ -79,7 +83,8 @@ class GraphDecoding:
             n = 1
         graph.sampler.prepare(n)
         graph.replay(n, self._filled)
-        self._unread.append(_read_back(graph.drawn[:n]))
+        drawn = (graph.drawn[:n], graph.figures[:n]) if graph.sampler.explains else (graph.drawn[:n],)
+        self._unread.append(_read_back(*drawn))
         self._filled += n
 
     def _read(self, length: int) -> None:
@@ -100,18 +105,19 @@ class GraphDecoding:
         self._graph.tokens.copy_(last)
 
 
-def _read_back(tokens: Tensor) -> Callable[[], list[list[int]]]:
-    """Start to copy `tokens` to the CPU, before later work overwrites them; what is returned waits for the copy."""
-    if tokens.device.type != "cuda":
-        rows: list[list[int]] = tokens.tolist()
-        return lambda: rows
-    here = torch.empty(tokens.shape, dtype=tokens.dtype, pin_memory=True)
-    here.copy_(tokens, non_blocking=True)
+def _read_back(*drawn: Tensor) -> Callable[[], list[Any]]:
+    """Start to copy tensors to the CPU, before later work overwrites them; what is returned waits for the copies."""
+    if drawn[0].device.type != "cuda":
+        here = [tensor.tolist() for tensor in drawn]
+        return lambda: here
+    copies = [torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True) for tensor in drawn]
+    for copy, tensor in zip(copies, drawn, strict=True):
+        copy.copy_(tensor, non_blocking=True)
     arrived = torch.cuda.Event()
-    arrived.record(torch.cuda.current_stream(tokens.device))
+    arrived.record(torch.cuda.current_stream(drawn[0].device))
 
-    def wait() -> list[list[int]]:
+    def wait() -> list[Any]:
         arrived.synchronize()
-        return here.tolist()
+        return [copy.tolist() for copy in copies]
 
     return wait

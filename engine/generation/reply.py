@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-import torch
-
 from ..requests import RequestError, SamplingSettings, TokenDetail
 from .decoder import BatchDecoding, Decoder, SingleDecoding
 from .detokenizer import Detokenizer
 from .graph_decoding import GraphDecoding
 from .prompt import Prompt, quoted
 from .sampling import Sampler, chosen_seed
-from .token_details import ALTERNATIVES, explain_tokens
+from .token_details import ALTERNATIVES, details_of
 
 
 class Reply:
@@ -153,9 +151,7 @@ def stream_replies(decoder: Decoder, replies: Sequence[Reply]) -> Iterator[tuple
             raise RequestError("the forbidden texts leave no token that could be written next; forbid fewer")
         details: list[TokenDetail] | list[None] = [None] * len(rows)
         if replies[0].explains:
-            given, drawn_from = decoding.drawn_from
-            drawn = torch.tensor(tokens, device=given.device)
-            details = explain_tokens(drawn, given, decoder.tokenizer, drawn_from, replies[0].alternatives)
+            details = details_of(tokens, decoding.figures, decoder.tokenizer)
         for row, token, detail in zip(rows, tokens, details, strict=True):
             yield row, replies[row].add(token, detail)
 
@@ -165,7 +161,10 @@ def _start_decoding(decoder: Decoder, replies: Sequence[Reply]) -> SingleDecodin
     first, ids, seeds = replies[0], [reply.ids for reply in replies], [reply.seed for reply in replies]
     decoder.check_ids(ids[0])
     texts = [reply.all_ids for reply in replies]
-    sampler = Sampler(first.settings, decoder.vocab_size, decoder.device, seeds, texts, first.forbidden, first.explains)
+    sampler = Sampler(
+        first.settings, decoder.vocab_size, decoder.device, seeds, texts, first.forbidden, first.explains,
+        first.alternatives,
+    )  # fmt: skip
     if decoder.graphs is not None and decoder.graphs.has_room(len(replies)):
         return GraphDecoding(decoder, decoder.graphs, ids, sampler)
     return SingleDecoding(decoder, ids[0], sampler) if len(ids) == 1 else BatchDecoding(decoder, ids, sampler)

@@ -16,6 +16,7 @@ from torch import Tensor
 from ...data.tokenizers import Tokenizer
 from ..requests import SamplingSettings
 from .logits_processors import Filters, ForbiddenSequences, Penalties, TokenSequences
+from .token_details import token_figures
 
 _GREEDY_BELOW = 1e-5  # temperature; below it the division overflows float32, and the result is greedy anyway
 _MAX_DRAWS = 64  # of a row, whose noise is prepared at once: a CUDA graph then draws several tokens in one replay
@@ -115,7 +116,7 @@ class Sampler:
     device, whatever the other rows.
 
     With `explains`, `drawn_from` holds the logits [B, V] of the last draw, as the model gave them and as they were
-    drawn from.
+    drawn from, and `figures` what is told of each drawn token (token_details.py), with so many `alternatives`.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Sampler:
         texts: TokenSequences = ((),),
         forbidden: TokenSequences = (),
         explains: bool = False,
+        alternatives: int = 0,
     ) -> None:
         """A row for each of `seeds`, one with the settings' own where there are none; `texts` is what stands before
         the first draw of each, `forbidden` the sequences of tokens that are never completed.
@@ -136,6 +138,7 @@ class Sampler:
         self.explains, self.greedy = explains, settings.temperature < _GREEDY_BELOW
         self.may_draw_nothing = bool(sequences)
         self.drawn_from: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
+        self.alternatives, self.figures = alternatives, torch.empty(0)
         self._device = device
         self._by_text: list[Penalties | ForbiddenSequences] = []  # what depends on the text so far
         if settings.has_penalties:
@@ -149,7 +152,7 @@ class Sampler:
     def graph_key(self) -> Hashable:
         """Equal for samplers that can share a recorded CUDA graph: their tensors differ in content alone."""
         filters = None if self._filters is None else self._filters.graph_key
-        return self.explains, filters, tuple(tuple(tensor.shape) for tensor in self.state())
+        return self.explains, self.alternatives, filters, tuple(tuple(tensor.shape) for tensor in self.state())
 
     @property
     def draws_left(self) -> int | None:
@@ -181,6 +184,7 @@ class Sampler:
         if self.explains:
             only = torch.full_like(logits, -torch.inf).scatter_(1, tokens[:, None], 0) if self.greedy else logits
             self.drawn_from = given, only
+            self.figures = token_figures(tokens, given, only, self.alternatives)
         return tokens.masked_fill(best == -torch.inf, -1) if self.may_draw_nothing else tokens
 
     def copy_from(self, other: Sampler) -> None:

@@ -23,7 +23,7 @@ from ..requests import RequestError, TokenDetail
 from ..text_loss import TextLoss
 from .decoder import Decoder
 from .prompt import COMPOSED, quoted
-from .token_details import ALTERNATIVES, explain_tokens
+from .token_details import ALTERNATIVES, details_of, token_figures
 
 _TOKENS_PER_PASS = 4096
 _LOGITS_PER_PASS = 2**25  # an eighth of a gigabyte
@@ -104,7 +104,9 @@ class TextScorer:
 
     def _details(self, tokens: Tensor, logits: Tensor) -> list[TokenDetail]:
         """The details of the next tokens [N] of the text, given `logits` [N, V]."""
-        details = explain_tokens(tokens, logits, self._decoder.tokenizer, alternatives=self._alternatives)
+        tokenizer = self._decoder.tokenizer
+        figures = token_figures(tokens, logits, alternatives=self._alternatives, known=tokenizer.vocab_size)
+        details = details_of(tokens.tolist(), figures.tolist(), tokenizer)
         lengths = self._lengths[self._explained : self._explained + len(details)]
         self._explained += len(details)
         return [replace(detail, characters=length) for detail, length in zip(details, lengths, strict=True)]

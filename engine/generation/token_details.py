@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -11,19 +13,27 @@ from ..requests import Alternative, TokenDetail
 ALTERNATIVES = 10
 
 
-@torch.inference_mode()
-def explain_tokens(
+_FIGURES = 4  # probability before and after the filters, rank, entropy
+
+
+def figures_width(alternatives: int, vocab_size: int) -> int:
+    """How many figures a token has with so many alternatives."""
+    return _FIGURES + 3 * min(alternatives, vocab_size)
+
+
+def token_figures(
     tokens: Tensor,
     logits: Tensor,
-    tokenizer: Tokenizer,
     drawn_from: Tensor | None = None,
     alternatives: int = ALTERNATIVES,
-) -> list[TokenDetail]:
-    """One entry for each of `tokens` [N], of which `logits` [N, V] are the model's, and `drawn_from` [N, V] what the
-    penalties, the temperature and the filters left of them, where they were drawn. Each has the likeliest
-    `alternatives` of its place, and no characters yet. Waits for the device once.
+    known: int | None = None,
+) -> Tensor:
+    """The figures [N, figures_width] of `tokens` [N], of which `logits` [N, V] are the model's, float32.
+
+    `drawn_from` [N, V] is what the penalties, the temperature and the filters left of them, where they were drawn.
+    Rows beyond the `known` tokens of a vocabulary are no alternatives. Device work alone: a CUDA graph can record it.
     """
-    known = min(tokenizer.vocab_size, logits.shape[-1])  # rows beyond the tokenizer's vocabulary are no alternatives
+    known = min(known or logits.shape[-1], logits.shape[-1])
     n = min(alternatives, known)
     log_probabilities, column = logits.log_softmax(-1), tokens[:, None]
     probabilities = log_probabilities.exp()
@@ -38,15 +48,22 @@ def explain_tokens(
         drawn.gather(1, best.indices),
         best.indices.to(logits.dtype),  # float32 holds every id: they end below 2**24
     )
+    return torch.cat(columns, 1)
+
+
+def details_of(tokens: Sequence[int], figures: Sequence[Sequence[float]], tokenizer: Tokenizer) -> list[TokenDetail]:
+    """One entry for each of `tokens`, whose figures these are; none has characters yet."""
     details: list[TokenDetail] = []
-    for token, row in zip(tokens.tolist(), torch.cat(columns, 1).tolist(), strict=True):
-        probability, drawn_probability, rank, entropy = row[:4]
-        others = tuple(
-            Alternative(int(other), token_text(int(other), tokenizer), before, after)
-            for before, after, other in zip(row[4 : 4 + n], row[4 + n : 4 + 2 * n], row[4 + 2 * n :], strict=True)
+    for token, row in zip(tokens, figures, strict=True):
+        probability, drawn_probability, rank, entropy = row[:_FIGURES]
+        n = (len(row) - _FIGURES) // 3
+        before, after, others = (row[_FIGURES + i * n : _FIGURES + (i + 1) * n] for i in range(3))
+        alternatives = tuple(
+            Alternative(int(other), token_text(int(other), tokenizer), *both)
+            for other, *both in zip(others, before, after, strict=True)
         )
         text = token_text(token, tokenizer)
-        details.append(TokenDetail(token, text, probability, drawn_probability, int(rank), entropy, others))
+        details.append(TokenDetail(token, text, probability, drawn_probability, int(rank), entropy, alternatives))
     return details
 
 

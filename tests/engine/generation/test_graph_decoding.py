@@ -75,6 +75,32 @@ def test_the_text_is_that_of_a_token_at_a_time(
         assert summary(written(drawn_ahead, prompt, some)) == summary(written(plain, prompt, some))
 
 
+@pytest.mark.parametrize("alternatives", [0, 3])
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_tokens_that_are_drawn_ahead_are_explained_as_those_of_a_token_at_a_time(
+    random_model, settings: SamplingSettings, alternatives: int
+) -> None:
+    """Of several rows too, which end at places of their own."""
+    made = random_model()
+    for n in (1, 3):
+        both: list[list[Reply]] = []
+        for decoder in (ahead(made, 16), Decoder(*made)):
+            each = [replace(settings, seed=sample_seed(4, i), max_tokens=30) for i in range(n)]
+            replies = [Reply(decoder, "abcdefgh", one, explain=True, alternatives=alternatives) for one in each]
+            for _ in stream_replies(decoder, replies):
+                pass
+            both.append(replies)
+        for ours, plain in zip(*both, strict=True):
+            assert [detail.token for detail in ours.details] == [detail.token for detail in plain.details]
+            for one, other in zip(ours.details, plain.details, strict=True):
+                assert (one.text, one.rank, one.characters) == (other.text, other.rank, other.characters)
+                assert one.probability == pytest.approx(other.probability, rel=1e-4)
+                assert one.drawn_probability == pytest.approx(other.drawn_probability, rel=1e-4)
+                assert one.entropy == pytest.approx(other.entropy, rel=1e-4)
+                assert len(one.alternatives) == alternatives
+                assert [a.token for a in one.alternatives] == [a.token for a in other.alternatives]
+
+
 @pytest.mark.parametrize("options", BLOCKS.values(), ids=BLOCKS)
 def test_every_block_draws_ahead(random_model, options: dict[str, object]) -> None:
     made = random_model(**options)

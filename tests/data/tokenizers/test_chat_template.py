@@ -43,6 +43,17 @@ def test_the_text_is_that_of_transformers(folder: Path) -> None:
         assert ours.encode(text).tolist() == ids
 
 
+def test_whatever_is_said_it_is_framed_as_transformers_frames_it(folder: Path, nasty_texts: list[str]) -> None:
+    theirs, ours = transformers.AutoTokenizer.from_pretrained(folder), load_tokenizer(folder)
+    for number in range(20):
+        said = nasty_texts[number : number + 1 + 2 * (number % 3)]
+        messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(said)]
+        if number % 2:
+            messages.insert(0, {"role": "system", "content": nasty_texts[-number]})
+        expected = theirs.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        assert frame(ours.chat_templates["default"], messages, ours.role_names) == expected
+
+
 @pytest.mark.parametrize("placed", ["setting", "list", "file"])
 def test_the_template_is_found_where_transformers_finds_it(placed: str, tmp_path: Path) -> None:
     folder = write_tokenizer(tmp_path / "model", "chatml", placed)

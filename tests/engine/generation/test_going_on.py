@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 import torch
-from minigpt_tui.data.tokenizers import ByteTokenizer, CharTokenizer
+from minigpt_tui.data.tokenizers import ByteTokenizer, CharTokenizer, ForeignTokenizer, Tokenizer
+from minigpt_tui.data.tokenizers.tokenizer_json import bpe_model, document
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.prompt import Prompt
 from minigpt_tui.engine.generation.reply import Reply
@@ -69,6 +71,58 @@ def test_a_character_whose_bytes_fall_on_both_sides_of_a_stop_is_written_whole_b
     for stop, text in shown.items():
         reply = Reply(decoder, Prompt(decoder, "é", then=(smile * 2)[:stop]), settings(max_tokens=12 - stop))
         assert text + "".join(reply) == "🙂é🙂é"
+
+
+def words_with_ends() -> ForeignTokenizer:
+    """Tokens that end words, as those of the first GPT."""
+    names = ["a", "b", "ab</w>", "c</w>", "!</w>", "é</w>", "a</w>", "b</w>", "c", "!", "é", "<unk>"]
+    model = bpe_model({name: number for number, name in enumerate(names)}, [("a", "b</w>")])
+    model |= {"unk_token": "<unk>", "end_of_word_suffix": "</w>"}
+    content = document(model, {"type": "BertPreTokenizer"}, {"type": "BPEDecoder", "suffix": "</w>"})
+    return ForeignTokenizer(content, None, {})
+
+
+@pytest.mark.parametrize(
+    "stop", [(), ("b c", "ﬀ", "\x05"), ("a b", "\ufffd\ufffd\ufffd")], ids=["none", "some", "others"]
+)
+@pytest.mark.parametrize("make", [ByteTokenizer, words_with_ends], ids=["bytes", "words"])
+def test_the_text_of_a_reply_does_not_depend_on_where_it_paused(
+    make: Callable[[], Tokenizer], stop: tuple[str, ...]
+) -> None:
+    """Of random bytes, most of them no characters, and of words; up to a stop text, wherever that begins."""
+    tokenizer = make()
+    model = GPT(ModelConfig(tokenizer.vocab_size, 512, n_layer=1, n_head=1, d_model=16))
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    decoder = Decoder(model.eval(), tokenizer)
+    wild = settings(temperature=3, seed=4, max_tokens=150)
+    whole, ids = written(Reply(decoder, "a b", wild, explain=True))
+    forced = Forced(decoder, ids)
+    stopped = forced.text(Prompt(decoder, "a b"), 0, stop)
+    assert whole.startswith(stopped)
+    for pause in range(len(ids)):
+        before = forced.text(Prompt(decoder, "a b"), 0, (), pause)
+        if len(before) > len(stopped):
+            break  # a stop text would have ended it there
+        assert before + forced.text(Prompt(decoder, "a b", then=ids[:pause]), pause, stop) == stopped
+
+
+class Forced:
+    """Replies whose tokens are given."""
+
+    def __init__(self, decoder: Decoder, ids: list[int]) -> None:
+        self._decoder, self._ids = decoder, ids
+
+    def text(self, prompt: Prompt, start: int, stop: tuple[str, ...], end: int | None = None) -> str:
+        reply = Reply(self._decoder, prompt, settings(max_tokens=999, stop=stop))
+        text = ""
+        for token in self._ids[start:end]:
+            text += reply.add(token)
+            if reply.ended:
+                return text
+        return text + reply.finish()
 
 
 def test_a_stop_text_that_began_before_the_stop_ends_the_reply(chain) -> None:

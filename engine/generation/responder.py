@@ -177,7 +177,8 @@ class _ReplyStream:
         """Add a piece. Where it was time to send tokens: how many since the last time, and the seconds they took."""
         self._text += piece
         tokens, seconds, first = self._reply.tokens - self._sent, now - self._last, self._last == 0
-        if seconds < self._interval or (not self._text and tokens < _DETAILS_PER_LINE):
+        full = tokens >= _DETAILS_PER_LINE
+        if (seconds < self._interval and not (full and self._reply.explains)) or not (self._text or full):
             return None
         self._flush()
         self._last = now

@@ -215,3 +215,17 @@ def test_what_it_says_of_its_log_is_where_that_lies(
     (failed,) = sent
     assert isinstance(failed, Failed)
     assert failed.message.endswith(f"details are in {tmp_path / 'generate.log'}")
+
+
+def test_however_fast_tokens_come_a_line_with_their_details_stays_short(
+    sent: list[GenerationMessage], chain, save, tmp_path: Path
+) -> None:
+    responder = Responder(sent.append, send_interval=1000)
+    responder.answer(Load(1, str(save(tmp_path / "checkpoint", chain("abcdefgh"))), device="cpu"), lambda: False)
+    for explain in (False, True):
+        sent.clear()
+        settings = SamplingSettings(temperature=0, max_tokens=600)
+        responder.answer(Generate(2, "a", settings, explain=explain, alternatives=0), lambda: False)
+        counts = [message.count for message in sent if isinstance(message, Tokens)]
+        assert sum(counts) == 600
+        assert (max(counts) <= 256) == explain

@@ -28,11 +28,11 @@ SETTINGS = {
 
 @pytest.mark.parametrize("model", [MODERN, CLASSIC], ids=["modern", "classic"])
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_every_step_is_the_same_work_on_the_device_alone(monkeypatch, model: ModelConfig, settings) -> None:
+@pytest.mark.parametrize("alternatives", [None, 0, 3], ids=["alone", "with probabilities", "with alternatives"])
+def test_every_step_is_the_same_work_on_the_device_alone(
+    monkeypatch, model: ModelConfig, settings, alternatives: int | None
+) -> None:
     monkeypatch.setattr(GPT, "reset_parameters", lambda self, generator: None)
-    monkeypatch.setattr(
-        sampling.torch, "Generator", lambda device: SimpleNamespace(manual_seed=lambda seed: None)
-    )  # noise is drawn before a step
     network = GPT(model, DEVICE, torch.bfloat16).to(DEVICE).eval()
     steps: list[Operators] = []
 
@@ -44,7 +44,10 @@ def test_every_step_is_the_same_work_on_the_device_alone(monkeypatch, model: Mod
 
         return replay
 
-    sampler = Sampler(settings, 50, DEVICE, [1], [[1, 2]], [(3, 4)])
+    explains = alternatives is not None
+    with monkeypatch.context() as patch:  # noise is drawn before a step
+        patch.setattr(sampling.torch, "Generator", lambda device: SimpleNamespace(manual_seed=lambda seed: None))
+        sampler = Sampler(settings, 50, DEVICE, [1], [[1, 2]], [(3, 4)], explains, alternatives or 0)
     graph = DecodeGraphs(network, 64, capture, 4).graph_for(1, sampler, 50)
     with torch.inference_mode():
         for filled in (2, 6):

@@ -42,7 +42,7 @@ def made(chain, save, tmp_path: Path) -> list[Path]:
 
 def put(run: Path, checkpoint: Path) -> None:
     def fill(folder: Path) -> None:
-        shutil.copytree(checkpoint, folder, dirs_exist_ok=True)
+        shutil.copytree(checkpoint, folder, copy_function=shutil.copyfile, dirs_exist_ok=True)  # written now
 
     (run / "checkpoints").mkdir(exist_ok=True)
     exchange(run / "checkpoints", "last", fill)

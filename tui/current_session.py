@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from ..data.storage.errors import EXPECTED, sentence_of
 from ..engine.requests import Ended, TokenDetail
+from ..engine.sessions.records import TokenRecord, record_of
 from ..engine.sessions.store import SessionStore
-from ..engine.sessions.tree import Origin, TokenRecord, Tree, record_of
+from ..engine.sessions.tree import Origin, Tree
 
 SAVE_INTERVAL = 0.4  # seconds: what a kill may lose of a reply that streams
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from minigpt_tui.data.tales.generator import generate
 from minigpt_tui.engine.requests import SamplingSettings
+from minigpt_tui.engine.sessions.records import TokenRecord
 from minigpt_tui.engine.sessions.store import SessionStore
-from minigpt_tui.engine.sessions.tree import Origin, TokenRecord
+from minigpt_tui.engine.sessions.tree import Origin
 
 _REPEATS = 7
 

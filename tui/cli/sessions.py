@@ -13,7 +13,7 @@ from ...data.storage.errors import UserError
 from ...data.storage.plain_files import read_plain
 from ...data.storage.typed_json import dumps, to_plain
 from ...data.typed_path import typed_path
-from ...engine.sessions.documents import Form, export, import_json
+from ...engine.sessions.documents import ENDINGS, Form, export, import_json, plain_text
 from ...engine.sessions.store import Session, SessionStore
 from .console import Console, show, table_of
 from .exit_codes import DONE, complain
@@ -77,7 +77,7 @@ def _show(store: SessionStore, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(export(store, session.id, "json"))
     else:
-        print(export(store, session.id, "text"), end="")
+        print(plain_text(store, session.id), end="")
     return DONE
 
 
@@ -97,8 +97,7 @@ def _search(store: SessionStore, arguments: argparse.Namespace) -> int:
 def _export(store: SessionStore, arguments: argparse.Namespace) -> int:
     session = _find(store, arguments.session)
     form: Form = arguments.to
-    ending = {"json": ".json", "markdown": ".md", "text": ".txt"}[form]
-    output = typed_path(str(arguments.output)) if arguments.output else Path(f"session-{session.id}{ending}")
+    output = typed_path(str(arguments.output)) if arguments.output else Path(f"session-{session.id}{ENDINGS[form]}")
     if output.exists() and not arguments.force:
         return complain(f"{output} is there already; --force replaces it, --output names another")
     with complete_file(output) as temporary:

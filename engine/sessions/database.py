@@ -13,8 +13,12 @@ from . import schema
 _PATIENCE = 5.0  # seconds that a write waits for another process's
 
 
+class StoreError(UserError):
+    """The file with the sessions cannot be read or written."""
+
+
 class Database:
-    """The connection, used in the thread that made it. Every method raises UserError where it cannot."""
+    """The connection, used in the thread that made it. Every method raises StoreError where it cannot."""
 
     def __init__(self, path: Path | None) -> None:
         """Open the file, and make it where there is none; without a path it lies in memory."""
@@ -66,11 +70,11 @@ class Database:
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise UserError(
+            raise StoreError(
                 f"{self._where} cannot be used ({error}); close other programs that use it, or free some space"
             ) from error
         except (sqlite3.DatabaseError, ValueError) as error:
-            raise UserError(
+            raise StoreError(
                 f"{self._where} cannot be read ({error}); move it away, and the app begins with no sessions"
             ) from error
 

@@ -140,26 +140,30 @@ class NodeStore(Database):
         self.execute("DELETE FROM nodes WHERE id = ?", node)
 
     def insert(
-        self, session: int, tree: Tree, records: Mapping[int, Sequence[TokenRecord]], leaf: int | None
-    ) -> None:  # fmt: skip
-        """Add the nodes of a tree from elsewhere, under new ids."""
-        ids: dict[int | None, int | None] = {None: None}
+        self,
+        session: int,
+        tree: Tree,
+        records: Mapping[int, Sequence[TokenRecord]],
+        leaf: int | None,
+        *,
+        same_ids: bool = False,
+    ) -> None:
+        """Add the nodes of a tree from elsewhere under new ids, or under the `same_ids` where this store has none."""
+        nodes = list(tree.all_nodes())
         with self.transaction():
-            nodes = list(tree.all_nodes())
-            own = {part.source.id: part.source for node in nodes for part in node.parts}
+            ids: dict[int | None, int | None] = {None: None}
             for node in nodes:
-                source = own.get(node.id)
-                if source is not None and not source.reason:
-                    source.reason = "cancelled"
                 ids[node.id] = self._insert(
-                    session, ids[node.parent], source, node=node, records=pack(records.get(node.id, ()))
-                )
+                    session, ids[node.parent], tree.sources.get(node.id), node=node,
+                    records=pack(records.get(node.id, ())), id=node.id if same_ids else None,
+                )  # fmt: skip
             for node in nodes:
                 if not node.whole:
                     parts = [(ids[part.source.id], part.start, part.stop) for part in node.parts]
-                    number = ids[node.id]
-                    assert number is not None
-                    self.change(number, ids[node.parent], json.dumps(parts, separators=(",", ":")))
+                    text = json.dumps(parts, separators=(",", ":"))
+                    self.execute("UPDATE nodes SET parts = ? WHERE id = ?", text, ids[node.id])
+            if not same_ids:  # nobody goes on to write them
+                self.execute("UPDATE nodes SET reason = 'cancelled' WHERE reason = '' AND session = ?", session)
             self.execute("UPDATE sessions SET leaf = ?, changed = ? WHERE id = ?", ids.get(leaf), time.time(), session)
 
     def _count(self, session: int, text: str) -> None:
@@ -177,6 +181,7 @@ class NodeStore(Database):
         *,
         node: Node | None = None,
         records: bytes = b"",
+        id: int | None = None,
     ) -> int:
         """Add a row: with words of its own, or made of parts; the marks are those of `node`."""
         if source is None:
@@ -187,10 +192,10 @@ class NodeStore(Database):
             if author != "note":
                 self._count(session, source.text)
         return self.execute(
-            "INSERT INTO nodes (session, parent, author, text, created, origin, records, tokens, tokens_per_second, "
-            "reason, notices, parts, bookmarked, deleted, merged, opened) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            session, parent, author, source.text, source.created, source.origin and dumps(source.origin), records,
+            "INSERT INTO nodes (id, session, parent, author, text, created, origin, records, tokens, "
+            "tokens_per_second, reason, notices, parts, bookmarked, deleted, merged, opened) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            id, session, parent, author, source.text, source.created, source.origin and dumps(source.origin), records,
             source.tokens, source.tokens_per_second, source.reason, json.dumps(source.notices), parts,
             *((node.bookmarked, node.deleted, node.merged, node.opened) if node else (False, False, False, 0)),
         )  # fmt: skip

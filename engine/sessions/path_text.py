@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .records import TokenRecord, unknown
 from .records import cut as cut_records
 from .store import SessionStore
-from .tree import Author, Node, Part, Source, Tree, between
+from .tree import Author, Node, Part, Source, Tree, Way, between
 
 
 class Span(NamedTuple):
@@ -31,6 +31,7 @@ class PathText:
 
     tree: Tree
     leaf: int | None
+    way: Way
 
     def __init__(self, store: SessionStore, session: int) -> None:
         """Read a session. Raises UserError where it is not there or cannot be read."""
@@ -39,7 +40,8 @@ class PathText:
         self._load()
 
     def _load(self) -> None:
-        leaf = self._store.session(self.session).leaf
+        info = self._store.session(self.session)
+        leaf, self.way = info.leaf, info.way
         self.tree = self._store.tree(self.session)
         self.leaf = leaf if leaf in self.tree.nodes else None
         self._path: list[Node] | None = None
@@ -62,6 +64,10 @@ class PathText:
     def __len__(self) -> int:
         """How many characters the text has."""
         return self._ends()[-1]
+
+    def __bool__(self) -> bool:
+        """An empty text is one, too."""
+        return True
 
     def between(self, start: int, end: int) -> str:
         """Characters `start` to `end` of the text."""

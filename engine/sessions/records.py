@@ -56,11 +56,11 @@ def with_lengths(packed: bytes, text: str) -> bytes:
     return b"".join(_RECORD.pack(*fields, length) for fields in _FIRST_RECORD.iter_unpack(packed))
 
 
-def record_of(detail: TokenDetail, length: int = UNKNOWN) -> TokenRecord:
-    """What is kept of the details of a token that is `length` characters of its text."""
+def record_of(detail: TokenDetail) -> TokenRecord:
+    """What is kept of the details of a token."""
     return TokenRecord(
-        detail.token, detail.probability, detail.drawn_probability, detail.rank, detail.entropy, length
-    )  # fmt: skip
+        detail.token, detail.probability, detail.drawn_probability, detail.rank, detail.entropy, detail.characters
+    )
 
 
 def unknown(length: int) -> TokenRecord:

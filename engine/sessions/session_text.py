@@ -7,18 +7,17 @@ within SAVE_INTERVAL.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 
 from ...data.storage.errors import UserError
 from .database import storable
-from .history import Change, History
-from .path_text import PathText
+from .history import Change
 from .records import UNKNOWN, TokenRecord
 from .store import SessionStore
-from .tree import Author, Node, Origin, Part, Source, Way, between, cut, joined, packed, unpacked
+from .tree import Author, Node, Origin, Source, Way, between, joined, packed
+from .tree_changes import CutNode, TreeChanges
 from .typed_edit import TypedEdit
 
 SAVE_INTERVAL = 0.4  # seconds: what a kill may lose of a text that streams
@@ -39,7 +38,7 @@ class _Placed:
 
     words: Node | None = None  # that were written
     tail: Node | None = None  # a copy of what stands behind them
-    cut: tuple[Node, Node, tuple[Part, ...]] | None = None  # a node's new beginning, its rest, its parts before
+    cut: CutNode | None = None
 
 
 @dataclass
@@ -52,26 +51,39 @@ class _Typing:
     step: int
 
 
-class SessionText(PathText):
+class SessionText(TreeChanges):
     """The text of the path to `leaf`, the place where the person is."""
 
     def __init__(
         self, store: SessionStore, session: int, clock: Callable[[], float] = time.monotonic
     ) -> None:  # fmt: skip
         """Open a session and claim it. Raises UserError where it is not there, or another process writes it."""
-        if not store.claim(session):
-            raise UserError(f"session {session} is open in another window; close it there")
-        self._clock = clock
-        self._history = History(store, session)
+        self._clock, self._saved = clock, clock()
         self._typing: _Typing | None = None
         self._streams: dict[int, _Stream] = {}
-        self._saved = clock()
         super().__init__(store, session)
 
     @staticmethod
     def create(store: SessionStore, way: Way, model: str = "", clock: Callable[[], float] = time.monotonic):
         """A new, empty session."""
         return SessionText(store, store.create(way, model), clock)
+
+    def _load(self) -> None:
+        super()._load()
+        self._typing = None
+        for number, stream in list(self._streams.items()):
+            if source := self.tree.sources.get(number):
+                source.text += "".join(stream.text)
+                stream.source = source
+            else:
+                del self._streams[number]
+
+    def set_way(self, way: Way) -> None:
+        """Write the session in another way from now on."""
+        with self._change():
+            self._store.set_way(self.session, way)
+            self.way = way
+            self._touch()
 
     # --- the person's edits ---------------------------------------------------------------------------
 
@@ -95,6 +107,15 @@ class SessionText(PathText):
             placed = self._place(start, end, text, typed=edit is not None)
             step = self._history.add(before, self.leaf)
         self._typing = _Typing(edit, before, placed, step) if edit else None
+
+    def add(self, parent: Node | int | None, author: Author, text: str) -> int:
+        """A node of its own that follows `parent`: a turn, or a note of the app; its id. The place is not in a note."""
+        self.settle()
+        with self._change():
+            node = self._write(parent and self._node(parent).id, author, storable(text), reason="written")
+            if author != "note":
+                self._step(node.id)
+        return node.id
 
     def settle(self) -> None:
         """Let the next keystroke be a change of its own, and let a search find what was typed."""
@@ -125,13 +146,9 @@ class SessionText(PathText):
         """Remove the nodes of an edit that is made anew."""
         for node in (typing.placed.tail, typing.placed.words):
             if node is not None:
-                self.tree.remove(node)
-                self._store.remove(node.id)
+                self._remove(node)
         if typing.placed.cut:
-            head, rest, parts = typing.placed.cut
-            self._set_beginning(rest, head.parent, parts)
-            self.tree.remove(head)
-            self._store.remove(head.id)
+            self._join(typing.placed.cut)
         self._go(typing.start)
 
     def _place(self, start: int, end: int, text: str, *, typed: bool) -> _Placed:
@@ -156,13 +173,20 @@ class SessionText(PathText):
         """
         self.settle()
         with self._change():
-            before = self.leaf
             parent, _ = self._cut(offset)
-            nodes = [self._write(parent, "model", "", origin=origin) for _ in range(samples)]
-            self._streams |= {node.id: _Stream(node.source) for node in nodes}
-            self._records |= {node.id: [] for node in nodes}
-            self._go(nodes[0].id)
-            self._history.add(before, self.leaf)
+            return self._begin(parent, origin, samples)
+
+    def begin_after(self, node: Node | int, origin: Origin, samples: int = 1) -> list[int]:
+        """The same at the end of `node`."""
+        self.settle()
+        with self._change():
+            return self._begin(self._node(node).id, origin, samples)
+
+    def _begin(self, parent: int | None, origin: Origin, samples: int) -> list[int]:
+        nodes = [self._write(parent, "model", "", origin=origin) for _ in range(samples)]
+        self._streams |= {node.id: _Stream(node.source) for node in nodes}
+        self._records |= {node.id: [] for node in nodes}
+        self._step(nodes[0].id)
         return [node.id for node in nodes]
 
     def append(self, node: int, text: str, records: Iterable[TokenRecord] = ()) -> None:
@@ -231,12 +255,10 @@ class SessionText(PathText):
             unfinished.insert(0, before.pop())
         kept = [*unfinished, replaced(record, length=len(text))]
         with self._change():
-            start = self.leaf
             parent, _ = self._cut_node(node, sum(one.length for one in before))
             origin = next((p.source.origin for p in reversed(node.parts) if p.source.origin), None)
             new = self._write(parent, "model", storable(text), origin=origin, records=kept, reason="chosen")
-            self._go(new.id)
-            self._history.add(start, self.leaf)
+            self._step(new.id)
         return new.id
 
     # --- places ---------------------------------------------------------------------------------------
@@ -268,8 +290,7 @@ class SessionText(PathText):
         self.settle()
         if (target := self.last_open(node).id) != self.leaf:
             with self._change():
-                self._history.add(self.leaf, target)
-                self._go(target)
+                self._step(target)
 
     def merge(self, node: Node | int) -> None:
         """Make one node of this one and its parent; the parent stays where others follow it too.
@@ -292,7 +313,7 @@ class SessionText(PathText):
         if alone:
             changes.append(Change(parent.id, "merged", False, True))
         with self._change():
-            self._do(changes, node.id if alone and self.leaf == parent.id else self.leaf)
+            self._step(node.id if alone and self.leaf == parent.id else self.leaf, changes)
 
     def mark(self, node: Node | int, *, bookmarked: bool | None = None, deleted: bool | None = None) -> None:
         """Set or remove a bookmark; delete a node with all that follows it, or bring it back.
@@ -307,107 +328,4 @@ class SessionText(PathText):
                 node.bookmarked = bookmarked
             if deleted is not None and deleted != node.deleted:
                 place = node.parent if deleted and node in self.path else self.leaf
-                self._do([Change(node.id, "deleted", node.deleted, deleted)], place)
-
-    def _do(self, changes: list[Change], place: int | None) -> None:
-        """A step that changes nodes and leads to `place`."""
-        for change in changes:
-            self._set(change.node, change.column, change.after)
-        self._history.add(self.leaf, place, tuple(changes))
-        self._go(place)
-
-    def _set(self, number: int, column: str, value: object) -> None:
-        node = self._node(number)
-        if column == "deleted":
-            self._store.mark(number, deleted=bool(value))
-            node.deleted = bool(value)
-        elif column == "merged":
-            self._store.set_merged(number, bool(value))
-            node.merged = bool(value)
-        elif isinstance(value, (list, tuple)):
-            parent, parts = value
-            self._set_beginning(node, parent, unpacked(parts, self.tree.sources))
-
-    # --- the tree and the file, together ----------------------------------------------------------------
-
-    @contextmanager
-    def _change(self) -> Iterator[None]:
-        """All of a change, or nothing of it."""
-        try:
-            with self._store.transaction():
-                yield
-        except BaseException:
-            with suppress(UserError):  # what cannot be read is left as it is
-                self._load()
-            raise
-
-    def _load(self) -> None:
-        super()._load()
-        self._typing = None
-        self._opened = max((node.opened for node in self.tree.nodes.values()), default=0)
-        for number, stream in list(self._streams.items()):
-            if source := self.tree.sources.get(number):
-                source.text += "".join(stream.text)
-                stream.source = source
-            else:
-                del self._streams[number]
-
-    def _go(self, place: int | None) -> None:
-        self.leaf, self._path = place, None
-        if place is not None:
-            self._opened += 1
-            self._node(place).opened = self._opened
-            self._store.set_opened(place, self._opened)
-        self._touch()
-
-    def _touch(self) -> None:
-        """Say in the list of sessions where the person is, and how the text begins and how long it is."""
-        self._store.set_place(self.session, self.leaf, self.between(0, 480), len(self))
-
-    def _cut(self, offset: int) -> tuple[int | None, tuple[Node, Node, tuple[Part, ...]] | None]:
-        """The node that ends at `offset` of the text; one that reaches over it is cut there. And what was cut."""
-        parent: int | None = None
-        for node, begin in zip(self.path, self._ends(), strict=False):
-            if begin + node.length > offset:
-                return self._cut_node(node, offset - begin)
-            parent = node.id
-        return parent, None
-
-    def _cut_node(self, node: Node, at: int) -> tuple[int | None, tuple[Node, Node, tuple[Part, ...]] | None]:
-        """The same of one node: its beginning becomes a new node, which it follows."""
-        if at <= 0:
-            return node.parent, None
-        if at >= node.length:
-            return node.id, None
-        parts = node.parts
-        before, rest = cut(parts, at)
-        head = self._copy(node.parent, before)
-        self._set_beginning(node, head.id, rest)
-        return head.id, (head, node, parts)
-
-    def _set_beginning(self, node: Node, parent: int | None, parts: tuple[Part, ...]) -> None:
-        self._store.change(node.id, parent, packed(parts))
-        self.tree.change(node, parent, parts)
-        self._path = None
-
-    def _copy(self, parent: int | None, parts: tuple[Part, ...]) -> Node:
-        return self._add(Node(self._store.copy(self.session, parent, parts), parent, parts))
-
-    def _write(
-        self,
-        parent: int | None,
-        author: Author,
-        text: str,
-        *,
-        origin: Origin | None = None,
-        records: Iterable[TokenRecord] = (),
-        reason: str = "",
-    ) -> Node:
-        source = Source(0, author, text, time.time(), origin, reason=reason)
-        source.id = self._store.write(self.session, parent, source, records)
-        self.tree.sources[source.id] = source
-        return self._add(Node(source.id, parent, (Part(source),)))
-
-    def _add(self, node: Node) -> Node:
-        self.tree.add(node)
-        return node
+                self._step(place, [Change(node.id, "deleted", node.deleted, deleted)])

@@ -40,6 +40,7 @@ class Session:
     tags: tuple[str, ...]
     first_words: str
     characters: int
+    cursor: int | None = None
 
     @property
     def title(self) -> str:
@@ -143,6 +144,15 @@ class SessionStore(NodeStore):
         """Say what the session is continued with."""
         self._change(session, "model = ?", model)
 
+    def set_way(self, session: int, way: Way) -> None:
+        """Say how the session is written."""
+        self._change(session, "way = ?", way)
+
+    def is_empty(self, session: int) -> bool:
+        """Whether nothing was ever written in the session."""
+        written = "EXISTS (SELECT 1 FROM nodes WHERE session = s.id)"
+        return bool(list(self.rows(f"SELECT 1 FROM sessions s WHERE id = ? AND draft = '' AND NOT {written}", session)))
+
     def set_leaf(self, session: int, leaf: int | None) -> None:
         """Say at the end of which node the person is."""
         self._change(session, "leaf = ?", leaf)
@@ -150,6 +160,10 @@ class SessionStore(NodeStore):
     def set_draft(self, session: int, draft: str) -> None:
         """Keep what was typed and not sent."""
         self.execute("UPDATE sessions SET draft = ? WHERE id = ?", draft, session)
+
+    def set_cursor(self, session: int, cursor: int) -> None:
+        """Say where in the text the person is."""
+        self.execute("UPDATE sessions SET cursor = ? WHERE id = ?", cursor, session)
 
     def set_deleted(self, session: int, deleted: bool) -> None:
         """Move the session to the trash, or back."""

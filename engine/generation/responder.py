@@ -15,6 +15,7 @@ from ...data.storage.errors import UserError
 from ...data.tokenizers import UnknownCharacterError
 from ..requests import (
     Ended,
+    ExplainPlace,
     Failed,
     Generate,
     GenerationMessage,
@@ -27,6 +28,7 @@ from ..requests import (
 )
 from .decoder import Decoder
 from .loaded_model import LoadedModel
+from .places import explain_place
 from .reply import Reply, stream_replies
 from .sampling import chosen_seed, sample_seed
 from .scoring import TextScorer
@@ -42,7 +44,7 @@ class Responder:
         self._send, self._send_interval = send, send_interval
         self._model: LoadedModel | None = None
 
-    def answer(self, request: Load | Generate | ScoreText, cancelled: Callable[[], bool]) -> None:
+    def answer(self, request: Load | Generate | ExplainPlace | ScoreText, cancelled: Callable[[], bool]) -> None:
         """Carry out one request; whatever goes wrong becomes a Failed."""
         try:
             if isinstance(request, Load):
@@ -51,6 +53,8 @@ class Responder:
                 self._model.decoder()
             elif isinstance(request, ScoreText):
                 self._score(request, cancelled)
+            elif isinstance(request, ExplainPlace):
+                self._explain_place(request, cancelled)
             else:
                 self._generate(request, cancelled)
         except UnknownCharacterError as error:
@@ -84,17 +88,30 @@ class Responder:
                 model.threads.observe(*throughput)
             if replies[sample].ended:
                 seconds = time.perf_counter() - start
-                streams[sample].end(seconds, model.step, model.notices + decoder.take_notices())
+                notices = model.notices + decoder.take_notices()
+                streams[sample].end(seconds, model.step, model.checkpoint, notices)
             cancel_if_asked()
 
     def _replies(self, request: Generate, decoder: Decoder) -> list[Reply]:
         seed = chosen_seed(request.settings.seed)
         each = (replace(request.settings, seed=sample_seed(seed, sample)) for sample in range(request.samples))
-        return [Reply(decoder, request.prompt, settings, request.explain) for settings in each]
+        return [
+            Reply(decoder, request.prompt, settings, request.explain, request.then, request.alternatives)
+            for settings in each
+        ]
+
+    def _explain_place(self, request: ExplainPlace, cancelled: Callable[[], bool]) -> None:
+        model = self._loaded()
+        decoder = model.begin_reply()
+        if cancelled():
+            raise RequestError("the place is no longer asked for")
+        reply = Reply(decoder, request.prompt, request.settings, then=request.then, alternatives=request.alternatives)
+        self._send(explain_place(request.id, decoder, reply, model.step, model.checkpoint))
 
     def _score(self, request: ScoreText, cancelled: Callable[[], bool]) -> None:
         model = self._loaded()
-        scorer = TextScorer(model.begin_reply(), request.text, request.explain, request.literal)
+        decoder = model.begin_reply()
+        scorer = TextScorer(decoder, request.text, request.explain, request.literal, request.alternatives)
         for fraction, details in scorer:
             for i in range(0, max(1, len(details)), _DETAILS_PER_LINE):
                 self._send(ScoreProgress(request.id, fraction, tuple(details[i : i + _DETAILS_PER_LINE])))
@@ -145,7 +162,7 @@ class _ReplyStream:
         self._last = now
         return (tokens, seconds) if tokens and not first else None
 
-    def end(self, seconds: float, step: int, notices: tuple[str, ...]) -> None:
+    def end(self, seconds: float, step: int, checkpoint: str, notices: tuple[str, ...]) -> None:
         """Send what is left, and that the reply is complete."""
         reply = self._reply
         if self._text or reply.tokens > self._sent:
@@ -162,6 +179,7 @@ class _ReplyStream:
                 seed=reply.seed,
                 notices=notices + reply.notices,
                 sample=self._sample,
+                checkpoint=checkpoint,
             )
         )
 
@@ -172,7 +190,7 @@ class _ReplyStream:
         self._text, self._sent = "", reply.tokens
 
 
-def unexpected_failure(request: Load | Generate | ScoreText, error: Exception) -> Failed:
+def unexpected_failure(request: Load | Generate | ExplainPlace | ScoreText, error: Exception) -> Failed:
     """An unexpected error as one sentence for the person."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error):
         what = "the model needs" if isinstance(request, Load) else "the reply needs"

@@ -47,7 +47,7 @@ def test_a_prompt_arrives_whole_at_the_model(home: Path, model: Path, how: str) 
         for prompt in PROMPTS:
             (terminal.type if how == "typed" else terminal.paste)(prompt)
             terminal.keys("Enter")
-            given = f"the prompt has {len(prompt.encode())} tokens; the model reads its last {CONTEXT}"
+            given = f"the prompt has {len(prompt.encode())} tokens; the model reads its last"
             terminal.wait_for(lambda screen, given=given: given in sentences(screen))
         history = (home / "state" / "history.jsonl").read_text(encoding="utf-8").splitlines()
         assert [json.loads(line) for line in history] == PROMPTS

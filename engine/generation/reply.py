@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 from ..requests import RequestError, SamplingSettings, TokenDetail
+from .chat_framing import encode_framed
 from .decoder import BatchDecoding, Decoder, SingleDecoding
 from .detokenizer import Detokenizer
 from .graph_decoding import GraphDecoding
@@ -24,7 +25,8 @@ _MAX_TOKENS = 4  # special tokens likewise
 class Reply:
     """Iterate over it for the text; afterwards `reason`, `tokens` and `notices` say how it went.
 
-    `then` are the tokens between prompt and reply; a prompt that a chat template has `framed` begins as that says.
+    `then` are the tokens between prompt and reply. `said` is what people have said of a prompt that a chat template has
+    framed: that has its own beginning, and its turns end as the tokenizer says.
     `prompt_tokens` counts what the model read of both, `tokens` those of the text that it wrote, without one that
     ended it; `seed` repeats the reply. With `explain`, `details` grows by one entry for each of `tokens`. Raises
     UnknownCharacterError where the tokenizer refuses the prompt, RequestError where every token is forbidden, or where
@@ -39,7 +41,7 @@ class Reply:
         explain: bool = False,
         then: Sequence[int] = (),
         alternatives: int = ALTERNATIVES,
-        framed: bool = False,
+        said: str | None = None,
     ) -> None:
         self.reason: Literal["length", "stop", "cancelled"] = "length"
         self.tokens = 0
@@ -54,11 +56,13 @@ class Reply:
         self._note_impossible_stops()
         tokenizer = decoder.tokenizer
         self._ends = tokenizer.end_tokens
-        if framed and "eos" in tokenizer.roles:  # what ends a turn, where the model's configuration names another
+        if (
+            said is not None and "eos" in tokenizer.roles
+        ):  # what ends a turn, where the model's configuration names another
             self._ends |= {tokenizer.roles["eos"]}
-        ids = self._encode(prompt, framed)
+        ids = self._encode(prompt, said)
         self._check_then(then)
-        before = self._before(ids, framed)
+        before = self._before(ids, said is not None)
         self.all_ids = [*before, *ids, *then]  # the whole of it, of which the model reads `ids`
         self.ids = decoder.window([*before, *ids], then)
         unread = len(self.all_ids) - len(self.ids)
@@ -117,7 +121,7 @@ class Reply:
         passed = f"context {context} passed, last {self._decoder.reread_length} re-read"
         return (*self._prompt_notices, passed)
 
-    def _encode(self, prompt: str, framed: bool) -> Sequence[int]:
+    def _encode(self, prompt: str, said: str | None) -> Sequence[int]:
         tokenizer = self._decoder.tokenizer
         composed = tokenizer.composed(prompt)
         if composed != prompt:
@@ -125,8 +129,11 @@ class Reply:
         known, left_out = tokenizer.filter_unknown(composed)
         if left_out:
             self._prompt_notices.append(f"the model has never seen {quoted(left_out)}; left out of the prompt")
-        ids = tokenizer.encode(known, self._literal).tolist()
-        if not framed and (names := self._named(known, ids)):
+        if said is None:
+            ids = tokenizer.encode(known, self._literal).tolist()
+        else:
+            ids = encode_framed(known, tokenizer)
+        if names := self._named(known if said is None else said, ids):
             self._prompt_notices.append(READ_AS_TOKENS.format(", ".join(names)))
         return ids
 

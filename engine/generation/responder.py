@@ -6,6 +6,7 @@ import gc
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from ..requests import (
     ScoreText,
     Tokens,
 )
+from .chat_framing import ChatFraming, shown
 from .decoder import Decoder
 from .loaded_model import LoadedModel
 from .places import explain_place
@@ -43,6 +45,11 @@ class Responder:
     def __init__(self, send: Callable[[GenerationMessage], None], send_interval: float = _SEND_INTERVAL) -> None:
         self._send, self._send_interval = send, send_interval
         self._model: LoadedModel | None = None
+        self._framing = ChatFraming()
+
+    def close(self) -> None:
+        """End the processes that it has started."""
+        self._framing.close()
 
     def answer(self, request: Load | Generate | ExplainPlace | ScoreText, cancelled: Callable[[], bool]) -> None:
         """Carry out one request; whatever goes wrong becomes a Failed."""
@@ -50,7 +57,9 @@ class Responder:
             if isinstance(request, Load):
                 self._free_model()
                 self._model = LoadedModel(request, self._send)
-                self._model.decoder()
+                if self._model.decoder().tokenizer.chat_templates:
+                    with suppress(OSError):  # whoever asks for a conversation is told
+                        self._framing.prepare()
             elif isinstance(request, ScoreText):
                 self._score(request, cancelled)
             elif isinstance(request, ExplainPlace):
@@ -70,7 +79,13 @@ class Responder:
     def _generate(self, request: Generate, cancelled: Callable[[], bool]) -> None:
         model, start = self._loaded(), time.perf_counter()
         decoder = model.begin_reply()
-        replies = self._replies(request, decoder)
+        prompt, said = self._prompt(request, decoder)
+        seed = chosen_seed(request.settings.seed)
+        each = [replace(request.settings, seed=sample_seed(seed, sample)) for sample in range(request.samples)]
+        replies = [
+            Reply(decoder, prompt, settings, request.explain, request.then, request.alternatives, said)
+            for settings in each
+        ]
         streams = [
             _ReplyStream(request.id, sample, reply, self._send, self._send_interval)
             for sample, reply in enumerate(replies)
@@ -87,25 +102,31 @@ class Responder:
             if throughput and len(replies) == 1:
                 model.threads.observe(*throughput)
             if replies[sample].ended:
-                seconds = time.perf_counter() - start
-                notices = model.notices + decoder.take_notices()
-                streams[sample].end(seconds, model.step, model.checkpoint, notices)
+                streams[sample].end(
+                    seconds=time.perf_counter() - start,
+                    model=model,
+                    prompt_text="" if said is None else shown(prompt),
+                    notices=model.notices + decoder.take_notices(),
+                )
             cancel_if_asked()
 
-    def _replies(self, request: Generate, decoder: Decoder) -> list[Reply]:
-        seed = chosen_seed(request.settings.seed)
-        each = (replace(request.settings, seed=sample_seed(seed, sample)) for sample in range(request.samples))
-        return [
-            Reply(decoder, request.prompt, settings, request.explain, request.then, request.alternatives)
-            for settings in each
-        ]
+    def _prompt(self, request: Generate | ExplainPlace, decoder: Decoder) -> tuple[str, str | None]:
+        """The text to continue, and where a chat template framed it what people have said of it."""
+        if not request.messages:
+            return request.prompt, None
+        said = "\n".join(turn.text for turn in request.messages)
+        literal = request.settings.literal or decoder.literal
+        return self._framing.frame(decoder.tokenizer, request.messages, literal), said
 
     def _explain_place(self, request: ExplainPlace, cancelled: Callable[[], bool]) -> None:
         model = self._loaded()
         decoder = model.begin_reply()
         if cancelled():
             raise RequestError("the place is no longer asked for")
-        reply = Reply(decoder, request.prompt, request.settings, then=request.then, alternatives=request.alternatives)
+        prompt, said = self._prompt(request, decoder)
+        reply = Reply(
+            decoder, prompt, request.settings, then=request.then, alternatives=request.alternatives, said=said
+        )
         self._send(explain_place(request.id, decoder, reply, model.step, model.checkpoint))
 
     def _score(self, request: ScoreText, cancelled: Callable[[], bool]) -> None:
@@ -162,7 +183,7 @@ class _ReplyStream:
         self._last = now
         return (tokens, seconds) if tokens and not first else None
 
-    def end(self, seconds: float, step: int, checkpoint: str, notices: tuple[str, ...]) -> None:
+    def end(self, seconds: float, model: LoadedModel, prompt_text: str, notices: tuple[str, ...]) -> None:
         """Send what is left, and that the reply is complete."""
         reply = self._reply
         if self._text or reply.tokens > self._sent:
@@ -175,11 +196,12 @@ class _ReplyStream:
                 prompt_tokens=reply.prompt_tokens,
                 seconds=seconds,
                 tokens_per_second=reply.tokens / seconds,
-                step=step,
+                step=model.step,
                 seed=reply.seed,
                 notices=notices + reply.notices,
                 sample=self._sample,
-                checkpoint=checkpoint,
+                checkpoint=model.checkpoint,
+                prompt_text=prompt_text,
             )
         )
 

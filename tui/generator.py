@@ -122,9 +122,10 @@ class Generator:
     def load_checkpoint(self, folder: Path) -> None:
         """Answer with one checkpoint and stay with it, also while its run trains on.
 
-        `folder` is one of a run's, such as `run.path / "checkpoints" / "step-400"`; `load` with the folder of the run
-        goes back to its newest. With the same prompt, `then`, settings and seed, two checkpoints show what training
-        has changed; the same words come again from the one whose digest `Ended.checkpoint` has named.
+        `folder` is one of a run's, such as `run.checkpoints / "step-400"`; `load` with the folder of the run goes back
+        to its newest. With the same prompt, `then`, settings and seed, two checkpoints show what training has changed;
+        the same words come again from the one whose digest `Ended.checkpoint` has named (`checkpoint_with` in
+        engine/model_files.py).
         """
         self.load(folder, follow=False)
 

@@ -12,11 +12,11 @@ from ..data.storage.plain_files import open_plain
 from ..data.storage.typed_json import SchemaError, from_plain
 from ..data.tokenizers import TOKENIZER_FILES, CharTokenizer, Tokenizer, build_tokenizer, load_tokenizer
 from ..data.typed_path import typed_path
-from ..models.config import ModelConfig
+from ..models.config import ConfigError, ModelConfig
 from ..models.interop.foreign_config import read_foreign_config
 from ..models.interop.foreign_folder import INDEX, WHOLE, check_weight_files, file_within, read_json
 from ..models.interop.nanogpt import find_meta, read_alphabet, read_nanogpt
-from ..models.interop.own_folder import is_own
+from ..models.interop.own_folder import DESCRIPTION, DIGEST, is_own
 from .refusals import CHANGED_BY_ADAPTER, is_known_elsewhere, why_no_model, why_nothing
 from .runs import Run, RunError, list_runs
 
@@ -88,6 +88,17 @@ def saved_model(folder: Path, name: str, run: Run | None) -> ModelFile:
     return ModelFile(folder, "huggingface", name, run)
 
 
+def checkpoint_with(run: Run, digest: str) -> Path | None:
+    """The checkpoint of a run whose weights had that digest when they were written: what wrote a reply can write it
+    again. None where another one has taken its place since.
+    """
+    try:
+        folders = sorted(folder for folder in run.checkpoints.iterdir() if (folder / DESCRIPTION).is_file())
+    except OSError:
+        return None
+    return next((folder for folder in folders if digest and _told_digest(folder) == digest), None)
+
+
 def read_config(file: ModelFile) -> ModelConfig:
     """The configuration of the model. Raises UserError where it is damaged or cannot be built here."""
     if file.kind == "huggingface":
@@ -133,6 +144,13 @@ def read_tokenizer(file: ModelFile) -> Tokenizer:
             f"together, put its own at {file.path.parent / 'meta.pkl'}"
         )
     return CharTokenizer(alphabet)
+
+
+def _told_digest(folder: Path) -> object:
+    try:
+        return read_json(folder / DESCRIPTION).get(DIGEST)
+    except ConfigError:
+        return None
 
 
 def _of_run(run: Run) -> ModelFile:

@@ -76,6 +76,17 @@ SAMPLING_RANGES: dict[str, tuple[float, float]] = {
 
 
 MOST_SAMPLES = 256  # of one prompt at once
+MOST_ALTERNATIVES = 50  # of one token
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one side of a conversation said."""
+
+    role: Role
+    text: str
 
 
 @dataclass(frozen=True)
@@ -98,8 +109,13 @@ class Load:
 class Generate:
     """Continue `prompt`. It is answered by Tokens and one Ended for each of `samples`, or by one Failed.
 
-    With `explain`, Tokens carry the details of each token; nothing else differs. Raises ValueError for a number of
-    samples that cannot be.
+    `then` are the ids of tokens that stand between the encoded prompt and the reply, such as those of a reply that goes
+    on where it stopped. What they have written already is not sent again; a character of which they hold the first
+    bytes alone belongs to what is sent. `messages` take the place of the prompt, framed by the model's chat template;
+    an assistant's at their end is continued.
+
+    With `explain`, Tokens carry the details of each token, with `alternatives` of each place; nothing else differs.
+    Raises ValueError for a number of samples or of alternatives that cannot be, and for a prompt beside messages.
     """
 
     id: int
@@ -107,25 +123,56 @@ class Generate:
     settings: SamplingSettings = SamplingSettings()
     samples: int = 1
     explain: bool = False
+    then: tuple[int, ...] = ()
+    alternatives: int = 10
+    messages: tuple[Turn, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.samples <= MOST_SAMPLES:
             raise ValueError(f"samples must lie between 1 and {MOST_SAMPLES}, not {self.samples}")
+        _check_alternatives(self.alternatives)
+        _check_messages(self.prompt, self.messages)
+
+
+@dataclass(frozen=True)
+class ExplainPlace:
+    """Explain which token would come next after `prompt`, `then` and `messages`, which mean the same as in Generate.
+
+    It is answered by one Place, or by one Failed. Raises ValueError as Generate does.
+    """
+
+    id: int
+    prompt: str
+    then: tuple[int, ...] = ()
+    settings: SamplingSettings = SamplingSettings()
+    alternatives: int = 10
+    messages: tuple[Turn, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_alternatives(self.alternatives)
+        _check_messages(self.prompt, self.messages)
 
 
 @dataclass(frozen=True)
 class ScoreText:
-    """Score `text` under the model. It is answered by some ScoreProgress and one Scored, or by one Failed."""
+    """Score `text` under the model. It is answered by some ScoreProgress and one Scored, or by one Failed.
+
+    Raises ValueError for a number of alternatives that cannot be.
+    """
 
     id: int
     text: str
     explain: bool = False
     literal: bool = False  # names of special tokens are plain text
+    alternatives: int = 10  # of each token that is explained
+
+    def __post_init__(self) -> None:
+        _check_alternatives(self.alternatives)
 
 
 @dataclass(frozen=True)
 class Cancel:
-    """Stop the Generate or ScoreText with this id; what was written is kept."""
+    """Stop the Generate, ExplainPlace or ScoreText with this id; what was written is kept."""
 
     id: int
 
@@ -137,10 +184,20 @@ class Ping:
     id: int
 
 
-Request = Load | Generate | ScoreText | Cancel | Ping
+Request = Load | Generate | ExplainPlace | ScoreText | Cancel | Ping
 REQUESTS: MessageCodec[Request] = MessageCodec(
-    "request", load=Load, generate=Generate, score=ScoreText, cancel=Cancel, ping=Ping
+    "request", load=Load, generate=Generate, explain=ExplainPlace, score=ScoreText, cancel=Cancel, ping=Ping
 )
+
+
+def _check_alternatives(number: int) -> None:
+    if not 0 <= number <= MOST_ALTERNATIVES:
+        raise ValueError(f"alternatives must lie between 0 and {MOST_ALTERNATIVES}, not {number}")
+
+
+def _check_messages(prompt: str, messages: tuple[Turn, ...]) -> None:
+    if prompt and messages:
+        raise ValueError("a prompt and messages cannot be continued together; put the prompt into a message")
 
 
 # --- generate process -> app ----------------------------------------------------------------------
@@ -177,6 +234,8 @@ class Loaded:
     memory: int
     validation_loss: float | None = None
     flops_per_token: int = 0  # of training: forward and backward
+    chat: bool = False  # whether it has a chat template
+    checkpoint: str = ""  # SHA-256 of the weights as they lie on disk, "" where it is unknown
 
 
 @dataclass(frozen=True)
@@ -199,7 +258,8 @@ class TokenDetail:
     drawn_probability: float  # after penalties, temperature and filters
     rank: int  # 1: the model found no token likelier
     entropy: float  # of the model's distribution, in nats
-    alternatives: tuple[Alternative, ...]  # the ten likeliest tokens under the model, the likeliest first
+    alternatives: tuple[Alternative, ...]  # the likeliest tokens under the model, the likeliest first
+    characters: int = 0  # that it adds to the text: none where it ends in the middle of one
 
 
 @dataclass(frozen=True)
@@ -227,6 +287,24 @@ class Ended:
     seed: int  # repeats this text, also that of one sample alone
     notices: tuple[str, ...] = ()
     sample: int = 0
+    checkpoint: str = ""  # of the weights that wrote it, as in Loaded
+    prompt_text: str = ""  # the messages as the chat template framed them
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which token would come next at a place in a text."""
+
+    id: int
+    alternatives: tuple[Alternative, ...]  # the likeliest tokens under the model, the likeliest first
+    drawn_alternatives: tuple[Alternative, ...]  # the likeliest after penalties, temperature and filters
+    entropy: float  # of the model's distribution, in nats
+    drawn_entropy: float  # of the distribution that would be drawn from
+    rest: float  # what all tokens but `alternatives` have together, under the model
+    drawn_rest: float  # and after penalties, temperature and filters
+    step: int
+    checkpoint: str = ""  # as in Loaded
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -267,8 +345,8 @@ class Pong:
     id: int
 
 
-GenerationMessage = Hello | Ready | Loaded | Tokens | Ended | ScoreProgress | Scored | Failed | Pong
+GenerationMessage = Hello | Ready | Loaded | Tokens | Ended | Place | ScoreProgress | Scored | Failed | Pong
 GENERATION_MESSAGES: MessageCodec[GenerationMessage] = MessageCodec(
-    "answer", hello=Hello, ready=Ready, loaded=Loaded, tokens=Tokens, ended=Ended, scoring=ScoreProgress, scored=Scored,
-    failed=Failed, pong=Pong,
+    "answer", hello=Hello, ready=Ready, loaded=Loaded, tokens=Tokens, ended=Ended, place=Place, scoring=ScoreProgress,
+    scored=Scored, failed=Failed, pong=Pong,
 )  # fmt: skip

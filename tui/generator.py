@@ -1,4 +1,4 @@
-"""The generate process as the app sees it: one model, one prompt at a time, started again when it dies."""
+"""The generate process as the app sees it: one model, one request at a time, started again when it dies."""
 
 from __future__ import annotations
 
@@ -7,11 +7,28 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from textual.message import Message
 
 from ..engine.client import GenerateProcess
-from ..engine.requests import Cancel, Ended, Failed, Generate, GenerationMessage, Load, Loaded, SamplingSettings, Tokens
+from ..engine.requests import (
+    Cancel,
+    Ended,
+    ExplainPlace,
+    Failed,
+    Generate,
+    GenerationMessage,
+    Load,
+    Loaded,
+    Place,
+    SamplingSettings,
+    Scored,
+    ScoreProgress,
+    ScoreText,
+    Tokens,
+    Turn,
+)
 from .messages import ModelFailed, ModelLoading, ModelReady, Notice
 
 MAX_EXITS = 3  # unexpected ones within EXIT_WINDOW: then the process is not started again
@@ -19,23 +36,28 @@ EXIT_WINDOW = 60.0  # seconds
 
 ReplyListener = Callable[[Tokens | Ended | Failed], None]
 """Receives the events about a prompt: pieces of text, then one Ended for each sample, or one Failed for all of them."""
+PlaceListener = Callable[[Place | Failed], None]
+"""Receives the answer about a place: one of them."""
+ScoreListener = Callable[[ScoreProgress | Scored | Failed], None]
+"""Receives the events about a text: what was scored so far, then one Scored or Failed."""
 
 
 @dataclass
 class _Pending:
-    """A prompt that is being answered."""
+    """A request that is being answered."""
 
     id: int
-    listener: ReplyListener
-    incomplete: int  # samples that have not ended
+    listener: Callable[[Any], None]
+    incomplete: int = 1  # answers that have not come: of a prompt, its samples that have not ended
     cancelled: bool = False
 
 
 class Generator:
     """Owns the process.
 
-    Events about a prompt go to that prompt's listener, a model that was loaded to `on_loaded`, and what a person has
-    to know to `post` as a message. All of it happens in the event loop.
+    It answers one request at a time: while `ready` is False, a further one is not taken, and whoever asks is told so.
+    Events about a request go to its listener, a model that was loaded to `on_loaded`, and what a person has to know to
+    `post` as a message. All of it happens in the event loop.
     """
 
     def __init__(self, post: Callable[[Message], object], on_loaded: Callable[[Loaded], None]) -> None:
@@ -58,12 +80,12 @@ class Generator:
 
     @property
     def ready(self) -> bool:
-        """Whether a prompt would be answered at once."""
+        """Whether a request would be answered at once."""
         return self.loaded is not None and self._pending is None
 
     @property
     def generating(self) -> bool:
-        """Whether a prompt is being answered."""
+        """Whether a request is being answered."""
         return self._pending is not None
 
     async def start(self) -> None:
@@ -97,6 +119,16 @@ class Generator:
             self._exits = []
             self._restart = asyncio.ensure_future(self.start())
 
+    def load_checkpoint(self, folder: Path) -> None:
+        """Answer with one checkpoint and stay with it, also while its run trains on.
+
+        `folder` is one of a run's, such as `run.checkpoints / "step-400"`; `load` with the folder of the run goes back
+        to its newest. With the same prompt, `then`, settings and seed, two checkpoints show what training has changed;
+        the same words come again from the one whose digest `Ended.checkpoint` has named (`checkpoint_with` in
+        engine/model_files.py).
+        """
+        self.load(folder, follow=False)
+
     def unload(self) -> None:
         """Forget the model: the run on screen has none yet."""
         self.cancel()
@@ -110,17 +142,62 @@ class Generator:
         *,
         samples: int = 1,
         explain: bool = False,
-    ) -> None:
-        """Continue `prompt` `samples` times; `listener` receives the replies. Only while `ready`."""
-        assert self._process is not None, "generate needs a process: ask `ready` first"
-        self._pending = _Pending(self._new_id(), listener, samples)
-        self._process.send(Generate(self._pending.id, prompt, settings, samples, explain))
+        then: tuple[int, ...] = (),
+        alternatives: int = 10,
+        messages: tuple[Turn, ...] = (),
+    ) -> bool:
+        """Continue `prompt` and the tokens `then`, or the `messages`, `samples` times; `listener` receives the replies.
+
+        False where that cannot be now, and nothing was asked.
+        """
+        return self._ask(
+            lambda id: Generate(id, prompt, settings, samples, explain, then, alternatives, messages), listener, samples
+        )
+
+    def explain_place(
+        self,
+        prompt: str,
+        then: tuple[int, ...],
+        settings: SamplingSettings,
+        listener: PlaceListener,
+        *,
+        alternatives: int = 10,
+        messages: tuple[Turn, ...] = (),
+    ) -> bool:
+        """Ask which token would come next at a place. False where that cannot be now, and nothing was asked."""
+        return self._ask(lambda id: ExplainPlace(id, prompt, then, settings, alternatives, messages), listener)
+
+    def score(
+        self,
+        text: str,
+        listener: ScoreListener,
+        *,
+        explain: bool = True,
+        alternatives: int = 10,
+        literal: bool = False,
+    ) -> bool:
+        """Ask how likely the model finds a text, and each of its tokens. False where that cannot be now."""
+        return self._ask(lambda id: ScoreText(id, text, explain, literal, alternatives), listener)
 
     def cancel(self) -> None:
-        """Stop the replies that stream. Text still on its way is dropped; each end is reported once."""
+        """Stop what is being answered. What is still on its way is dropped; each end is reported once."""
         if self._pending is not None and not self._pending.cancelled and self._process is not None:
             self._pending.cancelled = True
             self._process.send(Cancel(self._pending.id))
+
+    def _ask(
+        self,
+        request: Callable[[int], Generate | ExplainPlace | ScoreText],
+        listener: Callable[[Any], None],
+        ends: int = 1,
+    ) -> bool:
+        """Send the request of a new id, unless another is being answered or there is no model yet."""
+        if not self.ready or self._process is None:
+            return False
+        made = request(self._new_id())
+        self._pending = _Pending(made.id, listener, ends)
+        self._process.send(made)
+        return True
 
     def _send_load(self, path: str) -> None:
         assert self._process is not None
@@ -134,10 +211,10 @@ class Generator:
     def _receive(self, message: GenerationMessage) -> None:
         pending = self._pending
         match message:
-            case Tokens(id=id) if pending and id == pending.id:
+            case Tokens(id=id) | ScoreProgress(id=id) if pending and id == pending.id:
                 if not pending.cancelled:
                     pending.listener(message)
-            case Ended(id=id) if pending and id == pending.id:
+            case Ended(id=id) | Place(id=id) | Scored(id=id) if pending and id == pending.id:
                 pending.incomplete -= 1
                 self._pending = pending if pending.incomplete else None
                 pending.listener(message)
@@ -154,10 +231,10 @@ class Generator:
                 self._on_loaded(message)
                 self._post(ModelReady(first))
             case _:
-                pass  # about a prompt that was cancelled, or a model that is no longer wanted
+                pass  # about a request that was cancelled, or a model that is no longer wanted
 
     def _exited(self, code: int, sentence: str) -> None:
-        """Fail the prompt, say what happened, and start another process unless MAX_EXITS of them ended."""
+        """Fail the request, say what happened, and start another process unless MAX_EXITS of them ended."""
         self._process, self.loaded = None, None
         if pending := self._pending:
             self._pending = None

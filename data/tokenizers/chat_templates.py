@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,13 @@ def chat_templates(settings: Mapping[str, Any], files: Mapping[str, bytes]) -> d
     listed = [some for some in value if isinstance(some, dict)] if isinstance(value, list) else []
     named = ((some.get("name"), some.get("template")) for some in listed[:_MAX_TEMPLATES])
     return {name: text for name, text in named if isinstance(name, str) and isinstance(text, str)}
+
+
+def file_name(name: str) -> str | None:
+    """The file, within a model's folder, of the template with that name; None for a name that is no file's."""
+    if name == "default":
+        return FILE
+    return f"{FOLDER}/{name}.jinja" if re.fullmatch(r"[A-Za-z0-9][\w.-]{0,60}", name, re.ASCII) else None
 
 
 def further_files(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -45,6 +45,11 @@ def tokenizer_class(documents: Documents) -> str | None:
     return _CLASSES.get(kind) if isinstance(kind, str) else None
 
 
+def role_names(documents: Documents) -> dict[str, str]:
+    """The token of each role, such as eos_token, under which a chat template finds it."""
+    return {role: name for role, token in _roles(documents).items() if (name := token_name(token)) is not None}
+
+
 def with_added_tokens(content: dict[str, Any], documents: Documents) -> dict[str, Any]:
     """A checked tokenizer.json with all tokens that its files add, each with its id."""
     vocabulary = content["model"]["vocab"]

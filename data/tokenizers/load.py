@@ -17,6 +17,7 @@ from .characters import CharTokenizer
 from .chat_templates import FILE as CHAT_TEMPLATE
 from .chat_templates import chat_templates, further_files
 from .foreign import ForeignTokenizer
+from .foreign_added_tokens import role_names
 from .foreign_files import content_of, end_tokens, roles
 from .tokenizer import Tokenizer, TokenizerError
 from .tokenizer_json import adds_no_tokens
@@ -55,7 +56,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     models = [_json(folder / name, _read(folder / name) or b"{}") for name in _MODEL_NAMES]
     settings = documents.get("tokenizer_config.json", {})
     try:
-        content = content_of(dict(zip(_MODEL_NAMES, models, strict=True)) | documents, files.get("merges.txt", b""))
+        known = dict(zip(_MODEL_NAMES, models, strict=True)) | documents
+        content = content_of(known, files.get("merges.txt", b""))
         ends = end_tokens(content, [*models, settings])
         own = None
         if adds_no_tokens(content):
@@ -68,6 +70,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         named = documents.get("special_tokens_map.json", {})
         tokenizer.splits_special_tokens = settings.get("split_special_tokens") is True
         tokenizer.roles = roles(content, [*reversed(models), settings, named])
+        tokenizer.role_names = role_names(known)
         tokenizer.chat_templates = chat_templates(settings, files)
         return tokenizer
     except TokenizerError as error:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from ..storage.atomic import write_atomic
 from ..storage.errors import UserError
 from .added_tokens import AddedTokens
+from .chat_templates import file_name
 
 TokenizerKind = Literal["char", "byte", "gpt2", "bpe", "huggingface"]
 UnknownCharacters = Literal["drop", "refuse", "token"]
@@ -61,6 +62,7 @@ class Tokenizer(ABC):
     splits_special_tokens: bool = False
     ends_words: bool = False
     roles: Mapping[str, int] = MappingProxyType({})  # the ids that a foreign model's files call bos, eos, pad and unk
+    role_names: Mapping[str, str] = MappingProxyType({})  # tokens by the names that a template has, such as eos_token
     chat_templates: Mapping[str, str] = MappingProxyType({})  # Jinja, by names, as a foreign model's files have them
 
     @property
@@ -155,12 +157,14 @@ class Tokenizer(ABC):
 
         Makes the folder but none above it: that of a run which was deleted stays so. Raises OSError.
         """
+        named = self.role_names if self.chat_templates else {}
         files: dict[str, str | bytes] = {
             "tokenizer.json": self._file,
-            "tokenizer_config.json": json.dumps(self.settings(), indent=1),
+            "tokenizer_config.json": json.dumps(self.settings() | dict(named), indent=1),
         }
-        if template := self.chat_templates.get("default"):
-            files["chat_template.jinja"] = template.encode("utf-8", "replace")
+        for name, template in self.chat_templates.items():
+            if file := file_name(name):
+                files[file] = template.encode("utf-8", "replace")
         self._write(folder, files)
 
     @staticmethod

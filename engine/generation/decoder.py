@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import zlib
+from array import array
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -23,12 +25,26 @@ _MAX_WINDOW = 16_384  # positions: attention over more takes a CPU longer than a
 _MAX_CACHE = 1 << 30  # bytes that the keys and values of a window may take
 PREFILL_CHUNK = 2048  # tokens of a prompt that are read in one pass: more would need more memory, and gain no time
 _FIRST_LENGTH = 1024  # positions that the cache begins with
+_ANCHOR_TOKENS = 8  # whose hash decides where the window of a long text begins
 
 
 def window_length(config: ModelConfig, dtype: torch.dtype, longest: int = _MAX_WINDOW) -> int:
     """How many positions the decoder keeps of a text: at most `longest`, as far as context and memory reach."""
     position = 2 * config.n_layer * config.kv_heads * config.size_per_head * dtype.itemsize
     return min(config.context_length, longest, max(1, _MAX_CACHE // position))
+
+
+def window_anchor(ids: Sequence[int], longest: int, shortest: int) -> int:
+    """Where the window of a long text begins: `longest` to `shortest` tokens before its end.
+
+    The place depends on the tokens around it alone, so an edit before it, or a few tokens more at the end, leave the
+    window where it was, and the cache serves again. It is the smallest hash of some tokens that begin in that range
+    (winnowing: Schleimer, Wilkerson and Aiken, 2003).
+    """
+    first = len(ids) - longest
+    tokens, size = array("I", ids[first:]).tobytes(), array("I").itemsize
+    places = range(longest - shortest + 1)
+    return first + min(places, key=lambda at: zlib.crc32(tokens[at * size : (at + _ANCHOR_TOKENS) * size]))
 
 
 class Decoder:
@@ -119,6 +135,30 @@ class Decoder:
         logits = self._fill_cache(ids)
         self.check_finite(logits.sum().item())
         return logits
+
+    @torch.inference_mode()
+    def logits_after(self, ids: Sequence[int]) -> Tensor:
+        """The logits [V] after `ids`; what the cache holds behind them stays. Raises as `tokens` does."""
+        before = list(self._cached_ids)
+        logits = self.prefill(ids)
+        if self._reuses_cache and before[: len(ids)] == list(ids):  # only the last one was read again, to the same
+            self.cache.advance(len(before) - len(ids))
+            self._cached_ids = before
+        return logits
+
+    def window(self, prompt: Sequence[int], then: Sequence[int] = ()) -> Sequence[int]:
+        """The part of a text, a prompt and what was written after it, that the next token is predicted from.
+
+        A prompt longer than the context begins at an anchor, and where the text has passed the context since, it begins
+        where it did while `then` was written: so a reply that goes on sees what it would have seen without a stop.
+        """
+        context, kept = self.context_length, self.reread_length
+        start = 0 if len(prompt) <= context else window_anchor(prompt, context, kept)
+        passed = len(prompt) + len(then) - start - context
+        if passed > 0:
+            step = context + 1 - kept  # the window has moved whenever one token more than the context was there
+            start += -(-passed // step) * step
+        return prompt[start:] if not then else [*prompt, *then][start:]
 
     def check_ids(self, ids: Sequence[int]) -> None:
         """Raise UserError where the model has no row for one of `ids`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from ...models.config import flops_per_token, parameter_count
 from ...models.devices import DeviceChoice, choose_device, memory_in_use
 from ...models.fast.quantization import quantize_int8
 from ...models.interop.huggingface import LoadedCheckpoint, load_checkpoint
+from ...models.interop.weights_digest import stored_digest
 from ..freed_memory import give_back
 from ..model_files import ModelFile, model_at, read_tokenizer, saved_model
 from ..requests import Load, Loaded, Quantization
@@ -37,6 +39,7 @@ class ReadModel:
     """Weights and tokenizer that belong together."""
 
     file: ModelFile
+    digest: str  # SHA-256 of the weights as they lie on disk
     signature: Signature | None
     checkpoint: LoadedCheckpoint
     tokenizer: Tokenizer
@@ -70,7 +73,9 @@ class CheckpointSource:
             folder, signature = before = self._current()
             try:
                 file = self._file(folder)
-                checkpoint = self._load(file, choice)
+                with ThreadPoolExecutor(1) as beside:  # a foreign model's can take as long as its loading
+                    digest = beside.submit(stored_digest, file.path)
+                    checkpoint = self._load(file, choice)
                 tokenizer = read_tokenizer(file)
             except UserError:
                 time.sleep(_PAUSE)
@@ -78,7 +83,7 @@ class CheckpointSource:
                     raise
                 continue
             if self._current() == before:
-                return ReadModel(file, signature, checkpoint, tokenizer)
+                return ReadModel(file, digest.result(), signature, checkpoint, tokenizer)
         raise UserError(f"the checkpoint in {self._path} was replaced again and again while it was read; try again")
 
     def _load(self, file: ModelFile, choice: DeviceChoice) -> LoadedCheckpoint:
@@ -131,6 +136,11 @@ class LoadedModel:
     def step(self) -> int:
         """The training step of the weights in memory."""
         return self._read.checkpoint.step if self._read else 0
+
+    @property
+    def checkpoint(self) -> str:
+        """SHA-256 of the weights in memory as they lie on disk, "" where it is unknown."""
+        return self._read.digest if self._read else ""
 
     def begin_reply(self) -> Decoder:
         """Bring the model up to date, and choose the threads that it decodes with. Raises as `decoder` does."""
@@ -186,6 +196,8 @@ class LoadedModel:
                 memory=memory_in_use(self._choice.device),
                 validation_loss=checkpoint.validation_loss,
                 flops_per_token=flops_per_token(config),
+                chat="default" in read.tokenizer.chat_templates,
+                checkpoint=read.digest,
             )
         )
         return self._decoder

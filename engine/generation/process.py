@@ -24,6 +24,7 @@ from ..requests import (
     GENERATION_MESSAGES,
     REQUESTS,
     Cancel,
+    ExplainPlace,
     Failed,
     Generate,
     GenerationMessage,
@@ -65,7 +66,7 @@ class MessageWriter:
 class QueuedRequest:
     """A request that waits or is being answered."""
 
-    request: Load | Generate | ScoreText
+    request: Load | Generate | ExplainPlace | ScoreText
     cancelled: bool = False
 
 

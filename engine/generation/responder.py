@@ -6,6 +6,7 @@ import gc
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ...data.storage.errors import UserError
 from ...data.tokenizers import UnknownCharacterError
 from ..requests import (
     Ended,
+    ExplainPlace,
     Failed,
     Generate,
     GenerationMessage,
@@ -25,8 +27,10 @@ from ..requests import (
     ScoreText,
     Tokens,
 )
+from .chat_framing import ChatFraming, shown
 from .decoder import Decoder
 from .loaded_model import LoadedModel
+from .places import explain_place
 from .reply import Reply, stream_replies
 from .sampling import chosen_seed, sample_seed
 from .scoring import TextScorer
@@ -41,16 +45,25 @@ class Responder:
     def __init__(self, send: Callable[[GenerationMessage], None], send_interval: float = _SEND_INTERVAL) -> None:
         self._send, self._send_interval = send, send_interval
         self._model: LoadedModel | None = None
+        self._framing = ChatFraming()
 
-    def answer(self, request: Load | Generate | ScoreText, cancelled: Callable[[], bool]) -> None:
+    def close(self) -> None:
+        """End the processes that it has started."""
+        self._framing.close()
+
+    def answer(self, request: Load | Generate | ExplainPlace | ScoreText, cancelled: Callable[[], bool]) -> None:
         """Carry out one request; whatever goes wrong becomes a Failed."""
         try:
             if isinstance(request, Load):
                 self._free_model()
                 self._model = LoadedModel(request, self._send)
-                self._model.decoder()
+                if self._model.decoder().tokenizer.chat_templates:
+                    with suppress(OSError):  # whoever asks for a conversation is told
+                        self._framing.prepare()
             elif isinstance(request, ScoreText):
                 self._score(request, cancelled)
+            elif isinstance(request, ExplainPlace):
+                self._explain_place(request, cancelled)
             else:
                 self._generate(request, cancelled)
         except UnknownCharacterError as error:
@@ -66,7 +79,13 @@ class Responder:
     def _generate(self, request: Generate, cancelled: Callable[[], bool]) -> None:
         model, start = self._loaded(), time.perf_counter()
         decoder = model.begin_reply()
-        replies = self._replies(request, decoder)
+        prompt, said = self._prompt(request, decoder)
+        seed = chosen_seed(request.settings.seed)
+        each = [replace(request.settings, seed=sample_seed(seed, sample)) for sample in range(request.samples)]
+        replies = [
+            Reply(decoder, prompt, settings, request.explain, request.then, request.alternatives, said)
+            for settings in each
+        ]
         streams = [
             _ReplyStream(request.id, sample, reply, self._send, self._send_interval)
             for sample, reply in enumerate(replies)
@@ -83,18 +102,37 @@ class Responder:
             if throughput and len(replies) == 1:
                 model.threads.observe(*throughput)
             if replies[sample].ended:
-                seconds = time.perf_counter() - start
-                streams[sample].end(seconds, model.step, model.notices + decoder.take_notices())
+                streams[sample].end(
+                    seconds=time.perf_counter() - start,
+                    model=model,
+                    prompt_text="" if said is None else shown(prompt),
+                    notices=model.notices + decoder.take_notices(),
+                )
             cancel_if_asked()
 
-    def _replies(self, request: Generate, decoder: Decoder) -> list[Reply]:
-        seed = chosen_seed(request.settings.seed)
-        each = (replace(request.settings, seed=sample_seed(seed, sample)) for sample in range(request.samples))
-        return [Reply(decoder, request.prompt, settings, request.explain) for settings in each]
+    def _prompt(self, request: Generate | ExplainPlace, decoder: Decoder) -> tuple[str, str | None]:
+        """The text to continue, and where a chat template framed it what people have said of it."""
+        if not request.messages:
+            return request.prompt, None
+        said = "\n".join(turn.text for turn in request.messages)
+        literal = request.settings.literal or decoder.literal
+        return self._framing.frame(decoder.tokenizer, request.messages, literal), said
+
+    def _explain_place(self, request: ExplainPlace, cancelled: Callable[[], bool]) -> None:
+        model = self._loaded()
+        decoder = model.begin_reply()
+        if cancelled():
+            raise RequestError("the place is no longer asked for")
+        prompt, said = self._prompt(request, decoder)
+        reply = Reply(
+            decoder, prompt, request.settings, then=request.then, alternatives=request.alternatives, said=said
+        )
+        self._send(explain_place(request.id, decoder, reply, model.step, model.checkpoint))
 
     def _score(self, request: ScoreText, cancelled: Callable[[], bool]) -> None:
         model = self._loaded()
-        scorer = TextScorer(model.begin_reply(), request.text, request.explain, request.literal)
+        decoder = model.begin_reply()
+        scorer = TextScorer(decoder, request.text, request.explain, request.literal, request.alternatives)
         for fraction, details in scorer:
             for i in range(0, max(1, len(details)), _DETAILS_PER_LINE):
                 self._send(ScoreProgress(request.id, fraction, tuple(details[i : i + _DETAILS_PER_LINE])))
@@ -145,7 +183,7 @@ class _ReplyStream:
         self._last = now
         return (tokens, seconds) if tokens and not first else None
 
-    def end(self, seconds: float, step: int, notices: tuple[str, ...]) -> None:
+    def end(self, seconds: float, model: LoadedModel, prompt_text: str, notices: tuple[str, ...]) -> None:
         """Send what is left, and that the reply is complete."""
         reply = self._reply
         if self._text or reply.tokens > self._sent:
@@ -158,10 +196,12 @@ class _ReplyStream:
                 prompt_tokens=reply.prompt_tokens,
                 seconds=seconds,
                 tokens_per_second=reply.tokens / seconds,
-                step=step,
+                step=model.step,
                 seed=reply.seed,
                 notices=notices + reply.notices,
                 sample=self._sample,
+                checkpoint=model.checkpoint,
+                prompt_text=prompt_text,
             )
         )
 
@@ -172,7 +212,7 @@ class _ReplyStream:
         self._text, self._sent = "", reply.tokens
 
 
-def unexpected_failure(request: Load | Generate | ScoreText, error: Exception) -> Failed:
+def unexpected_failure(request: Load | Generate | ExplainPlace | ScoreText, error: Exception) -> Failed:
     """An unexpected error as one sentence for the person."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error):
         what = "the model needs" if isinstance(request, Load) else "the reply needs"

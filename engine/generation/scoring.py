@@ -9,16 +9,19 @@ the model was trained so, and transformers counts so.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from ...data.dataset import sliding_window_starts
 from ...models.cache import KVCache
 from ..requests import RequestError, TokenDetail
 from ..text_loss import TextLoss
 from .decoder import Decoder
+from .detokenizer import Detokenizer
 from .reply import COMPOSED, quoted
-from .token_details import explain_tokens
+from .token_details import ALTERNATIVES, explain_tokens
 
 _TOKENS_PER_PASS = 4096
 _LOGITS_PER_PASS = 2**25  # an eighth of a gigabyte
@@ -36,6 +39,7 @@ class TextScorer:
         text: str,
         explain: bool = False,
         literal: bool = False,
+        alternatives: int = ALTERNATIVES,
         tokens_per_pass: int = _TOKENS_PER_PASS,
         logits_per_pass: int = _LOGITS_PER_PASS,
     ) -> None:
@@ -46,7 +50,7 @@ class TextScorer:
         if left_out:
             self.notices += (f"the model has never seen {quoted(left_out)}; left out of the text",)
         ids = tokenizer.encode(known, literal or decoder.literal).tolist()
-        self._decoder, self._explain = decoder, explain
+        self._decoder, self._explain, self._alternatives = decoder, explain, alternatives
         self._tokens_per_pass, self._logits_per_pass = tokens_per_pass, logits_per_pass
         self._ids = [*tokenizer.begin, *ids]
         self._unpredicted = max(1, len(tokenizer.begin))  # at the beginning, where nothing stands before
@@ -54,6 +58,8 @@ class TextScorer:
             raise RequestError("a text of at least two tokens is needed: the first one has nothing before it")
         self._bytes_per_token = len(known.encode()) / len(ids)
         self._total = 0.0
+        self._detokenizer = Detokenizer()
+        self._detokenizer.resume(map(tokenizer.token_bytes, self._ids[: self._unpredicted]))
 
     @property
     def result(self) -> TextLoss:
@@ -81,5 +87,13 @@ class TextScorer:
                 loss = torch.nn.functional.cross_entropy(logits, targets, reduction="sum").item()
                 decoder.check_finite(loss)
                 self._total += loss
-                details = explain_tokens(targets, logits, decoder.tokenizer) if self._explain else []
+                details = self._details(targets, logits) if self._explain else []
                 yield min(1.0, (i + (first + n_positions) / length * len(some)) / len(starts)), details
+
+    def _details(self, tokens: Tensor, logits: Tensor) -> list[TokenDetail]:
+        """The details of the next tokens [N] of the text, given `logits` [N, V]."""
+        tokenizer, details = self._decoder.tokenizer, []
+        for detail in explain_tokens(tokens, logits, tokenizer, alternatives=self._alternatives):
+            self._detokenizer.feed(tokenizer.token_bytes(detail.token))
+            details.append(replace(detail, characters=self._detokenizer.characters))
+        return details

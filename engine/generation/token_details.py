@@ -13,13 +13,18 @@ ALTERNATIVES = 10
 
 @torch.inference_mode()
 def explain_tokens(
-    tokens: Tensor, logits: Tensor, tokenizer: Tokenizer, drawn_from: Tensor | None = None
+    tokens: Tensor,
+    logits: Tensor,
+    tokenizer: Tokenizer,
+    drawn_from: Tensor | None = None,
+    alternatives: int = ALTERNATIVES,
 ) -> list[TokenDetail]:
     """One entry for each of `tokens` [N], of which `logits` [N, V] are the model's, and `drawn_from` [N, V] what the
-    penalties, the temperature and the filters left of them, where they were drawn. Waits for the device once.
+    penalties, the temperature and the filters left of them, where they were drawn. Each has the likeliest
+    `alternatives` of its place, and no characters yet. Waits for the device once.
     """
     known = min(tokenizer.vocab_size, logits.shape[-1])  # rows beyond the tokenizer's vocabulary are no alternatives
-    n = min(ALTERNATIVES, known)
+    n = min(alternatives, known)
     log_probabilities, column = logits.log_softmax(-1), tokens[:, None]
     probabilities = log_probabilities.exp()
     drawn = probabilities if drawn_from is None else drawn_from.softmax(-1)
@@ -36,12 +41,12 @@ def explain_tokens(
     details: list[TokenDetail] = []
     for token, row in zip(tokens.tolist(), torch.cat([part.double() for part in columns], 1).tolist(), strict=True):
         probability, drawn_probability, rank, entropy = row[:4]
-        alternatives = tuple(
+        others = tuple(
             Alternative(int(other), token_text(int(other), tokenizer), before, after)
             for before, after, other in zip(row[4 : 4 + n], row[4 + n : 4 + 2 * n], row[4 + 2 * n :], strict=True)
         )
         text = token_text(token, tokenizer)
-        details.append(TokenDetail(token, text, probability, drawn_probability, int(rank), entropy, alternatives))
+        details.append(TokenDetail(token, text, probability, drawn_probability, int(rank), entropy, others))
     return details
 
 

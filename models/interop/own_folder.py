@@ -40,6 +40,12 @@ def weights_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def known_digest(path: Path) -> str:
+    """The same, kept for a file that is looked at more than once. Raises OSError."""
+    stat = path.stat()
+    return _kept_digest(path, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+
+
 def _read(folder: Path) -> bytes | None:
     """The content of minigpt.json, None where there is none; nothing where it cannot be read."""
     try:
@@ -56,19 +62,18 @@ def _belongs(folder: Path, description: bytes) -> bool:
     try:
         values: Any = json.loads(description)
         digest = values.get(DIGEST)
-        stat = path.stat()
-        if stat.st_size != needed_length(path):
+        if path.stat().st_size != needed_length(path):
             return True
         if digest is None:
             return "step" in (read_header(path).get("__metadata__") or {})
-        return digest == _known_digest(path, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        return digest == known_digest(path)
     except FileNotFoundError:
         return not (folder / INDEX).exists()
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError):
         return True
 
 
-@functools.lru_cache(maxsize=8)
-def _known_digest(path: Path, *_: int) -> str:
-    """The digest of a file that is looked at more than once; the numbers change with its content."""
+@functools.lru_cache(maxsize=64)
+def _kept_digest(path: Path, *_: int) -> str:
+    """The numbers change with the content."""
     return weights_digest(path)

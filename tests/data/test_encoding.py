@@ -275,6 +275,7 @@ def encode(corpus):
     return subprocess.Popen([sys.executable, "-c", begin + script], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.long
 def test_processes_that_encode_the_same_text_at_once_do_not_hurt_each_other(tmp_path: Path) -> None:
     corpus = write(tmp_path / "large.txt", PROSE * 20_000)
     script = f"""

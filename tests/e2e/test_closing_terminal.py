@@ -33,7 +33,10 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize(
+    "way",
+    [way if way in ("alone", "below make") else pytest.param(way, marks=pytest.mark.long) for way in WAYS],
+)
 def test_nothing_stays_behind_when_a_window_closes(home: Path, way: str) -> None:
     if way == "below make" and not shutil.which("make"):
         pytest.skip("make is not installed")
@@ -62,6 +65,7 @@ def test_nothing_stays_behind_when_a_session_of_tmux_is_killed(home: Path) -> No
         wait_until_gone(home)
 
 
+@pytest.mark.long
 def test_a_training_goes_on_when_its_window_closes_below_a_script(home: Path) -> None:
     environment = {"MINIGPT_HOME": str(home)}
     words = ["train", "scenes.txt", "--preset", "quick", "--budget", "10 minutes", "--name", "long", "--detach"]
@@ -111,6 +115,7 @@ def test_a_verb_that_follows_a_training_ends_with_its_window_and_the_training_go
     assert run.is_alive()
 
 
+@pytest.mark.long
 def test_a_verb_that_follows_a_paused_training_ends_with_its_window(home: Path) -> None:
     """Nothing is drawn that could fail."""
     window = Window(["sh", "-c", f"cd {home}; trap '' HUP; {COMMAND} {LONG}; true"], {"MINIGPT_HOME": str(home)})
@@ -133,6 +138,7 @@ def test_a_verb_ends_when_the_server_of_tmux_is_killed_and_the_training_goes_on(
     assert Run(home / "data" / "runs" / "long").is_alive()
 
 
+@pytest.mark.long
 def test_a_verb_that_says_all_into_a_file_outlives_its_window(home: Path) -> None:
     window = Window(
         ["sh", "-c", f"cd {home}; nohup {COMMAND} {LONG} > said.txt 2>&1; true"], {"MINIGPT_HOME": str(home)}

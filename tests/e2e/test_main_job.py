@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from minigpt_tui.engine.runs import Run
 
 from .conftest import COMMAND
@@ -73,6 +74,7 @@ def start_a_long_run(terminal: Terminal) -> None:
     terminal.wait_for("training  step")
 
 
+@pytest.mark.long
 def test_a_run_that_is_left_alone_is_found_again_and_stopped(home: Path) -> None:
     environment = {"MINIGPT_HOME": str(home)}
     with Terminal(str(COMMAND), environment) as terminal:
@@ -112,6 +114,7 @@ def test_a_run_that_is_left_alone_is_found_again_and_stopped(home: Path) -> None
     assert saved == status.step
 
 
+@pytest.mark.long
 def test_a_terminal_that_disappears_ends_the_app_and_leaves_the_training_alone(home: Path) -> None:
     with Terminal(str(COMMAND), {"MINIGPT_HOME": str(home)}) as terminal:
         start_a_long_run(terminal)

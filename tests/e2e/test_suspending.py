@@ -18,7 +18,7 @@ def rows(screen: str) -> list[str]:
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="no shell with job control that is known here")
-@pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize("way", ["alone", *(pytest.param(way, marks=pytest.mark.long) for way in list(WAYS)[1:])])
 def test_the_screen_is_whole_again_after_fg(home: Path, way: str) -> None:
     if way == "below make" and not shutil.which("make"):
         pytest.skip("make is not installed")

@@ -18,11 +18,12 @@ import torch
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer, TokenizerError, build_tokenizer
 from minigpt_tui.engine import paths
-from minigpt_tui.engine.model_files import find_model, read_config, read_tokenizer
+from minigpt_tui.engine.model_files import checkpoint_with, find_model, read_config, read_tokenizer
 from minigpt_tui.engine.runs import Run, RunError, find_run
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface import save_checkpoint
+from minigpt_tui.models.interop.own_folder import weights_digest
 
 CONFIG = ModelConfig(vocab_size=3, context_length=8, n_layer=1, n_head=1, d_model=8)
 GPT2 = {"model_type": "gpt2", "n_layer": 1, "n_head": 1, "n_embd": 8, "n_positions": 8, "vocab_size": 3}
@@ -469,3 +470,16 @@ def test_finding_and_reading_needs_no_torch(tmp_path: Path) -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+def test_the_checkpoint_of_a_run_is_found_by_the_digest_of_its_weights() -> None:
+    run = Run(put_run())
+    assert checkpoint_with(run, "") is None
+    folders = {name: put_checkpoint(run.checkpoints / name) for name in ("best", "step-9")} | {
+        "last": run.checkpoints / "last"
+    }
+    (put_checkpoint(run.checkpoints / "step-3") / "minigpt.json").write_text("damaged")
+    for folder in folders.values():
+        assert checkpoint_with(run, weights_digest(folder / "model.safetensors")) == folder
+    assert checkpoint_with(run, "0" * 64) is None
+    assert checkpoint_with(Run(run.path / "nowhere"), "0" * 64) is None

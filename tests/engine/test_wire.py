@@ -55,6 +55,10 @@ CODECS: list[tuple[MessageCodec[Any], list[Any]]] = [
             Generate(6, "a", samples=64, explain=True),
             requests.ScoreText(7, "a\nb", explain=True),
             requests.ScoreText(8, "a", literal=True),
+            requests.ScoreText(8, "a", explain=True, alternatives=0),
+            Generate(10, "a", then=(0, 7), alternatives=3),
+            Generate(11, "", messages=(requests.Turn("system", "x"), requests.Turn("user", "\ud83d"))),
+            requests.ExplainPlace(12, "a", (1, 2), SamplingSettings(top_k=3), 5),
             Generate(9, "a", SamplingSettings(literal=True)),
             requests.Cancel(4),
             requests.Ping(5),
@@ -69,6 +73,8 @@ CODECS: list[tuple[MessageCodec[Any], list[Any]]] = [
             Tokens(3, "\ud83d", 1),
             Tokens(3, "a", 1, 2, (DETAIL,)),
             Ended(3, "stop", 2, 1, 0.5, 4.0, 5, 7, ("one", "two")),
+            Ended(3, "stop", 2, 1, 0.5, 4.0, 5, 7, (), 0, "ab12", "<|user|>hi"),
+            requests.Place(3, DETAIL.alternatives, (), 1.5, 0.5, 0.25, 0.0, 5, "ab12", ("one",)),
             requests.ScoreProgress(3, 0.5, (DETAIL,)),
             requests.Scored(3, 1.0, 2.7, 1.4, 99, 5, ("one",)),
             Failed(3, "checkpoint", "it is damaged"),
@@ -93,7 +99,7 @@ def test_a_message_becomes_one_line_of_ascii_and_comes_back_equal(codec: Message
 def test_the_round_trip_covers_every_message() -> None:
     tried = {type(message) for _, message in EVERY}
     own = {kind for module in (events, requests) for kind in vars(module).values() if dataclasses.is_dataclass(kind)}
-    assert own - tried == {SamplingSettings, requests.TokenDetail, requests.Alternative}
+    assert own - tried == {SamplingSettings, requests.TokenDetail, requests.Alternative, requests.Turn}
 
 
 @pytest.mark.parametrize(

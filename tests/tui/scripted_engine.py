@@ -9,11 +9,17 @@ from minigpt_tui.engine.requests import (
     Alternative,
     Cancel,
     Ended,
+    ExplainPlace,
+    Failed,
     Generate,
     GenerationMessage,
     Load,
     Loaded,
+    Place,
     Request,
+    Scored,
+    ScoreProgress,
+    ScoreText,
     TokenDetail,
     Tokens,
 )
@@ -62,8 +68,17 @@ class ScriptedEngine:
                 self.say(Tokens(request.id, text, 5, sample, details))
             for sample in range(0 if self.holds_replies else request.samples):
                 self.end(request.id, sample)
+        elif isinstance(request, ExplainPlace) and not self.holds_replies:
+            self.say(Place(request.id, EXPLAINED.alternatives, EXPLAINED.alternatives, 1.5, 1.0, 0.4375, 0.0, 200))
+        elif isinstance(request, ScoreText):
+            self.say(ScoreProgress(request.id, 0.5, (EXPLAINED,) if request.explain else ()))
+            if not self.holds_replies:
+                self.say(Scored(request.id, 1.5, 4.5, 2.0, 5, 200))
         elif isinstance(request, Cancel):
-            asked = next(r for r in self.requests if isinstance(r, Generate) and r.id == request.id)
+            asked = next(r for r in self.requests if not isinstance(r, Cancel) and r.id == request.id)
+            if not isinstance(asked, Generate):
+                self.say(Failed(request.id, "prompt", "it was cancelled"))
+                return
             for sample in range(asked.samples):
                 self.say(Tokens(request.id, "TOO LATE", 1, sample))
                 self.end(request.id, sample, cancelled=True)

@@ -6,7 +6,20 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from minigpt_tui.engine.requests import Ended, Failed, Loaded, SamplingSettings, Tokens
+from minigpt_tui.engine.requests import (
+    Ended,
+    ExplainPlace,
+    Failed,
+    Generate,
+    Load,
+    Loaded,
+    Place,
+    SamplingSettings,
+    Scored,
+    ScoreProgress,
+    ScoreText,
+    Tokens,
+)
 from minigpt_tui.tui.generator import Generator
 from minigpt_tui.tui.messages import ModelFailed, ModelLoading, ModelReady, Notice
 from textual.message import Message
@@ -22,7 +35,7 @@ class Talk:
     def __init__(self) -> None:
         self.posted: list[Message] = []
         self.loaded: list[Loaded] = []
-        self.heard: list[Tokens | Ended | Failed] = []
+        self.heard: list[Tokens | Ended | Place | ScoreProgress | Scored | Failed] = []
         self.generator = Generator(self.posted.append, self.loaded.append)
 
     async def begin(self) -> None:
@@ -134,4 +147,71 @@ async def test_a_process_that_keeps_dying_is_left_alone_until_a_model_is_opened(
     assert not talk.generator.ready
     talk.generator.load(Path("another"), follow=False)
     await settled()
+    assert talk.generator.ready
+
+
+async def test_a_reply_can_go_on_from_tokens(engine: Engine, talk: Talk):
+    assert talk.generator.generate("a", SamplingSettings(), talk.heard.append, then=(3, 7), alternatives=0)
+    asked = engine.processes[0].requests[-1]
+    assert isinstance(asked, Generate)
+    assert (asked.prompt, asked.then, asked.alternatives) == ("a", (3, 7), 0)
+
+
+async def test_places_are_explained_and_texts_are_scored(engine: Engine, talk: Talk):
+    assert talk.generator.explain_place("a", (3,), SamplingSettings(top_k=2), talk.heard.append)
+    assert talk.generator.generating
+    await settled()
+    assert talk.generator.score("all of it", talk.heard.append, alternatives=0)
+    await settled()
+    assert [type(event) for event in talk.heard] == [Place, ScoreProgress, Scored]
+    assert talk.generator.ready
+    place, score = engine.processes[0].requests[1:]
+    assert place == ExplainPlace(place.id, "a", (3,), SamplingSettings(top_k=2))
+    assert score == ScoreText(score.id, "all of it", True, False, 0)
+
+
+async def test_what_is_asked_while_another_request_is_answered_is_not_taken(engine: Engine, talk: Talk):
+    engine.holds_replies = True
+    talk.ask("to be")
+    late = []
+    for _ in range(2):
+        assert not talk.generator.generate("b", SamplingSettings(), late.append)
+        assert not talk.generator.explain_place("b", (), SamplingSettings(), late.append)
+        assert not talk.generator.score("b", late.append)
+        await settled()
+    assert engine.processes[0].prompts() == ["to be"]
+    assert not late
+    talk.generator.cancel()
+    await settled()
+    assert talk.generator.score("b", late.append)
+
+
+async def test_without_a_model_nothing_is_taken(engine: Engine):
+    talk = Talk()
+    assert not talk.generator.generate("a", SamplingSettings(), talk.heard.append)
+    await talk.begin()
+    talk.generator.unload()
+    assert not talk.generator.explain_place("a", (), SamplingSettings(), talk.heard.append)
+
+
+async def test_a_scoring_that_is_cancelled_tells_its_end_once(engine: Engine, talk: Talk):
+    engine.holds_replies = True
+    talk.generator.score("all of it", talk.heard.append)
+    talk.generator.cancel()
+    talk.generator.cancel()
+    await settled()
+    assert [type(event) for event in talk.heard] == [Failed]
+    assert talk.generator.ready
+
+
+async def test_one_checkpoint_of_a_run_stays_until_the_run_is_loaded_again(engine: Engine, talk: Talk):
+    talk.generator.load_checkpoint(Path("run/checkpoints/step-400"))
+    await settled()
+    talk.generator.load(Path("run"), follow=True)
+    await settled()
+    loads = [request for request in engine.processes[0].requests if isinstance(request, Load)]
+    assert [(load.path, load.follow) for load in loads[1:]] == [
+        (str(Path("run/checkpoints/step-400")), False),
+        ("run", True),
+    ]
     assert talk.generator.ready

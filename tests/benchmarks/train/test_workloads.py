@@ -42,6 +42,7 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingSetup:
     return TrainingSetup(folder, open_corpus("tales:20KB"))
 
 
+@pytest.mark.long
 def test_a_workload_is_measured_from_start_to_table(setup: TrainingSetup, capsys: pytest.CaptureFixture[str]) -> None:
     benchmark = Harness().measure(time_to_loss(setup, TINY, 100.0), 2)
     assert not benchmark.failures
@@ -60,6 +61,7 @@ def test_a_workload_is_measured_from_start_to_table(setup: TrainingSetup, capsys
     assert "repeat 2 of 2: ours ..." in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_loss_that_is_never_reached_is_a_failed_trial(setup: TrainingSetup) -> None:
     benchmark = Harness().measure(time_to_loss(setup, TINY, 0.01), 1)
     assert "the loss was to fall to 0.01, and its lowest was " in benchmark.failures[0].failure

@@ -85,7 +85,7 @@ def test_a_damaged_checkpoint_leaves_nothing(home: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit on a file's size is POSIX's")
-@pytest.mark.parametrize("target", ["gguf", "huggingface"])
+@pytest.mark.parametrize("target", ["gguf", pytest.param("huggingface", marks=pytest.mark.long)])
 def test_a_full_disk_leaves_nothing(target: str, home: Path) -> None:
     run = make_run(BASE, tokenizer_of("byte"))
     (home / "out").mkdir()

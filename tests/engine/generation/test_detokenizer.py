@@ -79,3 +79,51 @@ def test_the_text_does_not_depend_on_how_it_falls_into_tokens_and_no_part_of_a_s
             out, text = stream(cut(whole.encode(), seed * 10 + number), stop)
             assert "".join(out) == expected
             assert text.stopped == bool(ends)
+
+
+def test_a_text_that_goes_on_is_the_text_without_a_pause_wherever_it_paused() -> None:
+    """Also in the middle of a character; what was shown is not shown again."""
+    for seed in range(100):
+        pieces = cut((TEXT + "\xff").encode("latin-1", "replace") + TEXT.encode(), seed)
+        whole = "".join(stream(pieces)[0])
+        for pause in range(len(pieces) + 1):
+            before, after = Detokenizer(), Detokenizer()
+            shown = "".join(map(before.feed, pieces[:pause])) + before.finish()
+            after.resume(pieces[:pause])
+            assert shown + "".join(map(after.feed, pieces[pause:])) + after.finish() == whole
+
+
+def test_a_stop_string_that_began_before_a_pause_ends_the_text_behind_it() -> None:
+    text = Detokenizer(("THE END",))
+    text.resume([b"one TH", b"E E"])
+    assert [text.feed(b"N"), text.feed(b"D two")] == ["", ""]
+    assert text.stopped
+    text = Detokenizer(("THE END",))
+    text.resume([b"one TH"])
+    assert [text.feed(b"E"), text.feed(b"AST THE")] == ["", "EAST "]
+    assert text.finish() == "THE"
+
+
+def test_a_stop_string_that_was_whole_before_a_pause_was_passed_over() -> None:
+    text = Detokenizer(("END", "x"))
+    text.resume([b"END"])
+    assert text.feed(b" END") == " "
+    assert text.stopped
+
+
+def test_where_tokens_end_words_a_text_that_goes_on_begins_with_the_blank_that_was_held_back() -> None:
+    before = Detokenizer(ends_words=True, opening=" ")
+    assert before.feed(b"cat ") + before.finish() == " cat"
+    after = Detokenizer((" ",), ends_words=True, opening=" ")
+    after.resume([b"cat "])
+    assert after.feed(b"sat") == " sat"
+    assert not after.stopped
+
+
+def test_each_token_has_the_characters_that_it_completes() -> None:
+    text = Detokenizer(opening=" ")
+    counts = []
+    for piece in [b"ab", b"", "é".encode()[:1], "é".encode()[1:] + b"c", b"\xff"]:
+        text.feed(piece)
+        counts.append(text.characters)
+    assert counts == [3, 0, 0, 2, 1]

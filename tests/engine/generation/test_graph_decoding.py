@@ -59,7 +59,7 @@ def summary(replies: list[Reply]) -> list[tuple[object, ...]]:
     return [(reply.text, reply.reason, reply.tokens, reply.seed, reply.notices) for reply in replies]  # pyright: ignore
 
 
-@pytest.mark.parametrize("tokens_per_replay", [1, 4, 16])
+@pytest.mark.parametrize("tokens_per_replay", [pytest.param(1, marks=pytest.mark.long), 4, 16])
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_the_text_is_that_of_a_token_at_a_time(
     random_model, settings: SamplingSettings, tokens_per_replay: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import threading
 from collections.abc import Callable
@@ -11,10 +13,13 @@ import pytest
 import torch
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.engine.generation import loaded_model
-from minigpt_tui.engine.generation.loaded_model import CheckpointSource
+from minigpt_tui.engine.generation.loaded_model import CheckpointSource, LoadedModel
+from minigpt_tui.engine.requests import Load, Loaded
 from minigpt_tui.engine.training.checkpoints import exchange
 from minigpt_tui.models.devices import choose_device
+from minigpt_tui.models.interop import own_folder
 from minigpt_tui.models.interop.huggingface import LoadedCheckpoint, load_checkpoint
+from minigpt_tui.models.interop.weights_digest import stored_digest
 
 MakeNanoGpt = Callable[..., Path]
 MakeHuggingFace = Callable[..., Path]
@@ -191,3 +196,56 @@ def test_a_path_that_is_no_model_is_refused_by_what_is_there(tmp_path: Path) -> 
     for path, says in ((tmp_path / "nothing", "there is no "), (tmp_path / "novel.txt", "is a text, not a model")):
         with pytest.raises(UserError, match=says):
             CheckpointSource(path).read(CPU)
+
+
+# ---------------------------------------------------------------------- which weights answer
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_digest_of_the_weights_tells_one_checkpoint_from_another_while_a_run_trains(
+    run: Path, made: list[Path]
+) -> None:
+    loaded: list[Loaded] = []
+    put(run, made[0])
+    model = LoadedModel(Load(1, str(run), device="cpu"), loaded.append)
+    model.decoder()
+    put(run, made[1])
+    model.decoder()
+    assert [one.checkpoint for one in loaded] == [sha256(folder / "model.safetensors") for folder in made]
+    assert model.checkpoint == loaded[1].checkpoint != loaded[0].checkpoint
+    assert not loaded[0].chat
+
+
+def test_weights_of_our_own_are_read_for_their_digest_once(
+    made: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(made[0], tmp_path / "copy")
+    digests: list[Path] = []
+
+    def watch(path: Path) -> str:
+        digests.append(path)
+        return sha256(path)
+
+    monkeypatch.setattr(own_folder, "weights_digest", watch)
+    for _ in range(2):
+        assert CheckpointSource(folder).read(CPU).digest == sha256(folder / "model.safetensors")
+    assert digests == [folder / "model.safetensors"]
+
+
+def test_weights_from_elsewhere_have_a_digest_too(
+    nanogpt: MakeNanoGpt, huggingface: MakeHuggingFace, tmp_path: Path
+) -> None:
+    file, folder = nanogpt(tmp_path / "out" / "ckpt.pt"), huggingface(tmp_path / "folder")
+    assert CheckpointSource(tmp_path / "out").read(CPU).digest == sha256(file)
+    assert CheckpointSource(folder).read(CPU).digest == sha256(folder / "model.safetensors")
+    weights = dict.fromkeys(("a", "b"), "model-1.safetensors") | {"c": "model-2.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weights}))
+    (folder / "model.safetensors").rename(folder / "model-1.safetensors")
+    (folder / "model-2.safetensors").write_bytes(b"x")
+    lines = "".join(f"{sha256(folder / name)}\n" for name in sorted(set(weights.values())))
+    assert stored_digest(folder) == hashlib.sha256(lines.encode()).hexdigest()
+    (folder / "model-2.safetensors").unlink()
+    assert stored_digest(folder) == ""

@@ -61,7 +61,7 @@ def tokens(words: str, first: int = 0) -> list[TokenRecord]:
 
 def generate(text: SessionText, words: str, offset: int | None = None) -> int:
     """A continuation whose tokens are its characters."""
-    (node,) = text.begin(text.length if offset is None else offset, ORIGIN)
+    (node,) = text.begin(len(text) if offset is None else offset, ORIGIN)
     text.append(node, words, [TokenRecord(ord(c), 0.5, 0.25, 1, 1.0, 1) for c in words])
     text.finish(node, "length", tokens=len(words), origin=ORIGIN)
     return node

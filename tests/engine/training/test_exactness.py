@@ -166,6 +166,7 @@ def told(run: Run, events_of) -> list[object]:
     return said + [event.text for event in events if isinstance(event, Sample)]
 
 
+@pytest.mark.long
 def test_a_seed_decides_weights_order_dropout_and_samples(new, events_of):
     runs = {name: new(name, seed=seed) for name, seed in (("one", 5), ("again", 5), ("other", 6))}
     for run in runs.values():

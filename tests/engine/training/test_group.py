@@ -154,6 +154,7 @@ def lack_a_device() -> None:
         follower.set_up_machine = set_up_machine
 
 
+@pytest.mark.long
 def test_the_first_process_tells_what_another_one_failed_of(make):
     run = make("failed")
     codes, output = outcome(run, launched(run, prepare=lack_a_device))

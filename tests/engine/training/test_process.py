@@ -172,6 +172,7 @@ def events_of_whole_lines(run: Run):
             continue
 
 
+@pytest.mark.long
 def test_commands_signals_a_second_trainer_and_a_changed_text(make_run, start, events_of, until, text):
     run = make_run(budget=Budget(10**6), checkpoint_interval=0, evaluation_interval=0)
     run.send(Command("pause"))  # before the process lives: obeyed after its first step

@@ -236,6 +236,7 @@ def test_a_stop_ends_every_stage_at_its_next_report(
     assert list(catalog.cache_folder().glob("tokens/*")) == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_process_that_prepares_obeys_a_stop(tmp_path: Path, text: Path, events_of: Events, until) -> None:
     """By a signal in the middle of a large text, and by a command that was there before the process."""

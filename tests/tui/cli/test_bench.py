@@ -50,7 +50,9 @@ def test_a_preset_that_would_take_too_long_is_said_to_and_not_guessed(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals and signals of POSIX")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.long)]
+)
 def test_an_interruption_shows_the_cursor_again_and_control_c_prints_what_is_measured(
     home: Path, number: int, code: int
 ) -> None:

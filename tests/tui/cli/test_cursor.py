@@ -75,7 +75,9 @@ def test_the_cursor_is_shown_after_a_signal(trained: Path, verb: str, number: si
         assert stop.returncode == 0
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "export", "score"])
+@pytest.mark.parametrize(
+    "verb", ["evaluate", *(pytest.param(verb, marks=pytest.mark.long) for verb in ("export", "score"))]
+)
 def test_the_cursor_is_shown_while_a_verb_is_suspended(trained: Path, verb: str) -> None:
     drawing = Drawing(trained, "sh", "-c", f"set -m; {' '.join((*COMMAND, *VERBS[verb]))}; echo back; fg; echo done")
     drawing.read_until(HIDE)
@@ -90,6 +92,7 @@ def test_the_cursor_is_shown_while_a_verb_is_suspended(trained: Path, verb: str)
     assert drawing.cursor_is_shown()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not shutil.which("timeout"), reason="no timeout here")
 def test_the_cursor_is_shown_after_timeout(trained: Path) -> None:
     drawing = Drawing(trained, "timeout", "--foreground", "4", *COMMAND, "bench", "--seconds", "60")

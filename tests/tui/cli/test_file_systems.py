@@ -77,6 +77,7 @@ def test_a_run_of_another_host_is_left_alone_where_locks_are_local(trained: Path
     assert run.metrics_path.read_bytes() == before
 
 
+@pytest.mark.long
 def test_without_locks_a_run_that_has_ended_still_speaks_and_doctor_says_why_nothing_trains(
     trained: Path, tmp_path: Path
 ) -> None:

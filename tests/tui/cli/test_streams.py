@@ -90,7 +90,14 @@ def test_errors_that_nobody_reads_are_the_same_failures(trained: Path, words: tu
     assert without_reader(trained, *words, errors_too=True) == (code, "")
 
 
-@pytest.mark.parametrize("words", ["generate --prompt the --max-tokens 9", "score --text the", "evaluate"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "generate --prompt the --max-tokens 9",
+        pytest.param("score --text the", marks=pytest.mark.long),
+        pytest.param("evaluate", marks=pytest.mark.long),
+    ],
+)
 def test_a_verb_does_its_work_where_standard_error_was_closed_before(trained: Path, words: str) -> None:
     command = f"exec {shlex.join(COMMAND)} {words} 2>&-"
     done = subprocess.run(
@@ -107,6 +114,7 @@ def until(run: Run, state: str) -> None:
     assert run.state() == state
 
 
+@pytest.mark.long
 def test_a_training_goes_on_when_whoever_read_its_events_goes(trained: Path) -> None:
     words = (*COMMAND, "train", "cats.txt", "--steps", "1000000", "--name", "long", *TINY, "--json")
     child = subprocess.Popen(
@@ -126,6 +134,7 @@ def test_a_training_goes_on_when_whoever_read_its_events_goes(trained: Path) -> 
     assert run.checkpoint("last") is not None
 
 
+@pytest.mark.long
 def test_a_training_of_which_nobody_hears_a_word_finishes(trained: Path) -> None:
     words = ("train", "cats.txt", "--steps", "20", "--name", "unheard", *TINY)
     assert without_reader(trained, *words, errors_too=True) == (141, "")
@@ -201,6 +210,7 @@ def test_a_signal_leaves_the_training_running_and_the_terminal_with_its_cursor(
     drawn.stop_run()
 
 
+@pytest.mark.long
 def test_a_suspended_verb_gives_the_cursor_back_and_says_that_the_training_goes_on(trained: Path) -> None:
     drawn = Drawn(trained, "suspended")
     drawn.child.send_signal(signal.SIGTSTP)

@@ -81,23 +81,22 @@ async def test_enter_that_comes_before_the_answer_is_kept(engine: Engine, model:
         assert app_of(pilot).bridge.opened is not None
 
 
-@pytest.mark.parametrize("what", ["missing", "text", "folder", "damaged"])
-async def test_what_is_no_model_is_refused_in_place(engine: Engine, tmp_path: Path, model: Path, what: str):
-    (tmp_path / "[b]text.txt").write_text("once upon a time")
-    (tmp_path / "[b]folder").mkdir()
+async def test_what_is_no_model_is_refused_in_place(engine: Engine, tmp_path: Path, model: Path):
+    missing, text, folder = (tmp_path / name for name in ("[b]missing", "[b]text.txt", "[b]folder"))
+    text.write_text("once upon a time")
+    folder.mkdir()
     (model / "minigpt.json").write_text('{"model": {"n_layer": -1}}')
-    path = {"missing": tmp_path / "[b]missing", "damaged": model}.get(what) or next(tmp_path.glob(f"[[]b]{what}*"))
     async with MinigptApp().run_test(size=WIDE) as pilot:
-        await look_for(pilot, str(path))
-        field = pilot.app.screen.query_one(ModelInput)
-        await wait_until(pilot, lambda: bool(field.problem))
-        await pilot.pause()
-        assert field.problem[:10] in shown(pilot)
-        assert path.name in field.problem
-        await pilot.press("enter", "f6")
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, OpenModelScreen)
-        await pilot.press("escape")
+        for path in (missing, text, folder, model):
+            await look_for(pilot, str(path))
+            field = pilot.app.screen.query_one(ModelInput)
+            await wait_until(pilot, lambda field=field, path=path: path.name in field.problem)
+            await pilot.pause()
+            assert field.problem[:10] in shown(pilot)
+            await pilot.press("enter", "f6")
+            await pilot.pause()
+            assert isinstance(pilot.app.screen, OpenModelScreen)
+            await pilot.press("escape")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
     assert loads(engine) == []
 

@@ -13,6 +13,7 @@ from ..conftest import read_events
 from ..preparing import prepared
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("polite")
 def test_a_model_of_tales_stays_above_the_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINIGPT_HOME", str(tmp_path))

@@ -157,6 +157,7 @@ def held_tensors() -> dict[int, int]:
     return held
 
 
+@pytest.mark.long
 def test_each_of_two_processes_holds_half_of_the_weights_and_of_the_state(make):
     run, alone = (make(name, {"d_model": 64}, average=0.0, optimizer="adamw") for name in ("halves", "alone"))
     train_alone(alone)

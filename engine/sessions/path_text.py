@@ -158,6 +158,8 @@ class PathText:
             if part.source.author != "model" or (model is not None and (origin is None or origin.model != model)):
                 break
             records = self._records_of_part(part)
+            if not (records or part.length):  # nothing of it has come yet
+                continue
             if not records or not all(record.known for record in records):
                 break
             followed[:0] = [record.token for record in records]

@@ -98,7 +98,7 @@ class SessionStore(NodeStore):
             for (leaf,) in list(self.rows("SELECT leaf FROM sessions WHERE id = ?", session)) if unfinished else ():
                 for row in unfinished:
                     self.finish(row["id"], "cancelled" if row["author"] == "model" else "written")
-                self.execute("UPDATE sessions SET leaf = ? WHERE id = ?", leaf or unfinished[-1]["id"], session)
+                self.execute("UPDATE sessions SET leaf = ? WHERE id = ?", leaf, session)
         return True
 
     def release(self, session: int) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import accumulate
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from .records import TokenRecord, unknown
@@ -71,7 +72,7 @@ class PathText:
 
     def between(self, start: int, end: int) -> str:
         """Characters `start` to `end` of the text."""
-        return "".join(part.text for part in between(self._parts(), start, end))
+        return "".join(part.text for part in self._parts_between(start, end))
 
     def spans(self) -> list[Span]:
         """Whose words stand where, without gaps."""
@@ -88,15 +89,19 @@ class PathText:
         """Where the words of a node begin in the text of its path."""
         return sum(one.length for one in self.tree.path(self._node(node).parent))
 
+    def _parts_between(self, start: int, end: int | None = None) -> Iterator[Part]:
+        """The parts of characters `start` to `end` of the text."""
+        first = max(0, bisect_right(self._ends(), start) - 1)
+        at = self._ends()[first]
+        parts = (part for node in islice(self.path, first, None) for part in node.parts)
+        return between(parts, start - at, None if end is None else end - at)
+
     def _ends(self) -> list[int]:
         """Where each node of the path begins, and where the last one ends."""
         path = self.path
         if self._begins is None:
             self._begins = [0, *accumulate(node.length for node in path)]
         return self._begins
-
-    def _parts(self) -> Iterable[Part]:
-        return (part for node in self.path for part in node.parts)
 
     def _node(self, node: Node | int) -> Node:
         return self.tree.nodes[node if isinstance(node, int) else node.id]
@@ -169,7 +174,7 @@ class PathText:
     def _parts_until(self, offset: int) -> list[Part]:
         """The parts of the text up to `offset`, also those without a character."""
         parts: list[Part] = []
-        for part in self._parts():
+        for part in (part for node in self.path for part in node.parts):
             if part.length > offset:
                 return [*parts, part.cut(offset)[0]] if offset else parts
             parts.append(part)

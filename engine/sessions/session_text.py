@@ -16,7 +16,7 @@ from .database import storable
 from .history import Change
 from .records import UNKNOWN, TokenRecord
 from .store import SessionStore
-from .tree import Author, Node, Origin, Source, Way, between, joined, packed
+from .tree import Author, Node, Origin, Source, Way, joined, packed
 from .tree_changes import CutNode, TreeChanges
 from .typed_edit import TypedEdit
 
@@ -131,7 +131,8 @@ class SessionText(TreeChanges):
         with self._change():
             if words and edit.text and (edit.start, edit.end) == (old.start, old.end):
                 self._store.set_text(words.id, edit.text)
-                words.source.text, self._begins = edit.text, None
+                words.source.text = edit.text
+                self._moved(len(edit.text) - len(old.text), 2 if typing.placed.tail else 1)
                 self._touch()
                 return
             self._take_back(typing)
@@ -153,7 +154,7 @@ class SessionText(TreeChanges):
 
     def _place(self, start: int, end: int, text: str, *, typed: bool) -> _Placed:
         """Make the nodes of an edit and go to their end."""
-        placed, following = _Placed(), joined(between(self._parts(), end))
+        placed, following = _Placed(), joined(self._parts_between(end))
         parent, placed.cut = self._cut(start)
         if text:
             placed.words = self._write(parent, "person", text, reason="" if typed else "written")
@@ -198,7 +199,10 @@ class SessionText(TreeChanges):
         new = list(records)
         stream.records += new
         self._records[node] += new
-        self._begins = None
+        if node == self.leaf:
+            self._moved(len(stream.text[-1]), 1)
+        else:
+            self._begins = None
         if self._clock() - self._saved >= SAVE_INTERVAL:
             self.save()
 

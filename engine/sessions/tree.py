@@ -137,18 +137,23 @@ def between(parts: Iterable[Part], start: int, stop: int | None = None) -> Itera
     """The parts of characters `start` to `stop` of the text of `parts`; at most as long as that is now."""
     at = 0
     for part in parts:
-        begin, end = max(start, at), at + part.length
-        if stop is not None:
-            end = min(end, stop)
-        if begin < end:
-            yield Part(part.source, part.start + begin - at, part.start + end - at)
-        at += part.length
+        length = part.length
+        begin, end = max(start, at), at + length
+        if stop is not None and stop <= end:
+            if begin < stop:
+                yield Part(part.source, part.start + begin - at, part.start + stop - at)
+            return
+        if begin == at and part.stop is not None and length:
+            yield part
+        elif begin < end:
+            yield Part(part.source, part.start + begin - at, part.start + length)
+        at = end
 
 
 class Node:
     """A piece of a text that follows its parent's; a root follows nothing."""
 
-    __slots__ = ("_parts", "_sources", "bookmarked", "deleted", "id", "merged", "opened", "parent")
+    __slots__ = ("_length", "_parts", "_sources", "bookmarked", "deleted", "id", "merged", "opened", "parent")
 
     def __init__(
         self,
@@ -166,6 +171,7 @@ class Node:
         self.id = id
         self.parent = parent
         self._parts = parts
+        self._length: int | None = None  # once it cannot change any more
         self._sources = sources
         self.bookmarked = bookmarked
         self.deleted = deleted  # with all that follows it
@@ -182,7 +188,7 @@ class Node:
 
     @parts.setter
     def parts(self, parts: tuple[Part, ...]) -> None:
-        self._parts = parts
+        self._parts, self._length = parts, None
 
     @property
     def first_source(self) -> int:
@@ -200,7 +206,13 @@ class Node:
     @property
     def length(self) -> int:
         """How many characters it has."""
-        return sum(part.length for part in self.parts)
+        if self._length is not None:
+            return self._length
+        parts = self.parts
+        length = sum(part.length for part in parts)
+        if parts[-1].stop is not None:
+            self._length = length
+        return length
 
     def begin(self, characters: int) -> str:
         """Its first characters."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -54,12 +55,25 @@ class TreeChanges(PathText):
     # --- the place ------------------------------------------------------------------------------------
 
     def _go(self, place: int | None) -> None:
-        self.leaf, self._path = place, None
+        path, ends = self._path, self._begins
+        if path is not None and place is not None and self._node(place).parent == self.leaf:  # most steps lead on
+            path.append(self._node(place))
+            if ends is not None:
+                ends.append(ends[-1] + path[-1].length)
+        else:
+            self._path = None
+        self.leaf = place
         if place is not None:
             self._opened += 1
             self._node(place).opened = self._opened
             self._store.set_opened(place, self._opened)
         self._touch()
+
+    def _moved(self, characters: int, last: int) -> None:
+        """The text has become longer before the `last` nodes of the path end, or shorter."""
+        if self._begins is not None:
+            for number in range(-last, 0):
+                self._begins[number] += characters
 
     def _touch(self) -> None:
         """Say in the list of sessions where the person is, and how the text begins and how long it is."""
@@ -94,12 +108,11 @@ class TreeChanges(PathText):
 
     def _cut(self, offset: int) -> tuple[int | None, CutNode | None]:
         """The node that ends at `offset` of the text; one that reaches over it is cut there. And what was cut."""
-        parent: int | None = None
-        for node, begin in zip(self.path, self._ends(), strict=False):
-            if begin + node.length > offset:
-                return self._cut_node(node, offset - begin)
-            parent = node.id
-        return parent, None
+        ends, path = self._ends(), self.path
+        number = bisect_right(ends, offset) - 1
+        if number < len(path):
+            return self._cut_node(path[number], offset - ends[number])
+        return (path[-1].id if path else None), None
 
     def _cut_node(self, node: Node, at: int) -> tuple[int | None, CutNode | None]:
         """The same of one node: its beginning becomes a new node, which it follows."""

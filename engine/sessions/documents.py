@@ -9,9 +9,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Literal
 
+from ...data.storage.atomic import complete_file
 from ...data.storage.errors import UserError
+from ...data.storage.plain_files import read_plain
 from ...data.storage.printable import visible, visible_lines
 from ...data.storage.typed_json import SchemaError, dumps, loads
 from .path_text import PathText
@@ -105,6 +108,30 @@ def import_json(store: SessionStore, text: str, where: str) -> int:
         store.set_tags(session, document.tags)
         store.insert(session, tree, records, document.leaf)
     return session
+
+
+def import_file(store: SessionStore, path: Path) -> int:
+    """Add a session from an exported file; its id. Raises UserError for any other one, OSError where there is none."""
+    try:
+        return import_json(store, read_plain(path).decode(), str(path))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no exported session ({error.reason}); export one with --to json") from error
+
+
+def export_file(store: SessionStore, session: int, form: Form, folder: Path) -> Path:
+    """Write the session into a file of `folder` under a name that is free; the file. Raises UserError and OSError."""
+    path, number = folder / f"session-{session}{ENDINGS[form]}", 1
+    while path.exists():
+        number += 1
+        path = folder / f"session-{session}-{number}{ENDINGS[form]}"
+    write_file(store, session, form, path)
+    return path
+
+
+def write_file(store: SessionStore, session: int, form: Form, path: Path) -> None:
+    """Write the session into that file, complete or not at all. Raises UserError and OSError."""
+    with complete_file(path) as temporary:
+        temporary.write_text(export(store, session, form), encoding="utf-8", newline="\n")
 
 
 # --- JSON ---------------------------------------------------------------------------------------------

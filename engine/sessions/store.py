@@ -50,12 +50,13 @@ class Session:
 
 @dataclass(frozen=True)
 class Found:
-    """A place where a search found something: `text` is what stands around it, from `start` of the node on."""
+    """A place where a search found something."""
 
     session: int
-    node: int
-    start: int
-    text: str
+    node: int  # as which it was written
+    start: int  # in its words
+    text: str  # what stands there, and a little around it
+    offset: int = 0  # of what was found in `text`
 
 
 class SessionStore(NodeStore):
@@ -211,7 +212,7 @@ class SessionStore(NodeStore):
             found = re.search(re.escape(words), row["text"], re.IGNORECASE)
             start = found.start() if found else 0
             begin = max(0, start - _SHOWN // 3)
-            yield Found(row["session"], row["id"], start, row["text"][begin : start + _SHOWN])
+            yield Found(row["session"], row["id"], start, row["text"][begin : start + _SHOWN], start - begin)
 
     def _change(self, session: int, assignment: str, value: object) -> None:
         self.execute(f"UPDATE sessions SET {assignment}, changed = ? WHERE id = ?", value, time.time(), session)

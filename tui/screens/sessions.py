@@ -23,12 +23,12 @@ from .. import keymap
 from ..text import formatting
 from ..widgets.text_input import TextInput
 from .questions import Answer, Question
-from .sizes import MEDIUM, WIDE
+from .sizes import WIDE
 
-_COLUMNS = {
-    "title": "session", "changed": "changed", "size": "characters", "way": "way", "model": "model", "tags": "tags"
-}  # fmt: skip
-_OTHERS = {WIDE: 66, MEDIUM: 44, 0: 36}  # cells that the other columns take, by the columns of the window
+_COLUMNS = {"title": "session", "changed": "changed", "size": "size", "way": "way", "model": "model", "tags": "tags"}
+_LONGEST = {"model": 22, "tags": 24}  # cells
+_FRAME = 7  # cells of borders, padding and scrollbar
+_BEFORE = 12  # characters that are shown before what was found
 _FORMS = [
     Answer("json", "JSON, with the whole tree", "j"),
     Answer("markdown", "Markdown, with who wrote what", "m"),
@@ -96,11 +96,13 @@ class SessionsScreen(Screen[ChosenSession | None]):
             self._refuse(error)
             return
         self.table.clear(columns=True)
-        columns = self._columns()
+        columns = list(_COLUMNS)[: 6 if self.app.size.width >= WIDE else 4]
         for key in columns:
             self.table.add_column(_COLUMNS[key], key=key)
-        for one in self._rows:
-            cells = self._cells(one)
+        rows = [self._cells(row) for row in self._rows]
+        title = self._title_width(rows, columns)
+        for cells in rows:
+            cells["title"].truncate(title, overflow="ellipsis")
             self.table.add_row(*(cells[key] for key in columns))
         wanted = selected.id if selected else self._on_screen
         same = [number for number, one in enumerate(self._rows) if one.session.id == wanted]
@@ -108,10 +110,10 @@ class SessionsScreen(Screen[ChosenSession | None]):
             self.table.move_cursor(row=row if row in same else same[0])
         self._show_state(bool(self._rows))
 
-    def _columns(self) -> list[str]:
-        """Those for which the window is wide enough."""
-        width = self.app.size.width
-        return list(_COLUMNS)[: 6 if width >= WIDE else 4 if width >= MEDIUM else 3]
+    def _title_width(self, rows: list[dict[str, Text]], columns: list[str]) -> int:
+        """The cells that the other columns leave."""
+        others = [max([len(_COLUMNS[key]), *(row[key].cell_len for row in rows)]) for key in columns[1:]]
+        return max(8, self.app.size.width - _FRAME - sum(others) - 2 * len(columns))
 
     def _read(self) -> list[_Row]:
         """The sessions, or each place that a search has found."""
@@ -133,18 +135,19 @@ class SessionsScreen(Screen[ChosenSession | None]):
         self.query_one("#sessions").border_title = Text("trash" if self._trash else f"sessions{found}")
 
     def _cells(self, row: _Row) -> dict[str, Text]:
-        session, width = row.session, self.app.size.width
+        session = row.session
         style = self.app.theme_variables["text-primary"] if session.id == self._on_screen else ""
-        title = Text(formatting.one_line((row.found.text if row.found else "").strip() or session.title), style)
-        title.truncate(width - next(cells for least, cells in _OTHERS.items() if width >= least), overflow="ellipsis")
-        return {
-            "title": title,
+        cells = {
+            "title": Text(_excerpt(row.found) if row.found else formatting.one_line(session.title), style),
             "changed": Text(f"{formatting.duration(max(0.0, time.time() - session.changed))} ago"),
             "size": Text(f"{session.characters:,}", justify="right"),
             "way": Text(formatting.one_line(session.way)),
             "model": Text(formatting.one_line(Path(session.model).name)),
             "tags": Text(formatting.one_line(" ".join(f"#{tag}" for tag in session.tags))),
         }
+        for key, longest in _LONGEST.items():
+            cells[key].truncate(longest, overflow="ellipsis")
+        return cells
 
     # --- actions --------------------------------------------------------------------------------------
 
@@ -289,3 +292,10 @@ class SessionsScreen(Screen[ChosenSession | None]):
 
     def _refuse(self, error: BaseException) -> None:
         self.notify(sentence_of(error), severity="warning", markup=False)
+
+
+def _excerpt(found: Found) -> str:
+    """What was found, with a little of what stands before it."""
+    before = found.text[: found.offset]
+    lead = before if len(before) <= _BEFORE else f"…{before[-_BEFORE:]}"
+    return formatting.one_line(f"{lead}{found.text[found.offset :]}")

@@ -22,7 +22,7 @@ from ..widgets.node_list import NodeList
 from ..widgets.text_input import TextInput
 
 _KEYS = "Enter goes there · b bookmark · d delete · m merge · / search · Esc closes"
-_SHORT_KEYS = "Enter go · b mark · d delete · m merge · / search"
+_SHORT_KEYS = "Enter go · b mark · d delete · m merge · / · Esc"
 
 
 class TreeScreen(ModalScreen[int | None]):

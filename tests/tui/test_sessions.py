@@ -25,6 +25,7 @@ from .seen import notices, screen_text
 from .waiting import wait_until
 
 Engine = type[ScriptedEngine]
+INSERT = "INSERT INTO sessions (name, way, model, created, changed) VALUES ('', 'turns', '', 1, ?)"
 
 
 def chat(pilot: Pilot[Any]) -> ChatScreen:
@@ -195,6 +196,26 @@ async def test_the_list_gives_the_place_that_was_found(engine: Engine):
     assert (place.number, place.found.node, place.found.start, place.other_model) == (session, 2, 5, False)
     assert other == ChosenSession(session, None, other_model=True)
     assert none is None
+    store.close()
+
+
+@pytest.mark.usefixtures("run")
+async def test_of_many_sessions_the_rows_come_as_the_cursor_does(engine: Engine):
+    store = SessionStore()
+    with store.transaction():
+        for number in range(450):
+            store.set_draft(store.execute(INSERT, number), f"words {number}")
+    async with MinigptApp().run_test(size=(80, 24)) as pilot:
+        screen = SessionsScreen(store, None)
+        await pilot.app.push_screen(screen)
+        await pilot.pause()
+        assert 100 < screen.table.row_count < 450
+        for _ in range(3):
+            await pilot.press("ctrl+end")
+            await pilot.pause()
+        assert screen.table.row_count == 450
+        await pilot.press("r", *"the oldest", "enter")
+        assert store.session(1).name == "the oldest"
     store.close()
 
 

@@ -26,6 +26,7 @@ from .questions import Answer, Question
 from .sizes import WIDE
 
 _COLUMNS = {"title": "session", "changed": "changed", "size": "size", "way": "way", "model": "model", "tags": "tags"}
+_PAGE = 200  # rows that are added at once
 _LONGEST = {"model": 22, "tags": 24}  # cells
 _FRAME = 7  # cells of borders, padding and scrollbar
 _BEFORE = 12  # characters that are shown before what was found
@@ -89,31 +90,41 @@ class SessionsScreen(Screen[ChosenSession | None]):
 
     def fill(self) -> None:
         """Read the list again; the cursor stays on its session."""
-        selected, row = self._selected(), self.table.cursor_row
+        selected, row, shown = self._selected(), self.table.cursor_row, self.table.row_count
         try:
             self._rows = self._read()
         except EXPECTED as error:
             self._refuse(error)
             return
         self.table.clear(columns=True)
-        columns = list(_COLUMNS)[: 6 if self.app.size.width >= WIDE else 4]
-        for key in columns:
+        for key in self._columns():
             self.table.add_column(_COLUMNS[key], key=key)
-        rows = [self._cells(row) for row in self._rows]
-        title = self._title_width(rows, columns)
+        wanted = selected.id if selected else self._on_screen
+        same = [number for number, one in enumerate(self._rows) if one.session.id == wanted]
+        at = row if row in same else same[0] if same and same[0] < max(shown, 5 * _PAGE) else 0
+        self._show_rows(at + _PAGE)
+        self.table.move_cursor(row=at)
+        self._show_state(bool(self._rows))
+
+    def _columns(self) -> list[str]:
+        """Those for which the window is wide enough."""
+        return list(_COLUMNS)[: 6 if self.app.size.width >= WIDE else 4]
+
+    def _show_rows(self, count: int) -> None:
+        """Add rows up to that number: thousands of them take seconds."""
+        columns = self._columns()
+        rows = [self._cells(row) for row in self._rows[self.table.row_count : count]]
+        others = [max([len(_COLUMNS[key]), *(row[key].cell_len for row in rows)]) for key in columns[1:]]
+        title = max(8, self.app.size.width - _FRAME - sum(others) - 2 * len(columns))
         for cells in rows:
             cells["title"].truncate(title, overflow="ellipsis")
             self.table.add_row(*(cells[key] for key in columns))
-        wanted = selected.id if selected else self._on_screen
-        same = [number for number, one in enumerate(self._rows) if one.session.id == wanted]
-        if same:
-            self.table.move_cursor(row=row if row in same else same[0])
-        self._show_state(bool(self._rows))
 
-    def _title_width(self, rows: list[dict[str, Text]], columns: list[str]) -> int:
-        """The cells that the other columns leave."""
-        others = [max([len(_COLUMNS[key]), *(row[key].cell_len for row in rows)]) for key in columns[1:]]
-        return max(8, self.app.size.width - _FRAME - sum(others) - 2 * len(columns))
+    @on(DataTable.RowHighlighted)
+    def _row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Add the next rows when the cursor comes near the last one."""
+        if self.table.row_count - event.cursor_row < _PAGE // 4 and self.table.row_count < len(self._rows):
+            self._show_rows(self.table.row_count + _PAGE)
 
     def _read(self) -> list[_Row]:
         """The sessions, or each place that a search has found."""
@@ -268,7 +279,7 @@ class SessionsScreen(Screen[ChosenSession | None]):
         if self._act(lambda: added.append(import_file(self._store, typed_path(path)))):
             for number in added:
                 self._store.release(number)
-            self.table.move_cursor(row=next(n for n, row in enumerate(self._rows) if row.session.id in added))
+            self.table.move_cursor(row=0)
 
     # --- what is selected -----------------------------------------------------------------------------
 

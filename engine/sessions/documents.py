@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from math import isfinite
 from pathlib import Path
+from struct import error as StructError
 from typing import Literal
 
 from ...data.storage.atomic import complete_file
@@ -100,13 +102,13 @@ def import_json(store: SessionStore, text: str, where: str) -> int:
             raise SchemaError(f"it is of version {document.version}, and this program knows {_VERSION}")
         tree = _tree(document, where)
         records = {int(node): kept for node, kept in document.records.items()}
-    except (SchemaError, ValueError) as error:
-        raise UserError(f"{where} is no exported session ({error}); export one with --to json") from error
-    with store.transaction():
-        session = store.create(document.way, document.model)
-        store.set_name(session, document.name)
-        store.set_tags(session, document.tags)
-        store.insert(session, tree, records, document.leaf)
+        with store.transaction():
+            session = store.create(document.way, document.model)
+            store.set_name(session, document.name)
+            store.set_tags(session, document.tags)
+            store.insert(session, tree, records, document.leaf)
+    except (SchemaError, ValueError, OverflowError, StructError) as error:  # also numbers for which there is no room
+        raise UserError(f"{where} is no exported session ({str(error)[:200]}); export one with --to json") from error
     return session
 
 
@@ -158,6 +160,8 @@ def _tree(document: Document, where: str) -> Tree:
     """The tree of a document. Raises SchemaError where it is none."""
     sources: dict[int, Source] = {}
     for one in document.nodes:
+        if not isfinite(one.created) or not isfinite(one.tokens_per_second):
+            raise SchemaError(f"{where}: node {one.id} has no time or no speed")
         if one.author != "both" and (one.text or not one.parts):
             sources[one.id] = Source(
                 one.id, one.author, one.text, one.created, one.origin, one.tokens, one.tokens_per_second,
@@ -178,6 +182,8 @@ def _tree(document: Document, where: str) -> Tree:
 
 def _parts(one: DocumentNode, sources: dict[int, Source], where: str) -> tuple[Part, ...]:
     if not one.parts:
+        if one.id not in sources:
+            raise SchemaError(f"{where}: node {one.id} has neither words nor parts")
         return (Part(sources[one.id]),)
     parts: list[Part] = []
     for part in one.parts:

@@ -65,6 +65,13 @@ class History:
     def _one(self, condition: str) -> Step | None:
         query = f"SELECT id, start, stop, changes FROM history WHERE session = ? AND {condition} LIMIT 1"
         for row in self._database.rows(query, self._session):
-            changes = tuple(Change(*change) for change in json.loads(row["changes"]))
-            return Step(row["id"], row["start"], row["stop"], changes)
+            return Step(row["id"], row["start"], row["stop"], _changes(row["changes"]))
         return None
+
+
+def _changes(text: str) -> tuple[Change, ...]:
+    """The changes of a step; what is damaged changes nothing."""
+    try:
+        return tuple(Change(*change) for change in json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return ()

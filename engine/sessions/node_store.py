@@ -31,7 +31,7 @@ class NodeStore(Database):
         nodes: list[Node] = []
         for row in self.rows(f"SELECT {_COLUMNS} FROM nodes WHERE session = ? ORDER BY id", session):
             number = row["id"]
-            if row["author"]:
+            if row["author"] or not row["parts"]:
                 sources[number] = _source(row, "".join((row["text"], *pieces.get(number, ()))))
             nodes.append(_node(row, sources))
         return Tree(nodes, sources)
@@ -40,7 +40,8 @@ class NodeStore(Database):
         """What is kept of the tokens of what was written as this node; empty where they were not explained."""
         packed = [row["records"] for row in self.rows("SELECT records FROM nodes WHERE id = ?", node)]
         packed += [row["records"] for row in self.rows("SELECT records FROM pieces WHERE node = ? ORDER BY id", node)]
-        return [record for part in packed for record in unpack(part)]
+        with self._expected():
+            return [record for part in packed for record in unpack(part)]
 
     # --- writing --------------------------------------------------------------------------------------
 
@@ -207,8 +208,9 @@ def first_words(text: str) -> str:
 
 
 def _source(row: sqlite3.Row, text: str) -> Source:
+    author: Author = row["author"] if row["author"] in ("person", "model") else "note"
     return Source(
-        row["id"], row["author"], text, row["created"], row["origin"], row["tokens"], row["tokens_per_second"],
+        row["id"], author, text, row["created"], row["origin"], row["tokens"], row["tokens_per_second"],
         row["reason"], row["notices"],
     )  # fmt: skip
 

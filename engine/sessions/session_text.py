@@ -275,7 +275,7 @@ class SessionText(TreeChanges):
                 for change in reversed(step.changes):
                     self._set(change.node, change.column, change.before)
                 self._history.set_done(step.id, False)
-                self._go(step.start)
+                self._go(step.start if step.start in self.tree.nodes else None)
         return step is not None
 
     def redo(self) -> bool:
@@ -286,7 +286,7 @@ class SessionText(TreeChanges):
                 for change in step.changes:
                     self._set(change.node, change.column, change.after)
                 self._history.set_done(step.id, True)
-                self._go(step.stop)
+                self._go(step.stop if step.stop in self.tree.nodes else None)
         return step is not None
 
     def choose(self, node: Node | int) -> None:

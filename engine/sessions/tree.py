@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ...data.storage.typed_json import loads
+from ...data.storage.typed_json import SchemaError, loads
 from ..requests import SamplingSettings
 
 Way = Literal["turns", "document", "chat"]
@@ -63,7 +63,10 @@ class Source:
     def origin(self) -> Origin | None:
         """By what a model wrote it."""
         if isinstance(self._origin, str):
-            self._origin = loads(Origin, self._origin, f"node {self.id}") if self._origin else None
+            try:
+                self._origin = loads(Origin, self._origin, f"node {self.id}")
+            except SchemaError:  # of another version, or damaged: the words are worth more than where they are from
+                self._origin = None
         return self._origin
 
     @origin.setter
@@ -74,7 +77,10 @@ class Source:
     def notices(self) -> tuple[str, ...]:
         """Sentences for the person about how it was written."""
         if isinstance(self._notices, str):
-            self._notices = tuple(json.loads(self._notices))
+            try:
+                self._notices = tuple(map(str, json.loads(self._notices)))
+            except (ValueError, TypeError, RecursionError):
+                self._notices = ()
         return self._notices
 
     @notices.setter
@@ -194,7 +200,8 @@ class Node:
     def first_source(self) -> int:
         """The id of the source of its first words."""
         if isinstance(self._parts, str):  # the list of a long copy need not be read for that
-            return int(self._parts[2 : self._parts.index(",")])
+            number, _, _ = self._parts[2:24].partition(",")
+            return int(number) if number.isdecimal() else 0
         return self._parts[0].source.id
 
     @property
@@ -274,8 +281,14 @@ def packed(parts: Iterable[Part]) -> str:
 
 
 def unpacked(parts: str, sources: Mapping[int, Source]) -> tuple[Part, ...]:
-    """The parts of `packed`."""
-    return tuple(Part(sources[number], start, stop) for number, start, stop in json.loads(parts))
+    """The parts of `packed`; what is damaged is one part without words."""
+    try:
+        result = tuple(Part(sources[number], start, stop) for number, start, stop in json.loads(parts))
+        if result and all(0 <= part.start <= part.end <= len(part.source.text) for part in result):
+            return result
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    return (Part(Source(0, "note", "", 0.0, reason="lost")),)
 
 
 class Tree:
@@ -325,9 +338,8 @@ class Tree:
 
     def path(self, leaf: int | None) -> list[Node]:
         """The nodes from a root to `leaf`: one text."""
-        path = []
-        while leaf is not None:
-            node = self.nodes[leaf]
+        path: list[Node] = []
+        while leaf is not None and (node := self.nodes.get(leaf)) and len(path) < len(self.nodes):
             path.append(node)
             leaf = node.parent
         return path[::-1]

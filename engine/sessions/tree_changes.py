@@ -93,7 +93,8 @@ class TreeChanges(PathText):
         return step
 
     def _set(self, number: int, column: str, value: object) -> None:
-        node = self._node(number)
+        if (node := self.tree.nodes.get(number)) is None:
+            return
         if column == "deleted":
             self._store.mark(number, deleted=bool(value))
             node.deleted = bool(value)

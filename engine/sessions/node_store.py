@@ -150,19 +150,20 @@ class NodeStore(Database):
         same_ids: bool = False,
     ) -> None:
         """Add the nodes of a tree from elsewhere under new ids, or under the `same_ids` where this store has none."""
-        nodes = list(tree.all_nodes())
+        nodes = sorted(tree.nodes.values(), key=lambda node: node.id)  # siblings stand in the order of their ids
         with self.transaction():
             ids: dict[int | None, int | None] = {None: None}
             for node in nodes:
                 ids[node.id] = self._insert(
-                    session, ids[node.parent], tree.sources.get(node.id), node=node,
+                    session, ids.get(node.parent), tree.sources.get(node.id), node=node,
                     records=pack(records.get(node.id, ())), id=node.id if same_ids else None,
                 )  # fmt: skip
             for node in nodes:
+                number, parent, parts = ids[node.id], ids.get(node.parent), ""
                 if not node.whole:
-                    parts = [(ids[part.source.id], part.start, part.stop) for part in node.parts]
-                    text = json.dumps(parts, separators=(",", ":"))
-                    self.execute("UPDATE nodes SET parts = ? WHERE id = ?", text, ids[node.id])
+                    parts = json.dumps([(ids[part.source.id], part.start, part.stop) for part in node.parts])
+                if number is not None and (parts or parent is not None):
+                    self.change(number, parent, parts)
             if not same_ids:  # nobody goes on to write them
                 self.execute("UPDATE nodes SET reason = 'cancelled' WHERE reason = '' AND session = ?", session)
             self.execute("UPDATE sessions SET leaf = ?, changed = ? WHERE id = ?", ids.get(leaf), time.time(), session)

@@ -7,7 +7,8 @@ within SAVE_INTERVAL.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 
@@ -208,15 +209,20 @@ class SessionText(TreeChanges):
 
     def save(self) -> None:
         """Save what has come of the nodes that models write."""
-        self._saved = self._clock()
-        unsaved = {number: stream for number, stream in self._streams.items() if stream.text or stream.records}
-        if not unsaved:
-            return
-        with self._change():
-            for number, stream in unsaved.items():
+        if any(stream.text or stream.records for stream in self._streams.values()):
+            with self._change():
+                self._touch()
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """A change, with all that has come of streams: a copy may be made of it."""
+        unsaved = [(number, stream) for number, stream in self._streams.items() if stream.text or stream.records]
+        with super()._change():
+            for number, stream in unsaved:
                 self._store.append(number, "".join(stream.text), stream.records)
-            self._touch()
-        for stream in unsaved.values():
+            yield
+        self._saved = self._clock()
+        for _, stream in unsaved:
             stream.text, stream.records = [], []
 
     def finish(

@@ -247,7 +247,7 @@ def test_a_stream_is_saved_as_it_comes_and_may_be_cut_meanwhile(
     text.append(node, "abc", tokens("abc"))
     text.append(node, "de", tokens("de"))
     other = SessionStore(store.path)
-    assert other.tree(text.session).text(node) == "> abc", "what comes soon after is saved with what follows it"
+    assert other.tree(text.session).text(node) == "> ", "what comes within a short time is saved together"
     clock.now += 0.5
     text.append(node, "f", tokens("f"))
     assert other.tree(text.session).text(node) == "> abcdef"
@@ -261,6 +261,14 @@ def test_a_stream_is_saved_as_it_comes_and_may_be_cut_meanwhile(
     assert len(text.records(node)) == 7, "the rest behind the cut"
     assert other.tree(text.session).text(node) == "> abcdefghi"
     other.close()
+
+
+def test_a_copy_of_what_streams_is_in_the_file_with_it(text: SessionText, clock: Clock, store: SessionStore) -> None:
+    (node,) = text.begin(0, ORIGIN)
+    text.append(node, "abc", tokens("abc"))
+    text.append(node, "def", tokens("def"))
+    edit(text, clock, 2, 3, "-")
+    assert reopened(store, text).text == "ab-def"
 
 
 def test_what_a_search_finds_is_found_where_it_stands_now(text: SessionText, clock: Clock, store: SessionStore) -> None:

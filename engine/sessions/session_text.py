@@ -113,7 +113,9 @@ class SessionText(TreeChanges):
         """A node of its own that follows `parent`: a turn, or a note of the app; its id. The place is not in a note."""
         self.settle()
         with self._change():
-            node = self._write(parent and self._node(parent).id, author, storable(text), reason="written")
+            followed = None if parent is None else self._node(parent)
+            after, _ = self._cut_node(followed, followed.length) if followed else (None, None)
+            node = self._write(after, author, storable(text), reason="written")
             if author != "note":
                 self._step(node.id)
         return node.id
@@ -181,8 +183,10 @@ class SessionText(TreeChanges):
     def begin_after(self, node: Node | int, origin: Origin, samples: int = 1) -> list[int]:
         """The same at the end of `node`."""
         self.settle()
+        node = self._node(node)
         with self._change():
-            return self._begin(self._node(node).id, origin, samples)
+            parent, _ = self._cut_node(node, node.length)
+            return self._begin(parent, origin, samples)
 
     def _begin(self, parent: int | None, origin: Origin, samples: int) -> list[int]:
         nodes = [self._write(parent, "model", "", origin=origin) for _ in range(samples)]

@@ -134,6 +134,9 @@ def cut(parts: Sequence[Part], at: int) -> tuple[tuple[Part, ...], tuple[Part, .
         if at < part.length:
             head, rest = part.cut(at)
             return joined([*before, head]), (rest, *parts[number + 1 :])
+        if at == part.length and part.stop is None:
+            head, rest = part.cut(at)
+            return joined([*before, head]), (rest,)
         before.append(part)
         at -= part.length
     return tuple(before), ()

@@ -110,18 +110,20 @@ class TreeChanges(PathText):
     def _cut(self, offset: int) -> tuple[int | None, CutNode | None]:
         """The node that ends at `offset` of the text; one that reaches over it is cut there. And what was cut."""
         ends, path = self._ends(), self.path
-        number = bisect_right(ends, offset) - 1
-        if number < len(path):
-            return self._cut_node(path[number], offset - ends[number])
-        return (path[-1].id if path else None), None
+        number = min(bisect_right(ends, offset), len(path)) - 1
+        return self._cut_node(path[number], offset - ends[number]) if path else (None, None)
 
     def _cut_node(self, node: Node, at: int) -> tuple[int | None, CutNode | None]:
-        """The same of one node: its beginning becomes a new node, which it follows."""
+        """The same of one node: its beginning becomes a new node, which it follows.
+
+        One that still grows is cut at its end, too: what follows it now is not to follow what comes.
+        """
+        parts = node.parts
+        grows = parts[-1].stop is None and not node.reason
+        if at >= node.length and not grows:
+            return node.id, None
         if at <= 0:
             return node.parent, None
-        if at >= node.length:
-            return node.id, None
-        parts = node.parts
         before, rest = cut(parts, at)
         head = self._copy(node.parent, before)
         self._set_beginning(node, head.id, rest)

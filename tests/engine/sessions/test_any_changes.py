@@ -319,7 +319,7 @@ def test_any_changes() -> None:
 def test_many_changes() -> None:
     run_state_machine_as_test(
         Changes,
-        settings=settings(max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=SLOW),
+        settings=settings(max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=SLOW),
     )
 
 

@@ -95,8 +95,7 @@ class CurrentSession:
 
     def leave(self, way: Way | None = None) -> None:
         """Save what there is, and let the next words begin a session of their own, written in that way."""
-        for sample in list(self._replies):
-            self._finish(sample, "cancelled")
+        self.cancel()
         self.save()
         if text := self._text:
             self._guarded(text.settle)
@@ -145,15 +144,11 @@ class CurrentSession:
     def ask(self, prompt: str, samples: int, origin: Origin, *, after: Node | int | None = None) -> list[int]:
         """A prompt was sent, and `samples` replies to it begin; their nodes.
 
-        It follows the node `after`; without one, in turns it begins a text of its own, and in a chat it follows what
-        is on screen. So a turn is written anew: its sibling follows what it follows.
+        It follows the node `after`; without one it begins a text of its own.
         """
-
-        def ask(text: SessionText) -> list[int]:
-            parent = text.leaf if after is None and self._way == "chat" else after
-            return text.begin_after(text.add(parent, "person", prompt), origin, samples)
-
-        return self._begin_replies(ask, origin)
+        return self._begin_replies(
+            lambda text: text.begin_after(text.add(after, "person", prompt), origin, samples), origin
+        )
 
     def retry(self, node: Node | int, samples: int, origin: Origin) -> list[int]:
         """Replies that are siblings of this one begin, or more replies to this prompt; their nodes."""
@@ -184,6 +179,11 @@ class CurrentSession:
         """No reply goes on."""
         for sample in list(self._replies):
             self._finish(sample, "failed", notices=(sentence,))
+
+    def cancel(self) -> None:
+        """What is being written ends here, whatever of it is still on its way."""
+        for sample in list(self._replies):
+            self._finish(sample, "cancelled")
 
     def _begin_replies(self, begin: Callable[[SessionText], list[int]], origin: Origin) -> list[int]:
         nodes = self.change(begin)

@@ -17,6 +17,7 @@ from typing import IO, Any
 from ...data.storage.errors import UserError
 from .. import locks
 from ..paths import data_dir
+from .database import StoreError
 from .node_store import NodeStore
 from .tree import Way
 
@@ -90,7 +91,10 @@ class SessionStore(NodeStore):
         folder = self.path.parent / "sessions.locks"
         with self._expected():
             folder.mkdir(exist_ok=True)
-            lock = locks.acquire(folder / str(session))
+            try:
+                lock = locks.acquire(folder / str(session))
+            except UserError as error:  # a file system without locks
+                raise StoreError(str(error)) from error
         if lock is None:
             return False
         self._locks[session] = lock

@@ -108,7 +108,7 @@ def test_a_chat_goes_on_where_it_is_and_an_earlier_turn_is_written_anew(desk: De
     session.leave("chat")
     session.ask("Hello!", 1, ORIGIN)
     desk.reply("Hi.")
-    session.ask("Who?", 1, ORIGIN)
+    session.ask("Who?", 1, ORIGIN, after=session.text.leaf)
     desk.reply("Me.")
     assert [node.text for node in session.text.path] == ["Hello!", "Hi.", "Who?", "Me."]
     earlier = session.text.path[2]

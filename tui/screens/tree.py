@@ -39,6 +39,7 @@ class TreeScreen(ModalScreen[int | None]):
         Binding("n", "next(1)", "Next found"),
         Binding("N", "next(-1)", "Previous found"),
     ]
+    CSS_PATH = "../styles/tree.tcss"
     AUTO_FOCUS = "#tree-nodes"
 
     def __init__(self, text: SessionText) -> None:

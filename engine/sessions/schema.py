@@ -73,6 +73,7 @@ ALTER TABLE nodes ADD COLUMN merged INTEGER NOT NULL DEFAULT 0;  -- into one tha
 ALTER TABLE nodes ADD COLUMN opened INTEGER NOT NULL DEFAULT 0;  -- the greater, the later the person was at its end
 UPDATE nodes SET records = with_lengths(records, text) WHERE length(records) > 0;
 UPDATE pieces SET records = with_lengths(records, text) WHERE length(records) > 0;
+CREATE INDEX deleted_nodes ON nodes (session) WHERE deleted;
 ALTER TABLE sessions ADD COLUMN cursor INTEGER;  -- where in the text the person is
 -- What undo and redo step over: from which node's end to which one's each change went, and what else it changed, as
 -- JSON [[node, column, before, after], ...].

@@ -19,7 +19,7 @@ from .. import locks
 from ..paths import data_dir
 from .database import StoreError
 from .node_store import NodeStore
-from .tree import Way
+from .tree import Part, Way
 
 _SHOWN = 120  # characters of a session's first words, and around what was found
 _SHORTEST = 3  # characters that the index of trigrams can look for
@@ -206,17 +206,34 @@ class SessionStore(NodeStore):
             return
         if len(words) >= _SHORTEST:
             query = "SELECT n.id, n.session, n.text FROM search f JOIN nodes n ON n.id = f.rowid WHERE f.text MATCH ?"
-            order = "f.rowid"  # which the index can walk downwards, so the limit ends the search
+            order = "f.rowid"  # which the index can walk downwards, so that the search ends with the last that is read
             wanted = '"' + words.replace('"', '""') + '"'
         else:
             query = "SELECT n.id, n.session, n.text FROM nodes n WHERE instr(lower(n.text), lower(?))"
             order, wanted = "n.id", words
-        outside = f"AND {_VISIBLE} AND n.session IN (SELECT id FROM sessions WHERE deleted IS NULL)"
-        for row in self.rows(f"{query} {outside} ORDER BY {order} DESC LIMIT {int(limit)}", wanted):
-            found = re.search(re.escape(words), row["text"], re.IGNORECASE)
-            start = found.start() if found else 0
+        outside = "AND n.session IN (SELECT id FROM sessions WHERE deleted IS NULL)"
+        visible: dict[int, dict[int, list[Part]] | None] = {}
+        for row in self.rows(f"{query} {outside} ORDER BY {order} DESC", wanted):
+            session, text = row["session"], row["text"]
+            if session not in visible:
+                visible[session] = self._visible(session)
+            start = _first_place(words, text, visible[session], row["id"])
+            if start is None:
+                continue
             begin = max(0, start - _SHOWN // 3)
-            yield Found(row["session"], row["id"], start, row["text"][begin : start + _SHOWN], start - begin)
+            yield Found(session, row["id"], start, text[begin : start + _SHOWN], start - begin)
+            if (limit := limit - 1) <= 0:
+                return
+
+    def _visible(self, session: int) -> dict[int, list[Part]] | None:
+        """The parts of a session that are not deleted, also in copies, by their sources; None for all of them."""
+        if not list(self.rows("SELECT 1 FROM nodes WHERE session = ? AND deleted LIMIT 1", session)):
+            return None
+        parts: dict[int, list[Part]] = {}
+        for _, node in self.tree(session).walk():
+            for part in node.parts:
+                parts.setdefault(part.source.id, []).append(part)
+        return parts
 
     def _change(self, session: int, assignment: str, value: object) -> None:
         self.execute(f"UPDATE sessions SET {assignment}, changed = ? WHERE id = ?", value, time.time(), session)
@@ -228,15 +245,18 @@ class SessionStore(NodeStore):
         return Session(**fields)
 
 
+def _first_place(words: str, text: str, visible: dict[int, list[Part]] | None, source: int) -> int | None:
+    """Where `words` stand in what is not deleted of a source."""
+    for found in re.finditer(re.escape(words), text, re.IGNORECASE):
+        if visible is None or any(part.start <= found.start() < part.end for part in visible.get(source, [])):
+            return found.start()
+    return 0 if visible is None else None
+
+
 _LIST = """
 SELECT s.*,
     (SELECT group_concat(tag, char(10)) FROM tags WHERE session = s.id) AS tags
 FROM sessions s
 """
-_VISIBLE = """
-(NOT n.deleted OR EXISTS (
-    SELECT 1 FROM nodes c WHERE c.session = n.session AND NOT c.deleted AND c.parts LIKE '%[' || n.id || ',%'
-))
-"""  # also in a copy
 _NOT_EMPTY = "AND (s.draft != '' OR s.first_words != '')"
 _ORDER = "ORDER BY s.changed DESC, s.id DESC"

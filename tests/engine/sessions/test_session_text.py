@@ -284,6 +284,10 @@ def test_what_a_search_finds_is_found_where_it_stands_now(text: SessionText, clo
     text.mark(text.tree.nodes[found.node], deleted=True)
     assert [one.node for one in store.search("needle")] == [found.node], "the copy still shows it"
     assert list(store.search("loud"))
+    text.mark(text.path[-2], deleted=True)
+    assert list(store.search("loud")) == list(store.search("needle")) == [], "nor is what follows it"
+    text.undo()
+    assert len(list(store.search("lo"))) == len(list(store.search("loud"))) == 1
 
 
 def test_the_list_says_how_the_text_begins_now(text: SessionText, clock: Clock, store: SessionStore) -> None:

@@ -78,6 +78,13 @@ class SessionText(TreeChanges):
                 stream.source = source
             else:
                 del self._streams[number]
+        self._records = {number: kept for number, kept in self._records.items() if number in self._streams}
+
+    def move_to(self, store: SessionStore) -> None:
+        """Go on in another store, with the same nodes and what streams; what could be undone is forgotten."""
+        super().move_to(store)
+        for stream in self._streams.values():
+            stream.text, stream.records = [], []
 
     def set_way(self, way: Way) -> None:
         """Write the session in another way from now on."""
@@ -199,17 +206,32 @@ class SessionText(TreeChanges):
         """Add to a node that a model writes; what came within SAVE_INTERVAL is saved together."""
         if (stream := self._streams.get(node)) is None:
             return
-        stream.text.append(storable(text))
-        stream.source.text += stream.text[-1]
-        new = list(records)
-        stream.records += new
-        self._records[node] += new
+        text, new = storable(text), list(records)
+        self._grow(node, stream, text, new)
+        if self._clock() - self._saved >= SAVE_INTERVAL:
+            try:
+                self.save()
+            except BaseException:  # who catches it may append the same again
+                self._shrink(node, text, len(new))
+                raise
+
+    def _grow(self, node: int, stream: _Stream, text: str, records: list[TokenRecord]) -> None:
+        stream.text.append(text)
+        stream.records += records
+        stream.source.text += text
+        self._records[node] += records
         if node == self.leaf:
-            self._moved(len(stream.text[-1]), 1)
+            self._moved(len(text), 1)
         else:
             self._begins = None
-        if self._clock() - self._saved >= SAVE_INTERVAL:
-            self.save()
+
+    def _shrink(self, node: int, text: str, records: int) -> None:
+        if (stream := self._streams.get(node)) is not None:
+            stream.text.pop()
+            stream.source.text = stream.source.text.removesuffix(text)
+            for kept in (stream.records, self._records[node]):
+                del kept[len(kept) - records :]
+            self._begins = None
 
     def save(self) -> None:
         """Save what has come of the nodes that models write."""

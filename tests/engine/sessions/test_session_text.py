@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.engine.requests import SamplingSettings
+from minigpt_tui.engine.sessions.database import StoreError
 from minigpt_tui.engine.sessions.records import TokenRecord
 from minigpt_tui.engine.sessions.session_text import SessionText
 from minigpt_tui.engine.sessions.store import SessionStore
@@ -261,6 +262,25 @@ def test_a_stream_is_saved_as_it_comes_and_may_be_cut_meanwhile(
     assert len(text.records(node)) == 7, "the rest behind the cut"
     assert other.tree(text.session).text(node) == "> abcdefghi"
     other.close()
+
+
+def test_a_piece_that_could_not_be_saved_is_not_there_twice_when_it_comes_again(
+    text: SessionText, clock: Clock, store: SessionStore
+) -> None:
+    (node,) = text.begin(0, ORIGIN)
+    text.append(node, "abc", tokens("abc"))
+    ((pages,),) = store.rows("PRAGMA page_count")
+    list(store.rows(f"PRAGMA max_page_count = {pages}"))  # the disk is full
+    clock.now += 1
+    long = "x" * 100_000
+    with pytest.raises(StoreError, match="free some space"):
+        text.append(node, long, tokens(long))
+    assert (text.text, len(text.records(node))) == ("abc", 3)
+    text.move_to(SessionStore(in_memory=True))
+    text.append(node, long, tokens(long))
+    text.finish(node, "length")
+    assert (text.text, len(text.records(node))) == (f"abc{long}", 100_003)
+    assert text._store.tree(text.session).text(text.leaf) == text.text
 
 
 def test_a_copy_of_what_streams_is_in_the_file_with_it(text: SessionText, clock: Clock, store: SessionStore) -> None:

@@ -97,8 +97,8 @@ class SessionsScreen(Screen[ChosenSession | None]):
             self._refuse(error)
             return
         self.table.clear(columns=True)
-        for key in self._columns():
-            self.table.add_column(_COLUMNS[key], key=key)
+        for key, width in self._columns().items():
+            self.table.add_column(_COLUMNS[key], key=key, width=width)
         wanted = selected.id if selected else self._on_screen
         same = [number for number, one in enumerate(self._rows) if one.session.id == wanted]
         at = row if row in same else same[0] if same and same[0] < max(shown, 5 * _PAGE) else 0
@@ -106,19 +106,21 @@ class SessionsScreen(Screen[ChosenSession | None]):
         self.table.move_cursor(row=at)
         self._show_state(bool(self._rows))
 
-    def _columns(self) -> list[str]:
-        """Those for which the window is wide enough."""
-        return list(_COLUMNS)[: 6 if self.app.size.width >= WIDE else 4]
+    def _columns(self) -> dict[str, int]:
+        """The columns for which the window is wide enough, with their cells; the title takes what the others leave."""
+        keys = list(_COLUMNS)[1 : 6 if self.app.size.width >= WIDE else 4]
+        rows = [self._cells(row) for row in self._rows[:_PAGE]]
+        others = {key: max([len(_COLUMNS[key]), *(row[key].cell_len for row in rows)]) for key in keys}
+        return {"title": max(8, self.app.size.width - _FRAME - sum(others.values()) - 2 * (1 + len(keys))), **others}
 
     def _show_rows(self, count: int) -> None:
         """Add rows up to that number: thousands of them take seconds."""
-        columns = self._columns()
-        rows = [self._cells(row) for row in self._rows[self.table.row_count : count]]
-        others = [max([len(_COLUMNS[key]), *(row[key].cell_len for row in rows)]) for key in columns[1:]]
-        title = max(8, self.app.size.width - _FRAME - sum(others) - 2 * len(columns))
-        for cells in rows:
-            cells["title"].truncate(title, overflow="ellipsis")
-            self.table.add_row(*(cells[key] for key in columns))
+        columns = self.table.columns
+        for row in self._rows[self.table.row_count : count]:
+            cells = self._cells(row)
+            for key, column in columns.items():
+                cells[str(key.value)].truncate(column.width, overflow="ellipsis")
+            self.table.add_row(*(cells[str(key.value)] for key in columns))
 
     @on(DataTable.RowHighlighted)
     def _row_highlighted(self, event: DataTable.RowHighlighted) -> None:

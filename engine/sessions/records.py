@@ -12,7 +12,7 @@ from ..requests import TokenDetail
 UNKNOWN = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, reading those of a long text would take twice as long
 class TokenRecord:
     """What is kept of a token that was explained: all but its alternatives, which the model can give again."""
 

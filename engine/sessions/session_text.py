@@ -65,7 +65,9 @@ class SessionText(TreeChanges):
         super().__init__(store, session)
 
     @staticmethod
-    def create(store: SessionStore, way: Way, model: str = "", clock: Callable[[], float] = time.monotonic):
+    def create(
+        store: SessionStore, way: Way, model: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> SessionText:
         """A new, empty session."""
         return SessionText(store, store.create(way, model), clock)
 

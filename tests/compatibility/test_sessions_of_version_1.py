@@ -6,8 +6,10 @@ and `exported.json`, its second session.
 
 from __future__ import annotations
 
+import threading
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,23 @@ def test_every_session_is_there(store: SessionStore) -> None:
     assert (last.origin.model, last.origin.seed, last.origin.settings.temperature) == ("/runs/a", 7, 0.5)
     assert [record.token for record in store.records(last.id)] == [ord(letter) for letter in "But soft 1"]
     assert {record.length for record in store.records(last.id)} == {1}, "each token is a character"
+
+
+def test_several_apps_may_open_the_file_at_once(tmp_path: Path) -> None:
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        archive.extractall(tmp_path)
+    together = threading.Barrier(6)
+
+    def titles(_: int) -> list[str]:
+        together.wait()
+        store = SessionStore(tmp_path / "sessions.sqlite")
+        try:
+            return [session.title for session in store.sessions()]
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(titles, range(6))) == 6 * [["go on:", "Once upon", "A play"]]
 
 
 def test_the_reply_that_was_being_written_ends_with_its_last_piece(store: SessionStore) -> None:

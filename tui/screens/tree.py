@@ -21,7 +21,7 @@ from ..tree_rows import TreeRow, tree_rows
 from ..widgets.node_list import NodeList
 from ..widgets.text_input import TextInput
 
-_KEYS = "Enter goes there · b bookmark · d delete · m merge · / search · Esc closes"
+_KEYS = "Enter goes there · b bookmark · B next · d delete · m merge · / search · Esc closes"
 _SHORT_KEYS = "Enter go · b mark · d delete · m merge · / · Esc"
 
 
@@ -32,6 +32,7 @@ class TreeScreen(ModalScreen[int | None]):
         Binding("escape", "close", "Close"),
         Binding("q", "close", "Close"),
         Binding("b", "bookmark", "Bookmark"),
+        Binding("B", "next_bookmark", "Next bookmark"),
         Binding("d,delete", "delete", "Delete or restore"),
         Binding("m", "merge", "Merge into the parent"),
         Binding("u,ctrl+u", "undo", "Undo"),
@@ -109,6 +110,13 @@ class TreeScreen(ModalScreen[int | None]):
 
     def action_bookmark(self) -> None:
         self._act(lambda node: self._text.mark(node, bookmarked=not node.bookmarked))
+
+    def action_next_bookmark(self) -> None:
+        """Go to the next node with a bookmark, from the last one to the first."""
+        marked = [number for number, row in enumerate(self._rows) if row.node.bookmarked]
+        if marked:
+            later = [number for number in marked if number > self._list.cursor]
+            self._list.cursor = (later or marked)[0]
 
     def action_delete(self) -> None:
         self._act(lambda node: self._text.mark(node, deleted=not node.deleted))

@@ -129,8 +129,12 @@ async def test_a_click_chooses_the_row_under_the_cursor(engine: type[ScriptedEng
 
 async def test_nodes_are_marked_deleted_restored_and_merged(engine: type[ScriptedEngine], text: SessionText) -> None:
     async with opened(text) as (pilot, nodes, chosen):
-        await pilot.press("home", "j", "b")
+        await pilot.press("end", "b", "home", "j", "b")
         assert rows(nodes)[1].endswith("1/2 ★")
+        await pilot.press("B")
+        assert nodes.cursor == 7
+        await pilot.press("b", "B", "B")
+        assert nodes.cursor == 1, "the only one"
         await pilot.press("d")
         seen = rows(nodes)
         assert len(seen) == 5, "what follows it is gone with it"

@@ -1,32 +1,35 @@
-"""The session on screen: what is said in the chat is saved as it is said."""
+"""The session on screen, in each of the three ways to write: all of it is saved as it is written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from ..data.storage.errors import EXPECTED, sentence_of
+from ..data.storage.errors import EXPECTED, UserError, sentence_of
 from ..engine.requests import Ended, TokenDetail
+from ..engine.sessions.database import StoreError
+from ..engine.sessions.records import record_of
+from ..engine.sessions.session_text import SAVE_INTERVAL, SessionText
 from ..engine.sessions.store import SessionStore
-from ..engine.sessions.tree import Origin, TokenRecord, Tree, record_of
+from ..engine.sessions.tree import Node, Origin, Tree, Way
 
-SAVE_INTERVAL = 0.4  # seconds: what a kill may lose of a reply that streams
+T = TypeVar("T")
 
 
 @dataclass
 class _Reply:
-    """A reply that is being written: its node, and what came of it since the last save."""
+    """A reply or a continuation that is being written."""
 
     node: int
     origin: Origin
-    text: list[str] = field(default_factory=list)
-    records: list[TokenRecord] = field(default_factory=list)
 
 
 class CurrentSession:
-    """Saves the turns of the chat. Where that fails it says so once, and the chat goes on without.
+    """Saves what is written. Where that fails it says so once, and the app goes on with a session in memory.
 
-    A session begins with the first prompt or draft, so that one in which nothing was said leaves no trace.
+    A session begins with its first words or the first draft, so that one in which nothing was written leaves no trace.
     """
 
     def __init__(
@@ -34,23 +37,36 @@ class CurrentSession:
     ) -> None:
         """`report` receives the sentence of a failure; `call_later` calls a function after some seconds."""
         self._report, self._call_later = report, call_later
-        self._store: SessionStore | None = None
-        self._broken = False
-        self.id: int | None = None
+        self._opened_store: SessionStore | None = None
+        self._text: SessionText | None = None
+        self._way: Way = "turns"
         self._notes: list[str] = []  # that were written before the session begins
         self._replies: dict[int, _Reply] = {}  # by the number of the sample
         self._draft: str | None = None  # to be saved
         self._save_is_due = False
 
     @property
+    def id(self) -> int | None:
+        """The number of the session; None where none has begun."""
+        return self._text.session if self._text else None
+
+    @property
+    def way(self) -> Way:
+        """How this session is written, or the next one where none has begun."""
+        return self._way
+
+    @property
     def store(self) -> SessionStore | None:
         """The file with all sessions; None where it cannot be used."""
-        if self._store is None and not self._broken:
-            try:
-                self._store = SessionStore()
-            except EXPECTED as error:
-                self._fail(error)
-        return self._store
+        return None if self._store.in_memory else self._store
+
+    @property
+    def text(self) -> SessionText:
+        """What is written here; a session begins now where there is none."""
+        if self._text is None:
+            self._guarded(self._begin)
+        assert self._text is not None
+        return self._text
 
     # --- which session --------------------------------------------------------------------------------
 
@@ -60,64 +76,99 @@ class CurrentSession:
         try:
             if self.store is None or not self.store.claim(number):
                 return None
-            tree = self.store.tree(number)
+            self._text = SessionText(self.store, number)
         except EXPECTED as error:
-            self._fail(error)
+            self._go_on_in_memory(error)
             return None
-        self.id = number
-        return tree
+        self._way = self._text.way
+        return self._text.tree
 
     def open_last(self) -> tuple[Tree, str] | None:
         """Go on with the session that was changed last: its tree, and what was typed there and not sent."""
         try:
             last = self.store.last() if self.store else None
         except EXPECTED as error:
-            self._fail(error)
+            self._go_on_in_memory(error)
             return None
         tree = self.open(last.id) if last else None
         return (tree, last.draft) if tree and last else None
 
-    def leave(self) -> None:
-        """Save what there is, and let the next words begin a session of their own."""
-        for sample in list(self._replies):
-            self._finish(sample, "cancelled")
+    def leave(self, way: Way | None = None) -> None:
+        """Save what there is, and let the next words begin a session of their own, written in that way."""
+        self.cancel()
         self.save()
-        if self._store is not None and self.id is not None:
-            self._store.release(self.id)
-        self.id, self._notes, self._draft = None, [], None
+        if text := self._text:
+            self._guarded(text.settle)
+            with suppress(*EXPECTED):
+                if self._store.is_empty(text.session):
+                    self._store.erase(text.session)
+                self._store.release(text.session)
+        self._text, self._notes, self._draft, self._way = None, [], None, way or self._way
+
+    def set_way(self, way: Way) -> None:
+        """Write this session in another way from now on."""
+        self._way = way
+        if text := self._text:
+            self._guarded(lambda: text.set_way(way))
 
     def close(self) -> None:
         """Save, and let go of the file."""
         self.leave()
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        if self._opened_store is not None:
+            self._opened_store.close()
+            self._opened_store = None
 
-    # --- what is said ---------------------------------------------------------------------------------
+    # --- what a person writes ---------------------------------------------------------------------------
+
+    def change(self, act: Callable[[SessionText], T]) -> T:
+        """Change the text: an edit, undo, another sibling; what `act` returns.
+
+        Raises UserError for what cannot be done with this text.
+        """
+        return self._guarded(lambda: act(self.text))
 
     def note(self, text: str) -> None:
         """A sentence of the app stands in the chat."""
         self._notes.append(text)
-        if self.id is not None:
-            self._add_notes()
+        if self._text is not None:
+            self._guarded(self._add_notes)
 
-    def ask(self, prompt: str, samples: int, origin: Origin) -> None:
-        """A prompt was sent, and `samples` replies to it begin."""
-        self._replies = {}
+    def set_draft(self, text: str) -> None:
+        """What stands in the field for prompts and was not sent."""
+        if text or self._text is not None:
+            self._draft = text
+            self._save_soon()
 
-        def begin(store: SessionStore, session: int) -> None:
-            parent = store.add(session, None, "person", prompt)
-            store.set_model(session, origin.model)
-            for sample in range(samples):
-                self._replies[sample] = _Reply(store.begin(session, parent, origin), origin)
+    # --- what models write ------------------------------------------------------------------------------
 
-        self._with_session(begin)
+    def ask(self, prompt: str, samples: int, origin: Origin, *, after: Node | int | None = None) -> list[int]:
+        """A prompt was sent, and `samples` replies to it begin; their nodes.
+
+        It follows the node `after`; without one it begins a text of its own.
+        """
+        return self._begin_replies(
+            lambda text: text.begin_after(text.add(after, "person", prompt), origin, samples), origin
+        )
+
+    def retry(self, node: Node | int, samples: int, origin: Origin) -> list[int]:
+        """Replies that are siblings of this one begin, or more replies to this prompt; their nodes."""
+
+        def retry(text: SessionText) -> list[int]:
+            tried = text.tree.nodes[node if isinstance(node, int) else node.id]
+            after = tried.id if tried.author == "person" or tried.parent is None else tried.parent
+            return text.begin_after(after, origin, samples)
+
+        return self._begin_replies(retry, origin)
+
+    def go_on(self, offset: int, samples: int, origin: Origin) -> list[int]:
+        """Continuations of the text begin at `offset`; their nodes."""
+        return self._begin_replies(lambda text: text.begin(offset, origin, samples), origin)
 
     def add(self, sample: int, text: str, details: Iterable[TokenDetail]) -> None:
         """A piece of a reply has come."""
         if reply := self._replies.get(sample):
-            reply.text.append(text)
-            reply.records += map(record_of, details)
+            records = list(map(record_of, details))
+            self.change(lambda session: session.append(reply.node, text, records))
             self._save_soon()
 
     def end(self, sample: int, ended: Ended) -> None:
@@ -129,11 +180,33 @@ class CurrentSession:
         for sample in list(self._replies):
             self._finish(sample, "failed", notices=(sentence,))
 
-    def set_draft(self, text: str) -> None:
-        """What stands in the field for prompts and was not sent."""
-        if text or self.id is not None:
-            self._draft = text
-            self._save_soon()
+    def cancel(self) -> None:
+        """What is being written ends here, whatever of it is still on its way."""
+        for sample in list(self._replies):
+            self._finish(sample, "cancelled")
+
+    def _begin_replies(self, begin: Callable[[SessionText], list[int]], origin: Origin) -> list[int]:
+        nodes = self.change(begin)
+        self._guarded(lambda: self._store.set_model(self.text.session, origin.model))
+        self._replies = {sample: _Reply(node, origin) for sample, node in enumerate(nodes)}
+        return nodes
+
+    def _finish(self, sample: int, reason: str, ended: Ended | None = None, notices: tuple[str, ...] = ()) -> None:
+        reply = self._replies.pop(sample, None)
+        if reply is None:
+            return
+        if ended is None:
+            self.change(lambda text: text.finish(reply.node, reason, notices=notices))
+            return
+        origin = replace(
+            reply.origin, step=ended.step, seed=ended.seed, checkpoint=ended.checkpoint or reply.origin.checkpoint
+        )
+        self.change(
+            lambda text: text.finish(
+                reply.node, reason, tokens=ended.tokens, tokens_per_second=ended.tokens_per_second, origin=origin,
+                notices=ended.notices,
+            )
+        )  # fmt: skip
 
     # --- saving ---------------------------------------------------------------------------------------
 
@@ -141,65 +214,54 @@ class CurrentSession:
         """Write what is not written yet."""
         self._save_is_due = False
         draft, self._draft = self._draft, None
-
-        def write(store: SessionStore, session: int) -> None:
-            for reply in self._replies.values():
-                if reply.text:
-                    store.append(reply.node, "".join(reply.text), reply.records)
-                    reply.text, reply.records = [], []
-            if draft is not None:
-                store.set_draft(session, draft)
-
-        if draft is not None or any(reply.text for reply in self._replies.values()):
-            self._with_session(write)
+        if draft is not None:
+            self._guarded(lambda: self._store.set_draft(self.text.session, draft))
+        if text := self._text:
+            self._guarded(text.save)
 
     def _save_soon(self) -> None:
         if not self._save_is_due:
             self._save_is_due = True
             self._call_later(SAVE_INTERVAL, self.save)
 
-    def _finish(self, sample: int, reason: str, ended: Ended | None = None, notices: tuple[str, ...] = ()) -> None:
-        self.save()
-        reply = self._replies.pop(sample, None)
-        if reply is None:
-            return
-
-        def finish(store: SessionStore, _: int) -> None:
-            if ended is None:
-                store.finish(reply.node, reason, notices=notices)
-            else:
-                origin = replace(reply.origin, step=ended.step, seed=ended.seed)
-                store.finish(
-                    reply.node, reason, tokens=ended.tokens, tokens_per_second=ended.tokens_per_second, origin=origin,
-                    notices=ended.notices,
-                )  # fmt: skip
-
-        self._with_session(finish)
-
-    def _with_session(self, act: Callable[[SessionStore, int], None]) -> None:
-        """Write to the session, which begins now where there is none."""
-        store = self.store
-        if store is None:
-            return
-        try:
-            if self.id is None:
-                self.id = store.create("turns")
-                self._add_notes()
-            act(store, self.id)
-        except EXPECTED as error:
-            self._fail(error)
+    def _begin(self) -> None:
+        self._text = SessionText.create(self._store, self._way)
+        self._add_notes()
 
     def _add_notes(self) -> None:
         notes, self._notes = self._notes, []
+        for note in notes:
+            self.text.add(None, "note", note)
 
-        def add(store: SessionStore, session: int) -> None:
-            for text in notes:
-                store.add(session, None, "note", text)
+    # --- failures -------------------------------------------------------------------------------------
 
-        if notes:
-            self._with_session(add)
+    @property
+    def _store(self) -> SessionStore:
+        if self._opened_store is None:
+            try:
+                self._opened_store = SessionStore()
+            except EXPECTED as error:
+                self._go_on_in_memory(error)
+        assert self._opened_store is not None
+        return self._opened_store
 
-    def _fail(self, error: BaseException) -> None:
-        """Go on without: a chat that cannot be saved is better than none."""
-        self._broken, self._store, self._replies = True, None, {}
-        self._report(f"What is said here cannot be saved: {sentence_of(error)}")
+    def _guarded(self, act: Callable[[], T]) -> T:
+        """Act; where the file cannot be used, go on in memory and act there."""
+        try:
+            return act()
+        except (StoreError, OSError) as error:
+            self._go_on_in_memory(error)
+            return act()
+
+    def _go_on_in_memory(self, error: BaseException) -> None:
+        """A text that cannot be saved is better than none."""
+        old, self._opened_store = self._opened_store, SessionStore(in_memory=True)
+        if self._text is not None:
+            try:
+                self._text.move_to(self._opened_store)
+            except UserError:
+                self._text = SessionText.create(self._opened_store, self._way)
+        if old is not None:
+            with suppress(*EXPECTED):
+                old.close()
+        self._report(f"What is written here cannot be saved: {sentence_of(error)}")

@@ -101,14 +101,20 @@ ACTIONS: tuple[Action, ...] = (
     Action("runs.new", "n", "new", "New run", "Choose a text and a recipe, and train a model.", "new", "runs"),
     Action("runs.close", "escape", "close", "Back to the chat", "Leave the list.", "back", "runs"),
     Action("sessions.open", "enter", "open", "Open", "Go on with this session.", "open", "sessions"),
+    Action(
+        "sessions.other", "o", "open_other", "Go on with another model", "Open this session, then choose a model.",
+        "", "sessions",
+    ),
     Action("sessions.search", "slash", "search", "Search", "Find what stands in the texts.", "search", "sessions"),
     Action("sessions.rename", "r", "rename", "Rename", "Give this session a name.", "rename", "sessions"),
     Action("sessions.tag", "t", "tag", "Tags", "Words by which this session is found.", "tags", "sessions"),
     Action("sessions.copy", "c", "copy", "Copy", "Make another session with the same texts.", "copy", "sessions"),
     Action(
         "sessions.export", "e", "export", "Export",
-        "Write this session as JSON, with all of its tree, into the current folder.", "export", "sessions",
+        "Write this session into the current folder: JSON with all of its tree, Markdown or plain text.", "export",
+        "sessions",
     ),
+    Action("sessions.import", "i", "import", "Import", "Add a session that was exported as JSON.", "", "sessions"),
     Action(
         "sessions.delete", "d,delete", "delete", "Delete or restore", "Move this session to the trash, or back.",
         "delete", "sessions",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+
+from .records import with_lengths
 
 _FIRST = """
 CREATE TABLE sessions (
@@ -62,15 +65,64 @@ CREATE TRIGGER forgotten AFTER DELETE ON nodes WHEN old.reason != '' BEGIN
 END;
 """
 
-_STEPS = (_FIRST,)  # from version 0, an empty file, to version 1, and so on
+_SECOND = """
+-- A node that was cut, copied or merged is made of parts of others' texts: JSON [[node, start, stop], ...] with the
+-- nodes that were written with those texts; stop is null for the end. Empty: it is all of its own text.
+ALTER TABLE nodes ADD COLUMN parts TEXT NOT NULL DEFAULT '';
+ALTER TABLE nodes ADD COLUMN merged INTEGER NOT NULL DEFAULT 0;  -- into one that followed it
+ALTER TABLE nodes ADD COLUMN opened INTEGER NOT NULL DEFAULT 0;  -- the greater, the later the person was at its end
+UPDATE nodes SET records = with_lengths(records, text) WHERE length(records) > 0;
+UPDATE pieces SET records = with_lengths(records, text) WHERE length(records) > 0;
+CREATE INDEX deleted_nodes ON nodes (session) WHERE deleted;
+ALTER TABLE sessions ADD COLUMN cursor INTEGER;  -- where in the text the person is
+-- What undo and redo step over: from which node's end to which one's each change went, and what else it changed, as
+-- JSON [[node, column, before, after], ...].
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY,
+    session INTEGER NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    start INTEGER,
+    stop INTEGER,
+    changes TEXT NOT NULL DEFAULT '[]',
+    done INTEGER NOT NULL DEFAULT 1    -- 0: it was undone
+);
+CREATE INDEX history_of_session ON history (session, done, id);
+"""
+
+_STEPS = (_FIRST, _SECOND)  # from version 0, an empty file, to version 1, and so on
 
 VERSION = len(_STEPS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables to this version. Raises ValueError for a file that a later version has written."""
+    if _version(connection) == VERSION:
+        return
+    connection.create_function("with_lengths", 2, with_lengths, deterministic=True)
+    connection.execute("BEGIN IMMEDIATE")  # two apps may open the file at once: the second finds it done
+    try:
+        version = _version(connection)
+        if version > VERSION:
+            raise ValueError(f"it is of version {version}, and this program knows {VERSION}")
+        for step in _STEPS[version:]:
+            for statement in _statements(step):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
-        raise ValueError(f"it is of version {version}, and this program knows {VERSION}")
-    for number, step in enumerate(_STEPS[version:], version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
+    return version
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Each statement of a script; a trigger is one."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

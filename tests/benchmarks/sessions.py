@@ -1,4 +1,4 @@
-"""How long it takes to search 10,000 sessions with 200 MB of text, to list them, and to open one of 100,000 tokens.
+"""How long it takes to search 10,000 sessions with 200 MB of text, to list them, and to open and edit 100,000 tokens.
 
 python tests/benchmarks/sessions.py [--sessions 10000] [--megabytes 200]
 """
@@ -15,8 +15,10 @@ from pathlib import Path
 
 from minigpt_tui.data.tales.generator import generate
 from minigpt_tui.engine.requests import SamplingSettings
+from minigpt_tui.engine.sessions.records import TokenRecord
+from minigpt_tui.engine.sessions.session_text import SessionText
 from minigpt_tui.engine.sessions.store import SessionStore
-from minigpt_tui.engine.sessions.tree import Origin, TokenRecord
+from minigpt_tui.engine.sessions.tree import Origin
 
 _REPEATS = 7
 
@@ -38,7 +40,16 @@ def main() -> None:
             report(f"search '{words}'", lambda words=words: list(store.search(words)))
         report("list", store.sessions)
         long = long_session(store)
-        report("open a session of 100,000 tokens", lambda: store.tree(long))
+        report("open a session of 100,000 tokens", lambda: SessionText(store, long).text)
+        text = SessionText(store, long)
+        report("the records of its tokens", lambda: text.records(text.path[-1]))
+        edits(text, "an edit in it")
+        for number in range(500):
+            text.replace(number * 1000, number * 1000, f" edit {number} ")
+            if number % 10 == 0:
+                text.replace(len(text), len(text), f" and on {number}")
+        report("open it after 550 edits", lambda: SessionText(store, long).text)
+        edits(text, "an edit in it then")
         store.close()
 
 
@@ -50,6 +61,18 @@ def report(name: str, work: Callable[[], object]) -> None:
         work()
         seconds.append(time.perf_counter() - start)
     print(f"{name:<36} {1000 * statistics.median(seconds):8.1f} ms, slowest {1000 * max(seconds):8.1f} ms")
+
+
+def edits(text: SessionText, name: str) -> None:
+    """A change in the middle of a text, the next keystroke there, and undo."""
+
+    def change() -> None:
+        text.settle()
+        text.replace(len(text) // 2, len(text) // 2 + 5, "x")
+
+    report(name, change)
+    report("the next keystroke there", lambda: text.replace(len(text) // 2 - 2, len(text) // 2 - 2, "y"))
+    report("undo", text.undo)
 
 
 def fill(store: SessionStore, sessions: int, characters: int) -> None:
@@ -70,7 +93,8 @@ def long_session(store: SessionStore) -> int:
     origin = Origin("tales", "tales", 1, 1, SamplingSettings())
     node = store.begin(session, store.add(session, None, "person", "begin"), origin)
     for number in range(100):
-        store.append(node, "a word " * 1000, [TokenRecord(number, 0.5, 0.5, 1, 1.0)] * 1000)
+        store.append(node, "a word " * 1000, [TokenRecord(number, 0.5, 0.5, 1, 1.0, 7)] * 1000)
+    store.finish(node, "length", tokens=100_000)
     return session
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from minigpt_tui.engine.requests import Generate, Tokens
+from minigpt_tui.engine.sessions.documents import export
 from minigpt_tui.engine.sessions.store import SessionStore
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.screens.chat import ChatScreen
-from minigpt_tui.tui.screens.sessions import SessionsScreen
+from minigpt_tui.tui.screens.questions import Question
+from minigpt_tui.tui.screens.sessions import ChosenSession, SessionsScreen
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -23,6 +25,7 @@ from .seen import notices, screen_text
 from .waiting import wait_until
 
 Engine = type[ScriptedEngine]
+INSERT = "INSERT INTO sessions (name, way, model, created, changed) VALUES ('', 'turns', '', 1, ?)"
 
 
 def chat(pilot: Pilot[Any]) -> ChatScreen:
@@ -152,7 +155,7 @@ async def test_sessions_are_searched_named_tagged_copied_deleted_and_restored():
         assert "the mill" in titles(screen)
         assert "\x1b" not in screen_text(pilot.app)
         await pilot.press("slash", *"MILL", "enter")
-        assert titles(screen) == ["the mill again"] or titles(screen) == ["the mill"]
+        assert titles(screen) == ["the mill again", "the mill"], "each place where it stands"
         await pilot.press("r", *"A play", "enter", "escape")
         assert "A play" in titles(screen)
         await pilot.press("t", *"keep", "enter")
@@ -175,14 +178,90 @@ async def test_sessions_are_searched_named_tagged_copied_deleted_and_restored():
 
 
 @pytest.mark.usefixtures("run")
+async def test_the_list_gives_the_place_that_was_found(engine: Engine):
+    chosen: list[ChosenSession | None] = []
+    store = SessionStore()
+    session = store.create("document")
+    store.add(session, store.add(session, None, "person", "the mill"), "model", " and the sea")
+    store.release(session)
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        for keys in (("slash", *"the SEA", "enter", "enter"), ("o",), ("escape",)):
+            await pilot.app.push_screen(SessionsScreen(store, None), chosen.append)
+            await pilot.pause()
+            await pilot.press(*keys)
+            await pilot.pause()
+    place, other, none = chosen
+    assert place is not None
+    assert place.found is not None
+    assert (place.number, place.found.node, place.found.start, place.other_model) == (session, 2, 5, False)
+    assert other == ChosenSession(session, None, other_model=True)
+    assert none is None
+    store.close()
+
+
+@pytest.mark.usefixtures("run")
+async def test_of_many_sessions_the_rows_come_as_the_cursor_does(engine: Engine):
+    store = SessionStore()
+    with store.transaction():
+        for number in range(450):
+            store.set_draft(store.execute(INSERT, number), f"words {number}")
+    async with MinigptApp().run_test(size=(80, 24)) as pilot:
+        screen = SessionsScreen(store, None)
+        await pilot.app.push_screen(screen)
+        await pilot.pause()
+        assert 100 < screen.table.row_count < 450
+        for _ in range(3):
+            await pilot.press("ctrl+end")
+            await pilot.pause()
+        assert screen.table.row_count == 450
+        await pilot.press("r", *"the oldest", "enter")
+        assert store.session(1).name == "the oldest"
+    store.close()
+
+
+@pytest.mark.usefixtures("run")
 async def test_an_export_never_replaces_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     async with listed("the mill") as (pilot, _):
+        for keys, name in (
+            (("e", "enter"), "session-1.json"),
+            (("e", "j"), "session-1-2.json"),
+            (("e", "m"), "session-1.md"),
+            (("e", "t"), "session-1.txt"),
+        ):
+            await pilot.press(keys[0])
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, Question))
+            await pilot.press(keys[1])
+            await wait_until(pilot, lambda name=name: (tmp_path / name).exists())
         await pilot.press("e")
-        await wait_until(pilot, lambda: (tmp_path / "session-1.json").exists())
-        await pilot.press("e")
-        await wait_until(pilot, lambda: (tmp_path / "session-1-2.json").exists())
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, Question))
+        await pilot.press("escape")
     assert json.loads((tmp_path / "session-1.json").read_text())["nodes"][0]["text"] == "the mill"
+    assert (tmp_path / "session-1.txt").read_text() == "the mill the mill again\n"
+    assert len(list(tmp_path.glob("session-*"))) == 4
+
+
+@pytest.mark.usefixtures("run")
+async def test_an_exported_session_is_imported_and_what_is_none_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    store = SessionStore()
+    session = store.create("document")
+    store.add(session, None, "person", "from elsewhere")
+    (tmp_path / "other one.json").write_text(export(store, session, "json"))
+    store.erase(session)
+    store.close()
+    (tmp_path / "none.json").write_text("{}")
+    async with listed("the mill") as (pilot, screen):
+        await pilot.press("i", *"none.json", "enter")
+        assert "none.json is no exported session" in notices(pilot)[-1]
+        await pilot.press("i", *"missing.json", "enter")
+        assert "missing.json" in notices(pilot)[-1]
+        assert titles(screen) == ["the mill"]
+        await pilot.press("i", *"other one.json", "enter")
+        assert titles(screen) == ["from elsewhere", "the mill"]
+        assert screen.table.get_row_at(0)[3].plain == "document"
 
 
 @pytest.mark.usefixtures("run")

@@ -1,4 +1,4 @@
-"""The verb sessions: what was written with models, listed, shown, searched, taken elsewhere and back, deleted."""
+"""The verb sessions: what was written with models, listed, shown, searched, named, taken elsewhere, deleted."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ...data.storage.atomic import complete_file
 from ...data.storage.errors import UserError
-from ...data.storage.plain_files import read_plain
 from ...data.storage.typed_json import dumps, to_plain
 from ...data.typed_path import typed_path
-from ...engine.sessions.documents import Form, export, import_json
+from ...engine.sessions.documents import ENDINGS, Form, export, import_file, plain_text, write_file
 from ...engine.sessions.store import Session, SessionStore
 from .console import Console, show, table_of
 from .exit_codes import DONE, complain
@@ -40,8 +38,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     delete = actions.add_parser("delete", help="move sessions to the trash")
     delete.add_argument("--forever", action="store_true", help="remove sessions that are in the trash")
     restore = actions.add_parser("restore", help="bring sessions back from the trash")
-    for action in (shown, out):
+    rename = actions.add_parser("rename", help="give a session a name")
+    tag = actions.add_parser("tag", help="give a session tags instead of those that it has")
+    copy = actions.add_parser("duplicate", help="make another session with the same texts")
+    for action in (shown, out, rename, tag, copy):
         action.add_argument("session", metavar="SESSION", help=f"its number, or '{_LAST}'")
+    rename.add_argument("name", metavar="NAME", help="without one, '', it is called by its first words")
+    tag.add_argument("tags", metavar="TAG", nargs="*", help="words by which it is found; none removes all")
     for action in (delete, restore):
         action.add_argument("sessions", metavar="SESSION", nargs="+", help="its number")
     for action in actions.choices.values():
@@ -77,7 +80,7 @@ def _show(store: SessionStore, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(export(store, session.id, "json"))
     else:
-        print(export(store, session.id, "text"), end="")
+        print(plain_text(store, session.id), end="")
     return DONE
 
 
@@ -87,9 +90,9 @@ def _search(store: SessionStore, arguments: argparse.Namespace) -> int:
         return _print_json(places)
     if not places:
         return complain(f"nothing was found for '{arguments.words}'")
-    table = table_of("session", "what stands there", whole=("session",))
+    table = table_of("session", "node", "what stands there", whole=("session", "node"))
     for place in places:
-        table.add_texts(str(place.session), " ".join(place.text.split()))
+        table.add_texts(str(place.session), str(place.node), " ".join(place.text.split()))
     show(table)
     return DONE
 
@@ -97,12 +100,10 @@ def _search(store: SessionStore, arguments: argparse.Namespace) -> int:
 def _export(store: SessionStore, arguments: argparse.Namespace) -> int:
     session = _find(store, arguments.session)
     form: Form = arguments.to
-    ending = {"json": ".json", "markdown": ".md", "text": ".txt"}[form]
-    output = typed_path(str(arguments.output)) if arguments.output else Path(f"session-{session.id}{ending}")
+    output = typed_path(str(arguments.output)) if arguments.output else Path(f"session-{session.id}{ENDINGS[form]}")
     if output.exists() and not arguments.force:
         return complain(f"{output} is there already; --force replaces it, --output names another")
-    with complete_file(output) as temporary:
-        temporary.write_text(export(store, session.id, form), encoding="utf-8", newline="\n")
+    write_file(store, session.id, form, output)
     if arguments.json:
         return _print_json({"session": session.id, "path": str(output.absolute())})
     print(output)
@@ -110,12 +111,7 @@ def _export(store: SessionStore, arguments: argparse.Namespace) -> int:
 
 
 def _import(store: SessionStore, arguments: argparse.Namespace) -> int:
-    path = typed_path(arguments.file)
-    try:
-        text = read_plain(path).decode()
-    except UnicodeDecodeError:
-        return complain(f"{path} is no exported session; export one with: minigpt-tui sessions export SESSION")
-    session = import_json(store, text, str(path))
+    session = import_file(store, typed_path(arguments.file))
     if arguments.json:
         return _print_json(_plain(store.session(session)))
     print(session)
@@ -144,9 +140,29 @@ def _restore(store: SessionStore, arguments: argparse.Namespace) -> int:
     return _print_json([session.id for session in sessions]) if arguments.json else DONE
 
 
+def _rename(store: SessionStore, arguments: argparse.Namespace) -> int:
+    session = _find(store, arguments.session).id
+    store.set_name(session, arguments.name)
+    return _print_json(_plain(store.session(session))) if arguments.json else DONE
+
+
+def _tag(store: SessionStore, arguments: argparse.Namespace) -> int:
+    session = _find(store, arguments.session).id
+    store.set_tags(session, arguments.tags)
+    return _print_json(_plain(store.session(session))) if arguments.json else DONE
+
+
+def _duplicate(store: SessionStore, arguments: argparse.Namespace) -> int:
+    copy = store.duplicate(_find(store, arguments.session).id)
+    if arguments.json:
+        return _print_json(_plain(store.session(copy)))
+    print(copy)
+    return DONE
+
+
 _ACTIONS = {
     "list": _list, "show": _show, "search": _search, "export": _export, "import": _import, "delete": _delete,
-    "restore": _restore,
+    "restore": _restore, "rename": _rename, "tag": _tag, "duplicate": _duplicate,
 }  # fmt: skip
 
 

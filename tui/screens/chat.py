@@ -300,9 +300,9 @@ class ChatScreen(ActionScreen):
             self.notify("Sessions cannot be used here; minigpt-tui doctor says more.", severity="error", markup=False)
             return
         chosen = await self.app.push_screen_wait(SessionsScreen(self.session.store, self.session.id))
-        if chosen is None or chosen == self.session.id:
+        if chosen is None or chosen.number == self.session.id:
             return
-        if not self.conversation.open_session(chosen):
+        if not self.conversation.open_session(chosen.number):
             self.notify("That session is open in another window; close it there.", severity="error", markup=False)
         self.prompt.focus()
 

@@ -1,9 +1,10 @@
-"""All sessions in a list: open, search, name, tag, copy, export, delete and restore them."""
+"""All sessions in a list: open, search, name, tag, copy, export, import, delete and restore them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
@@ -14,22 +15,46 @@ from textual.getters import query_one
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 
-from ...data.storage.atomic import complete_file
 from ...data.storage.errors import EXPECTED, sentence_of
-from ...engine.sessions.documents import export
-from ...engine.sessions.store import Session, SessionStore
+from ...data.typed_path import typed_path
+from ...engine.sessions.documents import export_file, import_file
+from ...engine.sessions.store import Found, Session, SessionStore
 from .. import keymap
 from ..text import formatting
 from ..widgets.text_input import TextInput
+from .questions import Answer, Question
 from .sizes import WIDE
 
-_COLUMNS = {"title": "session", "changed": "changed", "size": "characters", "model": "model", "tags": "tags"}
-_TITLE = 60  # cells at most
+_COLUMNS = {"title": "session", "changed": "changed", "size": "size", "way": "way", "model": "model", "tags": "tags"}
+_PAGE = 200  # rows that are added at once
+_LONGEST = {"model": 22, "tags": 24}  # cells
+_FRAME = 7  # cells of borders, padding and scrollbar
+_BEFORE = 12  # characters that are shown before what was found
+_FORMS = [
+    Answer("json", "JSON, with the whole tree", "j"),
+    Answer("markdown", "Markdown, with who wrote what", "m"),
+    Answer("text", "plain text", "t"),
+]
 _NONE_YET = "Nothing was written yet. What you write in the chat is kept here as you write it."
 
 
-class SessionsScreen(Screen[int | None]):
-    """Dismissed with the number of the session that comes on screen, or None."""
+@dataclass(frozen=True)
+class ChosenSession:
+    """A session that comes on screen: where it was left, or at the place that a search has found in it."""
+
+    number: int
+    found: Found | None = None
+    other_model: bool = False  # it is gone on with another model than its own, which is asked for
+
+
+@dataclass(frozen=True)
+class _Row:
+    session: Session
+    found: Found | None = None
+
+
+class SessionsScreen(Screen[ChosenSession | None]):
+    """Dismissed with the session that comes on screen, or None."""
 
     SCOPE = "sessions"
     BINDINGS = [*keymap.bindings("sessions")]
@@ -45,7 +70,7 @@ class SessionsScreen(Screen[int | None]):
         self._trash = False
         self._words = ""  # that are searched
         self._doing = ""  # what the field is for: search, rename, tag
-        self._shown: dict[int, Session] = {}
+        self._rows: list[_Row] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(id="sessions") as box:
@@ -65,35 +90,51 @@ class SessionsScreen(Screen[int | None]):
 
     def fill(self) -> None:
         """Read the list again; the cursor stays on its session."""
-        selected = self._selected()
+        selected, row, shown = self._selected(), self.table.cursor_row, self.table.row_count
         try:
-            sessions, places = self._read()
+            self._rows = self._read()
         except EXPECTED as error:
             self._refuse(error)
             return
-        self._shown = {session.id: session for session in sessions}
-        wide = self.app.size.width >= WIDE
         self.table.clear(columns=True)
-        columns = _COLUMNS if wide else {key: _COLUMNS[key] for key in ("title", "changed", "size")}
-        for key, label in columns.items():
-            self.table.add_column(label, key=key)
-        for session in sessions:
-            cells = self._cells(session, places.get(session.id, ""))
-            self.table.add_row(*(cells[key] for key in columns), key=str(session.id))
-        numbers = list(self._shown)
+        for key, width in self._columns().items():
+            self.table.add_column(_COLUMNS[key], key=key, width=width)
         wanted = selected.id if selected else self._on_screen
-        if wanted in numbers:
-            self.table.move_cursor(row=numbers.index(wanted))
-        self._show_state(bool(sessions))
+        same = [number for number, one in enumerate(self._rows) if one.session.id == wanted]
+        at = row if row in same else same[0] if same and same[0] < max(shown, 5 * _PAGE) else 0
+        self._show_rows(at + _PAGE)
+        self.table.move_cursor(row=at)
+        self._show_state(bool(self._rows))
 
-    def _read(self) -> tuple[list[Session], dict[int, str]]:
-        """The sessions of the list, and for those that a search has found, what stands there."""
+    def _columns(self) -> dict[str, int]:
+        """The columns for which the window is wide enough, with their cells; the title takes what the others leave."""
+        keys = list(_COLUMNS)[1 : 6 if self.app.size.width >= WIDE else 4]
+        rows = [self._cells(row) for row in self._rows[:_PAGE]]
+        others = {key: max([len(_COLUMNS[key]), *(row[key].cell_len for row in rows)]) for key in keys}
+        return {"title": max(8, self.app.size.width - _FRAME - sum(others.values()) - 2 * (1 + len(keys))), **others}
+
+    def _show_rows(self, count: int) -> None:
+        """Add rows up to that number: thousands of them take seconds."""
+        columns = self.table.columns
+        for row in self._rows[self.table.row_count : count]:
+            cells = self._cells(row)
+            for key, column in columns.items():
+                cells[str(key.value)].truncate(column.width, overflow="ellipsis")
+            self.table.add_row(*(cells[str(key.value)] for key in columns))
+
+    @on(DataTable.RowHighlighted)
+    def _row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Add the next rows when the cursor comes near the last one."""
+        if self.table.row_count - event.cursor_row < _PAGE // 4 and self.table.row_count < len(self._rows):
+            self._show_rows(self.table.row_count + _PAGE)
+
+    def _read(self) -> list[_Row]:
+        """The sessions, or each place that a search has found."""
         if not self._words:
-            return self._store.sessions(deleted=self._trash), {}
-        places: dict[int, str] = {}
-        for found in self._store.search(self._words):
-            places.setdefault(found.session, found.text)
-        return [self._store.session(number) for number in places], places
+            return [_Row(session) for session in self._store.sessions(deleted=self._trash)]
+        places = list(self._store.search(self._words))
+        sessions = {number: self._store.session(number) for number in {place.session for place in places}}
+        return [_Row(sessions[place.session], place) for place in places]
 
     def _show_state(self, something: bool) -> None:
         self.table.display = something
@@ -106,17 +147,20 @@ class SessionsScreen(Screen[int | None]):
         found = f" · found: {formatting.one_line(self._words)}" if self._words else ""
         self.query_one("#sessions").border_title = Text("trash" if self._trash else f"sessions{found}")
 
-    def _cells(self, session: Session, place: str) -> dict[str, Text]:
+    def _cells(self, row: _Row) -> dict[str, Text]:
+        session = row.session
         style = self.app.theme_variables["text-primary"] if session.id == self._on_screen else ""
-        title = Text(formatting.one_line(place.strip() or session.title), style)
-        title.truncate(_TITLE if self.app.size.width >= WIDE else self.app.size.width - 36, overflow="ellipsis")
-        return {
-            "title": title,
+        cells = {
+            "title": Text(_excerpt(row.found) if row.found else formatting.one_line(session.title), style),
             "changed": Text(f"{formatting.duration(max(0.0, time.time() - session.changed))} ago"),
             "size": Text(f"{session.characters:,}", justify="right"),
+            "way": Text(formatting.one_line(session.way)),
             "model": Text(formatting.one_line(Path(session.model).name)),
             "tags": Text(formatting.one_line(" ".join(f"#{tag}" for tag in session.tags))),
         }
+        for key, longest in _LONGEST.items():
+            cells[key].truncate(longest, overflow="ellipsis")
+        return cells
 
     # --- actions --------------------------------------------------------------------------------------
 
@@ -125,11 +169,18 @@ class SessionsScreen(Screen[int | None]):
         self.action_open()
 
     def action_open(self) -> None:
-        if session := self._selected():
-            if self._trash:
+        self._open()
+
+    def action_open_other(self) -> None:
+        """Go on with the session, and with a model that is asked for."""
+        self._open(other_model=True)
+
+    def _open(self, *, other_model: bool = False) -> None:
+        if row := self._selected_row():
+            if row.session.deleted:
                 self.notify("This session is in the trash; d brings it back.", markup=False)
             else:
-                self.dismiss(session.id)
+                self.dismiss(ChosenSession(row.session.id, row.found, other_model))
 
     def action_close(self) -> None:
         """Close the field, else leave the search or the trash, else the list."""
@@ -177,19 +228,22 @@ class SessionsScreen(Screen[int | None]):
 
     @work(group="export", exclusive=True)
     async def action_export(self) -> None:
-        """Write the session as JSON into the current folder, under a name that is free."""
-        if session := self._selected():
-            path, number = Path(f"session-{session.id}.json"), 1
-            while path.exists():
-                number += 1
-                path = Path(f"session-{session.id}-{number}.json")
-            try:
-                with complete_file(path) as temporary:
-                    temporary.write_text(export(self._store, session.id, "json"), encoding="utf-8")
-            except EXPECTED as error:
-                self._refuse(error)
-            else:
-                self.notify(f"The session is in {path.absolute()}", markup=False)
+        """Write the session into the current folder, in a form that is asked for, under a name that is free."""
+        if (session := self._selected()) is None:
+            return
+        sentence = f"'{formatting.one_line(session.title)[:80]}' becomes a file in the current folder."
+        form = await self.app.push_screen_wait(Question("export", sentence, _FORMS))
+        if form not in ("json", "markdown", "text"):
+            return
+        try:
+            path = export_file(self._store, session.id, form, Path())
+        except EXPECTED as error:
+            self._refuse(error)
+        else:
+            self.notify(f"The session is in {path.absolute()}", markup=False)
+
+    def action_import(self) -> None:
+        self._open_field("import", "path of a session that was exported as JSON", "")
 
     # --- the field ------------------------------------------------------------------------------------
 
@@ -211,18 +265,33 @@ class SessionsScreen(Screen[int | None]):
         if self._doing == "search":
             self._words, self._trash = value, False
             self.fill()
+            self.table.move_cursor(row=0)
+        elif self._doing == "import":
+            self._import(value)
         elif session is not None and self._doing == "rename":
             self._act(lambda: self._store.set_name(session.id, value))
         elif session is not None:
             self._act(lambda: self._store.set_tags(session.id, value.split()))
 
+    def _import(self, path: str) -> None:
+        if not path:
+            return
+        self._words, self._trash = "", False
+        added: list[int] = []
+        if self._act(lambda: added.append(import_file(self._store, typed_path(path)))):
+            for number in added:
+                self._store.release(number)
+            self.table.move_cursor(row=0)
+
     # --- what is selected -----------------------------------------------------------------------------
 
+    def _selected_row(self) -> _Row | None:
+        row = self.table.cursor_row
+        return self._rows[row] if 0 <= row < len(self._rows) else None
+
     def _selected(self) -> Session | None:
-        if not self.table.is_valid_coordinate(self.table.cursor_coordinate):
-            return None
-        key = self.table.coordinate_to_cell_key(self.table.cursor_coordinate).row_key.value
-        return self._shown.get(int(key or 0))
+        row = self._selected_row()
+        return row and row.session
 
     def _act(self, change: Callable[[], object]) -> bool:
         """Carry out a change and show the list after it; whether it was done."""
@@ -236,3 +305,10 @@ class SessionsScreen(Screen[int | None]):
 
     def _refuse(self, error: BaseException) -> None:
         self.notify(sentence_of(error), severity="warning", markup=False)
+
+
+def _excerpt(found: Found) -> str:
+    """What was found, with a little of what stands before it."""
+    before = found.text[: found.offset]
+    lead = before if len(before) <= _BEFORE else f"…{before[-_BEFORE:]}"
+    return formatting.one_line(f"{lead}{found.text[found.offset :]}")

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 from minigpt_tui.data.storage.errors import UserError
+from minigpt_tui.data.storage.printable import visible_lines
 from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.engine.sessions.documents import export, import_json
+from minigpt_tui.engine.sessions.records import TokenRecord, pack, unpack
 from minigpt_tui.engine.sessions.store import SessionStore
-from minigpt_tui.engine.sessions.tree import Origin, TokenRecord, pack, unpack
+from minigpt_tui.engine.sessions.tree import Origin
 
 ORIGIN = Origin("/runs/a", "a", 100, 7, SamplingSettings(temperature=0.5), "abc")
 RECORDS = [TokenRecord(n, 0.25, 0.5, n + 1, 1.5) for n in range(5)]
@@ -70,6 +72,7 @@ WRITE = """
 import sys, time
 from minigpt_tui.engine.sessions.store import SessionStore
 from minigpt_tui.engine.sessions.tree import Origin
+from minigpt_tui.data.storage.printable import visible_lines
 from minigpt_tui.engine.requests import SamplingSettings
 from pathlib import Path
 store = SessionStore(Path(sys.argv[1]))
@@ -186,8 +189,9 @@ def test_any_text_comes_back_and_a_document_is_the_same_session(store: SessionSt
     assert (
         json.loads(export(store, copy, "json"))["records"].popitem()[1] == json.loads(document)["records"].popitem()[1]
     )
-    assert expected + "done" in export(store, session, "text")
-    assert "`````text\n````\n`````" in export(store, session, "markdown")
+    shown = visible_lines(expected.replace("\r\n", "\n"))
+    assert export(store, session, "text") == f"{shown}done\n"
+    assert f"`````text\n{shown}\n`````" in export(store, session, "markdown")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +225,7 @@ def test_the_file_is_its_owners_alone(store: SessionStore, path: Path) -> None:
 def test_records_are_packed_so_that_pieces_join() -> None:
     assert unpack(pack(RECORDS)) == RECORDS
     assert unpack(pack(RECORDS[:2]) + pack([]) + pack(RECORDS[2:])) == RECORDS
-    assert len(pack(RECORDS)) == 20 * len(RECORDS)
+    assert len(pack(RECORDS)) == 24 * len(RECORDS)
     with pytest.raises(ValueError, match="no records"):
         unpack(b"123")
 

@@ -56,6 +56,20 @@ def test_one_goes_out_and_comes_back(desk: Path) -> None:
         assert (refused.returncode, refused.stdout, name in refused.stderr) == (2, "", True)
 
 
+def test_one_is_named_tagged_and_duplicated(desk: Path) -> None:
+    assert command(desk, "sessions", "rename", "1", "My [b]play").returncode == 0
+    tagged = json.loads(command(desk, "sessions", "tag", "1", "#one", "two", "--json").stdout)
+    assert (tagged["title"], tagged["tags"]) == ("My [b]play", ["one", "two"])
+    assert command(desk, "sessions", "duplicate", "1").stdout == "3\n"
+    assert command(desk, "sessions", "show", "3").stdout == command(desk, "sessions", "show", "1").stdout
+    assert json.loads(command(desk, "sessions", "tag", "last", "--json").stdout)["tags"] == []
+    named = json.loads(command(desk, "sessions", "rename", "1", "", "--json").stdout)
+    assert named["title"] == "The quiet mill"
+    for words in (("rename", "9", "x"), ("tag", "9"), ("duplicate", "9")):
+        refused = command(desk, "sessions", *words)
+        assert (refused.returncode, "there is no session 9" in refused.stderr) == (2, True)
+
+
 def test_deleting_is_moving_to_the_trash(desk: Path) -> None:
     early = command(desk, "sessions", "delete", "1", "--forever")
     assert (early.returncode, "is not in the trash" in early.stderr) == (2, True)

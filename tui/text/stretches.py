@@ -32,8 +32,8 @@ class Stretches(Generic[Value]):
         self._values: list[Value] = []
 
     def append(self, length: int, value: Value) -> None:
-        """`length` more characters at the end."""
-        if not length:
+        """`length` more characters at the end, if it is more than none."""
+        if length <= 0:
             return
         if not self._values or not self._join(self._values[-1], value):
             self._starts.append(self.length)

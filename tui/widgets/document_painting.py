@@ -1,0 +1,152 @@
+"""One row of the document as segments: the margin, the words in the colours of their author or their probability.
+
+The margin has a mark beside the person's words, so that these are told from the model's without colour as well.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from ...data.storage.printable import visible
+from ..text.cursor_places import cells_of, column_of, glyph_after
+from ..text.document_text import DocumentText
+from ..text.wrapping import runs, snap
+from .probability_colours import style_number
+
+MARGIN = 2
+"""Cells left of the text."""
+
+LINE_BREAK = "↵"
+"""What shows the line break of a token, where tokens are coloured."""
+
+Styles = Callable[[str], Style]
+"""From the name of a component class, without `document--`, to its style; `selection` is the screen's."""
+
+Range = tuple[int, int]
+"""Characters of the text: from the first offset up to the second."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What is marked in the text; nothing, at first."""
+
+    selection: Range = (0, 0)
+    cursor: int | None = None
+    token: Range = (0, 0)
+    """The token under the cursor, where tokens are coloured."""
+    hits: Sequence[int] = ()
+    """Where the words that are searched for begin, in order."""
+    hit_length: int = 0
+    hit: int | None = None
+    """That of them which is the current one."""
+
+    def touch(self, start: int, end: int) -> bool:
+        """Whether anything from `start` up to `end` is marked; a cursor at `end` counts as well."""
+        overlap = any(first <= end and start < last for first, last in (self.selection, self.token))
+        return (
+            overlap or (self.cursor is not None and start <= self.cursor <= end) or any(self.hits_between(start, end))
+        )
+
+    def hits_between(self, start: int, end: int) -> Iterator[Range]:
+        """The hits that have characters between two offsets."""
+        index = max(0, bisect_right(self.hits, start) - 1)
+        while index < len(self.hits) and self.hits[index] < end:
+            if self.hits[index] + self.hit_length > start:
+                yield self.hits[index], self.hits[index] + self.hit_length
+            index += 1
+
+
+def paint_row(
+    document: DocumentText, row: int, width: int, styles: Styles, shades: Sequence[Style] | None, marks: Marks
+) -> Strip:
+    """Row `row` as a strip of `width` cells; with `shades`, tokens are coloured by their probability."""
+    end = document.rows.row_end(row)
+    if marks.cursor == end and column_of(document.rows, end) > document.rows.width:
+        marks = replace(marks, cursor=end - 1)  # no cell is left behind the blank that hangs over the edge
+    segments = [_margin(document, row, styles), *_words(document, row, styles, shades, marks)]
+    return Strip(segments).adjust_cell_length(width, styles("model"))
+
+
+def paint_placeholder(text: str, width: int, styles: Styles) -> Strip:
+    """The row of an empty document: what could be done, with the cursor on its first character."""
+    segments = [Segment(" " * MARGIN), Segment(text[:1], styles("cursor")), Segment(text[1:], styles("placeholder"))]
+    return Strip(segments).adjust_cell_length(width, styles("model"))
+
+
+def _margin(document: DocumentText, row: int, styles: Styles) -> Segment:
+    start, end = document.rows.starts[row], max(document.rows.row_end(row), document.rows.starts[row] + 1)
+    by_person = any(stretch.value == "person" for stretch in document.authors.between(start, end))
+    return Segment(("▌" if by_person else "").ljust(MARGIN), styles("margin"))
+
+
+def _words(
+    document: DocumentText, row: int, styles: Styles, shades: Sequence[Style] | None, marks: Marks
+) -> Iterator[Segment]:
+    rows = document.rows
+    begin, end = rows.starts[row], rows.row_end(row)
+    text, column = rows.text[begin:end], 0
+    cuts = sorted({snap(text, cut - begin) for cut in _cuts(document, begin, end, shades, marks) if begin < cut < end})
+    for start, behind in _split(runs(text), cuts):
+        piece = text[start:behind]
+        cells = cells_of(piece, column, rows.width)
+        shown = " " * cells if piece == "\t" else visible(piece)
+        yield Segment(shown, _style(document, begin + start, styles, shades, marks))
+        column += cells
+    ends_line = end < len(rows.text) and rows.text[end] == "\n"
+    token = document.probabilities.at(end) if ends_line and shades else None
+    if token is not None and token.value is not None:
+        yield Segment(LINE_BREAK, _style(document, end, styles, shades, marks))
+    elif marks.cursor == end and (ends_line or end == len(rows.text)):
+        yield Segment(" ", styles("cursor"))
+    elif ends_line and marks.selection[0] <= end < marks.selection[1]:
+        yield Segment(" ", styles("selection"))
+
+
+def _cuts(document: DocumentText, begin: int, end: int, shades: Sequence[Style] | None, marks: Marks) -> Iterator[int]:
+    """Where the style may change between two offsets."""
+    yield from (stretch.start for stretch in document.authors.between(begin, end))
+    if shades:
+        for stretch in document.probabilities.between(begin, end):
+            yield stretch.start
+    yield from marks.selection
+    yield from marks.token
+    for hit in marks.hits_between(begin, end):
+        yield from hit
+    if marks.cursor is not None and begin <= marks.cursor < end:
+        yield marks.cursor
+        yield glyph_after(document.rows, marks.cursor)
+
+
+def _split(parts: Iterator[tuple[int, int]], cuts: list[int]) -> Iterator[tuple[int, int]]:
+    """The same stretches, cut in two where one of `cuts` lies inside; `cuts` are sorted."""
+    index = 0
+    for start, end in parts:
+        while index < len(cuts) and cuts[index] < end:
+            if start < cuts[index]:
+                yield start, cuts[index]
+                start = cuts[index]
+            index += 1
+        if start < end:
+            yield start, end
+
+
+def _style(document: DocumentText, offset: int, styles: Styles, shades: Sequence[Style] | None, marks: Marks) -> Style:
+    """How the character at `offset` is painted."""
+    author = document.authors.at(offset)
+    style = styles(author.value if author else "person")
+    if shades and (token := document.probabilities.at(offset)) and token.value is not None:
+        style = styles("model") + shades[style_number(token.value)]
+    if marks.token[0] <= offset < marks.token[1]:
+        style += styles("token")
+    for start, end in marks.hits_between(offset, offset + 1):
+        if start <= offset < end:
+            style += styles("hit-current" if start == marks.hit else "hit")
+    if marks.selection[0] <= offset < marks.selection[1]:
+        style = styles("selection")
+    return styles("cursor") if offset == marks.cursor else style

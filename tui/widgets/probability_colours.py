@@ -1,11 +1,13 @@
 """The colours of probabilities: the less likely a token, the further it stands out from the page.
 
 Lightness carries the scale: from a grey that is still well read to the strongest contrast that the page allows, and on
-the way from blue to orange, which every kind of colour vision tells apart. A terminal of sixteen colours gets five
-steps of its own, and one without colour weight and underlines.
+the way from blue to orange, which every kind of colour vision tells apart. A terminal of sixteen colours gets a few
+steps of its own, and one without colour weights and underlines.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from rich.style import Style
 from textual.app import App
@@ -14,16 +16,16 @@ from textual.color import Color
 SHADES = 16
 
 _ON_DARK = ("#7f8a9a", "#c9a782", "#ffd75f")  # likely, between, unlikely
-_ON_LIGHT = ("#687080", "#7a4a2c", "#611400")
+_ON_LIGHT = ("#666e7d", "#784a30", "#5e1200")
 
-# Of sixteen colours, by the values that rich knows them by; all but the first two pairs tell more by weight.
-_SIXTEEN_ON_DARK = ("#aaaaaa", "#55ffff", "#ffffff", "#ffff55", "bold #ffff55")
-_SIXTEEN_ON_LIGHT = ("#555555", "#0000aa", "#000000", "#aa0000", "bold #aa0000")
+# Of sixteen colours, by the values that rich knows them by; the last step tells more by its weight.
+_SIXTEEN_ON_DARK = ("#aaaaaa", "#55ffff", "#ffff55", "bold #ffff55")
+_SIXTEEN_ON_LIGHT = ("#555555", "#aa0000", "bold #aa0000")
 
-_WEIGHTS = ("", "italic", "underline", "bold", "bold underline")
+_WEIGHTS = ("", "underline", "bold", "bold underline")
 
 
-def probability_styles(app: App[object]) -> list[Style]:
+def probability_styles(app: App[Any]) -> list[Style]:
     """The styles that fit the app's theme and terminal, SHADES of them; see `style_number`."""
     background = Color.parse(app.theme_variables["background"])
     if app.no_color:

@@ -1,4 +1,4 @@
-"""One row of the transcript as segments: label, text, selection, the streaming cursor, the badge, the welcome.
+"""One row of the transcript as segments: label, text, selection, the streaming cursor, the welcome.
 
 Each segment carries the location in the text under the mouse (Textual reads it from the style's meta data): the
 paragraph and the index in it, not row and column, so that a selection means the same after more text or another width.
@@ -99,12 +99,6 @@ def _split(parts: Iterator[tuple[int, int]], *cuts: int) -> Iterator[tuple[int, 
                 yield start, cut
                 start = cut
         yield start, end
-
-
-def paint_badge(lines: int, styles: Styles) -> Strip:
-    """What is drawn over the corner of the pane when rows were added below it; a click goes there."""
-    label = f" ↓ {lines} new line{'s' if lines > 1 else ''} (End) "
-    return Strip([Segment(label, styles("below") + Style.from_meta({"@click": "scroll_end"}))])
 
 
 def paint_welcome(lines: list[str], width: int, height: int, styles: Styles) -> list[Strip]:

@@ -75,7 +75,8 @@ def paint_row(
 
 def paint_placeholder(text: str, width: int, styles: Styles) -> Strip:
     """The row of an empty document: what could be done, with the cursor on its first character."""
-    segments = [Segment(" " * MARGIN), Segment(text[:1], styles("cursor")), Segment(text[1:], styles("placeholder"))]
+    dim = styles("placeholder")
+    segments = [Segment(" " * MARGIN), Segment(text[:1], dim + styles("cursor")), Segment(text[1:], dim)]
     return Strip(segments).adjust_cell_length(width, styles("model"))
 
 
@@ -103,7 +104,7 @@ def _words(
     if token is not None and token.value is not None:
         yield Segment(LINE_BREAK, _style(document, end, styles, shades, marks))
     elif marks.cursor == end and (ends_line or end == len(rows.text)):
-        yield Segment(" ", styles("cursor"))
+        yield Segment(" ", styles("model") + styles("cursor"))
     elif ends_line and marks.selection[0] <= end < marks.selection[1]:
         yield Segment(" ", styles("selection"))
 
@@ -149,4 +150,4 @@ def _style(document: DocumentText, offset: int, styles: Styles, shades: Sequence
             style += styles("hit-current" if start == marks.hit else "hit")
     if marks.selection[0] <= offset < marks.selection[1]:
         style = styles("selection")
-    return styles("cursor") if offset == marks.cursor else style
+    return style + styles("cursor") if offset == marks.cursor else style

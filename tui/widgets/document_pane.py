@@ -50,6 +50,7 @@ class DocumentPane(DocumentView, can_focus=True):
         Binding("ctrl+backspace,alt+backspace", "delete('word_left')", "Delete word left", show=False),
         Binding("ctrl+delete,alt+delete,alt+d", "delete('word_right')", "Delete word right", show=False),
         Binding("enter,shift+enter,alt+enter", "break_line", "New line", show=False),
+        Binding("ctrl+f", "find", "Find", show=False),
         Binding("ctrl+a", "select_all", "Select all", show=False),
         Binding("ctrl+c,super+c,ctrl+insert", "copy", "Copy", show=False),
         Binding("super+x,shift+delete", "cut", "Cut", show=False),
@@ -57,6 +58,7 @@ class DocumentPane(DocumentView, can_focus=True):
     ]
 
     END_KEY = "Ctrl+End"
+    TAKES_TEXT = True
 
     class Edited(Message):
         """The person put `text` in the place of the characters from `start` up to `end`."""

@@ -19,10 +19,11 @@ from textual.style import Style as VisualStyle
 from ...data.storage.printable import visible
 from ..text.cursor_places import glyph_start
 from ..text.document_text import Author, ColouredToken, DocumentText, TextSpan
-from ..text.found_words import FoundWords
+from ..text.found_words import FoundInText
 from .document_painting import MARGIN, Marks, Range, paint_placeholder, paint_row
-from .following_scroll import SLICE, FollowingScroll
+from .following_scroll import SLICE
 from .probability_colours import probability_styles
+from .searchable_view import SearchableView
 
 _MOST_STRIPS = 1024
 
@@ -33,7 +34,7 @@ class _Piece(NamedTuple):
     tokens: Sequence[ColouredToken]
 
 
-class DocumentView(FollowingScroll):
+class DocumentView(SearchableView):
     """One text in soft rows. Shown as it is: never markup, control characters as symbols."""
 
     ALLOW_SELECT = False  # the selection is the document's own, so that keys and edits know it
@@ -45,9 +46,9 @@ class DocumentView(FollowingScroll):
         & > .document--person { color: $text-secondary; }
         & > .document--model { color: $foreground; }
         & > .document--margin { color: $secondary; }
-        & > .document--token { text-style: underline; background: $boost; }
+        & > .document--token { text-style: underline; background: $panel; }
         & > .document--cursor { text-style: reverse; }
-        & > .document--cursor-blurred { background: $block-cursor-blurred-background; text-style: underline; }
+        & > .document--cursor-blurred { background: $primary-muted; text-style: underline; }
         & > .document--hit { background: $accent 35%; color: $foreground; }
         & > .document--hit-current { background: $accent; color: $background; }
         & > .document--below { color: $text-primary; background: $primary-muted; text-style: bold; }
@@ -81,9 +82,6 @@ class DocumentView(FollowingScroll):
     placeholder: reactive[str] = reactive("")
     """What an empty document shows behind its cursor."""
 
-    found: reactive[tuple[int, int]] = reactive((0, 0))
-    """Which hit of the search is the current one, counted from 1, and how many there are."""
-
     class CursorMoved(Message):
         """The cursor is at `offset`; `token` is that of the probabilities it is on, None where there is none."""
 
@@ -103,8 +101,7 @@ class DocumentView(FollowingScroll):
         self.document = DocumentText(width=80)
         self._queue: deque[_Piece] = deque()
         self._cursor = self._anchor = 0
-        self._found = FoundWords()
-        self._hit: int | None = None
+        self.hits: FoundInText = FoundInText()
         self._strips: dict[int, Strip] = {}
         """Rows without marks as they were painted last."""
         self._shades: list[Style] = []
@@ -171,8 +168,8 @@ class DocumentView(FollowingScroll):
         while not document.rows.is_settled and self._clock() < deadline:
             first = min(first, document.rows.settle())
         self._forget_strips(first)
-        if self._found.search(document.text, length):
-            self._show_found()
+        if self.hits.search(document.text, length):
+            self.show_found()
         if at_end and len(document) > length:
             self._cursor = self._anchor = len(document)
             self._post_cursor()
@@ -196,8 +193,8 @@ class DocumentView(FollowingScroll):
         """Show an edit: rows from `first` on are new, and all characters before `unchanged` as they were."""
         self._forget_strips(first)
         self._cursor, self._anchor = min(self._cursor, len(self.document)), min(self._anchor, len(self.document))
-        if self._found.search(self.document.text, unchanged):
-            self._show_found()
+        if self.hits.search(self.document.text, unchanged):
+            self.show_found()
         if self.is_attached:
             self.show_rows_from(first)
         self.run_while_queued()
@@ -281,37 +278,20 @@ class DocumentView(FollowingScroll):
 
     # --- search ---------------------------------------------------------------------------------
 
-    def find(self, words: str) -> int:
-        """Mark these words wherever they stand, and in what still comes; return how often. No words end the search.
+    def search_anew(self, words: str) -> FoundInText:
+        hits = FoundInText(words)
+        hits.search(self.document.text)
+        return hits
 
-        The first hit at the cursor or behind it becomes the current one.
-        """
-        self.lay_out_queue()
-        self._found, self._hit = FoundWords(words), None
-        self._found.search(self.document.text)
-        self._hit = self._found.next_to(self._cursor - 1, 1)
-        if self._hit is not None:
-            self.reveal(self._hit)
-        self._show_found()
-        return len(self._found.starts)
+    def search_place(self) -> int:
+        return self._cursor - 1
 
-    def next_found(self, step: int = 1) -> None:
-        """Put the cursor on the next hit, or the one before."""
-        offset = self._cursor if self._hit is None else self._hit
-        self._hit = self._found.next_to(offset, step)
-        if self._hit is not None:
-            self.move_cursor(self._hit)
-        self._show_found()
+    def show_hit(self, place: int) -> None:
+        self.reveal(place)
 
-    def previous_found(self) -> None:
-        """Put the cursor on the hit before."""
-        self.next_found(-1)
-
-    def _show_found(self) -> None:
-        if self._hit is not None and self._hit not in self._found:
-            self._hit = None
-        self.found = (0 if self._hit is None else self._found.number_of(self._hit), len(self._found.starts))
-        self.refresh()
+    def go_to_hit(self, place: int) -> None:
+        """Put the cursor there."""
+        self.move_cursor(place)
 
     # --- painting -------------------------------------------------------------------------------
 
@@ -336,7 +316,7 @@ class DocumentView(FollowingScroll):
         token = self.token_at(self._cursor) if self.coloured else None
         return Marks(
             self.selection, self._cursor, (token.start, token.end) if token else (0, 0),
-            self._found.starts, len(self._found.words), self._hit,
+            self.hits.places, len(self.hits.words), self.hit,
         )  # fmt: skip
 
     def _repaint_marks(self, before: Marks, after: Marks) -> None:
@@ -378,7 +358,9 @@ class DocumentView(FollowingScroll):
             return (self.get_visual_style("document--model") + selection).rich_style
         if name == "cursor" and not self.has_focus:
             name = "cursor-blurred"
-        return self.get_component_rich_style(f"document--{name}")
+        # These are added to the colours of the words, and say nothing of what they do not change.
+        partial = name in ("token", "cursor", "cursor-blurred")
+        return self.get_component_rich_style(f"document--{name}", partial=partial)
 
 
 def _shifted(tokens: Sequence[ColouredToken], by: int) -> list[ColouredToken]:

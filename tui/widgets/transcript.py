@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from rich.style import Style
+from textual.actions import SkipAction
 from textual.binding import Binding
 from textual.cache import LRUCache
 from textual.geometry import Offset
@@ -15,8 +16,10 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style as VisualStyle
 
-from ..text.transcript_text import Location, Role, TranscriptText
+from ..text.found_words import FoundInTurns
+from ..text.transcript_text import Location, Role, RowKind, TranscriptText
 from .following_scroll import SLICE, FollowingScroll
+from .searchable_view import SearchableView
 from .transcript_painting import GUTTER, paint_row, paint_welcome
 
 
@@ -30,7 +33,7 @@ class _End(NamedTuple):
     status: str
 
 
-class Transcript(FollowingScroll, can_focus=True):
+class Transcript(SearchableView, can_focus=True):
     """A conversation of turns. Text is shown as it is: never markup, control characters as symbols."""
 
     ALLOW_SELECT = True
@@ -48,9 +51,16 @@ class Transcript(FollowingScroll, can_focus=True):
         & > .transcript--status { color: $foreground 50%; }
         & > .transcript--cursor { color: $text-primary; }
         & > .transcript--below { color: $text-primary; background: $primary-muted; text-style: bold; }
+        & > .transcript--hit { background: $accent 35%; color: $foreground; }
+        & > .transcript--hit-current { background: $accent; color: $background; }
         & > .transcript--welcome { color: $text-muted; }
         & > .transcript--welcome-title { color: $text-primary; text-style: bold; }
         & > .transcript--welcome-key { color: $foreground; text-style: bold; }
+    }
+
+    Transcript:nocolor {
+        & > .transcript--hit { text-style: underline; }
+        & > .transcript--hit-current { text-style: underline reverse; }
     }
     """
 
@@ -64,6 +74,8 @@ class Transcript(FollowingScroll, can_focus=True):
         "transcript--status",
         "transcript--cursor",
         "transcript--below",
+        "transcript--hit",
+        "transcript--hit-current",
         "transcript--welcome",
         "transcript--welcome-title",
         "transcript--welcome-key",
@@ -74,6 +86,10 @@ class Transcript(FollowingScroll, can_focus=True):
         Binding("j", "scroll_down", "Down", show=False),
         Binding("g", "scroll_home", "Top", show=False),
         Binding("G", "scroll_end", "Bottom", show=False),
+        Binding("slash", "find", "Find", show=False),
+        Binding("n", "next_found", "Next hit", show=False),
+        Binding("N", "previous_found", "Previous hit", show=False),
+        Binding("escape", "end_search", "End the search", show=False),
         Binding("y", "copy", "Copy reply", tooltip="Copy the selection, or the last reply where nothing is selected"),
     ]
 
@@ -93,6 +109,7 @@ class Transcript(FollowingScroll, can_focus=True):
         self._queue: deque[str | _Begin | _End] = deque()
         self._strips: LRUCache[int, Strip] = LRUCache(1024)
         self._welcome: list[str] = []
+        self.hits: FoundInTurns = FoundInTurns()
 
     # Turns
 
@@ -117,6 +134,7 @@ class Transcript(FollowingScroll, can_focus=True):
     def clear(self) -> None:
         self._queue.clear()
         self.turns.clear()
+        self.hits = FoundInTurns()
         self.begin_anew()
 
     def plain_text(self) -> str:
@@ -154,6 +172,7 @@ class Transcript(FollowingScroll, can_focus=True):
         """Lay out what is queued, as far as `seconds` reach; return the first row that changed."""
         turns, deadline = self.turns, self._clock() + seconds
         first_changed = max(0, len(turns.rows) - 1)
+        paragraph = turns.rows[-1].paragraph if turns.rows else 0
         while self._queue:
             match self._queue.popleft():
                 case _Begin(role, heading, further):
@@ -164,6 +183,8 @@ class Transcript(FollowingScroll, can_focus=True):
                     turns.append(self._with_following_text(text))
             if self._clock() >= deadline:
                 break
+        if self.hits.search(turns, paragraph):
+            self.show_found()
         return first_changed
 
     def _with_following_text(self, text: str) -> str:
@@ -220,9 +241,12 @@ class Transcript(FollowingScroll, can_focus=True):
     def _row(self, index: int, width: int) -> Strip:
         """Row `index`, from the cache where it can no longer change."""
         selection = self.text_selection
-        if selection is not None or index >= len(self.turns.rows) - 1:
+        hits = [] if index >= len(self.turns.rows) else [
+            (start, end, place == self.hit) for start, end, place in self.hits.in_row(self.turns, index)
+        ]  # fmt: skip
+        if selection is not None or hits or index >= len(self.turns.rows) - 1:
             selected = None if selection is None else self._locations(selection)
-            return paint_row(self.turns, index, width, self.component_style, selected)
+            return paint_row(self.turns, index, width, self.component_style, selected, hits)
         strip = self._strips.get(index)
         if strip is None or strip.cell_length != width:
             strip = self._strips[index] = paint_row(self.turns, index, width, self.component_style, None)
@@ -234,6 +258,31 @@ class Transcript(FollowingScroll, can_focus=True):
             selection = VisualStyle.from_styles(self.screen.get_component_styles("screen--selection"))
             return (self.get_visual_style("transcript--model") + selection).rich_style
         return self.get_component_rich_style(f"transcript--{name}")
+
+    # Searching
+
+    def search_anew(self, words: str) -> FoundInTurns:
+        hits = FoundInTurns(words)
+        hits.search(self.turns)
+        return hits
+
+    def search_place(self) -> Location:
+        """From the top of the view on."""
+        if not self.turns.rows:
+            return 0, -1
+        row = self.turns.rows[min(self.scroll_offset.y, len(self.turns.rows) - 1)]
+        return row.paragraph, row.offset - 1
+
+    def show_hit(self, place: Location) -> None:
+        row, top, height = self.turns.find((place[0], RowKind.TEXT, place[1])), self.scroll_offset.y, self.size.height
+        if height and not top <= row < top + height:
+            self.scroll_to_row(row - height // 2)
+
+    def action_end_search(self) -> None:
+        """Mark no hits any more; where none are marked, leave the key to the screen."""
+        if not self.hits.words:
+            raise SkipAction()
+        self.end_search()
 
     # Selecting and copying
 

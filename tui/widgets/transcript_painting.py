@@ -7,7 +7,7 @@ paragraph and the index in it, not row and column, so that a selection means the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.segment import Segment
 from rich.style import Style
@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from ...data.storage.printable import visible
 from ..text.transcript_text import Location, Role, RowKind, TextRow, TranscriptText
-from ..text.wrapping import runs, tab_cells, wrap
+from ..text.wrapping import runs, snap, tab_cells, wrap
 
 GUTTER = 6
 """Cells left of the text, for the speaker's label."""
@@ -23,6 +23,9 @@ GUTTER = 6
 LABELS: dict[Role, str] = {"you": "you", "model": "gpt", "note": "·"}
 
 WELCOME_WIDTH = 66
+
+Hit = tuple[int, int, bool]
+"""Part of a row's text in which words were found that are searched for, and whether it is the current one."""
 
 Styles = Callable[[str], Style]
 """From the name of a component class, without `transcript--`, to its style; `selection` is the screen's."""
@@ -50,7 +53,12 @@ def _pinned(location: Location) -> Style:
 
 
 def paint_row(
-    text: TranscriptText, index: int, width: int, styles: Styles, selected: tuple[Location, Location] | None
+    text: TranscriptText,
+    index: int,
+    width: int,
+    styles: Styles,
+    selected: tuple[Location, Location] | None,
+    hits: Sequence[Hit] = (),
 ) -> Strip:
     """Row `index` as a strip of `width` cells; beyond the last row, empty cells that belong to its end."""
     behind = _pinned(text.end_of(min(index, len(text.rows) - 1)))
@@ -58,7 +66,7 @@ def paint_row(
     if index < len(text.rows):
         row = text.rows[index]
         if row.kind is RowKind.TEXT:
-            segments += _text_segments(text, index, row, styles, selected)
+            segments += _text_segments(text, index, row, styles, selected, hits)
         else:
             segments += [_label(text, index, styles), Segment(visible(row.text), styles("status") + behind)]
         if text.open_role == "model" and index == len(text.rows) - 1:
@@ -75,13 +83,25 @@ def _label(text: TranscriptText, index: int, styles: Styles) -> Segment:
 
 
 def _text_segments(
-    text: TranscriptText, index: int, row: TextRow, styles: Styles, selected: tuple[Location, Location] | None
+    text: TranscriptText,
+    index: int,
+    row: TextRow,
+    styles: Styles,
+    selected: tuple[Location, Location] | None,
+    hits: Sequence[Hit],
 ) -> Iterator[Segment]:
     yield _label(text, index, styles)
     first, last = text.span(index, *selected) if selected else (0, 0)
     column = 0
-    for start, end in _split(runs(row.text), first, last):
-        style = styles("selection") if first <= start < last else styles(row.role)
+    marks = [(snap(row.text, start), snap(row.text, end), current) for start, end, current in hits]
+    cuts = sorted([first, last, *(cut for start, end, _ in marks for cut in (start, end))])
+    for start, end in _split(runs(row.text), *cuts):
+        style = styles(row.role)
+        for mark_start, mark_end, current in marks:
+            if mark_start <= start < mark_end:
+                style += styles("hit-current" if current else "hit")
+        if first <= start < last:
+            style = styles("selection")
         location = row.paragraph, row.offset + start
         if row.text[start:end] == "\t":
             segment = Segment(" " * tab_cells(column, text.width), style + _pinned(location))
@@ -92,7 +112,7 @@ def _text_segments(
 
 
 def _split(parts: Iterator[tuple[int, int]], *cuts: int) -> Iterator[tuple[int, int]]:
-    """The same stretches, cut in two where one of `cuts` lies inside."""
+    """The same stretches, cut in two where one of `cuts` lies inside; these are in order."""
     for start, end in parts:
         for cut in cuts:
             if start < cut < end:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isnan
 from typing import Literal, NamedTuple
 
 from .stretches import Stretches
-from .wrapped_text import WrappedText
+from .wrapped_text import ChangedRows, WrappedText
 
 Author = Literal["person", "model"]
 
@@ -20,7 +21,10 @@ class TextSpan(NamedTuple):
 
 
 class ColouredToken(NamedTuple):
-    """A token that is the characters from `start` up to `end`, and the probability that the model gave it."""
+    """A token that is the characters from `start` up to `end`, and the probability that the model gave it.
+
+    NaN is a probability that is not known.
+    """
 
     start: int
     end: int
@@ -46,8 +50,8 @@ class DocumentText:
     def __len__(self) -> int:
         return len(self.rows.text)
 
-    def replace(self, start: int, end: int, text: str, author: Author = "person") -> int:
-        """Put `text` in the place of the characters from `start` up to `end`; no row above the one returned changes.
+    def replace(self, start: int, end: int, text: str, author: Author = "person") -> ChangedRows:
+        """Put `text` in the place of the characters from `start` up to `end`.
 
         A token that this cuts has no probability any more.
         """
@@ -55,7 +59,7 @@ class DocumentText:
         self.probabilities.replace(start, end, len(text), None)
         return self.rows.replace(start, end, without_surrogates(text))
 
-    def append(self, text: str, author: Author, tokens: Sequence[ColouredToken] = ()) -> int:
+    def append(self, text: str, author: Author, tokens: Sequence[ColouredToken] = ()) -> ChangedRows:
         """Put `text` at the end, with the tokens it consists of; their offsets count from its beginning."""
         self.authors.append(len(text), author)
         self._append_probabilities(len(text), tokens)
@@ -81,7 +85,8 @@ class DocumentText:
         for start, end, probability in tokens:
             start, end = min(begin + start, behind), min(begin + end, behind)
             probabilities.append(start - probabilities.length, None)
-            probabilities.append(end - max(start, probabilities.length), probability)
+            known = None if isnan(probability) else probability
+            probabilities.append(end - max(start, probabilities.length), known)
         probabilities.append(behind - probabilities.length, None)
 
 

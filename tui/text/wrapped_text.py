@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from .wrapping import wrap
 
@@ -15,6 +16,13 @@ ROWS_AT_ONCE = 120
 
 _CHUNK = 256
 _LARGEST_CHUNK = 4096  # a chunk with a wide character or a mark in it takes longer
+
+
+class ChangedRows(NamedTuple):
+    """The rows that an edit may have changed: from `first` up to `end`; all from `first` on where rows moved."""
+
+    first: int
+    end: int
 
 
 class WrappedText:
@@ -60,8 +68,8 @@ class WrappedText:
 
     # --- edits ----------------------------------------------------------------------------------
 
-    def replace(self, start: int, end: int, text: str) -> int:
-        """Put `text` in the place of the characters from `start` up to `end`; no row above the one returned changes."""
+    def replace(self, start: int, end: int, text: str) -> ChangedRows:
+        """Put `text` in the place of the characters from `start` up to `end`."""
         first = self.row_of(start)
         for _ in range(_BEFORE):
             if not self.begins_paragraph(first):
@@ -85,15 +93,15 @@ class WrappedText:
         """Whether all rows are as `wrap` breaks them."""
         return not self._short
 
-    def settle(self) -> int:
-        """Go on with what an edit left to be done, for `ROWS_AT_ONCE` rows; no row above the one returned changes."""
+    def settle(self) -> ChangedRows:
+        """Go on with what an edit left to be done, for `ROWS_AT_ONCE` rows."""
         offset = self._short.pop(0)
         row = bisect_left(self.starts, offset)
         if row == len(self.starts) or self.starts[row] != offset:
-            return len(self.starts)  # wrapped again since, by another edit
+            return ChangedRows(self.row_count, self.row_count)  # wrapped again since, by another edit
         return self._wrap(row, self.starts[row + 1 :], offset)
 
-    def _wrap(self, first: int, kept: list[int], edited: int) -> int:
+    def _wrap(self, first: int, kept: list[int], edited: int) -> ChangedRows:
         """Wrap from row `first` on, at least up to `edited`, until a break is one of those `kept` behind it."""
         rows: list[int] = []
         old = 0  # of `kept`, the first that lies behind the new rows
@@ -107,8 +115,9 @@ class WrappedText:
                 break
         else:
             old = len(kept)
+        count = self.row_count
         self.starts[first + 1 :] = rows + kept[old:]
-        return first
+        return ChangedRows(first, first + 1 + len(rows) if self.row_count == count else max(count, self.row_count))
 
     def _starts_after(self, position: int, chunk: int = _CHUNK) -> Iterator[int]:
         """The beginnings of the rows behind the one at `position`, to the end of the text.

@@ -83,10 +83,10 @@ class DocumentPane(DocumentView, can_focus=True):
         """Change the text as the person: what stands from `start` up to `end` becomes `text`, the cursor behind it."""
         if start == end and not text:
             return
-        first = self.document.replace(start, end, text)
+        rows = self.document.replace(start, end, text)
         self._cursor = self._anchor = start + len(text)
         self._column = None
-        self._changed(first, start)
+        self._changed(rows, start)
         self.move_cursor(self._cursor)
         self.post_message(self.Edited(start, end, text))
 

@@ -20,6 +20,7 @@ from ...data.storage.printable import visible
 from ..text.cursor_places import glyph_start
 from ..text.document_text import Author, ColouredToken, DocumentText, TextSpan
 from ..text.found_words import FoundInText
+from ..text.wrapped_text import ChangedRows
 from .document_painting import MARGIN, Marks, Range, paint_placeholder, paint_row
 from .following_scroll import SLICE
 from .probability_colours import probability_styles
@@ -125,8 +126,7 @@ class DocumentView(SearchableView):
         start = _common_start(before, text)
         end = _common_end(before, text, start)
         if before != text:
-            first = self.document.replace(start, len(before) - end, text[start : len(text) - end])
-            self._changed(first)
+            self._changed(self.document.replace(start, len(before) - end, text[start : len(text) - end]))
         self.set_spans(spans)
         if cursor is not None or before != text:
             self.move_cursor(len(text) - end if cursor is None else cursor)
@@ -164,10 +164,10 @@ class DocumentView(SearchableView):
         at_end = self._cursor == self._anchor == length
         while self._queue and (first == document.rows.row_count or self._clock() < deadline):
             piece = self._next_piece()
-            first = min(first, document.append(*piece))
+            first = min(first, document.append(*piece).first)
         while not document.rows.is_settled and self._clock() < deadline:
-            first = min(first, document.rows.settle())
-        self._forget_strips(first)
+            first = min(first, document.rows.settle().first)
+        self._forget_strips(first, document.rows.row_count)
         if self.hits.search(document.text, length):
             self.show_found()
         if at_end and len(document) > length:
@@ -189,14 +189,14 @@ class DocumentView(SearchableView):
             size += len(piece.text)
         return _Piece("".join(pieces), author, together)
 
-    def _changed(self, first: int, unchanged: int = 0) -> None:
-        """Show an edit: rows from `first` on are new, and all characters before `unchanged` as they were."""
-        self._forget_strips(first)
+    def _changed(self, rows: ChangedRows, unchanged: int = 0) -> None:
+        """Show an edit of these rows; all characters before `unchanged` are as they were."""
+        self._forget_strips(*rows)
         self._cursor, self._anchor = min(self._cursor, len(self.document)), min(self._anchor, len(self.document))
         if self.hits.search(self.document.text, unchanged):
             self.show_found()
         if self.is_attached:
-            self.show_rows_from(first)
+            self.show_rows(*rows)
         self.run_while_queued()
 
     # --- the view -------------------------------------------------------------------------------
@@ -309,8 +309,8 @@ class DocumentView(SearchableView):
         self._strips.clear()
         self.refresh()
 
-    def _forget_strips(self, first: int) -> None:
-        self._strips = {row: strip for row, strip in self._strips.items() if row < first}
+    def _forget_strips(self, first: int, end: int) -> None:
+        self._strips = {row: strip for row, strip in self._strips.items() if not first <= row < end}
 
     def _marks(self) -> Marks:
         token = self.token_at(self._cursor) if self.coloured else None

@@ -153,18 +153,22 @@ class FollowingScroll(ScrollView):
         """Lay out what is queued, as far as `seconds` reach, and show it."""
         first_changed = self.lay_out(seconds)
         if self.is_attached:
-            self.show_rows_from(first_changed)
+            self.show_rows(first_changed, self.row_count)
 
     # --- the view -------------------------------------------------------------------------------
 
-    def show_rows_from(self, first_changed: int) -> None:
-        """Paint the rows from this one on again, and follow the end where that is wanted."""
+    def show_rows(self, first: int, end: int) -> None:
+        """Paint the rows from `first` up to `end` again, and follow the end of all rows where that is wanted.
+
+        Where the last of them changed, the view below it is painted as well: there may have been more rows.
+        """
         self._set_row_count()
-        if self._following and not self.has_selection and not self.is_vertical_scrollbar_grabbed:
+        follows = self._following and not self.has_selection and not self.is_vertical_scrollbar_grabbed
+        if follows or self.scroll_offset.y > self.max_scroll_y:
             self.scroll_to_row(self.max_scroll_y)
-        count = self.row_count
-        if first_changed < self.scroll_offset.y + self.size.height:
-            self.refresh_lines(first_changed, max(count - first_changed, self.size.height))
+        count = end - first if end < self.row_count else max(end - first, self.size.height)
+        if first < self.scroll_offset.y + self.size.height:
+            self.refresh_lines(first, count)
         self._count_below()
 
     def _set_row_count(self) -> None:

@@ -320,6 +320,17 @@ async def test_nothing_runs_when_idle_and_a_token_repaints_few_rows():
         assert set(painted) <= {0, 3}
 
 
+async def test_a_letter_in_the_middle_repaints_the_rows_that_it_changes():
+    async with pane_with("line one is long\n" * 30, 40, 20) as (_, pane, pilot):
+        await pilot.press("pageup", *["up"] * 5, "home")
+        painted: list[int] = []
+        render_line = pane.render_line
+        pane.render_line = lambda y: painted.append(y) or render_line(y)
+        await pilot.press("x")
+        await pilot.pause()
+        assert 1 <= len(set(painted)) <= 4
+
+
 async def test_text_streamed_before_there_is_a_screen_is_shown():
     app = PaneHost()
     app.pane.stream("early")
@@ -337,6 +348,8 @@ async def test_another_state_of_the_text_changes_only_what_differs():
         pane.load("one 2 three", [TextSpan(4, 5, "model")])
         assert (pane.text, pane.cursor) == ("one 2 three", 5)
         assert [pane.token_at(offset) for offset in (1, 4, 6)] == [(0, 3, 0.5), None, (5, 11, 0.75)]
+        pane.set_probabilities([ColouredToken(0, 3, float("nan")), ColouredToken(3, 900, 0.5)])
+        assert [pane.token_at(offset) for offset in (1, 4)] == [None, (3, 11, 0.5)]
         pane.load("one 2 three", [TextSpan(0, 11, "model")], cursor=1)
         assert pane.cursor == 1
         await pilot.pause()

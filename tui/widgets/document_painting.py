@@ -150,4 +150,6 @@ def _style(document: DocumentText, offset: int, styles: Styles, shades: Sequence
             style += styles("hit-current" if start == marks.hit else "hit")
     if marks.selection[0] <= offset < marks.selection[1]:
         style = styles("selection")
-    return style + styles("cursor") if offset == marks.cursor else style
+    if offset != marks.cursor:
+        return style
+    return style + styles("cursor") + Style(reverse=False) if style.reverse else style + styles("cursor")

@@ -15,8 +15,8 @@ from textual.color import Color
 
 SHADES = 16
 
-_ON_DARK = ("#7f8a9a", "#c9a782", "#ffd75f")  # likely, between, unlikely
-_ON_LIGHT = ("#666e7d", "#784a30", "#5e1200")
+_ON_DARK = ("#6f86b8", "#bfae9a", "#ffd75f")  # likely, between, unlikely
+_ON_LIGHT = ("#5d6c92", "#7a4636", "#7d1500")
 
 # Of sixteen colours, by the values that rich knows them by; the last step tells more by its weight.
 _SIXTEEN_ON_DARK = ("#aaaaaa", "#55ffff", "#ffff55", "bold #ffff55")

@@ -103,6 +103,7 @@ class DocumentView(SearchableView):
         self._queue: deque[_Piece] = deque()
         self._cursor = self._anchor = 0
         self.hits: FoundInText = FoundInText()
+        self._cursor_in_view = True
         self._strips: dict[int, Strip] = {}
         """Rows without marks as they were painted last."""
         self._shades: list[Style] = []
@@ -217,6 +218,19 @@ class DocumentView(SearchableView):
         self.document.rows.rewrap(width)
         self._strips.clear()
 
+    def fit_to_size(self) -> None:
+        """Wrap at the present width; a cursor that was in view stays there."""
+        was_in_view = self._cursor_in_view
+        super().fit_to_size()
+        if was_in_view:
+            self.reveal(self._cursor)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Note whether the cursor is in view."""
+        super().watch_scroll_y(old_value, new_value)
+        row = self.document.rows.row_of(self._cursor) - self.scroll_offset.y
+        self._cursor_in_view = 0 <= row < self.container_size.height
+
     def position_of(self, row: int) -> int:
         return self.document.rows.starts[row]
 
@@ -258,6 +272,7 @@ class DocumentView(SearchableView):
             self._anchor = self._cursor
         self._repaint_marks(before, self._marks())
         self.reveal(self._cursor)
+        self._cursor_in_view = True
         self._post_cursor()
 
     def reveal(self, offset: int) -> None:

@@ -376,6 +376,28 @@ async def test_a_new_width_wraps_again_and_keeps_the_place():
         assert (pane.text, pane.cursor) == (words, cursor)
 
 
+@pytest.mark.parametrize("size", [(20, 12), (60, 5), (23, 4)], ids=str)
+async def test_the_cursor_stays_in_view_in_a_window_that_becomes_smaller(size: tuple[int, int]):
+    async with pane_with(" ".join(str(number) for number in range(300)), 60, 12) as (_, pane, pilot):
+        await pilot.press("ctrl+home", *["down"] * 9)
+        await pilot.resize_terminal(*size)
+        await wait_until(pilot, lambda: pane.size.height == size[1])
+        await pilot.pause()
+        row = pane.document.rows.row_of(pane.cursor)
+        assert 0 <= row - pane.scroll_offset.y < size[1]
+
+
+async def test_the_mouse_finds_its_place_inside_a_frame():
+    async with pane_with(POEM, 34, 10) as (_, pane, pilot):
+        pane.styles.border = ("round", "red")
+        pane.styles.padding = (0, 1)
+        await pilot.pause()
+        await pilot.click(pane, offset=(2 + 2 + 6, 1))
+        assert pane.cursor == 6
+        await pilot.click(pane, offset=(2 + 2 + 3, 2), times=2)
+        assert pane.selected_text == "night"
+
+
 async def test_the_rows_that_an_edit_takes_away_leave_no_empty_view():
     async with pane_with("line\n" * 50) as (_, pane, pilot):
         await pilot.press("ctrl+shift+home", "delete")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import isnan
 from typing import Literal, NamedTuple
 
 from .stretches import Stretches
+from .token_probabilities import ColouredToken, TokenProbabilities
 from .wrapped_text import ChangedRows, WrappedText
 
 Author = Literal["person", "model"]
@@ -20,17 +20,6 @@ class TextSpan(NamedTuple):
     author: Author
 
 
-class ColouredToken(NamedTuple):
-    """A token that is the characters from `start` up to `end`, and the probability that the model gave it.
-
-    NaN is a probability that is not known.
-    """
-
-    start: int
-    end: int
-    probability: float
-
-
 class DocumentText:
     """A text in rows of at most `width` cells (and one blank that may hang over), with what is known of its words.
 
@@ -40,7 +29,7 @@ class DocumentText:
     def __init__(self, width: int) -> None:
         self.rows = WrappedText(width)
         self.authors = Stretches[Author]("person")
-        self.probabilities = Stretches[float | None](None, tokens=True)
+        self.probabilities = TokenProbabilities()
 
     @property
     def text(self) -> str:
@@ -62,7 +51,7 @@ class DocumentText:
     def append(self, text: str, author: Author, tokens: Sequence[ColouredToken] = ()) -> ChangedRows:
         """Put `text` at the end, with the tokens it consists of; their offsets count from its beginning."""
         self.authors.append(len(text), author)
-        self._append_probabilities(len(text), tokens)
+        self.probabilities.append_tokens(len(text), tokens)
         return self.rows.replace(len(self), len(self), without_surrogates(text))
 
     def set_authors(self, spans: Iterable[TextSpan]) -> None:
@@ -77,17 +66,7 @@ class DocumentText:
     def set_probabilities(self, tokens: Sequence[ColouredToken]) -> None:
         """Say anew which tokens the text consists of, in its order; what lies in none has no probability."""
         self.probabilities.clear()
-        self._append_probabilities(len(self), tokens)
-
-    def _append_probabilities(self, length: int, tokens: Sequence[ColouredToken]) -> None:
-        probabilities = self.probabilities
-        begin, behind = probabilities.length, probabilities.length + length
-        for start, end, probability in tokens:
-            start, end = min(begin + start, behind), min(begin + end, behind)
-            probabilities.append(start - probabilities.length, None)
-            known = None if isnan(probability) else probability
-            probabilities.append(end - max(start, probabilities.length), known)
-        probabilities.append(behind - probabilities.length, None)
+        self.probabilities.append_tokens(len(self), tokens)
 
 
 def without_surrogates(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 Value = TypeVar("Value")
@@ -41,23 +41,28 @@ class Stretches(Generic[Value]):
         self.length += length
 
     def replace(self, start: int, end: int, length: int, value: Value) -> None:
-        """Instead of the characters from `start` up to `end`, `length` others."""
-        if start == end == self.length:
-            return self.append(length, value)
+        """Instead of the characters from `start` up to `end`, `length` others with this value."""
+        self.splice(start, end, [(length, value)])
+
+    def splice(self, start: int, end: int, parts: Iterable[tuple[int, Value]]) -> None:
+        """Instead of the characters from `start` up to `end`, those of `parts`: how many, and their value."""
         first = max(0, bisect_right(self._starts, start) - 1)
         behind = bisect_left(self._starts, end)
         if behind < len(self._starts) and start == end == self._starts[behind]:
             first = behind  # between two stretches: neither is cut
         behind = max(first, behind)
-        pieces = Stretches[Value](self._blank)
+        if start == self.length:
+            first = behind = len(self._starts)
+        pieces = Stretches[Value](self._blank, tokens=self._tokens)
         pieces.length = self._starts[first] if first < len(self._starts) else self.length
         rest_start = self._starts[behind] if behind < len(self._starts) else self.length
         if pieces.length < start:
             pieces.append(start - pieces.length, self._left_of(first))
-        pieces.append(length, value)
+        for length, value in parts:
+            pieces.append(length, value)
+        change = pieces.length - end
         if end < rest_start:
             pieces.append(rest_start - end, self._left_of(behind - 1))
-        change = length - (end - start)
         if change:
             self._starts[behind:] = [offset + change for offset in self._starts[behind:]]
         self._starts[first:behind] = pieces._starts
@@ -65,7 +70,6 @@ class Stretches(Generic[Value]):
         self.length += change
         self._join_at(first + len(pieces._starts))
         self._join_at(first)
-        return None
 
     def _left_of(self, index: int) -> Value:
         """The value of what is left of a stretch that was cut."""
@@ -85,18 +89,23 @@ class Stretches(Generic[Value]):
         self._values.clear()
 
     def at(self, offset: int) -> Stretch[Value] | None:
-        """The stretch with the character at `offset`; None behind the end."""
-        if not 0 <= offset < self.length:
+        """The stretch with the character at `offset`; None where there is no such character."""
+        return self.numbered(self.number_of(offset)) if 0 <= offset < self.length else None
+
+    def number_of(self, offset: int) -> int:
+        """Which stretch has the character at `offset`, counted from 0; -1 before all of them."""
+        return bisect_right(self._starts, offset) - 1
+
+    def numbered(self, number: int) -> Stretch[Value] | None:
+        """Stretch `number`, None where there is none."""
+        if not 0 <= number < len(self._starts):
             return None
-        return self._stretch(bisect_right(self._starts, offset) - 1)
+        end = self._starts[number + 1] if number + 1 < len(self._starts) else self.length
+        return Stretch(self._starts[number], end, self._values[number])
 
     def between(self, start: int, end: int) -> Iterator[Stretch[Value]]:
         """The stretches that have characters from `start` up to `end`, the first and last whole."""
-        index = max(0, bisect_right(self._starts, start) - 1)
-        while index < len(self._starts) and self._starts[index] < end:
-            yield self._stretch(index)
-            index += 1
-
-    def _stretch(self, index: int) -> Stretch[Value]:
-        end = self._starts[index + 1] if index + 1 < len(self._starts) else self.length
-        return Stretch(self._starts[index], end, self._values[index])
+        number = max(0, self.number_of(start))
+        while (stretch := self.numbered(number)) is not None and stretch.start < end:
+            yield stretch
+            number += 1

@@ -17,13 +17,10 @@ from ...data.storage.printable import visible
 from ..text.cursor_places import cells_of, column_of, glyph_after
 from ..text.document_text import DocumentText
 from ..text.wrapping import runs, snap
-from .probability_colours import style_number
+from .probability_colours import LINE_BREAK, style_number
 
 MARGIN = 2
 """Cells left of the text."""
-
-LINE_BREAK = "↵"
-"""What shows the line break of a token, where tokens are coloured."""
 
 Styles = Callable[[str], Style]
 """From the name of a component class, without `document--`, to its style; `selection` is the screen's."""

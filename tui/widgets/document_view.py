@@ -20,6 +20,7 @@ from ...data.storage.printable import visible
 from ..text.cursor_places import glyph_start
 from ..text.document_text import Author, ColouredToken, DocumentText, TextSpan
 from ..text.found_words import FoundInText
+from ..text.token_probabilities import shifted
 from ..text.wrapped_text import ChangedRows
 from .document_painting import MARGIN, Marks, Range, paint_placeholder, paint_row
 from .following_scroll import SLICE
@@ -180,13 +181,13 @@ class DocumentView(SearchableView):
         """What was streamed first, and next by the same author, up to a slice: a hundred tokens cost as much as one."""
         text, author, tokens = self._queue.popleft()
         if len(text) > SLICE:
-            self._queue.appendleft(_Piece(text[SLICE:], author, _shifted(tokens, -SLICE)))
+            self._queue.appendleft(_Piece(text[SLICE:], author, shifted(tokens, -SLICE)))
             return _Piece(text[:SLICE], author, tokens)
         pieces, size, together = [text], len(text), list(tokens)
         while self._queue and self._queue[0].author == author and size + len(self._queue[0].text) <= SLICE:
             piece = self._queue.popleft()
             pieces.append(piece.text)
-            together += _shifted(piece.tokens, size)
+            together += shifted(piece.tokens, size)
             size += len(piece.text)
         return _Piece("".join(pieces), author, together)
 
@@ -283,10 +284,7 @@ class DocumentView(SearchableView):
 
     def token_at(self, offset: int) -> ColouredToken | None:
         """The token with the character at `offset`; None where it has no probability."""
-        stretch = self.document.probabilities.at(offset)
-        if stretch is None or stretch.value is None:
-            return None
-        return ColouredToken(stretch.start, stretch.end, stretch.value)
+        return self.document.probabilities.token_at(offset)
 
     def _post_cursor(self) -> None:
         self.post_message(self.CursorMoved(self._cursor, self.token_at(self._cursor)))
@@ -376,13 +374,6 @@ class DocumentView(SearchableView):
         # These are added to the colours of the words, and say nothing of what they do not change.
         partial = name in ("token", "cursor", "cursor-blurred")
         return self.get_component_rich_style(f"document--{name}", partial=partial)
-
-
-def _shifted(tokens: Sequence[ColouredToken], by: int) -> list[ColouredToken]:
-    """The tokens with other offsets, without what lies before the beginning."""
-    return [
-        ColouredToken(max(0, start + by), end + by, probability) for start, end, probability in tokens if end + by > 0
-    ]
 
 
 def _common_start(one: str, other: str) -> int:

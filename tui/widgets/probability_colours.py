@@ -15,6 +15,9 @@ from textual.color import Color
 
 SHADES = 16
 
+LINE_BREAK = "↵"
+"""What shows the line break of a token, where tokens are coloured."""
+
 _ON_DARK = ("#6f86b8", "#bfae9a", "#ffd75f")  # likely, between, unlikely
 _ON_LIGHT = ("#5d6c92", "#7a4636", "#7d1500")
 

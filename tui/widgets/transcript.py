@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
@@ -11,16 +11,22 @@ from rich.style import Style
 from textual.actions import SkipAction
 from textual.binding import Binding
 from textual.cache import LRUCache
+from textual.events import Click
 from textual.geometry import Offset
+from textual.message import Message
+from textual.reactive import reactive
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style as VisualStyle
 
+from ..text.document_text import without_surrogates
 from ..text.found_words import FoundInTurns
+from ..text.token_probabilities import ColouredToken, shifted
 from ..text.transcript_text import Location, Role, RowKind, TranscriptText
 from .following_scroll import SLICE, FollowingScroll
+from .probability_colours import probability_styles
 from .searchable_view import SearchableView
-from .transcript_painting import GUTTER, paint_row, paint_welcome
+from .transcript_painting import GUTTER, Marks, paint_row, paint_welcome
 
 
 class _Begin(NamedTuple):
@@ -31,6 +37,11 @@ class _Begin(NamedTuple):
 
 class _End(NamedTuple):
     status: str
+
+
+class _Piece(NamedTuple):
+    text: str
+    tokens: Sequence[ColouredToken]
 
 
 class Transcript(SearchableView, can_focus=True):
@@ -51,6 +62,7 @@ class Transcript(SearchableView, can_focus=True):
         & > .transcript--status { color: $foreground 50%; }
         & > .transcript--cursor { color: $text-primary; }
         & > .transcript--below { color: $text-primary; background: $primary-muted; text-style: bold; }
+        & > .transcript--token { text-style: underline; background: $panel; }
         & > .transcript--hit { background: $accent 35%; color: $foreground; }
         & > .transcript--hit-current { background: $accent; color: $background; }
         & > .transcript--welcome { color: $text-muted; }
@@ -59,6 +71,8 @@ class Transcript(SearchableView, can_focus=True):
     }
 
     Transcript:nocolor {
+        & > .transcript--token { text-style: reverse; }
+        & > .transcript--token { text-style: underline; background: $panel; }
         & > .transcript--hit { text-style: underline; }
         & > .transcript--hit-current { text-style: underline reverse; }
     }
@@ -74,6 +88,7 @@ class Transcript(SearchableView, can_focus=True):
         "transcript--status",
         "transcript--cursor",
         "transcript--below",
+        "transcript--token",
         "transcript--hit",
         "transcript--hit-current",
         "transcript--welcome",
@@ -86,12 +101,29 @@ class Transcript(SearchableView, can_focus=True):
         Binding("j", "scroll_down", "Down", show=False),
         Binding("g", "scroll_home", "Top", show=False),
         Binding("G", "scroll_end", "Bottom", show=False),
+        Binding("right", "token(1)", "Next token", show=False),
+        Binding("left", "token(-1)", "Previous token", show=False),
         Binding("slash", "find", "Find", show=False),
         Binding("n", "next_found", "Next hit", show=False),
         Binding("N", "previous_found", "Previous hit", show=False),
         Binding("escape", "end_search", "End the search", show=False),
         Binding("y", "copy", "Copy reply", tooltip="Copy the selection, or the last reply where nothing is selected"),
     ]
+
+    coloured: reactive[bool] = reactive(False)
+    """Whether tokens are coloured by their probability; then the arrows left and right go from token to token."""
+
+    class TokenChosen(Message):
+        """The person went to a token of turn number `turn`, counted from 0; its offsets count from the turn's start."""
+
+        def __init__(self, turn: int, token: ColouredToken) -> None:
+            super().__init__()
+            self.turn = turn
+            self.token = token
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest choice matters."""
+            return isinstance(message, Transcript.TokenChosen)
 
     class Below(FollowingScroll.Below):
         """As of any such view."""
@@ -106,35 +138,53 @@ class Transcript(SearchableView, can_focus=True):
     ) -> None:
         super().__init__(clock=clock, name=name, id=id, classes=classes)
         self.turns = TranscriptText(width=80)
-        self._queue: deque[str | _Begin | _End] = deque()
+        self._queue: deque[_Piece | _Begin | _End] = deque()
         self._strips: LRUCache[int, Strip] = LRUCache(1024)
+        self._shades: list[Style] = []
+        self._token: ColouredToken | None = None
+        """The token that was chosen, by its offsets in the probabilities of all turns."""
+        self._turns_begun = 0
         self._welcome: list[str] = []
         self.hits: FoundInTurns = FoundInTurns()
 
     # Turns
 
-    def begin_turn(self, role: Role, text: str = "", *, heading: str = "", further: bool = False) -> None:
+    def begin_turn(self, role: Role, text: str = "", *, heading: str = "", further: bool = False) -> int:
         """Open a turn of `you`, of the `model`, or a `note` of the app; it closes the turn before it.
 
         A `heading` is a dim line above the text. A `further` turn of the model answers the same prompt as that above.
+        Returns the number of the turn, counted from 0 in an empty transcript.
         """
         self._enqueue(_Begin(role, heading, further))
         self.append(text)
+        self._turns_begun += 1
+        return self._turns_begun - 1
 
-    def append(self, text: str) -> None:
-        """Add text to the open turn; what comes after its end, as from a reply just stopped, is dropped."""
-        text = _without_surrogates(text)
+    def append(self, text: str, tokens: Sequence[ColouredToken] = ()) -> None:
+        """Add text to the open turn, with the tokens it consists of, whose offsets count from its beginning.
+
+        What comes after the end of its turn, as from a reply just stopped, is dropped.
+        """
+        text = without_surrogates(text)
         for start in range(0, len(text), SLICE):
-            self._enqueue(text[start : start + SLICE])
+            part = text[start : start + SLICE]
+            self._enqueue(_Piece(part, tokens if len(part) == len(text) else shifted(tokens, -start)))
+
+    def set_probabilities(self, turn: int, tokens: Sequence[ColouredToken]) -> None:
+        """Say anew which tokens the text of a turn consists of; their offsets count from its beginning."""
+        self.lay_out_queue()
+        self.turns.set_tokens(turn, tokens)
+        self._strips.clear()
+        self.refresh()
 
     def end_turn(self, status: str = "") -> None:
         """Close the open turn, with `status` as a dim line below it."""
-        self._enqueue(_End(_without_surrogates(status)))
+        self._enqueue(_End(without_surrogates(status)))
 
     def clear(self) -> None:
         self._queue.clear()
         self.turns.clear()
-        self.hits = FoundInTurns()
+        self.hits, self._token, self._turns_begun = FoundInTurns(), None, 0
         self.begin_anew()
 
     def plain_text(self) -> str:
@@ -160,7 +210,7 @@ class Transcript(SearchableView, can_focus=True):
 
     # The queue
 
-    def _enqueue(self, edit: str | _Begin | _End) -> None:
+    def _enqueue(self, edit: _Piece | _Begin | _End) -> None:
         self._queue.append(edit)
         self.run_while_queued()
 
@@ -179,22 +229,23 @@ class Transcript(SearchableView, can_focus=True):
                     turns.begin_turn(role, heading, further=further)
                 case _End(status):
                     turns.end_turn(status)
-                case text:
-                    turns.append(self._with_following_text(text))
+                case _Piece() as piece:
+                    turns.append(*self._with_following_text(piece))
             if self._clock() >= deadline:
                 break
         if self.hits.search(turns, paragraph):
             self.show_found()
         return first_changed
 
-    def _with_following_text(self, text: str) -> str:
-        """`text` and what was appended next, up to a slice: laying out a hundred tokens costs as much as one."""
-        parts, size = [text], len(text)
-        while self._queue and isinstance(piece := self._queue[0], str) and size < SLICE:
-            parts.append(piece)
-            size += len(piece)
+    def _with_following_text(self, piece: _Piece) -> _Piece:
+        """`piece` and what was appended next, up to a slice: laying out a hundred tokens costs as much as one."""
+        parts, size, tokens = [piece.text], len(piece.text), list(piece.tokens)
+        while self._queue and isinstance(following := self._queue[0], _Piece) and size < SLICE:
+            parts.append(following.text)
+            tokens += shifted(following.tokens, size)
+            size += len(following.text)
             self._queue.popleft()
-        return "".join(parts)
+        return _Piece("".join(parts), tokens)
 
     # The view
 
@@ -222,13 +273,15 @@ class Transcript(SearchableView, can_focus=True):
 
     @property
     def has_selection(self) -> bool:
-        return self.text_selection is not None
+        """Whether text or a token was chosen."""
+        return self.text_selection is not None or self._token is not None
 
     # Painting
 
     def notify_style_update(self) -> None:
         """Paint all rows again after a change of theme."""
         super().notify_style_update()
+        self._shades = []
         self._strips.clear()
 
     def paint_line(self, y: int, width: int) -> Strip:
@@ -239,17 +292,22 @@ class Transcript(SearchableView, can_focus=True):
         return welcome[y] if y < len(welcome) else Strip.blank(width, self.component_style("welcome"))
 
     def _row(self, index: int, width: int) -> Strip:
-        """Row `index`, from the cache where it can no longer change."""
-        selection = self.text_selection
-        hits = [] if index >= len(self.turns.rows) else [
-            (start, end, place == self.hit) for start, end, place in self.hits.in_row(self.turns, index)
-        ]  # fmt: skip
-        if selection is not None or hits or index >= len(self.turns.rows) - 1:
-            selected = None if selection is None else self._locations(selection)
-            return paint_row(self.turns, index, width, self.component_style, selected, hits)
+        """Row `index`, from the cache where it can no longer change and nothing is marked in it."""
+        selection, turns = self.text_selection, self.turns
+        hits = self.hits.in_row(turns, index) if index < len(turns.rows) else []
+        if self.coloured and not self._shades:
+            self._shades = probability_styles(self.app)
+        marks = Marks(
+            None if selection is None else self._locations(selection),
+            [(start, end, place == self.hit) for start, end, place in hits],
+            self._shades if self.coloured else None,
+            (self._token.start, self._token.end) if self._token else (0, 0),
+        )
+        if selection is not None or hits or index >= len(turns.rows) - 1 or index in self._token_rows():
+            return paint_row(turns, index, width, self.component_style, marks)
         strip = self._strips.get(index)
         if strip is None or strip.cell_length != width:
-            strip = self._strips[index] = paint_row(self.turns, index, width, self.component_style, None)
+            strip = self._strips[index] = paint_row(turns, index, width, self.component_style, marks)
         return strip
 
     def component_style(self, name: str) -> Style:
@@ -257,7 +315,53 @@ class Transcript(SearchableView, can_focus=True):
         if name == "selection":
             selection = VisualStyle.from_styles(self.screen.get_component_styles("screen--selection"))
             return (self.get_visual_style("transcript--model") + selection).rich_style
-        return self.get_component_rich_style(f"transcript--{name}")
+        return self.get_component_rich_style(f"transcript--{name}", partial=name == "token")
+
+    # Tokens
+
+    def watch_coloured(self) -> None:
+        """Paint all rows again."""
+        self._strips.clear()
+        self._token = self._token if self.coloured else None
+        self.refresh()
+
+    def action_token(self, step: int) -> None:
+        """Go to the next token, or the one before; at first to one in view."""
+        if not self.coloured:
+            raise SkipAction()
+        if self._token is not None:
+            offset = self._token.end if step > 0 else self._token.start
+        else:
+            row = self.scroll_offset.y if step > 0 else min(self.scroll_offset.y + self.size.height, self.row_count) - 1
+            offset = self.turns.offset_of(self.turns.end_of(row)) if self.turns.rows else 0
+        if token := self.turns.probabilities.token_beside(offset, step):
+            self._choose(token)
+
+    def on_click(self, event: Click) -> None:
+        """Go to the token under the mouse."""
+        if self.coloured and (at := event.style.meta.get("offset")):
+            index, paragraph = at
+            if token := self.turns.probabilities.token_at(self.turns.offset_of((paragraph, index))):
+                self._choose(token)
+
+    def _choose(self, token: ColouredToken) -> None:
+        self._token = token
+        self.show_hit(self.turns.location_of(token.start))
+        self.refresh()
+        turn, start = self.turns.turn_of(token.start)
+        moved = ColouredToken(token.start - start, token.end - start, token.probability)
+        self.post_message(self.TokenChosen(turn, moved))
+
+    def _token_rows(self) -> range:
+        """The rows with the token that was chosen."""
+        if self._token is None:
+            return range(0)
+        first, last = (self._row_with(offset) for offset in (self._token.start, self._token.end - 1))
+        return range(first, last + 1)
+
+    def _row_with(self, offset: int) -> int:
+        paragraph, index = self.turns.location_of(offset)
+        return self.turns.find((paragraph, RowKind.TEXT, index))
 
     # Searching
 
@@ -306,8 +410,3 @@ class Transcript(SearchableView, can_focus=True):
             self.app.copy_to_clipboard(selected)
         if selected or self.copy_replies():
             self.notify(f"Copied {len(self.app.clipboard):,} characters.", timeout=2, markup=False)
-
-
-def _without_surrogates(text: str) -> str:
-    """`text` as something that can be encoded: half of a surrogate pair is no character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

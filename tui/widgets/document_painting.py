@@ -62,7 +62,7 @@ class Marks:
 def paint_row(
     document: DocumentText, row: int, width: int, styles: Styles, shades: Sequence[Style] | None, marks: Marks
 ) -> Strip:
-    """Row `row` as a strip of `width` cells; with `shades`, tokens are coloured by their probability."""
+    """Row `row` as a strip of `width` cells; with `shades`, tokens are in the style of their probability."""
     end = document.rows.row_end(row)
     if marks.cursor == end and column_of(document.rows, end) > document.rows.width:
         marks = replace(marks, cursor=end - 1)  # no cell is left behind the blank that hangs over the edge
@@ -89,36 +89,57 @@ def _words(
     rows = document.rows
     begin, end = rows.starts[row], rows.row_end(row)
     text, column = rows.text[begin:end], 0
-    cuts = sorted({snap(text, cut - begin) for cut in _cuts(document, begin, end, shades, marks) if begin < cut < end})
-    for start, behind in _split(runs(text), cuts):
+    ends_line = end < len(rows.text) and rows.text[end] == "\n"
+    is_marked = marks.touch(begin, end)
+    looks = _looks(document, begin, end, styles, shades)
+    cuts = [snap(text, offset - begin) for offset, _ in looks]
+    number = 0  # of the look of a piece
+    more_cuts = sorted({snap(text, cut - begin) for cut in _cuts(document, begin, end, marks)}) if is_marked else []
+    for start, behind in _split(runs(text), sorted({*cuts, *more_cuts}) if is_marked else cuts):
+        while number + 1 < len(cuts) and cuts[number + 1] <= start:
+            number += 1
+        style = looks[number][1]
         piece = text[start:behind]
         cells = cells_of(piece, column, rows.width)
         shown = " " * cells if piece == "\t" else visible(piece)
-        yield Segment(shown, _style(document, begin + start, styles, shades, marks))
+        yield Segment(shown, _marked(style, begin + start, styles, marks) if is_marked else style)
         column += cells
-    ends_line = end < len(rows.text) and rows.text[end] == "\n"
-    token = document.probabilities.at(end) if ends_line and shades else None
-    if token is not None and token.value is not None:
-        yield Segment(LINE_BREAK, _style(document, end, styles, shades, marks))
+    token = document.probabilities.token_at(end) if ends_line and shades else None
+    if token is not None and shades:
+        yield Segment(LINE_BREAK, _marked(shades[style_number(token.probability)], end, styles, marks))
     elif marks.cursor == end and (ends_line or end == len(rows.text)):
         yield Segment(" ", styles("model") + styles("cursor"))
     elif ends_line and marks.selection[0] <= end < marks.selection[1]:
         yield Segment(" ", styles("selection"))
 
 
-def _cuts(document: DocumentText, begin: int, end: int, shades: Sequence[Style] | None, marks: Marks) -> Iterator[int]:
-    """Where the style may change between two offsets."""
-    yield from (stretch.start for stretch in document.authors.between(begin, end))
-    if shades:
-        for stretch in document.probabilities.between(begin, end):
-            yield stretch.start
-    yield from marks.selection
-    yield from marks.token
+def _looks(
+    document: DocumentText, begin: int, end: int, styles: Styles, shades: Sequence[Style] | None
+) -> list[tuple[int, Style]]:
+    """The styles of the words between two offsets, each with where it begins."""
+
+    def by_author(begin: int, end: int) -> list[tuple[int, Style]]:
+        return [(max(begin, part.start), styles(part.value)) for part in document.authors.between(begin, end)]
+
+    if not shades:
+        return by_author(begin, end)
+    looks: list[tuple[int, Style]] = []
+    for token in document.probabilities.between(begin, end):
+        if token.value is None:
+            looks += by_author(max(begin, token.start), min(token.end, end))
+        else:
+            looks.append((max(begin, token.start), shades[style_number(token.value)]))
+    return looks
+
+
+def _cuts(document: DocumentText, begin: int, end: int, marks: Marks) -> Iterator[int]:
+    """Where a mark begins or ends between two offsets."""
+    cuts = [*marks.selection, *marks.token]
     for hit in marks.hits_between(begin, end):
-        yield from hit
+        cuts += hit
     if marks.cursor is not None and begin <= marks.cursor < end:
-        yield marks.cursor
-        yield glyph_after(document.rows, marks.cursor)
+        cuts += (marks.cursor, glyph_after(document.rows, marks.cursor))
+    return (cut for cut in cuts if begin < cut < end)
 
 
 def _split(parts: Iterator[tuple[int, int]], cuts: list[int]) -> Iterator[tuple[int, int]]:
@@ -134,17 +155,12 @@ def _split(parts: Iterator[tuple[int, int]], cuts: list[int]) -> Iterator[tuple[
             yield start, end
 
 
-def _style(document: DocumentText, offset: int, styles: Styles, shades: Sequence[Style] | None, marks: Marks) -> Style:
-    """How the character at `offset` is painted."""
-    author = document.authors.at(offset)
-    style = styles(author.value if author else "person")
-    if shades and (token := document.probabilities.at(offset)) and token.value is not None:
-        style = styles("model") + shades[style_number(token.value)]
+def _marked(style: Style, offset: int, styles: Styles, marks: Marks) -> Style:
+    """A style, with that of whatever is marked at `offset`."""
     if marks.token[0] <= offset < marks.token[1]:
         style += styles("token")
-    for start, end in marks.hits_between(offset, offset + 1):
-        if start <= offset < end:
-            style += styles("hit-current" if start == marks.hit else "hit")
+    for start, _ in marks.hits_between(offset, offset + 1):
+        style += styles("hit-current" if start == marks.hit else "hit")
     if marks.selection[0] <= offset < marks.selection[1]:
         style = styles("selection")
     if offset != marks.cursor:

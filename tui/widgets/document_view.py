@@ -350,7 +350,7 @@ class DocumentView(SearchableView):
         if row >= rows.row_count:
             return Strip.blank(width, self.component_style("model"))
         if self.coloured and not self._shades:
-            self._shades = probability_styles(self.app)
+            self._shades = [self.component_style("model") + shade for shade in probability_styles(self.app)]
         if self.placeholder and not rows.text:
             return paint_placeholder(visible(self.placeholder), width, self.component_style)
         shades, marks = self._shades if self.coloured else None, self._marks()

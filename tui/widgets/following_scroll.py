@@ -1,8 +1,8 @@
 """A view of rows that grow at their end: it follows them, unless somebody reads or has selected something.
 
-What changes the rows is queued. While something is queued a timer runs thirty times a second; each flush works for a
-few milliseconds and repaints the rows that changed. With nothing queued there is no timer. The view follows the end
-only while the last row is in view and nothing is selected; otherwise a badge counts the rows not seen yet.
+What changes the rows is queued. While something is queued it is flushed, thirty times a second at most; each flush
+works for a few milliseconds and repaints the rows that changed. With nothing queued there is no timer. The view follows
+the end only while the last row is in view and nothing is selected; otherwise a badge counts the rows not seen yet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-FLUSHES_PER_SECOND = 30
+FLUSHES_PER_SECOND = 32
+"""At most; since timers come a little late, that is thirty frames."""
+
 FLUSH_SECONDS = 0.008
 SLICE = 4096
 """Characters laid out between two looks at the clock."""
@@ -71,6 +73,9 @@ class FollowingScroll(ScrollView):
         super().__init__(name=name, id=id, classes=classes)
         self._clock = clock
         self._timer: Timer | None = None
+        """For the next flush, while anything is queued."""
+        self._flushed = 0.0
+        """When the last flush began."""
         self._following = True
         self._reading: Any = None
         """Position of the row at the top of the view, for when the width changes; None is the first."""
@@ -132,9 +137,13 @@ class FollowingScroll(ScrollView):
         self.run_while_queued()
 
     def run_while_queued(self) -> None:
-        """See to it that what is queued is laid out soon."""
+        """See to it that what is queued is laid out soon.
+
+        Each flush sets the timer for the next one: a timer of fixed intervals passes over each one that is late.
+        """
         if self.is_queued and self._timer is None and self.is_attached:
-            self._timer = self.set_interval(1 / FLUSHES_PER_SECOND, self.flush)
+            due = self._flushed + 1 / FLUSHES_PER_SECOND
+            self._timer = self.set_timer(max(0.001, due - perf_counter()), self.flush)
 
     @property
     def is_settled(self) -> bool:
@@ -142,12 +151,14 @@ class FollowingScroll(ScrollView):
         return self._timer is None and not self.is_queued
 
     def flush(self) -> None:
-        """Lay out what is queued, for no longer than FLUSH_SECONDS; called by a timer while anything is queued."""
-        if self.is_queued:
-            self.lay_out_queue(FLUSH_SECONDS)
-        elif self._timer is not None:
+        """Lay out what is queued, for no longer than FLUSH_SECONDS."""
+        if self._timer is not None:
             self._timer.stop()
             self._timer = None
+        self._flushed = perf_counter()
+        if self.is_queued:
+            self.lay_out_queue(FLUSH_SECONDS)
+        self.run_while_queued()
 
     def lay_out_queue(self, seconds: float = float("inf")) -> None:
         """Lay out what is queued, as far as `seconds` reach, and show it."""

@@ -7,7 +7,7 @@ matter of the screen, which keeps the text's history and loads what comes of it.
 from __future__ import annotations
 
 from textual import events
-from textual.actions import SkipAction
+from textual.actions import SkipAction, parse
 from textual.binding import Binding
 from textual.message import Message
 
@@ -29,33 +29,38 @@ def _moving(keys: str, move: str, name: str) -> list[Binding]:
     ]
 
 
+_KEYS = [
+    *_moving("left", "left", "Left"),
+    *_moving("right", "right", "Right"),
+    *_moving("up", "up", "Up"),
+    *_moving("down", "down", "Down"),
+    *_moving("ctrl+left", "word_left", "Word left"),
+    *_moving("ctrl+right", "word_right", "Word right"),
+    *_moving("home", "row_start", "Start of the row"),
+    *_moving("end", "row_end", "End of the row"),
+    *_moving("pageup", "page_up", "Page up"),
+    *_moving("pagedown", "page_down", "Page down"),
+    *_moving("ctrl+home", "start", "Start of the text"),
+    *_moving("ctrl+end", "end", "End of the text"),
+    Binding("backspace,shift+backspace,ctrl+h", "delete('left')", "Delete left", show=False),
+    Binding("delete,ctrl+d", "delete('right')", "Delete right", show=False),
+    Binding("ctrl+backspace,alt+backspace", "delete('word_left')", "Delete word left", show=False),
+    Binding("ctrl+delete,alt+delete,alt+d", "delete('word_right')", "Delete word right", show=False),
+    Binding("enter,shift+enter,alt+enter", "break_line", "New line", show=False),
+    Binding("ctrl+f", "find", "Find", show=False),
+    Binding("ctrl+a", "select_all", "Select all", show=False),
+    Binding("ctrl+c,super+c,ctrl+insert", "copy", "Copy", show=False),
+    Binding("super+x,shift+delete", "cut", "Cut", show=False),
+    Binding("ctrl+v,super+v,shift+insert", "paste", "Paste", show=False),
+]
+
+_ACTIONS = {key: parse(binding.action) for binding in _KEYS for key in binding.key.split(",")}
+
+
 class DocumentPane(DocumentView, can_focus=True):
     """One text to write in. Posts Edited for what the person changes, and CursorMoved wherever the cursor goes."""
 
-    BINDINGS = [
-        *_moving("left", "left", "Left"),
-        *_moving("right", "right", "Right"),
-        *_moving("up", "up", "Up"),
-        *_moving("down", "down", "Down"),
-        *_moving("ctrl+left", "word_left", "Word left"),
-        *_moving("ctrl+right", "word_right", "Word right"),
-        *_moving("home", "row_start", "Start of the row"),
-        *_moving("end", "row_end", "End of the row"),
-        *_moving("pageup", "page_up", "Page up"),
-        *_moving("pagedown", "page_down", "Page down"),
-        *_moving("ctrl+home", "start", "Start of the text"),
-        *_moving("ctrl+end", "end", "End of the text"),
-        Binding("backspace,shift+backspace,ctrl+h", "delete('left')", "Delete left", show=False),
-        Binding("delete,ctrl+d", "delete('right')", "Delete right", show=False),
-        Binding("ctrl+backspace,alt+backspace", "delete('word_left')", "Delete word left", show=False),
-        Binding("ctrl+delete,alt+delete,alt+d", "delete('word_right')", "Delete word right", show=False),
-        Binding("enter,shift+enter,alt+enter", "break_line", "New line", show=False),
-        Binding("ctrl+f", "find", "Find", show=False),
-        Binding("ctrl+a", "select_all", "Select all", show=False),
-        Binding("ctrl+c,super+c,ctrl+insert", "copy", "Copy", show=False),
-        Binding("super+x,shift+delete", "cut", "Cut", show=False),
-        Binding("ctrl+v,super+v,shift+insert", "paste", "Paste", show=False),
-    ]
+    BINDINGS = [*_KEYS]
 
     END_KEY = "Ctrl+End"
     TAKES_TEXT = True
@@ -95,12 +100,30 @@ class DocumentPane(DocumentView, can_focus=True):
         self.edit(*self.selection, text)
 
     def on_key(self, event: events.Key) -> None:
-        """Insert what is typed, also what Textual takes for no text: no-break spaces, joiners, new emoji ..."""
-        typed = event.character if event.is_printable else unprintable_text(event)
-        if typed and not event.key.startswith("alt+"):  # of an older terminal: Alt and a letter
-            self.insert(typed)
-            event.stop()
-            event.prevent_default()
+        """Insert what is typed, also what Textual takes for no text: no-break spaces, joiners, new emoji ...
+
+        The bound keys act here as well: by way of the app, the letters typed after one would overtake it.
+        """
+        try:
+            if not self._acts(event):
+                typed = event.character if event.is_printable else unprintable_text(event)
+                if not typed or event.key.startswith("alt+"):  # of an older terminal: Alt and a letter
+                    return
+                self.insert(typed)
+        except SkipAction:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def _acts(self, event: events.Key) -> bool:
+        """Do what the key is bound to; whether it is bound to anything here."""
+        # Textual gives Alt+Backspace the name of ^W, which has a character.
+        key = "alt+backspace" if event.key == "ctrl+w" and event.character is None else event.key
+        if key not in _ACTIONS:
+            return False
+        _, name, parameters = _ACTIONS[key]
+        getattr(self, f"action_{name}")(*parameters)
+        return True
 
     def on_paste(self, event: events.Paste) -> None:
         """Insert what was pasted, lines and all, without its control characters."""

@@ -8,6 +8,7 @@ from minigpt_tui.tui.text.document_text import ColouredToken, TextSpan
 from minigpt_tui.tui.widgets.document_pane import DocumentPane
 from rich.style import Style
 from textual import events
+from textual._xterm_parser import XTermParser
 from textual.pilot import Pilot
 
 from ..host import Host
@@ -175,6 +176,19 @@ async def test_all_that_is_no_control_can_be_typed():
         await pilot.pause()
         assert pane.text == text, "Alt and a letter is a key, not text"
         assert app.kept == text
+
+
+async def test_keys_that_come_at_once_act_in_their_order():
+    async with pane_with() as (app, pane, pilot):
+        for sent in ("ab\rcd", "\x1b[D\x1b[DX\x1b[H\x7fY", "\x1b[1;5F", " two words", "\x1b\x7f\x08Z\x1b[1;2H", "!"):
+            for event in XTermParser().feed(sent):
+                pane.post_message(event)
+        await wait_until(pilot, lambda: "!" in pane.text)
+        assert pane.text == "!"
+        await pilot.pause()
+        assert app.kept == "!"
+        assert app.edits[-1] == (0, len("abYXcd two") + 1, "!")
+        assert [text for *_, text in app.edits[:4]] == ["a", "b", "\n", "c"]
 
 
 async def test_a_paste_keeps_its_lines_and_loses_its_controls():

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from ...data.storage.printable import visible
 from ..text.cursor_places import cells_of, column_of, glyph_after
 from ..text.document_text import DocumentText
-from ..text.wrapping import runs, snap
+from ..text.wrapping import is_simple, runs, snap
 from .probability_colours import LINE_BREAK, style_number
 
 MARGIN = 2
@@ -90,7 +90,7 @@ def _words(
     begin, end = rows.starts[row], rows.row_end(row)
     text, column = rows.text[begin:end], 0
     ends_line = end < len(rows.text) and rows.text[end] == "\n"
-    is_marked = marks.touch(begin, end)
+    is_marked, simple = marks.touch(begin, end), is_simple(text)
     looks = _looks(document, begin, end, styles, shades)
     cuts = [snap(text, offset - begin) for offset, _ in looks]
     number = 0  # of the look of a piece
@@ -100,10 +100,11 @@ def _words(
             number += 1
         style = looks[number][1]
         piece = text[start:behind]
-        cells = cells_of(piece, column, rows.width)
-        shown = " " * cells if piece == "\t" else visible(piece)
-        yield Segment(shown, _marked(style, begin + start, styles, marks) if is_marked else style)
-        column += cells
+        if not simple:
+            cells = cells_of(piece, column, rows.width)
+            piece = " " * cells if piece == "\t" else visible(piece)
+            column += cells
+        yield Segment(piece, _marked(style, begin + start, styles, marks) if is_marked else style)
     token = document.probabilities.token_at(end) if ends_line and shades else None
     if token is not None and shades:
         yield Segment(LINE_BREAK, _marked(shades[style_number(token.probability)], end, styles, marks))

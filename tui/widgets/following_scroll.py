@@ -259,7 +259,7 @@ class FollowingScroll(ScrollView):
     def render_line(self, y: int) -> Strip:
         """Paint one line of the view, with the badge over the last one."""
         width, height = self.scrollable_content_region.size
-        if self.fitting_width != self.wrapped_width:  # now and then a size changes and no Resize comes
+        if y == 0 and self.fitting_width != self.wrapped_width:  # now and then a size changes and no Resize comes
             self.call_later(self.fit_to_size)
         strip = self.paint_line(y, width)
         if self._below and y == height - 1:

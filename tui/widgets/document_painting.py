@@ -14,7 +14,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from ...data.storage.printable import visible
-from ..text.cursor_places import cells_of, column_of, glyph_after
+from ..text.cursor_places import cells_of, column_of, glyph_after, glyph_start
 from ..text.document_text import DocumentText
 from ..text.wrapping import is_simple, runs, snap
 from .probability_colours import LINE_BREAK, style_number
@@ -63,9 +63,12 @@ def paint_row(
     document: DocumentText, row: int, width: int, styles: Styles, shades: Sequence[Style] | None, marks: Marks
 ) -> Strip:
     """Row `row` as a strip of `width` cells; with `shades`, tokens are in the style of their probability."""
-    end = document.rows.row_end(row)
-    if marks.cursor == end and column_of(document.rows, end) > document.rows.width:
+    rows, cursor = document.rows, marks.cursor
+    begin, end = rows.starts[row], rows.row_end(row)
+    if cursor == end and column_of(rows, end) > rows.width:
         marks = replace(marks, cursor=end - 1)  # no cell is left behind the blank that hangs over the edge
+    elif cursor is not None and begin < cursor < end:
+        marks = replace(marks, cursor=glyph_start(rows, cursor))  # it may stand inside a glyph that is being typed
     segments = [_margin(document, row, styles), *_words(document, row, styles, shades, marks)]
     return Strip(segments).adjust_cell_length(width, styles("model"))
 

@@ -92,7 +92,7 @@ class DocumentPane(DocumentView, can_focus=True):
         self._cursor = self._anchor = start + len(text)
         self._column = None
         self._changed(rows, start)
-        self.move_cursor(self._cursor)
+        self._put_cursor(self._cursor)
         self.post_message(self.Edited(start, end, text))
 
     def insert(self, text: str) -> None:

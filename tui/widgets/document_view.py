@@ -267,12 +267,16 @@ class DocumentView(SearchableView):
 
     def move_cursor(self, offset: int, *, select: bool = False) -> None:
         """Put the cursor before the glyph at `offset`, and that place into view; `select` what lies between."""
+        self._put_cursor(glyph_start(self.document.rows, offset), select=select)
+
+    def _put_cursor(self, offset: int, *, select: bool = False) -> None:
+        """Put the cursor there, also between the parts of a glyph, as while one is typed."""
         before = self._marks()
-        self._cursor = glyph_start(self.document.rows, offset)
+        self._cursor = offset
         if not select:
-            self._anchor = self._cursor
+            self._anchor = offset
         self._repaint_marks(before, self._marks())
-        self.reveal(self._cursor)
+        self.reveal(offset)
         self._cursor_in_view = True
         self._post_cursor()
 

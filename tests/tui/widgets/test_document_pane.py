@@ -178,6 +178,19 @@ async def test_all_that_is_no_control_can_be_typed():
         assert app.kept == text
 
 
+@pytest.mark.parametrize("glyph", ["👩\u200d💻", "e\u0301", "❤\ufe0f", "क्षि", "🇩🇪"])
+async def test_a_glyph_is_typed_piece_by_piece_before_others(glyph: str):
+    async with pane_with("x\u0301y", 40, 3) as (app, pane, pilot):
+        pane.cursor = 0
+        for number, character in enumerate(glyph * 2):
+            pane.post_message(events.Key(f"part{number}", character))
+        await wait_until(pilot, lambda: len(pane.text) == 2 * len(glyph) + 3)
+        assert pane.text == glyph * 2 + "x\u0301y"
+        await pilot.pause()
+        assert app.kept == pane.text
+        assert any(style and style.reverse for _, style, _ in pane.render_line(0)), "the cursor is seen"
+
+
 async def test_keys_that_come_at_once_act_in_their_order():
     async with pane_with() as (app, pane, pilot):
         for sent in ("ab\rcd", "\x1b[D\x1b[DX\x1b[H\x7fY", "\x1b[1;5F", " two words", "\x1b\x7f\x08Z\x1b[1;2H", "!"):

@@ -22,8 +22,8 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-FLUSHES_PER_SECOND = 32
-"""At most; since timers come a little late, that is thirty frames."""
+FLUSHES_PER_SECOND = 36
+"""At most; timers come late and what is painted waits for the next sixtieth of a second, so that is thirty frames."""
 
 FLUSH_SECONDS = 0.008
 SLICE = 4096

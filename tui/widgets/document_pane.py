@@ -48,6 +48,7 @@ _KEYS = [
     Binding("ctrl+delete,alt+delete,alt+d", "delete('word_right')", "Delete word right", show=False),
     Binding("enter,shift+enter,alt+enter", "break_line", "New line", show=False),
     Binding("ctrl+f", "find", "Find", show=False),
+    Binding("escape", "end_search", "End the search", show=False),
     Binding("ctrl+a", "select_all", "Select all", show=False),
     Binding("ctrl+c,super+c,ctrl+insert", "copy", "Copy", show=False),
     Binding("super+x,shift+delete", "cut", "Cut", show=False),

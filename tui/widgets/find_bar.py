@@ -62,10 +62,14 @@ class FindBar(Horizontal):
 
     def action_close(self) -> None:
         """End the search; the view is where its current hit stands."""
-        self.display = False
         if self._view is not None:
             self._view.end_search()
+
+    def close(self) -> None:
+        """Give the row back to the view, and the keys where the field has them."""
+        if self._view is not None and self._field.has_focus:
             self._view.focus()
+        self.display = False
 
     @on(Input.Changed)
     def _words_changed(self, event: Input.Changed) -> None:
@@ -86,8 +90,7 @@ class FindBar(Horizontal):
         elif self._view.TAKES_TEXT:
             self._view.next_found()
         else:
-            self.display = False
-            self._view.focus()
+            self.close()
 
     def action_next(self) -> None:
         if self._view is not None:
@@ -117,3 +120,8 @@ class FindArea(Vertical):
     def _find(self, event: SearchableView.FindWanted) -> None:
         event.stop()
         self.query_one(FindBar).open(event.view)
+
+    @on(SearchableView.SearchEnded)
+    def _search_ended(self, event: SearchableView.SearchEnded) -> None:
+        event.stop()
+        self.query_one(FindBar).close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
+from textual.actions import SkipAction
 from textual.message import Message
 from textual.reactive import reactive
 
@@ -23,6 +24,13 @@ class SearchableView(FollowingScroll):
 
     class FindWanted(Message):
         """The person wants to search this view."""
+
+        def __init__(self, view: SearchableView) -> None:
+            super().__init__()
+            self.view = view
+
+    class SearchEnded(Message):
+        """No hits are marked any more."""
 
         def __init__(self, view: SearchableView) -> None:
             super().__init__()
@@ -82,6 +90,7 @@ class SearchableView(FollowingScroll):
         if self.hit is not None:
             self.go_to_hit(self.hit)
         self.find("")
+        self.post_message(self.SearchEnded(self))
 
     def show_found(self) -> None:
         """Paint the hits, after some were added or have gone."""
@@ -93,6 +102,12 @@ class SearchableView(FollowingScroll):
 
     def action_find(self) -> None:
         self.post_message(self.FindWanted(self))
+
+    def action_end_search(self) -> None:
+        """Mark no hits any more; where none are searched for, leave the key to the screen."""
+        if not self.hits.words:
+            raise SkipAction()
+        self.end_search()
 
     def action_next_found(self) -> None:
         self.next_found()

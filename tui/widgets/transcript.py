@@ -184,7 +184,9 @@ class Transcript(SearchableView, can_focus=True):
     def clear(self) -> None:
         self._queue.clear()
         self.turns.clear()
-        self.hits, self._token, self._turns_begun = FoundInTurns(), None, 0
+        self._token, self._turns_begun = None, 0
+        self.hits = self.search_anew(self.hits.words)
+        self.show_found()
         self.begin_anew()
 
     def plain_text(self) -> str:
@@ -381,12 +383,6 @@ class Transcript(SearchableView, can_focus=True):
         row, top, height = self.turns.find((place[0], RowKind.TEXT, place[1])), self.scroll_offset.y, self.size.height
         if height and not top <= row < top + height:
             self.scroll_to_row(row - height // 2)
-
-    def action_end_search(self) -> None:
-        """Mark no hits any more; where none are marked, leave the key to the screen."""
-        if not self.hits.words:
-            raise SkipAction()
-        self.end_search()
 
     # Selecting and copying
 

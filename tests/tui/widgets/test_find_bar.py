@@ -112,3 +112,33 @@ async def test_words_that_stand_nowhere_and_no_words_at_all():
         await pilot.press("enter")
         assert not app.query_one(FindBar).display
         assert transcript.has_focus
+
+
+async def test_escape_ends_the_search_from_the_text_as_well():
+    pane = DocumentPane()
+    async with searched(pane) as (app, pilot):
+        pane.load("the night")
+        await pilot.press("ctrl+f", *"night")
+        await pilot.click(pane, offset=(3, 0))
+        assert pane.has_focus
+        assert (pane.found, app.query_one(FindBar).display) == ((1, 1), True)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert (pane.found, app.query_one(FindBar).display, app.escapes) == ((0, 0), False, 0)
+        assert pane.has_focus
+        await pilot.press("escape")
+        assert app.escapes == 1
+
+
+async def test_another_conversation_is_searched_for_the_same_words():
+    transcript = Transcript()
+    async with searched(transcript) as (app, pilot):
+        transcript.begin_turn("you", "a and a")
+        await wait_until(pilot, lambda: transcript.is_settled)
+        await pilot.press("slash", "a")
+        assert transcript.found == (1, 3)
+        transcript.clear()
+        assert transcript.found == (0, 0)
+        transcript.begin_turn("you", "ba")
+        await wait_until(pilot, lambda: transcript.found == (0, 1))
+        assert count(app) == "1 found"

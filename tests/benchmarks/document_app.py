@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import random
 import time
+from itertools import accumulate
 
 from minigpt_tui.tui.text.document_text import ColouredToken, TextSpan
 from minigpt_tui.tui.themes import THEMES
 from minigpt_tui.tui.widgets.document_pane import DocumentPane
 from textual.app import App, ComposeResult
 
-WORDS = (" the", " sun", " had", " not", " yet", " set", " and", " all", " was", " dim", " or\n")
+WORDS: tuple[str, ...] = (" the", " sun", " had", " not", " yet", " set", " and", " all", " was", " dim", " or\n")
 STAMPED = 50
 
 
@@ -28,6 +29,7 @@ class DocumentApp(App[None]):
             self.register_theme(theme)
         self.theme = THEMES[0].name
         self._random = random.Random(1)
+        self._probabilities = [self._random.random() for _ in range(tokens)]
         self._tokens, self._rate, self._seconds = tokens, rate, seconds
         self._began = self._sent = 0.0
 
@@ -45,14 +47,10 @@ class DocumentApp(App[None]):
         pane.focus()
 
     def _more(self, count: int) -> tuple[str, list[ColouredToken]]:
-        words = [self._random.choice(WORDS) for _ in range(count)]
-        tokens, offset = [], 0
-        for number in range(count):
-            if number % STAMPED == STAMPED - 1:
-                words[number] = f" #{time.perf_counter() * 1000:.0f}#"
-            tokens.append(ColouredToken(offset, offset + len(words[number]), self._random.random()))
-            offset += len(words[number])
-        return "".join(words), tokens
+        words: list[str] = self._random.choices(WORDS, k=count)
+        words[STAMPED - 1 :: STAMPED] = [f" #{time.perf_counter() * 1000:.0f}#"] * (count // STAMPED)
+        ends = list(accumulate(map(len, words)))
+        return "".join(words), list(map(ColouredToken, [0, *ends], ends, self._probabilities))
 
     def action_stream(self) -> None:
         self._began = time.perf_counter()

@@ -70,7 +70,10 @@ def paint_row(
     elif cursor is not None and begin < cursor < end:
         marks = replace(marks, cursor=glyph_start(rows, cursor))  # it may stand inside a glyph that is being typed
     segments = [_margin(document, row, styles), *_words(document, row, styles, shades, marks)]
-    return Strip(segments).adjust_cell_length(width, styles("model"))
+    empty = width - sum(segment.cell_length for segment in segments)
+    if empty > 0:
+        segments.append(Segment(" " * empty, styles("model")))
+    return Strip(segments, width) if empty >= 0 else Strip(segments).crop(0, width)
 
 
 def paint_placeholder(text: str, width: int, styles: Styles) -> Strip:

@@ -114,14 +114,19 @@ class FindArea(Vertical):
     """
 
     def __init__(self, *views: SearchableView, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(*views, FindBar(), id=id, classes=classes)
+        super().__init__(*views, id=id, classes=classes)
+        self._bar: FindBar | None = None  # made for the first search, which few starts come to
 
     @on(SearchableView.FindWanted)
-    def _find(self, event: SearchableView.FindWanted) -> None:
+    async def _find(self, event: SearchableView.FindWanted) -> None:
         event.stop()
-        self.query_one(FindBar).open(event.view)
+        if self._bar is None:
+            self._bar = FindBar()
+            await self.mount(self._bar)
+        self._bar.open(event.view)
 
     @on(SearchableView.SearchEnded)
     def _search_ended(self, event: SearchableView.SearchEnded) -> None:
         event.stop()
-        self.query_one(FindBar).close()
+        if self._bar is not None:
+            self._bar.close()

@@ -240,8 +240,8 @@ class DocumentView(SearchableView):
 
     @property
     def has_selection(self) -> bool:
-        """Whether something is selected, or the cursor was put elsewhere than at the end: there somebody writes."""
-        return not self._cursor == self._anchor == len(self.document)
+        """Whether something is selected or searched for, or the cursor is not at the end: there somebody writes."""
+        return self.hit is not None or not self._cursor == self._anchor == len(self.document)
 
     # --- the cursor -----------------------------------------------------------------------------
 

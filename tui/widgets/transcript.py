@@ -72,7 +72,6 @@ class Transcript(SearchableView, can_focus=True):
 
     Transcript:nocolor {
         & > .transcript--token { text-style: reverse; }
-        & > .transcript--token { text-style: underline; background: $panel; }
         & > .transcript--hit { text-style: underline; }
         & > .transcript--hit-current { text-style: underline reverse; }
     }
@@ -275,8 +274,8 @@ class Transcript(SearchableView, can_focus=True):
 
     @property
     def has_selection(self) -> bool:
-        """Whether text or a token was chosen."""
-        return self.text_selection is not None or self._token is not None
+        """Whether text, a token or a hit of a search was chosen."""
+        return self.text_selection is not None or self._token is not None or self.hit is not None
 
     # Painting
 

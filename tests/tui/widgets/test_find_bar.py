@@ -1,5 +1,6 @@
 from contextlib import asynccontextmanager
 
+import pytest
 from minigpt_tui.tui.widgets.document_pane import DocumentPane
 from minigpt_tui.tui.widgets.find_bar import FindArea, FindBar
 from minigpt_tui.tui.widgets.searchable_view import SearchableView
@@ -142,3 +143,26 @@ async def test_another_conversation_is_searched_for_the_same_words():
         transcript.begin_turn("you", "ba")
         await wait_until(pilot, lambda: transcript.found == (0, 1))
         assert count(app) == "1 found"
+
+
+@pytest.mark.parametrize("kind", [DocumentPane, Transcript])
+async def test_a_hit_stays_in_view_while_text_streams_in(kind: type[DocumentPane | Transcript]):
+    view = kind()
+    async with searched(view) as (app, pilot):
+        if isinstance(view, Transcript):
+            view.begin_turn("model")
+        add = view.append if isinstance(view, Transcript) else view.stream
+        add("line\n" * 30 + "the night\n")
+        await wait_until(pilot, lambda: view.is_settled)
+        view.find("night")
+        offset = view.scroll_offset
+        add("more\n" * 30)
+        await wait_until(pilot, lambda: view.is_settled)
+        await pilot.pause()
+        assert "the night" in screen_text(app)
+        assert view.scroll_offset == offset
+        view.find("")
+        add("end")
+        await wait_until(pilot, lambda: view.is_settled)
+        await pilot.pause()
+        assert "end" in screen_text(app), "then it follows again"

@@ -1,6 +1,7 @@
 import random
 
 import pytest
+from minigpt_tui.data.storage.printable import visible
 from minigpt_tui.tui.text.token_probabilities import ColouredToken
 from minigpt_tui.tui.widgets.transcript import SLICE, Transcript
 from minigpt_tui.tui.widgets.transcript_painting import GUTTER
@@ -255,25 +256,38 @@ async def test_y_copies_the_last_reply_or_the_selection():
         assert app.clipboard == REPLY[:4]
 
 
-async def test_any_text_is_shown_and_given_back():
+async def show_any_text(count: int, seed: int) -> None:
+    """Stream random texts, coloured by random tokens, and look at every seventh row, also while they are searched."""
     app = TranscriptHost()
-    rng = random.Random(11)
+    rng = random.Random(seed)
     async with app.run_test(size=(40, 12)) as pilot:
         transcript = app.transcript
-        texts = [nasty_text(rng) for _ in range(2000)]
+        texts = [nasty_text(rng) for _ in range(count)]
         transcript.begin_turn("model")
         for number, text in enumerate(texts):
-            transcript.append(text + "\n")
+            transcript.append(text + "\n", [ColouredToken(at, at + 3, rng.random()) for at in range(0, len(text), 3)])
             if number % 400 == 0:
                 await settle(pilot, transcript)
         assert transcript.plain_text() == "\n".join(texts) + "\n"
-        app.screen.selections = {transcript: Selection(Offset(3, 5), Offset(2, 1990))}
+        app.screen.selections = {transcript: Selection(Offset(3, 5), Offset(2, count - 10))}
         for row in range(0, len(transcript.turns.rows), 7):
+            transcript.coloured = rng.random() < 0.5
+            if row % 10 == 0:
+                transcript.find(rng.choice(["", "a", "[", "\u0301"]))
             transcript.scroll_to(y=row, animate=False)
             strips = [transcript.render_line(y) for y in range(transcript.size.height)]
             assert {strip.cell_length for strip in strips} == {39}
-            assert not any(ord(character) < 32 for strip in strips for character in strip.text)
+            assert all(visible(strip.text) == strip.text for strip in strips), "nothing that a terminal obeys"
         await pilot.pause()
+
+
+async def test_any_text_is_shown_and_given_back():
+    await show_any_text(1000, 11)
+
+
+@pytest.mark.long
+async def test_ten_thousand_texts_are_shown_and_given_back():
+    await show_any_text(10_000, 12)
 
 
 async def test_half_a_surrogate_pair_becomes_a_replacement_character():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from minigpt_tui.tui.text.document_text import ColouredToken, TextSpan
@@ -110,3 +111,23 @@ def test_a_conversation_that_is_searched(snap_compare, theme: Theme):
         await pilot.pause()
 
     assert snap_compare(ThemedHost(transcript, theme), terminal_size=(60, 12), run_before=search)
+
+
+@THEMES
+def test_how_probable_the_tokens_of_a_conversation_were(snap_compare, theme: Theme):
+    transcript = Transcript()
+
+    async def colour(pilot: Pilot) -> None:
+        random_ = random.Random(4)
+        you = transcript.begin_turn("you", BEGUN)
+        transcript.begin_turn("model")
+        for word in re.findall(r"\s*\S+\n?", WRITTEN):
+            transcript.append(word, [ColouredToken(0, len(word), random_.random() ** 2)])
+        transcript.end_turn("24 tokens · 690/s")
+        transcript.set_probabilities(you, [ColouredToken(0, 7, 0.01), ColouredToken(7, len(BEGUN), 0.6)])
+        transcript.coloured = True
+        transcript.focus()
+        await pilot.press("left", "left", "left", "left")
+        await pilot.pause()
+
+    assert snap_compare(ThemedHost(transcript, theme), terminal_size=(60, 12), run_before=colour)

@@ -153,17 +153,20 @@ class TranscriptText:
         paragraph = bisect_right(self._paragraph_starts, offset) - 1
         return paragraph, offset - self._paragraph_starts[paragraph]
 
+    def turn_start(self, turn: int) -> int:
+        """Where the text of a turn begins, among the characters of `probabilities`; turns are counted from 0."""
+        return self._paragraph_starts[self._turns[turn]]
+
     def turn_of(self, offset: int) -> tuple[int, int]:
-        """The turn with this character of `probabilities`, counted from 0, and where it begins."""
+        """The turn with this character of `probabilities`, and where it begins."""
         turn = bisect_right(self._turns, self.location_of(offset)[0]) - 1
-        return turn, self._paragraph_starts[self._turns[turn]]
+        return turn, self.turn_start(turn)
 
     def set_tokens(self, turn: int, tokens: Iterable[ColouredToken]) -> None:
         """Say anew which tokens the text of a turn consists of; their offsets count from its beginning."""
-        start = self._paragraph_starts[self._turns[turn]]
         is_last = turn + 1 == len(self._turns)
-        end = self.probabilities.length if is_last else self.offset_of((self._turns[turn + 1], 0)) - 1
-        self.probabilities.set_tokens(start, end, tokens)
+        end = self.probabilities.length if is_last else self.turn_start(turn + 1) - 1
+        self.probabilities.set_tokens(self.turn_start(turn), end, tokens)
 
     def line_break_at(self, index: int) -> int | None:
         """The line break that ends row `index`, as a character of `probabilities`; None where it ends otherwise."""

@@ -167,14 +167,25 @@ class DocumentView(SearchableView):
         while self._queue and (first == document.rows.row_count or self._clock() < deadline):
             piece = self._next_piece()
             first = min(first, document.append(*piece).first)
-        while not document.rows.is_settled and self._clock() < deadline:
-            first = min(first, document.rows.settle().first)
+        if not document.rows.is_settled:
+            first = min(first, self._settle(deadline))
         self._forget_strips(first, document.rows.row_count)
         if self.hits.search(document.text, length):
             self.show_found()
         if at_end and len(document) > length:
             self._cursor = self._anchor = len(document)
             self._post_cursor()
+        return first
+
+    def _settle(self, deadline: float) -> int:
+        """Settle what edits left, with the same text at the top of the view; return the first row that changed."""
+        rows = self.document.rows
+        first, top = rows.row_count, self.scroll_offset.y
+        reading = rows.starts[min(top, rows.row_count - 1)]
+        while not rows.is_settled and self._clock() < deadline:
+            first = min(first, rows.settle().first)
+        if first < top and rows.row_of(reading) != top:
+            self.scroll_to_row(rows.row_of(reading))
         return first
 
     def _next_piece(self) -> _Piece:

@@ -176,6 +176,11 @@ class Transcript(SearchableView, can_focus=True):
         self._strips.clear()
         self.refresh()
 
+    def show_place(self, turn: int, offset: int) -> None:
+        """Scroll to a character of a turn, counted from its beginning."""
+        self.lay_out_queue()
+        self.show_hit(self.turns.location_of(self.turns.turn_start(turn) + offset))
+
     def end_turn(self, status: str = "") -> None:
         """Close the open turn, with `status` as a dim line below it."""
         self._enqueue(_End(without_surrogates(status)))

@@ -403,6 +403,20 @@ async def test_a_new_width_wraps_again_and_keeps_the_place():
         assert (pane.text, pane.cursor) == (words, cursor)
 
 
+async def test_an_edit_far_above_does_not_move_what_is_read():
+    rng = random.Random(4)
+    text = "".join(rng.choice("你好世界a") for _ in range(20_000)) + "\nhere it is\n" + "line\n" * 50
+    async with pane_with(text, 40, 8) as (_, pane, pilot):
+        pane.cursor = text.index("here")
+        await settle(pilot, pane)
+        seen = [row for row in shown(pane) if "here" in row]
+        pane.load("x" * 7 + text, cursor=text.index("here") + 7)
+        assert not pane.is_settled, "it goes on in the time that is left"
+        await settle(pilot, pane)
+        assert [row for row in shown(pane) if "here" in row] == seen
+        assert pane.document.rows.is_settled
+
+
 @pytest.mark.parametrize("size", [(20, 12), (60, 5), (23, 4)], ids=str)
 async def test_the_cursor_stays_in_view_in_a_window_that_becomes_smaller(size: tuple[int, int]):
     async with pane_with(" ".join(str(number) for number in range(300)), 60, 12) as (_, pane, pilot):

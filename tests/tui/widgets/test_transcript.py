@@ -483,3 +483,18 @@ async def test_a_token_is_chosen_by_key_and_by_mouse():
         transcript.clear()
         await pilot.press("left", "right")
         assert not any(shown(transcript))
+
+
+async def test_a_place_that_is_asked_for_comes_into_view_and_stays_there():
+    app = TranscriptHost()
+    async with app.run_test(size=(40, 8)) as pilot:
+        transcript = app.transcript
+        transcript.begin_turn("you", "line\n" * 30)
+        turn = transcript.begin_turn("model", "here it is\n" + "reply\n" * 30, heading="sample 1 of 2")
+        transcript.show_place(turn, 0)
+        transcript.append("more\n" * 9)
+        await settle(pilot, transcript)
+        assert any("here it is" in row for row in shown(transcript))
+        transcript.show_place(0, 0)
+        await pilot.pause()
+        assert shown(transcript)[0] == "you   line"

@@ -18,6 +18,7 @@ from textual.style import Style as VisualStyle
 
 from ...data.storage.printable import visible
 from ..text.cursor_places import glyph_start
+from ..text.difference import difference
 from ..text.document_text import Author, ColouredToken, DocumentText, TextSpan
 from ..text.found_words import FoundInText
 from ..text.token_probabilities import shifted
@@ -124,14 +125,13 @@ class DocumentView(SearchableView):
         where nothing is.
         """
         self.lay_out_queue()
-        before = self.document.text
-        start = _common_start(before, text)
-        end = _common_end(before, text, start)
-        if before != text:
-            self._changed(self.document.replace(start, len(before) - end, text[start : len(text) - end]))
+        changed = self.document.text != text
+        start, end, end_of_new = difference(self.document.text, text)
+        if changed:
+            self._changed(self.document.replace(start, end, text[start:end_of_new]))
         self.set_spans(spans)
-        if cursor is not None or before != text:
-            self.move_cursor(len(text) - end if cursor is None else cursor)
+        if cursor is not None or changed:
+            self.move_cursor(end_of_new if cursor is None else cursor)
 
     def set_spans(self, spans: Iterable[TextSpan]) -> None:
         """Say anew who wrote what; what lies in no span was the person."""
@@ -389,27 +389,3 @@ class DocumentView(SearchableView):
         # These are added to the colours of the words, and say nothing of what they do not change.
         partial = name in ("token", "cursor", "cursor-blurred")
         return self.get_component_rich_style(f"document--{name}", partial=partial)
-
-
-def _common_start(one: str, other: str) -> int:
-    """How many characters two texts have in common at their beginning."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _common_end(one: str, other: str, start: int) -> int:
-    """How many characters behind `start` two texts have in common at their end."""
-    low, high = 0, min(len(one), len(other)) - start
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -33,6 +33,13 @@ def processes_start_warm(warm_interpreter: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "executable", warm_interpreter)
 
 
+@pytest.fixture(autouse=True)
+def terminal_with_all_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn does not depend on the terminal that the tests run in."""
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All folders of the product below a folder of this test, and no NO_COLOR from outside."""

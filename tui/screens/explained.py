@@ -20,8 +20,8 @@ _TOKEN = 12  # cells of a token in the list of alternatives; longer ones are cut
 _COLUMN = 35  # cells of a column of that list
 _SHORT = 24  # rows of a window below which the explanation of the words makes room for the text
 _ABOUT = (
-    "The redder a token, the less likely the model found it. p: its probability under the model. drawn: what the "
-    "penalties, the temperature and the filters made of that. entropy: how undecided the model was, in nats."
+    "The more a token stands out, the less likely the model found it. p: its probability under the model. drawn: what "
+    "the penalties, the temperature and the filters made of that. entropy: how undecided the model was, in nats."
 )
 
 

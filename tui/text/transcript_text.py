@@ -10,12 +10,14 @@ positions are kept as locations.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import groupby
 from typing import Literal, NamedTuple
 
+from .token_probabilities import ColouredToken, TokenProbabilities
 from .wrapping import snap, wrap
 
 Role = Literal["you", "model", "note"]
@@ -61,6 +63,11 @@ class TranscriptText:
         """Who is speaking; None between turns."""
         self.wrapped_characters = 0
         """How many characters were wrapped so far, again or for the first time: the cost of the layout."""
+        self.probabilities = TokenProbabilities()
+        """Of all that was said, each line break being a character; `offset_of` says where in it a location is."""
+        self._paragraph_starts: list[int] = []
+        self._turns: list[int] = []
+        """The paragraphs with which the turns begin."""
         self._replies: list[int] = []
         """The paragraphs with which the model's replies to the last prompt begin."""
 
@@ -76,16 +83,30 @@ class TranscriptText:
             self.rows.append(TextRow(last.paragraph, RowKind.GAP, 0, last.role, ""))
         self.open_role = role
         if heading:
+            self._begin_paragraph()
             self._add(paragraph, RowKind.STATUS, role, heading)
             paragraph += 1
+        self._begin_paragraph()
+        self._turns.append(paragraph)
         if role == "model":
             self._replies = [*(self._replies if further else ()), paragraph]
         self._add(paragraph, RowKind.TEXT, role, "")
 
-    def append(self, text: str) -> None:
-        """Add text to the open turn; what comes after its end, as from a reply just stopped, is dropped."""
+    def _begin_paragraph(self) -> None:
+        if self._paragraph_starts:
+            self.probabilities.append(1, None)
+        self._paragraph_starts.append(self.probabilities.length)
+
+    def append(self, text: str, tokens: Iterable[ColouredToken] = ()) -> None:
+        """Add text to the open turn, with the tokens it consists of, whose offsets count from its beginning.
+
+        What comes after the end of its turn, as from a reply just stopped, is dropped.
+        """
         if self.open_role is None:
             return
+        start = self.probabilities.length
+        self._paragraph_starts += (start + hit.end() for hit in re.finditer("\n", text))
+        self.probabilities.append_tokens(len(text), tokens)
         last = self.rows.pop()
         first, *others = text.split("\n")
         self._add(last.paragraph, RowKind.TEXT, last.role, last.text + first, last.offset)
@@ -102,6 +123,9 @@ class TranscriptText:
     def clear(self) -> None:
         self.rows.clear()
         self._replies.clear()
+        self._turns.clear()
+        self._paragraph_starts.clear()
+        self.probabilities.clear()
         self.open_role = None
 
     def rewrap(self, width: int) -> None:
@@ -119,6 +143,41 @@ class TranscriptText:
     def find(self, position: tuple[int, int, int]) -> int:
         """Index of the row that shows what stood at `position` (a row's, perhaps from another width)."""
         return max(0, bisect_right(self.rows, position, key=lambda row: row[:3]) - 1)
+
+    def offset_of(self, location: Location) -> int:
+        """Where the character at a location is among those of `probabilities`."""
+        return self._paragraph_starts[location[0]] + location[1]
+
+    def location_of(self, offset: int) -> Location:
+        """The location of a character of `probabilities`."""
+        paragraph = bisect_right(self._paragraph_starts, offset) - 1
+        return paragraph, offset - self._paragraph_starts[paragraph]
+
+    def turn_start(self, turn: int) -> int:
+        """Where the text of a turn begins, among the characters of `probabilities`; turns are counted from 0."""
+        return self._paragraph_starts[self._turns[turn]]
+
+    def turn_of(self, offset: int) -> tuple[int, int]:
+        """The turn with this character of `probabilities`, and where it begins."""
+        turn = bisect_right(self._turns, self.location_of(offset)[0]) - 1
+        return turn, self.turn_start(turn)
+
+    def set_tokens(self, turn: int, tokens: Iterable[ColouredToken]) -> None:
+        """Say anew which tokens the text of a turn consists of; their offsets count from its beginning."""
+        is_last = turn + 1 == len(self._turns)
+        end = self.probabilities.length if is_last else self.turn_start(turn + 1) - 1
+        self.probabilities.set_tokens(self.turn_start(turn), end, tokens)
+
+    def line_break_at(self, index: int) -> int | None:
+        """The line break that ends row `index`, as a character of `probabilities`; None where it ends otherwise."""
+        row = self.rows[index]
+        end = self.offset_of((row.paragraph, row.offset + len(row.text)))
+        last = row.paragraph + 1 == len(self._paragraph_starts)
+        return (
+            end
+            if not last and row.kind is RowKind.TEXT and self._paragraph_starts[row.paragraph + 1] - 1 == end
+            else None
+        )
 
     def opens_turn(self, index: int) -> bool:
         """Whether row `index` is the first of a turn, the one that carries the speaker's label."""

@@ -11,19 +11,26 @@ gives the rows of wrapping it whole.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
 from rich.cells import get_character_cell_size
 
-from ...data.storage.printable import is_plain, visible
+from ...data.storage.printable import visible
 
 TAB = 4
 """Cells between tab stops."""
 
 MAX_CLUSTER = 32
 """Characters one glyph may consist of; more marks than that start a new one."""
+
+_SIMPLE = re.compile(
+    "[ -~\u00a0-\u00ac\u00ae-\u02ff\u038e-\u03a1\u03a3-\u0482\u048a-\u052f\u05d0-\u05ea\u0620-\u064a\u10d0-\u10ff"
+    "\u1e00-\u1f15\u2010-\u2027\u2030-\u205e\u20a0-\u20bf]*"
+)
+"""Most of what is written with letters: no wide character, no mark, no control."""
 
 ZERO_WIDTH_JOINER = "\u200d"
 EMOJI_SELECTOR = "\ufe0f"
@@ -32,6 +39,11 @@ EMOJI_SELECTOR = "\ufe0f"
 def tab_cells(column: int, width: int) -> int:
     """Cells that a tab at `column` takes: up to the next stop, but not past the edge of a row of `width` cells."""
     return min(TAB - column % TAB, max(1, width - column))
+
+
+def is_simple(text: str) -> bool:
+    """Whether each character of `text` is known to be a glyph of one cell, which is shown as it is."""
+    return (text.isascii() and text.isprintable()) or _SIMPLE.fullmatch(text) is not None
 
 
 def clusters(text: str) -> Iterator[tuple[int, int]]:
@@ -67,7 +79,7 @@ def runs(text: str) -> Iterator[tuple[int, int]]:
 
     A tab and a joined emoji each stand alone, since their width is another.
     """
-    if is_plain(text):
+    if is_simple(text):
         yield 0, len(text)
         return
     run_start = 0
@@ -94,10 +106,10 @@ def wrap(text: str, width: int) -> list[str]:
     Rows break after a blank, around wide characters, and inside words that are longer than a row. One blank may hang
     over the edge, so that the next row starts with its word; a row is therefore at most one cell longer than `width`.
     """
-    return _wrap_plain(text, width) if is_plain(text) else _wrap_glyphs(text, width)
+    return _wrap_simple(text, width) if is_simple(text) else _wrap_glyphs(text, width)
 
 
-def _wrap_plain(text: str, width: int) -> list[str]:
+def _wrap_simple(text: str, width: int) -> list[str]:
     rows: list[str] = []
     start, length = 0, len(text)
     while length - start > width:

@@ -11,7 +11,6 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.color import Color
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -21,15 +20,15 @@ from textual.strip import Strip
 from ...data.storage.printable import visible
 from ...engine.requests import TokenDetail
 from ..text.wrapping import snap, wrap
+from .probability_colours import probability_styles, style_number
 
-SHADES = 16
 _SHOWN = str.maketrans("\t␊", "␉↵")
 
 
 class HeatText(ScrollView, can_focus=True):
     """Tokens in rows, as they stand in the text; a token that ends a line shows it. Posts Chosen when the cursor moves.
 
-    The colours go from the theme's `error` for what the model found impossible, through `warning`, to `success`.
+    The less likely the model found a token, the more it stands out: see probability_colours.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -124,8 +123,8 @@ class HeatText(ScrollView, can_focus=True):
 
     def _style(self, index: int) -> Style:
         if not self._styles:
-            self._styles = shades(self.app.theme_variables)
-        style = self._styles[round(self._details[index].probability ** 0.5 * (SHADES - 1))]
+            self._styles = probability_styles(self.app)
+        style = self._styles[style_number(self._details[index].probability)]
         return style + Style(reverse=True, bold=True) if index == self.cursor else style
 
     def render_line(self, y: int) -> Strip:
@@ -190,11 +189,3 @@ def _lines(text: str) -> list[str]:
     r"""The text cut behind each \n alone; other line ends are only characters here."""
     parts = text.split("\n")
     return [f"{part}\n" for part in parts[:-1]] + [parts[-1]] * bool(parts[-1])
-
-
-def shades(theme: dict[str, str]) -> list[Style]:
-    """Colours for the square roots of probabilities from 0 to 1, which sets small ones apart."""
-    low, middle, high = (Color.parse(theme[name]) for name in ("error", "warning", "success"))
-    blends = [i / (SHADES - 1) * 2 for i in range(SHADES)]
-    colors = [low.blend(middle, t) if t < 1 else middle.blend(high, t - 1) for t in blends]
-    return [Style(color=color.rich_color) for color in colors]

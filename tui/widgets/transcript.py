@@ -1,40 +1,32 @@
-"""The transcript: streams text without moving what the person reads or has selected.
-
-`append` only queues. While something is queued a timer runs thirty times a second; each flush lays out what fits into a
-few milliseconds and repaints the rows that changed. With nothing queued there is no timer. The pane follows the text
-only while its last row is in view and nothing is selected; otherwise a badge counts the rows not seen yet.
-"""
+"""The transcript: streams the turns of a conversation without moving what the person reads or has selected."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
 from rich.style import Style
+from textual.actions import SkipAction
 from textual.binding import Binding
 from textual.cache import LRUCache
-from textual.events import Resize
-from textual.geometry import Offset, Size
+from textual.events import Click
+from textual.geometry import Offset
 from textual.message import Message
-from textual.scroll_view import ScrollView
+from textual.reactive import reactive
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style as VisualStyle
-from textual.timer import Timer
-from textual.widget import Widget
 
-from ..text.transcript_text import Location, Role, TranscriptText
-from .transcript_painting import GUTTER, paint_badge, paint_row, paint_welcome
-
-FLUSHES_PER_SECOND = 30
-FLUSH_SECONDS = 0.008
-SLICE = 4096
-"""Characters laid out between two looks at the clock."""
-
-NARROWEST = 4
-"""Cells the text gets however small the pane."""
+from ..text.document_text import without_surrogates
+from ..text.found_words import FoundInTurns
+from ..text.token_probabilities import ColouredToken, shifted
+from ..text.transcript_text import Location, Role, RowKind, TranscriptText
+from .following_scroll import SLICE, FollowingScroll
+from .probability_colours import probability_styles
+from .searchable_view import SearchableView
+from .transcript_painting import GUTTER, Marks, paint_row, paint_welcome
 
 
 class _Begin(NamedTuple):
@@ -47,7 +39,12 @@ class _End(NamedTuple):
     status: str
 
 
-class Transcript(ScrollView, can_focus=True):
+class _Piece(NamedTuple):
+    text: str
+    tokens: Sequence[ColouredToken]
+
+
+class Transcript(SearchableView, can_focus=True):
     """A conversation of turns. Text is shown as it is: never markup, control characters as symbols."""
 
     ALLOW_SELECT = True
@@ -55,13 +52,6 @@ class Transcript(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     Transcript {
         color: $foreground;
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-gutter: stable;
-        scrollbar-size-vertical: 1;
-        scrollbar-background: $background;
-        scrollbar-background-hover: $background;
-        scrollbar-background-active: $background;
 
         & > .transcript--label-you { color: $text-muted; text-style: bold; }
         & > .transcript--label-model { color: $text-primary; text-style: bold; }
@@ -72,9 +62,18 @@ class Transcript(ScrollView, can_focus=True):
         & > .transcript--status { color: $foreground 50%; }
         & > .transcript--cursor { color: $text-primary; }
         & > .transcript--below { color: $text-primary; background: $primary-muted; text-style: bold; }
+        & > .transcript--token { text-style: underline; background: $panel; }
+        & > .transcript--hit { background: $accent 35%; color: $foreground; }
+        & > .transcript--hit-current { background: $accent; color: $background; }
         & > .transcript--welcome { color: $text-muted; }
         & > .transcript--welcome-title { color: $text-primary; text-style: bold; }
         & > .transcript--welcome-key { color: $foreground; text-style: bold; }
+    }
+
+    Transcript:nocolor {
+        & > .transcript--token { text-style: reverse; }
+        & > .transcript--hit { text-style: underline; }
+        & > .transcript--hit-current { text-style: underline reverse; }
     }
     """
 
@@ -88,6 +87,9 @@ class Transcript(ScrollView, can_focus=True):
         "transcript--status",
         "transcript--cursor",
         "transcript--below",
+        "transcript--token",
+        "transcript--hit",
+        "transcript--hit-current",
         "transcript--welcome",
         "transcript--welcome-title",
         "transcript--welcome-key",
@@ -98,19 +100,32 @@ class Transcript(ScrollView, can_focus=True):
         Binding("j", "scroll_down", "Down", show=False),
         Binding("g", "scroll_home", "Top", show=False),
         Binding("G", "scroll_end", "Bottom", show=False),
+        Binding("right", "token(1)", "Next token", show=False),
+        Binding("left", "token(-1)", "Previous token", show=False),
+        Binding("slash", "find", "Find", show=False),
+        Binding("n", "next_found", "Next hit", show=False),
+        Binding("N", "previous_found", "Previous hit", show=False),
+        Binding("escape", "end_search", "End the search", show=False),
         Binding("y", "copy", "Copy reply", tooltip="Copy the selection, or the last reply where nothing is selected"),
     ]
 
-    class Below(Message):
-        """How many rows were added below the view and not seen yet; 0 once the last one has been."""
+    coloured: reactive[bool] = reactive(False)
+    """Whether tokens are coloured by their probability; then the arrows left and right go from token to token."""
 
-        def __init__(self, lines: int) -> None:
+    class TokenChosen(Message):
+        """The person went to a token of turn number `turn`, counted from 0; its offsets count from the turn's start."""
+
+        def __init__(self, turn: int, token: ColouredToken) -> None:
             super().__init__()
-            self.lines = lines
+            self.turn = turn
+            self.token = token
 
         def can_replace(self, message: Message) -> bool:
-            """Only the newest count matters."""
-            return isinstance(message, Transcript.Below)
+            """Only the newest choice matters."""
+            return isinstance(message, Transcript.TokenChosen)
+
+    class Below(FollowingScroll.Below):
+        """As of any such view."""
 
     def __init__(
         self,
@@ -120,60 +135,72 @@ class Transcript(ScrollView, can_focus=True):
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
-        self._clock = clock
+        super().__init__(clock=clock, name=name, id=id, classes=classes)
         self.turns = TranscriptText(width=80)
-        self._queue: deque[str | _Begin | _End] = deque()
-        self._timer: Timer | None = None
-        self._following = True
-        self._reading = (0, 0, 0)
-        """Position of the row at the top of the view, for when the width changes."""
-        self._seen = 0
-        """How many rows have been in view or above it."""
-        self._below = 0
+        self._queue: deque[_Piece | _Begin | _End] = deque()
         self._strips: LRUCache[int, Strip] = LRUCache(1024)
+        self._shades: list[Style] = []
+        self._token: ColouredToken | None = None
+        """The token that was chosen, by its offsets in the probabilities of all turns."""
+        self._turns_begun = 0
         self._welcome: list[str] = []
+        self.hits: FoundInTurns = FoundInTurns()
 
     # Turns
 
-    def begin_turn(self, role: Role, text: str = "", *, heading: str = "", further: bool = False) -> None:
+    def begin_turn(self, role: Role, text: str = "", *, heading: str = "", further: bool = False) -> int:
         """Open a turn of `you`, of the `model`, or a `note` of the app; it closes the turn before it.
 
         A `heading` is a dim line above the text. A `further` turn of the model answers the same prompt as that above.
+        Returns the number of the turn, counted from 0 in an empty transcript.
         """
         self._enqueue(_Begin(role, heading, further))
         self.append(text)
+        self._turns_begun += 1
+        return self._turns_begun - 1
 
-    def append(self, text: str) -> None:
-        """Add text to the open turn; what comes after its end, as from a reply just stopped, is dropped."""
-        text = _without_surrogates(text)
+    def append(self, text: str, tokens: Sequence[ColouredToken] = ()) -> None:
+        """Add text to the open turn, with the tokens it consists of, whose offsets count from its beginning.
+
+        What comes after the end of its turn, as from a reply just stopped, is dropped.
+        """
+        text = without_surrogates(text)
         for start in range(0, len(text), SLICE):
-            self._enqueue(text[start : start + SLICE])
+            part = text[start : start + SLICE]
+            self._enqueue(_Piece(part, tokens if len(part) == len(text) else shifted(tokens, -start)))
+
+    def set_probabilities(self, turn: int, tokens: Sequence[ColouredToken]) -> None:
+        """Say anew which tokens the text of a turn consists of; their offsets count from its beginning."""
+        self.lay_out_queue()
+        self.turns.set_tokens(turn, tokens)
+        self._strips.clear()
+        self.refresh()
+
+    def show_place(self, turn: int, offset: int) -> None:
+        """Scroll to a character of a turn, counted from its beginning."""
+        self.lay_out_queue()
+        self.show_hit(self.turns.location_of(self.turns.turn_start(turn) + offset))
 
     def end_turn(self, status: str = "") -> None:
         """Close the open turn, with `status` as a dim line below it."""
-        self._enqueue(_End(_without_surrogates(status)))
+        self._enqueue(_End(without_surrogates(status)))
 
     def clear(self) -> None:
         self._queue.clear()
         self.turns.clear()
-        self._seen = 0
-        self._following = True
-        self._lay_out_again()
-
-    def follow(self) -> None:
-        """Go to the bottom, and stay there while text arrives."""
-        self._following = True
-        self._scroll_to_row(self.max_scroll_y)
+        self._token, self._turns_begun = None, 0
+        self.hits = self.search_anew(self.hits.words)
+        self.show_found()
+        self.begin_anew()
 
     def plain_text(self) -> str:
         """All turns as they were generated, an empty line between them, without labels and status lines."""
-        self._lay_out_queue()
+        self.lay_out_queue()
         return self.turns.plain_text()
 
     def copy_replies(self) -> list[str]:
         """Copy the replies to the last prompt, an empty line between them, and return them without the empty ones."""
-        self._lay_out_queue()
+        self.lay_out_queue()
         replies = self.turns.last_replies()
         if replies:
             self.app.copy_to_clipboard("\n\n".join(replies))
@@ -189,165 +216,177 @@ class Transcript(ScrollView, can_focus=True):
 
     # The queue
 
-    def on_mount(self) -> None:
-        """Lay out what was queued before the widget was mounted."""
-        self._run_while_queued()
-
-    def _enqueue(self, edit: str | _Begin | _End) -> None:
+    def _enqueue(self, edit: _Piece | _Begin | _End) -> None:
         self._queue.append(edit)
-        self._run_while_queued()
-
-    def _run_while_queued(self) -> None:
-        if self._queue and self._timer is None and self.is_attached:
-            self._timer = self.set_interval(1 / FLUSHES_PER_SECOND, self.flush)
+        self.run_while_queued()
 
     @property
-    def is_settled(self) -> bool:
-        """Whether all text is laid out, so that nothing changes until more comes."""
-        return self._timer is None and not self._queue
+    def is_queued(self) -> bool:
+        return bool(self._queue)
 
-    def flush(self) -> None:
-        """Lay out what is queued, for no longer than FLUSH_SECONDS; called by a timer while anything is queued."""
-        if self._queue:
-            self._lay_out_queue(FLUSH_SECONDS)
-        elif self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-
-    def _lay_out_queue(self, seconds: float = float("inf")) -> None:
-        """Lay out what is queued, as far as `seconds` reach, and show it."""
+    def lay_out(self, seconds: float) -> int:
+        """Lay out what is queued, as far as `seconds` reach; return the first row that changed."""
         turns, deadline = self.turns, self._clock() + seconds
         first_changed = max(0, len(turns.rows) - 1)
+        paragraph = turns.rows[-1].paragraph if turns.rows else 0
         while self._queue:
             match self._queue.popleft():
                 case _Begin(role, heading, further):
                     turns.begin_turn(role, heading, further=further)
                 case _End(status):
                     turns.end_turn(status)
-                case text:
-                    turns.append(self._with_following_text(text))
+                case _Piece() as piece:
+                    turns.append(*self._with_following_text(piece))
             if self._clock() >= deadline:
                 break
-        if self.is_attached:
-            self._show_rows_from(first_changed)
+        if self.hits.search(turns, paragraph):
+            self.show_found()
+        return first_changed
 
-    def _with_following_text(self, text: str) -> str:
-        """`text` and what was appended next, up to a slice: laying out a hundred tokens costs as much as one."""
-        parts, size = [text], len(text)
-        while self._queue and isinstance(piece := self._queue[0], str) and size < SLICE:
-            parts.append(piece)
-            size += len(piece)
+    def _with_following_text(self, piece: _Piece) -> _Piece:
+        """`piece` and what was appended next, up to a slice: laying out a hundred tokens costs as much as one."""
+        parts, size, tokens = [piece.text], len(piece.text), list(piece.tokens)
+        while self._queue and isinstance(following := self._queue[0], _Piece) and size < SLICE:
+            parts.append(following.text)
+            tokens += shifted(following.tokens, size)
+            size += len(following.text)
             self._queue.popleft()
-        return "".join(parts)
+        return _Piece("".join(parts), tokens)
 
     # The view
 
-    def _show_rows_from(self, first_changed: int) -> None:
-        self._set_row_count()
-        if self._following and self.text_selection is None and not self.is_vertical_scrollbar_grabbed:
-            self._scroll_to_row(self.max_scroll_y)
-        count = len(self.turns.rows)
-        if first_changed < self.scroll_offset.y + self.size.height:
-            self.refresh_lines(first_changed, count - first_changed)
-        self._count_below()
+    @property
+    def row_count(self) -> int:
+        return len(self.turns.rows)
 
-    def _set_row_count(self) -> None:
-        count = len(self.turns.rows)
-        size = Size(GUTTER + self.turns.width, count)
-        if self.show_vertical_scrollbar and count > self.container_size.height:
-            # Assigned, it would lay out the screen and paint all of the view again for each row that is added.
-            self.set_reactive(Widget.virtual_size, size)  # pyright: ignore[reportArgumentType]
-            self.vertical_scrollbar.window_virtual_size = count
-        else:
-            self.virtual_size = size
+    @property
+    def margin(self) -> int:
+        return GUTTER
 
-    def _scroll_to_row(self, row: int) -> None:
-        self.scroll_to(y=row, animate=False, force=True)
+    @property
+    def wrapped_width(self) -> int:
+        return self.turns.width
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Follow exactly while the last row is in view."""
-        super().watch_scroll_y(old_value, new_value)
-        top, rows = self.scroll_offset.y, self.turns.rows
-        self._following = top >= self.max_scroll_y
-        self._reading = rows[top].position if top < len(rows) else (0, 0, 0)
-        self._count_below()
-
-    def _count_below(self) -> None:
-        # The size of the container is also that of a pane that is hidden at the moment.
-        bottom, count = self.scroll_offset.y + self.container_size.height, len(self.turns.rows)
-        self._seen = min(count, max(self._seen, bottom))
-        if (below := count - self._seen) != self._below:
-            self._below = below
-            self.post_message(self.Below(below))
-            self.refresh_lines(bottom - 1)
-
-    def on_resize(self, _: Resize) -> None:
-        """Wrap at the new width and show the same text as before."""
-        self._fit_to_size()
-
-    def _fit_to_size(self) -> None:
-        if not self.size:
-            return
-        if self._wrap_width() != self.turns.width:
-            self._lay_out_again()
-        elif self._following:
-            self._scroll_to_row(self.max_scroll_y)
-        self._count_below()
-
-    def _wrap_width(self) -> int:
-        # One cell is left for the blank that hangs over the edge, and for the cursor.
-        return max(NARROWEST, self.scrollable_content_region.width - GUTTER - 1)
-
-    def _lay_out_again(self) -> None:
-        turns, reading, following = self.turns, self._reading, self._following
-        last_seen = turns.rows[self._seen - 1].position if self._seen else None
-        turns.rewrap(self._wrap_width())
-        self._seen = 0 if last_seen is None else turns.find(last_seen) + 1
+    def rewrap(self, width: int) -> None:
+        self.turns.rewrap(width)
         self._strips.clear()
-        self._set_row_count()
-        self._scroll_to_row(self.max_scroll_y if following else turns.find(reading))
-        # The position itself, not the row it fell into: a series of widths must not wander away from it.
-        self._reading, self._following = reading, following
-        self._count_below()
-        self.refresh()
+
+    def position_of(self, row: int) -> tuple[int, int, int]:
+        return self.turns.rows[row].position
+
+    def row_at(self, position: tuple[int, int, int]) -> int:
+        return self.turns.find(position)
+
+    @property
+    def has_selection(self) -> bool:
+        """Whether text, a token or a hit of a search was chosen."""
+        return self.text_selection is not None or self._token is not None or self.hit is not None
 
     # Painting
 
     def notify_style_update(self) -> None:
         """Paint all rows again after a change of theme."""
         super().notify_style_update()
+        self._shades = []
         self._strips.clear()
 
-    def render_line(self, y: int) -> Strip:
-        """Paint one line of the view."""
-        width, height = self.scrollable_content_region.size
-        if self._wrap_width() != self.turns.width:  # now and then a size changes and no Resize comes
-            self.call_later(self._fit_to_size)
-        if not self.turns.rows:
-            welcome = paint_welcome(self._welcome, width, height, self._style)
-            return welcome[y] if y < len(welcome) else Strip.blank(width, self._style("welcome"))
-        strip = self._row(self.scroll_offset.y + y, width)
-        if self._below and y == height - 1:
-            badge = paint_badge(self._below, self._style)
-            strip = Strip.join([strip.crop(0, width - badge.cell_length), badge])
-        return strip
+    def paint_line(self, y: int, width: int) -> Strip:
+        """Paint one line of the view: a row, or of the welcome where there is no conversation."""
+        if self.turns.rows:
+            return self._row(self.scroll_offset.y + y, width)
+        welcome = paint_welcome(self._welcome, width, self.size.height, self.component_style)
+        return welcome[y] if y < len(welcome) else Strip.blank(width, self.component_style("welcome"))
 
     def _row(self, index: int, width: int) -> Strip:
-        """Row `index`, from the cache where it can no longer change."""
-        selection = self.text_selection
-        if selection is not None or index >= len(self.turns.rows) - 1:
-            selected = None if selection is None else self._locations(selection)
-            return paint_row(self.turns, index, width, self._style, selected)
+        """Row `index`, from the cache where it can no longer change and nothing is marked in it."""
+        selection, turns = self.text_selection, self.turns
+        hits = self.hits.in_row(turns, index) if index < len(turns.rows) else []
+        if self.coloured and not self._shades:
+            self._shades = probability_styles(self.app)
+        marks = Marks(
+            None if selection is None else self._locations(selection),
+            [(start, end, place == self.hit) for start, end, place in hits],
+            self._shades if self.coloured else None,
+            (self._token.start, self._token.end) if self._token else (0, 0),
+        )
+        if selection is not None or hits or index >= len(turns.rows) - 1 or index in self._token_rows():
+            return paint_row(turns, index, width, self.component_style, marks)
         strip = self._strips.get(index)
         if strip is None or strip.cell_length != width:
-            strip = self._strips[index] = paint_row(self.turns, index, width, self._style, None)
+            strip = self._strips[index] = paint_row(turns, index, width, self.component_style, marks)
         return strip
 
-    def _style(self, name: str) -> Style:
+    def component_style(self, name: str) -> Style:
+        """The style of a part of the view; `selection` is the screen's."""
         if name == "selection":
             selection = VisualStyle.from_styles(self.screen.get_component_styles("screen--selection"))
             return (self.get_visual_style("transcript--model") + selection).rich_style
-        return self.get_component_rich_style(f"transcript--{name}")
+        return self.get_component_rich_style(f"transcript--{name}", partial=name == "token")
+
+    # Tokens
+
+    def watch_coloured(self) -> None:
+        """Paint all rows again."""
+        self._strips.clear()
+        self._token = self._token if self.coloured else None
+        self.refresh()
+
+    def action_token(self, step: int) -> None:
+        """Go to the next token, or the one before; at first to one in view."""
+        if not self.coloured:
+            raise SkipAction()
+        if self._token is not None:
+            offset = self._token.end if step > 0 else self._token.start
+        else:
+            row = self.scroll_offset.y if step > 0 else min(self.scroll_offset.y + self.size.height, self.row_count) - 1
+            offset = self.turns.offset_of(self.turns.end_of(row)) if self.turns.rows else 0
+        if token := self.turns.probabilities.token_beside(offset, step):
+            self._choose(token)
+
+    def on_click(self, event: Click) -> None:
+        """Go to the token under the mouse."""
+        if self.coloured and (at := event.style.meta.get("offset")):
+            index, paragraph = at
+            if token := self.turns.probabilities.token_at(self.turns.offset_of((paragraph, index))):
+                self._choose(token)
+
+    def _choose(self, token: ColouredToken) -> None:
+        self._token = token
+        self.show_hit(self.turns.location_of(token.start))
+        self.refresh()
+        turn, start = self.turns.turn_of(token.start)
+        moved = ColouredToken(token.start - start, token.end - start, token.probability)
+        self.post_message(self.TokenChosen(turn, moved))
+
+    def _token_rows(self) -> range:
+        """The rows with the token that was chosen."""
+        if self._token is None:
+            return range(0)
+        first, last = (self._row_with(offset) for offset in (self._token.start, self._token.end - 1))
+        return range(first, last + 1)
+
+    def _row_with(self, offset: int) -> int:
+        paragraph, index = self.turns.location_of(offset)
+        return self.turns.find((paragraph, RowKind.TEXT, index))
+
+    # Searching
+
+    def search_anew(self, words: str) -> FoundInTurns:
+        hits = FoundInTurns(words)
+        hits.search(self.turns)
+        return hits
+
+    def search_place(self) -> Location:
+        """From the top of the view on."""
+        if not self.turns.rows:
+            return 0, -1
+        row = self.turns.rows[min(self.scroll_offset.y, len(self.turns.rows) - 1)]
+        return row.paragraph, row.offset - 1
+
+    def show_hit(self, place: Location) -> None:
+        row, top, height = self.turns.find((place[0], RowKind.TEXT, place[1])), self.scroll_offset.y, self.size.height
+        if height and not top <= row < top + height:
+            self.scroll_to_row(row - height // 2)
 
     # Selecting and copying
 
@@ -371,29 +410,3 @@ class Transcript(ScrollView, can_focus=True):
             self.app.copy_to_clipboard(selected)
         if selected or self.copy_replies():
             self.notify(f"Copied {len(self.app.clipboard):,} characters.", timeout=2, markup=False)
-
-    # Scrolling by key happens at once: an animation would race the text that streams in.
-
-    def action_scroll_up(self) -> None:
-        self.scroll_up(animate=False)
-
-    def action_scroll_down(self) -> None:
-        self.scroll_down(animate=False)
-
-    def action_page_up(self) -> None:
-        self.scroll_page_up(animate=False)
-
-    def action_page_down(self) -> None:
-        self.scroll_page_down(animate=False)
-
-    def action_scroll_home(self) -> None:
-        self._scroll_to_row(0)
-
-    def action_scroll_end(self) -> None:
-        """To the last row, and follow."""
-        self.follow()
-
-
-def _without_surrogates(text: str) -> str:
-    """`text` as something that can be encoded: half of a surrogate pair is no character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,4 +1,4 @@
-"""One row of the transcript as segments: label, text, selection, the streaming cursor, the badge, the welcome.
+"""One row of the transcript as segments: label, text, selection, the streaming cursor, the welcome.
 
 Each segment carries the location in the text under the mouse (Textual reads it from the style's meta data): the
 paragraph and the index in it, not row and column, so that a selection means the same after more text or another width.
@@ -7,7 +7,8 @@ paragraph and the index in it, not row and column, so that a selection means the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.segment import Segment
 from rich.style import Style
@@ -15,7 +16,8 @@ from textual.strip import Strip
 
 from ...data.storage.printable import visible
 from ..text.transcript_text import Location, Role, RowKind, TextRow, TranscriptText
-from ..text.wrapping import runs, tab_cells, wrap
+from ..text.wrapping import runs, snap, tab_cells, wrap
+from .probability_colours import LINE_BREAK, style_number
 
 GUTTER = 6
 """Cells left of the text, for the speaker's label."""
@@ -23,6 +25,9 @@ GUTTER = 6
 LABELS: dict[Role, str] = {"you": "you", "model": "gpt", "note": "·"}
 
 WELCOME_WIDTH = 66
+
+Range = tuple[int, int]
+"""From the first up to the second."""
 
 Styles = Callable[[str], Style]
 """From the name of a component class, without `transcript--`, to its style; `selection` is the screen's."""
@@ -49,16 +54,27 @@ def _pinned(location: Location) -> Style:
     return Style.from_meta({"offset": (PinnedColumn(index), paragraph)})
 
 
-def paint_row(
-    text: TranscriptText, index: int, width: int, styles: Styles, selected: tuple[Location, Location] | None
-) -> Strip:
+@dataclass(frozen=True)
+class Marks:
+    """What is marked in a row beside its words; nothing, at first."""
+
+    selected: tuple[Location, Location] | None = None
+    hits: Sequence[tuple[int, int, bool]] = ()
+    """Parts of its text in which words were found that are searched for, and whether it is the current one."""
+    shades: Sequence[Style] | None = None
+    """The styles of probabilities, where tokens are coloured."""
+    token: Range = (0, 0)
+    """The token that was chosen, as characters of the text's `probabilities`."""
+
+
+def paint_row(text: TranscriptText, index: int, width: int, styles: Styles, marks: Marks) -> Strip:
     """Row `index` as a strip of `width` cells; beyond the last row, empty cells that belong to its end."""
     behind = _pinned(text.end_of(min(index, len(text.rows) - 1)))
     segments: list[Segment] = []
     if index < len(text.rows):
         row = text.rows[index]
         if row.kind is RowKind.TEXT:
-            segments += _text_segments(text, index, row, styles, selected)
+            segments += _text_segments(text, index, row, styles, marks)
         else:
             segments += [_label(text, index, styles), Segment(visible(row.text), styles("status") + behind)]
         if text.open_role == "model" and index == len(text.rows) - 1:
@@ -74,14 +90,22 @@ def _label(text: TranscriptText, index: int, styles: Styles) -> Segment:
     return Segment(label.ljust(GUTTER), styles(f"label-{row.role}") + _pinned(location))
 
 
-def _text_segments(
-    text: TranscriptText, index: int, row: TextRow, styles: Styles, selected: tuple[Location, Location] | None
-) -> Iterator[Segment]:
+def _text_segments(text: TranscriptText, index: int, row: TextRow, styles: Styles, marks: Marks) -> Iterator[Segment]:
     yield _label(text, index, styles)
-    first, last = text.span(index, *selected) if selected else (0, 0)
-    column = 0
-    for start, end in _split(runs(row.text), first, last):
-        style = styles("selection") if first <= start < last else styles(row.role)
+    start_of_row, column = text.offset_of((row.paragraph, row.offset)), 0
+    selected = text.span(index, *marks.selected) if marks.selected else (0, 0)
+    hits = [(snap(row.text, start), snap(row.text, end), current) for start, end, current in marks.hits]
+    cuts = [*selected, *(cut for start, end, _ in hits for cut in (start, end))]
+    if marks.shades:
+        tokens = text.probabilities.between(start_of_row, start_of_row + len(row.text))
+        cuts += (snap(row.text, token.start - start_of_row) for token in tokens)
+    for start, end in _split(runs(row.text), sorted(cuts)):
+        style = _token_style(text, start_of_row + start, styles, marks) or styles(row.role)
+        for hit_start, hit_end, current in hits:
+            if hit_start <= start < hit_end:
+                style += styles("hit-current" if current else "hit")
+        if selected[0] <= start < selected[1]:
+            style = styles("selection")
         location = row.paragraph, row.offset + start
         if row.text[start:end] == "\t":
             segment = Segment(" " * tab_cells(column, text.width), style + _pinned(location))
@@ -89,22 +113,28 @@ def _text_segments(
             segment = Segment(visible(row.text[start:end]), style + _at(location))
         column += segment.cell_length
         yield segment
+    line_break = text.line_break_at(index)
+    if line_break is not None and (style := _token_style(text, line_break, styles, marks)):
+        yield Segment(LINE_BREAK, style + _pinned((row.paragraph, row.offset + len(row.text))))
 
 
-def _split(parts: Iterator[tuple[int, int]], *cuts: int) -> Iterator[tuple[int, int]]:
-    """The same stretches, cut in two where one of `cuts` lies inside."""
+def _token_style(text: TranscriptText, offset: int, styles: Styles, marks: Marks) -> Style | None:
+    """How the token with a character is painted; None where tokens are not coloured, or none is there."""
+    token = text.probabilities.token_at(offset) if marks.shades else None
+    if token is None or not marks.shades:
+        return None
+    style = styles("model") + marks.shades[style_number(token.probability)]
+    return style + styles("token") if (token.start, token.end) == marks.token else style
+
+
+def _split(parts: Iterator[tuple[int, int]], cuts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The same stretches, cut in two where one of `cuts` lies inside; these are in order."""
     for start, end in parts:
         for cut in cuts:
             if start < cut < end:
                 yield start, cut
                 start = cut
         yield start, end
-
-
-def paint_badge(lines: int, styles: Styles) -> Strip:
-    """What is drawn over the corner of the pane when rows were added below it; a click goes there."""
-    label = f" ↓ {lines} new line{'s' if lines > 1 else ''} (End) "
-    return Strip([Segment(label, styles("below") + Style.from_meta({"@click": "scroll_end"}))])
 
 
 def paint_welcome(lines: list[str], width: int, height: int, styles: Styles) -> list[Strip]:

@@ -1,6 +1,7 @@
 import random
 
 import pytest
+from minigpt_tui.tui.text.token_probabilities import ColouredToken
 from minigpt_tui.tui.text.transcript_text import Role, RowKind, TranscriptText
 
 from ..nasty_text import nasty_text
@@ -149,3 +150,33 @@ def test_clear_forgets_everything():
     text.begin_turn("you")
     text.append("again")
     assert text.plain_text() == "again"
+
+
+@pytest.mark.parametrize("width", [5, 20, 200])
+def test_every_character_has_an_offset_and_a_turn(width):
+    text = TranscriptText(width)
+    said = ["ROMEO:", "What,\n\nshall I\n", "", "know the night of thee"]
+    for number, words in enumerate(said):
+        text.begin_turn("model" if number % 2 else "you", "a heading" if number % 2 else "")
+        for character in words:
+            text.append(character)
+        text.end_turn("12 tokens")
+    for number, words in enumerate(said):
+        text.set_tokens(number, [ColouredToken(at, at + 1, at / 100) for at in range(len(words))])
+    text.rewrap(width + 3)
+    seen = ["" for _ in said]
+    for row in text.rows:
+        if row.kind is RowKind.TEXT:
+            for index, character in enumerate(row.text, row.offset):
+                offset = text.offset_of((row.paragraph, index))
+                assert text.location_of(offset) == (row.paragraph, index)
+                turn, start = text.turn_of(offset)
+                seen[turn] += character
+                assert said[turn][offset - start] == character
+                assert text.probabilities.token_at(offset) == (offset, offset + 1, (offset - start) / 100)
+    assert seen == [words.replace("\n", "") for words in said]
+    breaks = [text.line_break_at(index) for index in range(len(text.rows))]
+    of_tokens = [at for at in breaks if at is not None and text.probabilities.token_at(at)]
+    assert len(of_tokens) == "".join(said).count("\n")
+    text.clear()
+    assert text.probabilities.length == 0

@@ -1,8 +1,9 @@
 import random
+import unicodedata
 
 import pytest
 from minigpt_tui.data.storage.printable import is_plain, visible
-from minigpt_tui.tui.text.wrapping import MAX_CLUSTER, clusters, runs, snap, tab_cells, wrap
+from minigpt_tui.tui.text.wrapping import MAX_CLUSTER, clusters, is_simple, most_cells, runs, snap, tab_cells, wrap
 from rich.cells import cell_len
 
 from ..nasty_text import nasty_text
@@ -56,7 +57,20 @@ def test_plain_text_breaks_where_text_with_accents_does():
     rng = random.Random(6)
     for _ in range(1000):
         text, width = "".join(rng.choice("abcd   ") for _ in range(rng.randint(1, 60))), rng.randint(4, 20)
-        assert wrap(text.replace("a", "é"), width) == [row.replace("a", "é") for row in wrap(text, width)]
+        for other in ("é", "\u0939"):
+            assert wrap(text.replace("a", other), width) == [row.replace("a", other) for row in wrap(text, width)]
+
+
+def test_simple_characters_are_glyphs_of_one_cell_that_nothing_hides():
+    simple = [character for character in map(chr, range(0x11000)) if is_simple(character)]
+    assert len(simple) > 1500
+    for character in simple:
+        assert most_cells(character) == cell_len(character) == 1
+        assert visible(character) == character
+        assert not unicodedata.combining(character)
+        assert list(clusters("a" + character)) == [(0, 1), (1, 2)]
+    assert is_simple("«\u00a0Löwe – Ёж “שלום” سلام\u00a0»")
+    assert not any(map(is_simple, ["\t", "\n", "\x1b", "你", "e\u0301", "\u200d", "\u202e", "\xad"]))
 
 
 def test_control_characters_are_shown_and_keep_their_number():

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 from minigpt_tui.tui.app import MinigptApp
-from minigpt_tui.tui.widgets.heat_text import SHADES, HeatText, shades
+from minigpt_tui.tui.widgets.heat_text import HeatText
+from minigpt_tui.tui.widgets.probability_colours import probability_styles
 from textual.app import App, ComposeResult
 
 from ..nasty_text import nasty_text
@@ -19,7 +20,7 @@ def details(*texts: str, probability: float = 0.5):
 
 
 class HeatHost(App[None]):
-    """A theme of our own is not needed: every theme has the three colours."""
+    """A theme of our own is not needed: the colours fit any background."""
 
     def __init__(self, text: HeatText) -> None:
         super().__init__()
@@ -100,13 +101,12 @@ async def test_another_text_begins_at_its_first_token_and_none_at_all_is_empty()
         assert shown(app.text) in ([], [""])
 
 
-async def test_the_likelier_a_token_the_further_its_colour_is_from_red(home):
+async def test_the_less_likely_a_token_the_more_its_colour_stands_out(home):
     app = MinigptApp()
     async with app.run_test() as pilot:
-        colors = [style.color for style in shades(app.theme_variables)]
-        assert len(set(colors)) == len(colors) == SHADES
-        text = HeatText([*details("a", probability=0.0), *details("b", probability=1.0)])
+        styles = probability_styles(app)
+        text = HeatText([*details("a", probability=1.0), *details("b", probability=0.0)])
         await app.screen.mount(text)
         await pilot.pause()
         shown = [part.style.color for part in text.render_line(0) if part.style]
-        assert shown[:2] == [colors[0], colors[-1]]
+        assert shown[:2] == [styles[0].color, styles[-1].color]

@@ -1,8 +1,11 @@
 import random
 
 import pytest
+from minigpt_tui.data.storage.printable import visible
+from minigpt_tui.tui.text.token_probabilities import ColouredToken
 from minigpt_tui.tui.widgets.transcript import SLICE, Transcript
 from minigpt_tui.tui.widgets.transcript_painting import GUTTER
+from rich.style import Style
 from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.selection import Selection
@@ -21,6 +24,10 @@ class TranscriptHost(Host):
         self.transcript = Transcript()
         super().__init__(self.transcript)
         self.below: list[int] = []
+        self.tokens: list[tuple[int, ColouredToken]] = []
+
+    def on_transcript_token_chosen(self, message: Transcript.TokenChosen) -> None:
+        self.tokens.append((message.turn, message.token))
 
     def on_transcript_below(self, message: Transcript.Below) -> None:
         self.below.append(message.lines)
@@ -249,25 +256,38 @@ async def test_y_copies_the_last_reply_or_the_selection():
         assert app.clipboard == REPLY[:4]
 
 
-async def test_any_text_is_shown_and_given_back():
+async def show_any_text(count: int, seed: int) -> None:
+    """Stream random texts, coloured by random tokens, and look at every seventh row, also while they are searched."""
     app = TranscriptHost()
-    rng = random.Random(11)
+    rng = random.Random(seed)
     async with app.run_test(size=(40, 12)) as pilot:
         transcript = app.transcript
-        texts = [nasty_text(rng) for _ in range(2000)]
+        texts = [nasty_text(rng) for _ in range(count)]
         transcript.begin_turn("model")
         for number, text in enumerate(texts):
-            transcript.append(text + "\n")
+            transcript.append(text + "\n", [ColouredToken(at, at + 3, rng.random()) for at in range(0, len(text), 3)])
             if number % 400 == 0:
                 await settle(pilot, transcript)
         assert transcript.plain_text() == "\n".join(texts) + "\n"
-        app.screen.selections = {transcript: Selection(Offset(3, 5), Offset(2, 1990))}
+        app.screen.selections = {transcript: Selection(Offset(3, 5), Offset(2, count - 10))}
         for row in range(0, len(transcript.turns.rows), 7):
+            transcript.coloured = rng.random() < 0.5
+            if row % 10 == 0:
+                transcript.find(rng.choice(["", "a", "[", "\u0301"]))
             transcript.scroll_to(y=row, animate=False)
             strips = [transcript.render_line(y) for y in range(transcript.size.height)]
             assert {strip.cell_length for strip in strips} == {39}
-            assert not any(ord(character) < 32 for strip in strips for character in strip.text)
+            assert all(visible(strip.text) == strip.text for strip in strips), "nothing that a terminal obeys"
         await pilot.pause()
+
+
+async def test_any_text_is_shown_and_given_back():
+    await show_any_text(1000, 11)
+
+
+@pytest.mark.long
+async def test_ten_thousand_texts_are_shown_and_given_back():
+    await show_any_text(10_000, 12)
 
 
 async def test_half_a_surrogate_pair_becomes_a_replacement_character():
@@ -391,3 +411,90 @@ async def test_shown_without_colour(monkeypatch: pytest.MonkeyPatch):
         assert label.text.strip() == "gpt"
         assert label.style
         assert label.style.bold, "the label stands out by more than its colour"
+
+
+def words(transcript: Transcript, y: int) -> list[tuple[str, Style]]:
+    """The segments of a row behind its label, with their styles."""
+    return [(text, style) for text, style, _ in list(transcript.render_line(y))[1:] if text.strip() and style]
+
+
+async def test_replies_and_prompts_are_coloured_by_the_probability_of_their_tokens():
+    app = TranscriptHost()
+    async with app.run_test(size=(40, 12)) as pilot:
+        transcript = app.transcript
+        you = transcript.begin_turn("you", "ROMEO:")
+        transcript.end_turn()
+        model = transcript.begin_turn("model", heading="sample 1 of 1")
+        transcript.append("so", [ColouredToken(0, 2, 0.9)])
+        transcript.append(" far\nand", [ColouredToken(0, 5, 0.01), ColouredToken(5, 8, 0.3)])
+        transcript.append(" on")
+        transcript.end_turn("4 tokens")
+        await settle(pilot, transcript)
+        plain = words(transcript, 3)
+        assert [text for text, _ in plain] == ["so far"]
+        transcript.coloured = True
+        await pilot.pause()
+        assert [text for text, _ in words(transcript, 3)] == ["so", " far", "↵"]
+        assert [text for text, _ in words(transcript, 4)] == ["and", " on"]
+        styles = [style.color for y in (3, 4) for _, style in words(transcript, y)]
+        assert len(set(styles)) == 4
+        assert styles[1] == styles[2], "a line break belongs to its token"
+        assert styles[-1] == plain[0][1].color, "what no probability is known of looks as before"
+        transcript.set_probabilities(you, [ColouredToken(0, 3, 0.1), ColouredToken(3, 6, 0.8)])
+        await pilot.pause()
+        assert [text for text, _ in words(transcript, 0)] == ["ROM", "EO:"]
+        transcript.set_probabilities(model, [ColouredToken(0, 13, 0.5)])
+        assert [text for text, _ in words(transcript, 3)] == ["so far", "↵"]
+        transcript.coloured = False
+        await pilot.pause()
+        assert [text for text, _ in words(transcript, 3)] == ["so far"]
+        assert transcript.plain_text() == "ROMEO:\n\nso far\nand on"
+
+
+async def test_a_token_is_chosen_by_key_and_by_mouse():
+    app = TranscriptHost()
+    async with app.run_test(size=(40, 8)) as pilot:
+        transcript = app.transcript
+        transcript.begin_turn("you", "ROMEO:\n" * 30)
+        turn = transcript.begin_turn("model")
+        for number in range(60):
+            transcript.append(f"word {number}\n", [ColouredToken(0, 5, 0.9), ColouredToken(5, 8, 0.1)])
+        await settle(pilot, transcript)
+        transcript.focus()
+        await pilot.press("left")
+        assert app.tokens == [], "where nothing is coloured there is nothing to choose"
+        transcript.coloured = True
+        await pilot.press("left", "left", "right")
+        await pilot.pause()
+        assert [number for number, _ in app.tokens] == [turn] * 3
+        texts = [transcript.plain_text()[212:][token.start : token.end] for _, token in app.tokens]
+        assert texts == ["59\n", "word ", "59\n"]
+        await pilot.press(*["left"] * 40)
+        await pilot.pause()
+        last = app.tokens[-1][1]
+        assert transcript.plain_text()[212:][last.start : last.end] == "39\n"
+        y = next(y for y in range(8) if "word 39" in shown(transcript)[y])
+        assert [bool(style.underline) for _, style in words(transcript, y)] == [False, True, True]
+        transcript.append("more\n" * 20)
+        await settle(pilot, transcript)
+        assert "word 39" in shown(transcript)[y], "nothing moves while a token is chosen"
+        await pilot.click(transcript, offset=(GUTTER + 2, y))
+        assert app.tokens[-1][1].end == last.start
+        transcript.clear()
+        await pilot.press("left", "right")
+        assert not any(shown(transcript))
+
+
+async def test_a_place_that_is_asked_for_comes_into_view_and_stays_there():
+    app = TranscriptHost()
+    async with app.run_test(size=(40, 8)) as pilot:
+        transcript = app.transcript
+        transcript.begin_turn("you", "line\n" * 30)
+        turn = transcript.begin_turn("model", "here it is\n" + "reply\n" * 30, heading="sample 1 of 2")
+        transcript.show_place(turn, 0)
+        transcript.append("more\n" * 9)
+        await settle(pilot, transcript)
+        assert any("here it is" in row for row in shown(transcript))
+        transcript.show_place(0, 0)
+        await pilot.pause()
+        assert shown(transcript)[0] == "you   line"

@@ -149,18 +149,30 @@ def matrix_parameters(config: ModelConfig) -> int:
 
 def parameter_count(config: ModelConfig) -> int:
     """The number of trainable parameters of the model that `config` describes."""
+    return sum(parameters_by_part(config).values())
+
+
+def parameters_by_part(config: ModelConfig) -> dict[str, int]:
+    """Where the trainable parameters are, over all layers; parts that the model does not have are left out."""
     d, heads, kv, width, ff = config.d_model, config.n_head, config.kv_heads, config.size_per_head, config.hidden_size
     norm = d * (2 if config.norm == "layer" and config.bias else 1)
-    vectors = norm * (2 if ff else 1) + (2 * width if config.qk_norm else 0)
+    attention = d * (heads + 2 * kv) * width + heads * width * d
     if config.bias or config.qkv_bias:
-        vectors += (heads + 2 * kv) * width
+        attention += (heads + 2 * kv) * width
+    mlp = (3 if config.mlp == "swiglu" else 2) * d * ff
     if config.bias:
-        vectors += d + ((2 * ff if config.mlp == "swiglu" else ff) + d if ff else 0)
-    final_norm = norm if config.norm_position == "pre" else 0
-    tables = (0 if config.tied else config.vocab_size * d) + (
-        config.context_length * d if config.position == "learned" else 0
-    )
-    return matrix_parameters(config) + config.n_layer * vectors + final_norm + tables
+        attention += d
+        mlp += (2 * ff if config.mlp == "swiglu" else ff) + d if ff else 0
+    norms = norm * (2 if ff else 1) + (2 * width if config.qk_norm else 0)
+    parts = {
+        "embedding": config.vocab_size * d,
+        "positions": config.context_length * d if config.position == "learned" else 0,
+        "attention": config.n_layer * attention,
+        "MLP": config.n_layer * mlp,
+        "norms": config.n_layer * norms + (norm if config.norm_position == "pre" else 0),
+        "output": 0 if config.tied else config.vocab_size * d,
+    }
+    return {part: number for part, number in parts.items() if number}
 
 
 def flops_per_token(config: ModelConfig) -> int:

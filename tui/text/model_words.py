@@ -36,18 +36,39 @@ def vocabulary(config: ModelConfig, tokenizer: str) -> str:
 
 def details(config: ModelConfig, tokenizer: str, flops_per_token: int) -> str:
     """Everything about the architecture, one fact a line."""
-    shared = f", which share {config.kv_heads} key/value heads" if config.kv_heads != config.n_head else ""
     return "\n".join(
         [
             f"{tokenizer} tokenizer, {config.vocab_size:,} tokens".strip(),
-            f"{config.n_layer} layers, {config.n_head} heads of width {config.size_per_head}{shared}",
-            _POSITIONS[config.position] + (", normalised queries and keys (QK-norm)" if config.qk_norm else ""),
-            f"{_NORMS[config.norm]} {'after each sum' if config.norm_position == 'post' else 'before each sub-layer'}",
-            _MLPS[config.mlp] + (f" of width {config.hidden_size:,}" if config.mlp != "none" else ""),
+            f"{config.n_layer} layers, {config.n_head} heads of width {config.size_per_head}{shared_heads(config)}",
+            positions(config),
+            norm(config),
+            mlp(config),
             "output layer tied to the embedding" if config.tied else "output layer of its own",
             f"{formatting.flops(flops_per_token)} a token of training: forward and backward",
         ]
     )
+
+
+def shared_heads(config: ModelConfig) -> str:
+    """How many key/value heads the heads share, where they do."""
+    if config.kv_heads == config.n_head:
+        return ""
+    return f", which share {config.kv_heads} key/value head{'s' if config.kv_heads > 1 else ''}"
+
+
+def positions(config: ModelConfig) -> str:
+    """How the model knows where a token stands."""
+    return _POSITIONS[config.position] + (", normalised queries and keys (QK-norm)" if config.qk_norm else "")
+
+
+def norm(config: ModelConfig) -> str:
+    """The kind of norm, and where it stands."""
+    return f"{_NORMS[config.norm]} {'after each sum' if config.norm_position == 'post' else 'before each sub-layer'}"
+
+
+def mlp(config: ModelConfig) -> str:
+    """The activation of the MLP and its width."""
+    return _MLPS[config.mlp] + (f" of width {config.hidden_size:,}" if config.mlp != "none" else "")
 
 
 def _norm(config: ModelConfig) -> str:

@@ -1,4 +1,4 @@
-"""The app: themes, the palette, window sizes, and how it ends. The chat screen has the rest."""
+"""The app: its three desks, themes, the palette, window sizes, and how it ends."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 from textual import events, work
 from textual._compositor import CompositorUpdate
 from textual.app import App, SystemCommand
+from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.screen import Screen
 
@@ -27,13 +28,15 @@ from .bridge import POLL_INTERVAL
 from .found_models import FoundModel
 from .messages import ExportWanted
 from .placed_rows import placed
-from .screens.chat import ChatScreen
+from .screens.desk import Desk
 from .screens.open_model import OpenModelScreen
 from .screens.sizes import BREAKPOINTS, is_too_small
 from .screens.too_small import TooSmallScreen
+from .screens.write import WriteDesk
 from .settings import SettingsStore
 from .terminal import call_when_hung_up, encoding_problem, has_job_control, is_utf8
 from .themes import DARK, THEMES, counterpart
+from .widgets.header_line import DeskName, HeaderLine
 
 STOP_SECONDS = 60.0  # that quitting waits for runs to stop and save
 EXIT_SECONDS = 3.0  # that a clean exit may take after a signal
@@ -41,12 +44,19 @@ HUNG_UP_SECONDS = 1.5  # that it may take when the terminal is gone, and nothing
 
 
 class MinigptApp(App[int]):
-    """The chat is the screen at the bottom; the others lie above it for a while."""
+    """Three desks, each with a stack of screens of its own: boxes lie above a desk for a while."""
 
     TITLE = "minigpt"
-    CSS_PATH = ["styles/app.tcss", "styles/chat.tcss", "styles/new_run.tcss", "styles/lists.tcss", "styles/boxes.tcss"]
+    CSS_PATH = [
+        "styles/app.tcss",
+        "styles/write.tcss",
+        "styles/new_run.tcss",
+        "styles/lists.tcss",
+        "styles/boxes.tcss",
+    ]
     BINDINGS = [*keymap.bindings("app")]
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
+    DEFAULT_MODE = "write"
     AUTO_FOCUS = None  # each screen says what it begins with
 
     def __init__(
@@ -63,12 +73,26 @@ class MinigptApp(App[int]):
         self._set_theme()
         self._model_path = model_path
         self._last_size: Size | None = None
-        self._chat = ChatScreen(self.store, corpus, model, poll_interval)
-        self.bridge = self._chat.bridge
+        self._write = WriteDesk(self.store, corpus, model, poll_interval)
+        self.bridge = self._write.bridge
+        self._corpus = corpus
+        self.add_mode("train", self._train_desk)
+        self.add_mode("inside", self._inside_desk)
 
     def get_default_screen(self) -> Screen[Any]:
-        """The chat stands at the bottom of the stack."""
-        return self._chat
+        """The app begins with the write desk, as its default screen: a mode's would have all styles computed twice."""
+        self.add_mode("write", lambda: self._write)
+        return self._write
+
+    def _train_desk(self) -> Screen[Any]:
+        from .screens.train import TrainDesk
+
+        return TrainDesk(self.bridge, self._write.figures_changed, self._corpus)
+
+    def _inside_desk(self) -> Screen[Any]:
+        from .screens.inside import InsideDesk
+
+        return InsideDesk(self.bridge, self._write.figures_changed, self._corpus, self._write.explained)
 
     def on_mount(self) -> None:
         """Start the generate process once the first frame is painted."""
@@ -153,19 +177,20 @@ class MinigptApp(App[int]):
         """Only leaving works while the window is too small."""
         if action == "suspend":
             return self._driver is not None and self._driver.can_suspend and has_job_control()
-        return not isinstance(self.screen, TooSmallScreen) or action == "quit"
+        if isinstance(self.screen, TooSmallScreen):
+            return action == "quit"
+        return action not in ("train", "inside") or action != self.current_mode  # the footer names the other desks
 
     # --- actions --------------------------------------------------------------------------------
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that this screen and the app know, and the list of themes."""
+        targets: dict[str, DOMNode] = {getattr(screen, "SCOPE", ""): screen, "app": self}
+        if isinstance(screen, Desk):
+            targets |= screen.scopes
         for action in keymap.ACTIONS:
-            target = self if action.scope == "app" else screen
-            if (
-                action.palette
-                and hasattr(target, f"action_{action.method}")
-                and action.scope in ("app", getattr(screen, "SCOPE", ""))
-            ):
+            target = targets.get(action.scope)
+            if target is not None and action.palette and hasattr(target, f"action_{action.method}"):
                 yield SystemCommand(
                     f"{action.title}  ({keymap.shown_key(action)})",
                     action.help,
@@ -176,6 +201,35 @@ class MinigptApp(App[int]):
         )
         yield SystemCommand("Themes", "Choose one of all themes.", self.action_change_theme)
         yield SystemCommand("Screenshot", "Save a picture (SVG) of the screen.", self.deliver_screenshot)
+
+    def action_write(self) -> None:
+        """Go to the write desk, and there to the text."""
+        self._turn_to("write")
+        if self.screen is self._write:
+            self._write.focus_text()
+
+    def action_train(self) -> None:
+        self._turn_to("train")
+
+    def action_inside(self) -> None:
+        self._turn_to("inside")
+
+    def on_header_line_chosen(self, message: HeaderLine.Chosen) -> None:
+        self._turn_to(message.desk)
+
+    def _turn_to(self, desk: DeskName) -> None:
+        """Bring a desk on the screen as it was left; it is made when it is first wanted."""
+        self.switch_mode(desk)
+        self.screen.refresh_bindings()
+
+    def on_sessions_wanted(self) -> None:
+        """The list of sessions lies above the write desk, where the chosen one is shown."""
+        self._turn_to("write")
+        if self.screen is self._write:
+            self._write.open_sessions()
+
+    def on_explain_no_more(self) -> None:
+        self._write.set_explain(False)
 
     def action_help(self) -> None:
         """Show the keys and how the parts work together."""

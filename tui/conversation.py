@@ -1,19 +1,20 @@
-"""The prompts and replies of the chat: sends each prompt as soon as a model can answer, and fills the transcript."""
+"""Prompts and replies: sends each prompt as soon as a model can answer, and fills the transcript."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from textual.content import Content
 
-from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens
-from ..engine.sessions.tree import Node, Origin, Tree
+from ..engine.requests import Ended, Failed, SamplingSettings, Scored, ScoreProgress, TokenDetail, Tokens, Turn
+from ..engine.sessions.tree import Node, Origin
 from .bridge import Bridge
 from .current_session import CurrentSession
+from .replies import Replies, status_line
 from .run_words import stage
-from .text import formatting
+from .session_turns import turns_of_path, turns_of_tree
 from .training_offer import TrainingOffer
 from .widgets.prompt import Prompt
 from .widgets.transcript import Transcript
@@ -45,13 +46,37 @@ class Conversation:
         self._problem = ""  # why no model can answer
         self.explain = False  # whether the tokens of the next replies are explained
         self._replies: Replies | None = None  # to the last prompt
+        self._reply: int | None = None  # the node of the last reply, or of the one of its siblings that is shown
+        self._alone: set[int] = set()  # prompts of which one reply is shown: the others are a key away
+        self._edited: Node | None = None  # the prompt that is written anew
+        self._scored: list[list[TokenDetail]] = []  # the tokens of a reply that was explained afterwards
+        self.frame = ""  # the last prompt as the chat template framed it
         self._notes: list[str] = []  # to be written when the replies are complete
 
     @property
     def explained(self) -> list[list[TokenDetail]]:
         """The tokens of each of the last replies received so far; empty where none was explained."""
         details = [list(tokens) for tokens in self._replies.details] if self._replies else []
-        return details if any(details) else []
+        return details if any(details) else self._scored
+
+    def score_reply(self, done: Callable[[], object]) -> bool:
+        """Explain the last reply afterwards, by having it scored, and call `done`; False where that cannot be now."""
+        if self._reply is None or self._session.way == "chat":  # the frame of a chat is no text of the session
+            return False
+        text = self._session.text.tree.text(self._reply)
+        reply = len(self._session.text.tree.nodes[self._reply].text)
+        details = list[TokenDetail]()
+
+        def take(event: ScoreProgress | Scored | Failed) -> None:
+            if isinstance(event, ScoreProgress):
+                details.extend(event.details)
+            elif isinstance(event, Scored):
+                self._scored = [_last_characters(details, reply)]
+                done()
+            else:
+                self.note(event.message)
+
+        return self._generator.score(text, take)
 
     # --- the offer to train ---------------------------------------------------------------------
 
@@ -104,38 +129,102 @@ class Conversation:
         self._write_notes()
 
     def open_session(self, number: int) -> bool:
-        """Stop the replies and show this session; False where another window has it."""
+        """Stop the replies and show this session, with what was typed there; False where another window has it."""
         self._empty()
-        tree = self._session.open(number)
-        if tree is not None:
-            self._show(tree)
-        self._write_notes()
-        return tree is not None
-
-    def open_last_session(self) -> None:
-        """Show the session of the last time, and what was typed there and not sent."""
-        if last := self._session.open_last():
-            tree, draft = last
-            self._show(tree)
-            if draft:
+        found = self._session.open(number) is not None
+        if found:
+            self._show()
+            if self._session.store and (draft := self._session.store.session(number).draft):
                 self._prompt.restore(draft)
+        self._write_notes()
+        return found
 
     def _empty(self) -> None:
         self.stop()
-        self._replies = None
+        self._replies = self._reply = self._edited = None
+        self._scored, self._alone = [], set()
         self._transcript.clear()
 
-    def _show(self, tree: Tree) -> None:
-        """Write the turns of a session into the transcript."""
-        for root in tree.roots:
-            if root.text or root.author != "person":
-                self._transcript.begin_turn("note" if root.author == "note" else "you", root.text)
-                self._transcript.end_turn()
-            replies = tree.children(root.id)
-            for number, reply in enumerate(replies):
-                heading = f"sample {number + 1} of {len(replies)}" if len(replies) > 1 else ""
-                self._transcript.begin_turn("model", reply.text, heading=heading, further=number > 0)
-                self._transcript.end_turn(status_line_of(reply, several=len(replies) > 1))
+    # --- what the session has -------------------------------------------------------------------
+
+    def _show(self, without: Sequence[int] = ()) -> None:
+        """Write the turns of the session into the transcript, anew, `without` the replies that are to come."""
+        self._transcript.clear()
+        text = self._session.text
+        turns = turns_of_path(text) if self._session.way == "chat" else turns_of_tree(text.tree, self._alone, text.leaf)
+        for turn in turns:
+            if turn.reply in without:
+                continue
+            self._transcript.begin_turn(turn.role, turn.text, heading=turn.heading, further=turn.further)
+            self._transcript.end_turn(turn.status)
+            self._reply = turn.reply or self._reply
+
+    def retry(self) -> bool:
+        """Have another reply to the last prompt written, a sibling of the one that is shown; whether there is one."""
+        if self._reply is None or not self._generator.ready:
+            return False
+        settings, samples = self._settings()
+        settings = replace(settings, seed=None)  # one seed would write the same again
+        nodes = self._session.retry(self._reply, samples, self._origin(settings))
+        path = self._session.text.path
+        self._alone.add(path[-2].id)
+        self._show(without=nodes)
+        self._answer(path[:-1], nodes, settings)
+        return True
+
+    def turn_reply(self, step: int) -> bool:
+        """Show the next of the replies to the last prompt, or the one before; whether there are several."""
+        if self._reply is None or self._generator.generating:
+            return False
+        text = self._session.text
+        siblings = [node.id for node in text.siblings(self._reply)]
+        if len(siblings) < 2:
+            return False
+        chosen = siblings[(siblings.index(self._reply) + step) % len(siblings)]
+        self._session.change(lambda text: text.choose(chosen))
+        if (prompt := text.tree.nodes[chosen].parent) is not None:
+            self._alone.add(prompt)
+        self._replies, self._scored = None, []
+        self._show()
+        self._reply = chosen
+        return True
+
+    def give_up(self) -> None:
+        """Stop the replies; what of them is still on its way is dropped."""
+        self.stop()
+        self._session.cancel()
+        self._replies = None
+
+    def go_to(self, node: int | None, offset: int | None = None) -> None:
+        """Show what was said on the way to `node`, and the place in its words; without one, what there is now."""
+        if node is not None:
+            self._session.change(lambda text: text.choose(node))
+            self._alone |= {prompt.id for prompt in self._session.text.path if prompt.author == "person"}
+        self._reply, self._edited = None, None
+        self._show()
+        if node is not None and offset is not None:
+            self._transcript.find(self._session.text.tree.nodes[node].text[offset : offset + 60].split("\n")[0])
+
+    def edit_prompt(self) -> bool:
+        """Take the last prompt into the field again, or the one before that; whether there is one.
+
+        What is sent then takes its place: in a chat it follows what that prompt follows. The first stays as a branch.
+        """
+        if self._session.id is None:
+            return False
+        prompts = [node for node in self._prompts() if node.text]
+        if self._edited in prompts:
+            prompts = prompts[: prompts.index(self._edited)]
+        if not prompts:
+            return False
+        self._edited = prompts[-1]
+        self._prompt.restore(self._edited.text)
+        return True
+
+    def _prompts(self) -> list[Node]:
+        text = self._session.text
+        nodes = text.path if self._session.way == "chat" else text.tree.roots
+        return [node for node in nodes if node.author == "person"]
 
     # --- prompts --------------------------------------------------------------------------------
 
@@ -159,25 +248,50 @@ class Conversation:
         self.show_what_enter_does()
         return stopped
 
+    def send_what_waits(self) -> None:
+        """Send the next prompt that waits, where the model can answer by now."""
+        if self._waiting and self._generator.ready:
+            self._send_next()
+
     def _send_next(self) -> None:
         if self._waiting and self._generator.ready:
             self._send(self._waiting.popleft(), *self._settings())
         self.show_what_enter_does()
 
     def _send(self, prompt: str, settings: SamplingSettings, samples: int) -> None:
-        if prompt:
-            self._transcript.begin_turn("you", prompt)
-            self._transcript.end_turn()
-        replies = self._replies = Replies(self._transcript, prompt, samples)
-        self._session.ask(prompt, samples, self._origin(settings))
+        origin, chat = self._origin(settings), self._session.way == "chat"
+        if chat and self._edited is not None:
+            nodes = self._session.ask(prompt, samples, origin, after=self._edited.parent)
+            self._show(without=nodes)
+        else:
+            nodes = self._session.ask(prompt, samples, origin, after=self._session.text.leaf if chat else None)
+            if prompt:
+                self._transcript.begin_turn("you", prompt)
+                self._transcript.end_turn()
+        self._edited = None
+        self._answer(self._session.text.path[:-1], nodes, settings)
+
+    def _answer(self, path: Sequence[Node], nodes: Sequence[int], settings: SamplingSettings) -> None:
+        """Stream the replies to what the nodes of `path` say, of which in turns only the last is the prompt."""
+        prompt, first = path[-1].text, len(self._session.text.siblings(nodes[0])) - len(nodes)
+        replies = self._replies = Replies(self._transcript, prompt, len(nodes), first)
+        self._scored = []
+        self._reply = nodes[0]
+        chat = self._session.way == "chat"
         self._generator.generate(
-            prompt, settings, lambda event: self._take(event, replies), samples=samples, explain=self.explain
-        )
+            "" if chat else prompt, settings, lambda event: self._take(event, replies), samples=len(nodes),
+            explain=self.explain,
+            messages=tuple(Turn("user" if node.author == "person" else "assistant", node.text) for node in path)
+            if chat
+            else (),
+        )  # fmt: skip
 
     def _origin(self, settings: SamplingSettings) -> Origin:
         """By what the replies that begin now are written; seed and step are those of their end."""
         model = self._bridge.model
-        return Origin(self._generator.path or "", model.name, model.step or 0, settings.seed or 0, settings)
+        checkpoint = self._generator.loaded.checkpoint if self._generator.loaded else ""
+        path = self._generator.path or ""
+        return Origin(path, model.name, model.step or 0, settings.seed or 0, settings, checkpoint)
 
     # --- the model and its replies --------------------------------------------------------------
 
@@ -214,6 +328,7 @@ class Conversation:
                 if shown:
                     replies.end(event.sample, status_line(event, several=replies.count > 1))
                     self._session.end(event.sample, event)
+                    self.frame = event.prompt_text or self.frame
             case Failed():
                 if shown:
                     replies.fail(event.message)
@@ -259,88 +374,10 @@ class Conversation:
         return "no model yet · Ctrl+T trains one, Ctrl+O opens one, Ctrl+R shows all runs"
 
 
-class Replies:
-    """Streams the replies to one prompt, `count` at once, one below the other into the transcript.
-
-    Only the first that is not complete streams on the screen; the text of the others is kept and written below it as
-    soon as it has ended. So nothing on the screen ever moves, and each can be read from its beginning.
-    """
-
-    def __init__(self, transcript: Transcript, prompt: str, count: int) -> None:
-        self._transcript = transcript
-        self.prompt = prompt
-        self._texts = [""] * count  # of each, what is not written yet
-        self._status: dict[int, str] = {}  # the status line of each that is complete
-        self._shown = 0  # the one that streams
-        self.details: list[list[TokenDetail]] = [[] for _ in range(count)]
-        self._begin()
-
-    @property
-    def count(self) -> int:
-        """How many replies were asked for."""
-        return len(self._texts)
-
-    @property
-    def complete(self) -> bool:
-        """Whether all of them have ended."""
-        return self._shown == self.count
-
-    def add(self, sample: int, text: str, details: tuple[TokenDetail, ...]) -> None:
-        """A piece of reply number `sample`, counted from 0."""
-        self.details[sample] += details
-        if sample == self._shown:
-            self._transcript.append(text)
-        else:
-            self._texts[sample] += text
-
-    def end(self, sample: int, status: str) -> None:
-        """Reply number `sample` is complete."""
-        self._status[sample] = status
-        while self._shown in self._status:
-            self._transcript.end_turn(self._status[self._shown])
-            self._shown += 1
-            if self._shown < self.count:
-                self._begin()
-
-    def fail(self, sentence: str) -> None:
-        """None of them can go on: write what has arrived of each, and `sentence`, which says why it ends there."""
-        unwritten = [sample for sample in range(self._shown + 1, self.count) if self._texts[sample]]
-        for sample in unwritten:
-            self._transcript.end_turn(self._status.get(self._shown, ""))
-            self._shown = sample
-            self._begin()
-        self._transcript.end_turn(sentence)
-        self._shown = self.count
-
-    def _begin(self) -> None:
-        heading = f"sample {self._shown + 1} of {self.count}" if self.count > 1 else ""
-        self._transcript.begin_turn("model", self._texts[self._shown], heading=heading, further=self._shown > 0)
-
-
-def status_line(ended: Ended, *, several: bool = False) -> str:
-    """The line below a reply: its tokens, their rate, the step of the weights, notices; of several, each one's seed."""
-    seed = ended.seed if several else None
-    return _status_line(ended.tokens, ended.tokens_per_second, ended.step, seed, ended.reason, ended.notices)
-
-
-def status_line_of(node: Node, *, several: bool = False) -> str:
-    """The same line below a reply of a session that was opened again."""
-    if node.reason == "failed":
-        return " · ".join(node.notices)
-    step, seed = (node.origin.step, node.origin.seed) if node.origin else (0, 0)
-    return _status_line(
-        node.tokens, node.tokens_per_second, step, seed if several else None, node.reason, node.notices
-    )  # fmt: skip
-
-
-def _status_line(
-    tokens: int, tokens_per_second: float, step: int, seed: int | None, reason: str, notices: tuple[str, ...]
-) -> str:
-    parts = [f"{tokens} tokens", f"{formatting.compact(tokens_per_second)}/s"] if tokens else []
-    if step:  # a model from elsewhere does not say how long it was trained
-        parts.append(f"step {step}")
-    if seed is not None:
-        parts.append(f"seed {seed}")
-    if reason == "cancelled":
-        parts.append("stopped")
-    return " · ".join([*parts, *notices])
+def _last_characters(details: Sequence[TokenDetail], characters: int) -> list[TokenDetail]:
+    """The tokens of the last so many characters."""
+    first = len(details)
+    while first and characters > 0:
+        first -= 1
+        characters -= details[first].characters
+    return list(details[first:])

@@ -7,7 +7,7 @@ from typing import Literal
 
 from textual.binding import Binding
 
-Scope = Literal["app", "chat", "runs", "sessions", "new-run", "open-model"]
+Scope = Literal["app", "desk", "write", "turns", "document", "train", "inside", "sessions", "new-run", "open-model"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Action:
     title: str  # in the palette and in the help
     help: str  # one sentence
     footer: str = ""  # the short word in the footer; empty keeps it out of there
-    scope: Scope = "chat"
+    scope: Scope = "write"
     priority: bool = False
     palette: bool = True
 
@@ -37,69 +37,154 @@ class Action:
         )
 
 
-# Left out on purpose: ctrl+j, ctrl+m, ctrl+i and ctrl+h are Enter, Tab and Backspace to a terminal; ctrl+b and ctrl+a
-# are the prefixes of tmux and screen; ctrl+c copies and never quits. F6 and F7 have priority because a text area
-# selects with them, the focus keys so that text typed at once after Tab goes to the new widget.
+# Left out on purpose: ctrl+m, ctrl+i and ctrl+h are Enter, Tab and Backspace to a terminal; ctrl+b and ctrl+a are the
+# prefixes of tmux and screen; ctrl+c copies and never quits. F6 and F7 have priority because a text area selects with
+# them, the focus keys so that text typed at once after Tab goes to the new widget. Alt and a digit or f are read as
+# other keys from a terminal that does not tell keys apart, and Alt+Backspace as ctrl+w, which has no priority for that.
 ACTIONS: tuple[Action, ...] = (
-    Action("run.new", "ctrl+t", "new_run", "New run", "Choose a text and a recipe, and train a model.", "train"),
+    Action(
+        "run.new", "ctrl+t", "new_run", "New run", "Choose a text and a recipe, and train a model.", "new run", "desk"
+    ),
     Action(
         "model.open", "ctrl+o", "open_model", "Open a model",
-        "Talk to a model on disk: a run, a checkpoint, a Hugging Face folder, nanoGPT's ckpt.pt.", "open",
+        "Talk to a model on disk: a run, a checkpoint, a Hugging Face folder, nanoGPT's ckpt.pt.", "open", "desk",
     ),
     Action(
         "model.train", "f6", "train_further", "Train further from this model",
-        "Fine-tune the model on screen: a new run that begins with its weights.", priority=True,
-    ),
-    Action("runs", "ctrl+r", "runs", "Runs", "All trainings: open, pause, stop, continue or delete one.", "runs"),
-    Action(
-        "reply.stop", "escape", "stop_reply", "Stop the reply", "Stop the reply that streams and keep its text.", "stop"
-    ),
-    Action(
-        "reply.copy", "ctrl+y", "copy_reply", "Copy the last reply",
-        "Copy the last reply, or all samples of it, as generated and not as wrapped.", priority=True,
-    ),
-    Action(
-        "reply.explain", "f7", "explain", "Explain the last reply",
-        "Why each token of the last reply was chosen; asked for the first time, it begins with the next reply.",
-        priority=True,
-    ),
-    Action(
-        "session.new", "ctrl+l", "new_session", "New session", "Begin with an empty transcript; this session is kept.",
-        priority=True,
+        "Fine-tune the model on screen: a new run that begins with its weights.", "", "desk", True,
     ),
     Action(
         "sessions", "ctrl+g", "sessions", "Sessions",
-        "What was written before: open, search, name, copy, export or delete it.", "sessions", priority=True,
+        "What was written before: open, search, name, copy, export or delete it.", "sessions", "desk", True,
+    ),
+    Action(
+        "run.pause", "f5", "pause_run", "Pause or resume the training", "Pause the run on screen, or let it go on.",
+        "pause", "desk",
+    ),
+    Action(
+        "run.save", "ctrl+s", "save_run", "Save a checkpoint now", "Ask the run on screen to save a checkpoint.", "",
+        "desk",
+    ),
+    Action(
+        "run.stop", "f8", "stop_run", "Stop the training and save",
+        "Save a checkpoint and end the run; it can be continued later.", "end", "desk",
+    ),
+    Action(
+        "reply.stop", "escape", "stop_reply", "Stop the model", "Stop what the model writes, and keep its text.", "stop"
+    ),
+    Action(
+        "way", "ctrl+w", "next_way", "Way of writing",
+        "Turn from one way to the next: turns, one document, and chat where the model has a template for it.", "way",
+    ),
+    Action(
+        "reply.copy", "ctrl+y", "copy_reply", "Copy",
+        "Copy the last reply, or all samples of it, as generated and not as wrapped; of a document, the selection or "
+        "all of it.", priority=True,
+    ),
+    Action(
+        "tree", "ctrl+x", "tree", "Tree", "All versions of this text: go to one, bookmark, delete or merge them.",
+        "tree", priority=True,
+    ),
+    Action(
+        "session.new", "ctrl+l", "new_session", "New session", "Begin with an empty page; this session is kept.",
+        priority=True,
     ),
     Action(
         "panels", "f2", "panels", "Panels", "Show or hide the panels; in a narrow window, turn from one to the next.",
         "panels",
     ),
     Action("sampling", "f3", "focus_sampling", "Sampling settings", "Go to temperature, top-k, top-p and the others."),
-    Action("prompt", "f4", "focus_prompt", "Prompt", "Go back to the prompt."),
     Action(
-        "run.pause", "f5", "pause", "Pause or resume the training", "Pause the run on screen, or let it go on.",
-        "pause",
+        "reply.explain", "f7", "explain", "Explain the last reply",
+        "Why each token of the last reply was chosen; of a reply to which that was not recorded, how likely each is.",
+        "", "turns", True,
     ),
-    Action("run.save", "ctrl+s", "save", "Save a checkpoint now", "Ask the run on screen to save a checkpoint."),
     Action(
-        "run.stop", "f8", "stop_run", "Stop the training and save",
-        "Save a checkpoint and end the run; it can be continued later.", "end",
+        "reply.retry", "ctrl+k", "retry", "Retry",
+        "Have another reply to the last prompt written; the first stays, a key away. In a text, delete up to its end.",
+        "", "turns",
     ),
-    Action("runs.open", "enter", "open", "Open", "Load this run's model and follow its training.", "chat", "runs"),
-    Action("runs.pause", "p", "pause", "Pause or resume", "Pause this run, or let it go on.", "pause", "runs"),
-    Action("runs.stop", "s", "stop", "Stop and save", "Save a checkpoint and end this run.", "stop", "runs"),
+    Action(
+        "reply.next", "alt+down", "next_reply", "Next reply", "The next of the replies to the last prompt.", "", "turns"
+    ),
+    Action(
+        "reply.previous", "alt+up", "previous_reply", "Previous reply", "The reply to the last prompt before this one.",
+        "", "turns",
+    ),
+    Action(
+        "prompt.edit", "alt+e", "edit_prompt", "Edit an earlier prompt",
+        "Take the last prompt into the field, or the one before; a chat then branches there.", "", "turns",
+    ),
+    Action(
+        "chat.frame", "alt+t", "frame", "Frame", "Show the last prompt as the model's chat template framed it.",
+        "frame", "turns",
+    ),
+    Action(
+        "document.go-on", "ctrl+n,ctrl+enter,ctrl+j", "go_on", "Go on",
+        "Let the model write on from the cursor; what stood behind it stays as a branch.", "go on", "document",
+    ),
+    Action(
+        "document.retry", "ctrl+k", "retry", "Retry",
+        "Take the continuation at the cursor back and have another one written; the first stays as its sibling.",
+        "retry", "document",
+    ),
+    Action(
+        "document.undo", "ctrl+u", "undo", "Undo", "Take the last change back, yours or the model's.", "undo",
+        "document",
+    ),
+    Action("document.redo", "ctrl+e", "redo", "Redo", "Do again what was taken back last.", "redo", "document"),
+    Action(
+        "document.colour", "f7", "colour", "Colours",
+        "Colour the text by the probability of its tokens, yours and the model's, or no more.", "colours", "document",
+        True,
+    ),
+    Action(
+        "document.next", "alt+down", "next_sibling", "Next sibling", "The next of the continuations at this place.", "",
+        "document",
+    ),
+    Action(
+        "document.previous", "alt+up", "previous_sibling", "Previous sibling",
+        "The continuation at this place before this one.", "", "document",
+    ),
+    Action(
+        "document.again", "alt+n", "again", "Again on another checkpoint",
+        "Have the continuation at the cursor written with the same seed by another checkpoint of the run.", "",
+        "document",
+    ),
+    Action("runs.open", "enter", "open", "Open", "Write with this run's model.", "write", "train"),
+    Action(
+        "runs.show", "space", "show", "Show", "Load this run's model and show its training below the list.", "show",
+        "train",
+    ),
+    Action("runs.pause", "p", "pause", "Pause or resume", "Pause this run, or let it go on.", "pause", "train"),
+    Action("runs.stop", "s", "stop", "Stop and save", "Save a checkpoint and end this run.", "stop", "train"),
     Action(
         "runs.continue", "c", "continue", "Continue", "Train a stopped or crashed run further, from its last "
-        "checkpoint.", "continue", "runs",
+        "checkpoint.", "continue", "train",
     ),
-    Action("runs.delete", "d,delete", "delete", "Delete", "Move this run to the trash folder.", "delete", "runs"),
+    Action("runs.delete", "d,delete", "delete", "Delete", "Move this run to the trash folder.", "delete", "train"),
     Action(
         "runs.export", "e", "export", "Export to GGUF",
-        "Write this run's model as one file for llama.cpp, into the current folder.", "", "runs",
+        "Write this run's model as one file for llama.cpp, into the current folder.", "", "train",
     ),
-    Action("runs.new", "n", "new", "New run", "Choose a text and a recipe, and train a model.", "new", "runs"),
-    Action("runs.close", "escape", "close", "Back to the chat", "Leave the list.", "back", "runs"),
+    Action("runs.new", "n", "new", "New run", "Choose a text and a recipe, and train a model.", "", "train"),
+    Action("runs.close", "escape", "close", "Back to writing", "Go to the write desk.", "write", "train"),
+    Action(
+        "tokens.next", "n", "next_sample", "Next sample", "The tokens of the next of several samples.", "next", "inside"
+    ),
+    Action(
+        "tokens.previous", "p", "previous_sample", "Previous sample", "The tokens of the sample before.", "previous",
+        "inside",
+    ),
+    Action(
+        "inside.panels", "f2", "panels", "Model or tokens", "In a narrow window, turn from the tokens to the model.",
+        "panels", "inside",
+    ),
+    Action(
+        "tokens.off", "x", "explain_no_more", "Explain no more", "The tokens of later replies are not explained.", "",
+        "inside",
+    ),
+    Action("inside.close", "escape", "close", "Back to writing", "Go to the write desk.", "write", "inside"),
     Action("sessions.open", "enter", "open", "Open", "Go on with this session.", "open", "sessions"),
     Action(
         "sessions.other", "o", "open_other", "Go on with another model", "Open this session, then choose a model.",
@@ -131,7 +216,19 @@ ACTIONS: tuple[Action, ...] = (
         "open-model.train", "f6", "train", "Train further from it",
         "A new run that begins with the weights of this model.", "train further", "open-model",
     ),
-    Action("open-model.cancel", "escape", "cancel", "Cancel", "Go back to the chat.", "cancel", "open-model"),
+    Action("open-model.cancel", "escape", "cancel", "Cancel", "Go back to the desk.", "cancel", "open-model"),
+    Action(
+        "desk.write", "f4,alt+1", "write", "Write desk", "The first desk: the text, or from a panel back to it.",
+        "", "app",
+    ),
+    Action(
+        "desk.train", "ctrl+r,alt+2", "train", "Train desk", "The second desk: all runs, and their losses.",
+        "train", "app",
+    ),
+    Action(
+        "desk.inside", "f12,alt+3", "inside", "Inside desk", "The third desk: what the model is made of.",
+        "inside", "app",
+    ),
     Action("help", "f1", "help", "Help", "The keys, and how the parts work together.", "help", "app"),
     Action("focus.next", "tab", "focus_next", "Next widget", "Go to the next widget.", "", "app", True, False),
     Action(

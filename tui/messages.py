@@ -74,3 +74,11 @@ class ExportWanted(Message):
     def __init__(self, model: str) -> None:
         super().__init__()
         self.model = model
+
+
+class SessionsWanted(Message):
+    """The person wants the list of all sessions."""
+
+
+class ExplainNoMore(Message):
+    """The person does not want the tokens of later replies explained."""

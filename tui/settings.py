@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 HISTORY_LENGTH = 500
+_TABLES = ("sampling", "document_sampling")  # of settings within the settings
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,12 @@ class Settings:
     explain: bool = False  # whether the tokens of replies are explained
     sampling: SamplingSettings = SamplingSettings()
     samples: int = 1  # replies to one prompt
+    document_sampling: SamplingSettings = SamplingSettings(temperature=1.0)  # begins neutral: nothing is cut
+    document_samples: int = 1  # continuations at one place
 
     def __post_init__(self) -> None:
         check_samples(self.samples)
+        check_samples(self.document_samples)
 
 
 def check_samples(number: int) -> None:
@@ -90,10 +94,13 @@ def load_settings() -> tuple[Settings, list[str]]:
 
 
 def _read_settings(table: dict[str, Any], path: Path) -> tuple[Settings, list[str]]:
-    others = {name: value for name, value in table.items() if name != "sampling"}
-    sampling, problems = _read_table(SamplingSettings(), table.get("sampling", {}), "sampling.", path)
-    settings, more = _read_table(Settings(sampling=sampling), others, "", path)
-    return settings, problems + more
+    others = {name: value for name, value in table.items() if name not in _TABLES}
+    settings, problems = Settings(), list[str]()
+    for name in _TABLES:
+        value, found = _read_table(getattr(settings, name), table.get(name, {}), f"{name}.", path)
+        settings, problems = replace(settings, **{name: value}), problems + found
+    settings, found = _read_table(settings, others, "", path)
+    return settings, problems + found
 
 
 def _read_table(default: Any, table: Any, prefix: str, path: Path) -> tuple[Any, list[str]]:

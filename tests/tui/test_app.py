@@ -8,21 +8,24 @@ from typing import Any
 import pytest
 from minigpt_tui.engine.events import COMMANDS, Note, Preparing, StateChanged
 from minigpt_tui.engine.locks import acquire
-from minigpt_tui.engine.requests import Generate, SamplingSettings
+from minigpt_tui.engine.requests import Generate, SamplingSettings, ScoreText
 from minigpt_tui.engine.runs import Run, list_runs
 from minigpt_tui.tui.app import MinigptApp, run_app
 from minigpt_tui.tui.keymap import ACTIONS
-from minigpt_tui.tui.screens.chat import ChatScreen
-from minigpt_tui.tui.screens.explained import ExplainedScreen
 from minigpt_tui.tui.screens.help import HelpScreen
+from minigpt_tui.tui.screens.inside import InsideDesk
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.questions import Question
-from minigpt_tui.tui.screens.runs import RunsScreen
 from minigpt_tui.tui.screens.too_small import TooSmallScreen
+from minigpt_tui.tui.screens.train import TrainDesk
+from minigpt_tui.tui.screens.turns_way import TurnsWay
+from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.settings import load_settings
 from minigpt_tui.tui.widgets.sampling_panel import SamplingInput
+from textual.events import Key
 from textual.pilot import Pilot
 
+from .next_way import next_way
 from .runs_on_disk import append, make_run, progress, save_checkpoint, saved, set_status
 from .scripted_engine import EXPLAINED, ScriptedEngine
 from .seen import notices, screen_text
@@ -37,10 +40,10 @@ def app_of(pilot: Pilot[Any]) -> MinigptApp:
     return pilot.app
 
 
-def chat_of(pilot: Pilot[Any]) -> ChatScreen:
-    screen = app_of(pilot).screen_stack[0]
-    assert isinstance(screen, ChatScreen)
-    return screen
+def chat_of(pilot: Pilot[Any]) -> TurnsWay:
+    screen = app_of(pilot).get_screen_stack("write")[0]
+    assert isinstance(screen, WriteDesk)
+    return screen.turns
 
 
 def said(pilot: Pilot[Any]) -> str:
@@ -310,34 +313,95 @@ async def test_sampling_settings_are_used_and_remembered(engine: Engine):
     assert load_settings()[0].sampling == SamplingSettings(temperature=0.85)
 
 
-async def test_f7_explains_the_last_reply_once_it_was_asked_for(engine: Engine):
+async def test_f7_explains_the_last_reply_and_from_then_on_each_as_it_is_written(engine: Engine):
     make_run("a-01")
     async with MinigptApp().run_test(size=NARROW) as pilot:
         await model_ready(pilot)
         await pilot.press("a", "enter")
         await wait_until(pilot, lambda: "and so on" in said(pilot))
         await pilot.press("f7")
-        assert not isinstance(pilot.app.screen, ExplainedScreen)
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, InsideDesk))
+        scored = [request.text for request in engine.processes[0].requests if isinstance(request, ScoreText)]
+        assert scored == ["a[b]a[/b] and so on"], "the prompt and the reply, read again"
         assert load_settings()[0].explain
-        await pilot.press("b", "enter")
+        await pilot.press("escape", "b", "enter")
         await wait_until(pilot, lambda: "[b]b" in said(pilot))
         await wait_until(pilot, lambda: chat_of(pilot).conversation.explained == [[EXPLAINED] * 5])
         await pilot.press("f7")
-        await wait_until(pilot, lambda: "1 of 5" in shown(pilot))
-        about = "'[b]\\n'   p 0.0625 → drawn 0.2500   rank 7   entropy 1.50"
-        for text in ("[b]↵", about, "1  ' é'         0.5000 → 0.7500", "2  '[b]\\n'      0.0625 → 0.2500"):
+        await wait_until(pilot, lambda: "token 1 of 5" in shown(pilot))
+        for text in ("[b]↵", "p 0.0625 → drawn 0.2500", "rank 7", "entropy 1.50", "' é'", "▸ '[b]\\n'", "the rest"):
             assert text in shown(pilot)
         await pilot.press("down")
-        await wait_until(pilot, lambda: "2 of 5" in shown(pilot))
+        await wait_until(pilot, lambda: "token 2 of 5" in shown(pilot))
         await pilot.press("escape")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
         await pilot.press("f7", "x")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
         assert not load_settings()[0].explain
         await pilot.press("c", "enter")
         await wait_until(pilot, lambda: "[b]c" in said(pilot))
         explained = [request.explain for request in engine.processes[0].requests if isinstance(request, Generate)]
         assert explained == [False, True, False]
+
+
+async def test_ctrl_k_has_another_reply_written_and_alt_with_an_arrow_shows_the_others(engine: Engine):
+    make_run("a-01")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await model_ready(pilot)
+        await pilot.press("ctrl+k")
+        assert "no reply yet" in notices(pilot)[-1]
+        await type_text(pilot, "to be")
+        await pilot.press("home", "ctrl+k")
+        assert chat_of(pilot).prompt.text == "", "in a text it deletes up to its end"
+        await type_text(pilot, "to be")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "and so on" in said(pilot))
+        await pilot.press("alt+down")
+        assert "no other reply" in notices(pilot)[-1]
+        await pilot.press("ctrl+k")
+        await wait_until(pilot, lambda: "sample 2 of 2" in shown(pilot))
+        assert engine.processes[0].prompts() == ["to be", "to be"]
+        assert said(pilot).count("and so on") == 1, "one of them is shown"
+        await pilot.press("alt+up")
+        await wait_until(pilot, lambda: "sample 1 of 2" in shown(pilot))
+        await pilot.press("alt+up")
+        await wait_until(pilot, lambda: "sample 2 of 2" in shown(pilot))
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await pilot.pause()
+        assert "sample 1 of 2" in shown(pilot)
+        assert "sample 2 of 2" in shown(pilot)
+
+
+async def test_ctrl_w_turns_to_the_next_way_and_alt_with_backspace_deletes_a_word(engine: Engine):
+    make_run("a-01")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await model_ready(pilot)
+        await type_text(pilot, "one two")
+        prompt = chat_of(pilot).prompt
+        prompt.post_message(Key("ctrl+w", None))  # so Textual reads it from a terminal that does not tell keys apart
+        await wait_until(pilot, lambda: prompt.text == "one ")
+        await next_way(pilot)
+        await wait_until(pilot, lambda: "─ document ─" in shown(pilot))
+        await next_way(pilot)
+        await wait_until(pilot, lambda: "─ turns ─" in shown(pilot))
+        assert prompt.text == "one "
+
+
+async def test_an_earlier_prompt_is_edited_and_sent_as_another(engine: Engine):
+    make_run("a-01")
+    async with MinigptApp().run_test(size=WIDE) as pilot:
+        await model_ready(pilot)
+        for word in ("one", "two"):
+            await type_text(pilot, word)
+            await pilot.press("enter")
+            await wait_until(pilot, lambda word=word: f"[b]{word}[/b] and so on" in said(pilot))
+        await pilot.press("alt+e")
+        assert chat_of(pilot).prompt.text == "two"
+        await pilot.press("alt+e")
+        assert chat_of(pilot).prompt.text == "one"
+        await pilot.press("s", "enter")
+        await wait_until(pilot, lambda: "[b]ones[/b] and so on" in said(pilot))
+        assert "[b]one[/b] and so on" in said(pilot), "the first stays"
 
 
 async def test_text_typed_at_once_after_tab_goes_to_the_next_widget(engine: Engine):
@@ -434,7 +498,7 @@ async def test_below_the_smallest_size_a_sentence_names_both_sizes(engine: Engin
         await pilot.press("ctrl+t", "f1")
         assert isinstance(pilot.app.screen, TooSmallScreen)
         await pilot.resize_terminal(60, 20)
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
 
 
 async def test_the_theme_changes_sides_and_is_remembered(engine: Engine):
@@ -448,7 +512,7 @@ async def test_the_theme_changes_sides_and_is_remembered(engine: Engine):
 
 
 async def test_help_and_palette_know_every_action(engine: Engine):
-    async with MinigptApp().run_test(size=(120, 120)) as pilot:
+    async with MinigptApp().run_test(size=(120, 200)) as pilot:
         await pilot.press("f1")
         assert isinstance(pilot.app.screen, HelpScreen)
         await pilot.pause()
@@ -456,25 +520,27 @@ async def test_help_and_palette_know_every_action(engine: Engine):
         assert [action.help for action in ACTIONS if action.help.split(". ")[0][:40] not in text] == []
         await pilot.press("escape")
         offered = [command.title for command in app_of(pilot).get_system_commands(pilot.app.screen)]
-        wanted = [action for action in ACTIONS if action.scope in ("app", "chat") and action.palette]
+        wanted = [action for action in ACTIONS if action.scope in ("app", "desk", "write", "turns") and action.palette]
         assert [c.title for c in wanted if not any(title.startswith(c.title) for title in offered)] == []
 
 
 async def test_the_palette_runs_an_action(engine: Engine):
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+p")
-        await type_text(pilot, "runs")
+        await type_text(pilot, "train desk")
         await pilot.pause(0.3)
         await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, TrainDesk))
         await pilot.press("escape", "ctrl+t")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
 
 
 def test_ids_and_keys_are_unique_where_they_apply():
     assert len({action.id for action in ACTIONS}) == len(ACTIONS)
-    for scope in ("chat", "runs", "new-run"):
-        keys = [key for action in ACTIONS if action.scope in (scope, "app") for key in action.key.split(",")]
+    for scope in ("turns", "document", "train", "inside", "new-run"):
+        scopes = {scope, "app"} if scope == "new-run" else {scope, "desk", "app"}
+        scopes |= {"write"} if scope in ("turns", "document") else set()
+        keys = [key for action in ACTIONS if action.scope in scopes for key in action.key.split(",")]
         assert len(set(keys)) == len(keys)
 
 

@@ -9,16 +9,14 @@ from minigpt_tui.data.corpus import Corpus
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.models import memory
 from minigpt_tui.tui.app import MinigptApp
-from minigpt_tui.tui.screens import runs
 from minigpt_tui.tui.screens.new_run import NewRunScreen
-from minigpt_tui.tui.screens.runs import RunsScreen
 from minigpt_tui.tui.settings import Settings, save_settings
 from minigpt_tui.tui.widgets import corpus_fields
 from minigpt_tui.tui.widgets.transcript import Transcript
 from textual.pilot import Pilot
 from textual.widgets import Select
 
-from .runs_on_disk import CREATED, make_run
+from .runs_on_disk import make_run
 from .scripted_engine import ScriptedEngine
 from .waiting import wait_until
 
@@ -60,8 +58,8 @@ def test_why_these_tokens(engine: Engine, snap_compare, size: tuple[int, int]):
     async def ask_why(pilot: Pilot) -> None:
         await talk(pilot)
         await pilot.press("f7", "right", "right")
-        await wait_until(pilot, lambda: "3 of 5" in str(pilot.app.screen.query_one("#explained-token").render()))
-        await pilot.pause()
+        await wait_until(pilot, lambda: "3 of 5" in str(pilot.app.screen.query_one("#tokens-panel").border_title))
+        await pilot.pause(0.2)
 
     save_settings(Settings(explain=True))
     make_run("play-01")
@@ -98,21 +96,6 @@ def test_new_run(engine: Engine, snap_compare, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(corpus_fields, "open_corpus", lambda *_, **__: corpus)
     monkeypatch.setattr(memory, "has_bfloat16", lambda: False)  # the estimate depends on the machine
     assert snap_compare(MinigptApp(), terminal_size=size, run_before=open_form)
-
-
-@SIZES
-def test_runs(engine: Engine, snap_compare, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]):
-    async def open_list(pilot: Pilot) -> None:
-        await pilot.press("ctrl+r")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
-        await pilot.pause()
-
-    monkeypatch.setattr(runs, "time", lambda: CREATED + 4000)
-    for number, state in enumerate(("finished", "failed", "stopped"), 1):
-        make_run(f"tales-{number:02}", state, steps=100 * number)
-    run = make_run("play-01", "running", steps=250)
-    with acquire(run.lock_path) or pytest.fail("locked"):
-        assert snap_compare(MinigptApp(), terminal_size=size, run_before=open_list)
 
 
 def test_the_question_before_quitting(engine: Engine, snap_compare):

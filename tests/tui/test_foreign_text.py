@@ -16,12 +16,12 @@ from minigpt_tui.models.presets import preset
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.messages import Notice
 from minigpt_tui.tui.placed_rows import placed
-from minigpt_tui.tui.screens.explained import ExplainedScreen
 from minigpt_tui.tui.screens.help import HelpScreen
+from minigpt_tui.tui.screens.inside import InsideDesk
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.open_model import OpenModelScreen
 from minigpt_tui.tui.screens.questions import Answer, Question, Waiting, as_it_stands
-from minigpt_tui.tui.screens.runs import RunsScreen
+from minigpt_tui.tui.screens.train import TrainDesk
 from rich.console import Console
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -94,13 +94,13 @@ async def test_every_other_screen(engine: Engine, stranger: Run, tmp_path: Path,
     async with MinigptApp().run_test(size=size) as pilot:
         app = await start(pilot)
         screens: dict[Screen[Any], str] = {
-            RunsScreen(app.bridge): MARKUP,
+            TrainDesk(app.bridge, None, None): MARKUP,
             OpenModelScreen(app.bridge, f"/none/{EVIL}"): MARKUP,
             OpenModelScreen(app.bridge, str(stranger.path)): "",
             NewRunScreen(app.bridge, stranger.name): "",
             NewRunScreen(app.bridge, corpus=str(tmp_path / f"text{EVIL}.txt")): MARKUP,
             NewRunScreen(app.bridge, corpus=f"/none/{EVIL}"): MARKUP,
-            ExplainedScreen([[token] * 5]): "[red]y[/red]",
+            InsideDesk(app.bridge, None, None, lambda: [[token] * 5]): "[red]y[/red]",
             HelpScreen(): "",
             as_it_stands(WORSE): "[red]y[/red]",
             Question("delete", WORSE, [Answer("yes", "yes", "y")]): "[red]y[/red]",

@@ -16,7 +16,7 @@ from minigpt_tui.engine.events import RunState
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.bridge import run_to_open
-from minigpt_tui.tui.screens.runs import RunsScreen
+from minigpt_tui.tui.screens.train import TrainDesk
 
 from .runs_on_disk import make_run
 from .scripted_engine import ScriptedEngine
@@ -57,7 +57,7 @@ async def test_a_run_is_shown_and_its_model_answers(
         await pilot.press("h", "enter")
         await wait_until(pilot, lambda: "and so on" in screen_text(app))
         await pilot.press("ctrl+r")
-        await wait_until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await wait_until(pilot, lambda: isinstance(app.screen, TrainDesk))
         await wait_until(pilot, lambda: "a-02" in screen_text(app))
         assert ("crashed" in screen_text(app)) == (state == "running")  # its heartbeat is of long ago
         for key in ("p", "s", "c"):

@@ -8,8 +8,8 @@ import pytest
 from minigpt_tui.engine.events import COMMANDS
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.tui.app import MinigptApp
-from minigpt_tui.tui.screens.chat import ChatScreen
 from minigpt_tui.tui.screens.questions import Question
+from minigpt_tui.tui.screens.write import WriteDesk
 
 from .runs_on_disk import make_run, set_status
 from .seen import has_exited
@@ -35,7 +35,7 @@ async def test_quitting_leaves_a_training_alone_or_not_at_all(engine: Engine):
             await pilot.press("ctrl+q")
             await wait_until(pilot, lambda: isinstance(app.screen, Question))
             await pilot.press("escape")
-            await wait_until(pilot, lambda: isinstance(app.screen, ChatScreen))
+            await wait_until(pilot, lambda: isinstance(app.screen, WriteDesk))
             assert not has_exited(app)
             await pilot.press("ctrl+q")
             await wait_until(pilot, lambda: isinstance(app.screen, Question))

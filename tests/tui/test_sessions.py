@@ -13,9 +13,10 @@ from minigpt_tui.engine.requests import Generate, Tokens
 from minigpt_tui.engine.sessions.documents import export
 from minigpt_tui.engine.sessions.store import SessionStore
 from minigpt_tui.tui.app import MinigptApp
-from minigpt_tui.tui.screens.chat import ChatScreen
 from minigpt_tui.tui.screens.questions import Question
 from minigpt_tui.tui.screens.sessions import ChosenSession, SessionsScreen
+from minigpt_tui.tui.screens.turns_way import TurnsWay
+from minigpt_tui.tui.screens.write import WriteDesk
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -28,10 +29,10 @@ Engine = type[ScriptedEngine]
 INSERT = "INSERT INTO sessions (name, way, model, created, changed) VALUES ('', 'turns', '', 1, ?)"
 
 
-def chat(pilot: Pilot[Any]) -> ChatScreen:
-    screen = pilot.app.screen_stack[0]
-    assert isinstance(screen, ChatScreen)
-    return screen
+def chat(pilot: Pilot[Any]) -> TurnsWay:
+    screen = pilot.app.get_screen_stack("write")[0]
+    assert isinstance(screen, WriteDesk)
+    return screen.turns
 
 
 def written(pilot: Pilot[Any]) -> str:
@@ -174,7 +175,7 @@ async def test_sessions_are_searched_named_tagged_copied_deleted_and_restored():
         await pilot.press("slash", *"nowhere", "enter")
         assert "Nothing was found for 'nowhere'" in screen_text(pilot.app)
         await pilot.press("escape", "escape")
-        assert pilot.app.screen is chat(pilot)
+        assert pilot.app.screen is chat(pilot).screen
 
 
 @pytest.mark.usefixtures("run")
@@ -277,7 +278,7 @@ async def test_one_that_another_window_has_is_not_opened():
         await pilot.press("d")
         assert "open in another window" in notices(pilot)[-1]
         await pilot.press("enter")
-        await wait_until(pilot, lambda: pilot.app.screen is chat(pilot))
+        await wait_until(pilot, lambda: pilot.app.screen is chat(pilot).screen)
         assert "open in another window" in notices(pilot)[-1]
         await say(pilot, "theirs")
     assert {listed.title for listed in other.sessions()} == {"mine", "theirs"}

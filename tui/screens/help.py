@@ -15,21 +15,38 @@ from ..keymap import Scope, actions, shown_key
 
 _ABOUT = """\
 A model learns from a text of yours in a process of its own, and writes what it has learned here, while it learns.
-Write something and press Enter: the model goes on from there, with its newest weights. Enter alone lets it begin from \
-nothing. A small model does not answer questions; it continues texts like the one that it has read.
+There are three desks: write, train and inside. On the first you write with the model in one of these ways, and \
+Ctrl+W turns from one to the next. In turns each prompt begins a text of its own, and Enter sends it. A document is \
+one text that you and the model write together: Ctrl+N lets the model go on from the cursor. In a chat the model \
+answers; for that it needs a chat template. A small model does not answer questions; it continues texts like the one \
+that it has read.
+Every version of a text stays: what you edit, retry or undo becomes a branch. All of it is saved as it is written.
 Closing the app leaves a training alone if you like; the next start shows it again."""
 
-_EXTRA = (
-    ("Enter", "Send the prompt; Ctrl+J breaks the line."),
-    ("Up Down", "Earlier prompts, from the first and the last line of the prompt."),
-    ("PgUp PgDn End", "Scroll the transcript; End follows the reply again."),
-    ("^P", "All commands by name."),
-    ("^C", "Copy what is selected with the mouse. It never quits."),
-)
+_EXTRA: dict[Scope, tuple[tuple[str, str], ...]] = {
+    "turns": (
+        ("Enter", "Send the prompt; Ctrl+J breaks the line."),
+        ("Up Down", "Earlier prompts, from the first and the last line of the prompt."),
+        ("PgUp PgDn End", "Scroll the transcript; End follows the reply again."),
+        ("/", "Search in the transcript, where it has the focus; n and N go from one place to the next."),
+    ),
+    "document": (
+        ("Tab", "To the token panel, where Enter goes on from an alternative, and to the siblings."),
+        ("^F", "Search in the text."),
+    ),
+    "app": (
+        ("^P", "All commands by name."),
+        ("^C", "Copy what is selected. It never quits."),
+    ),
+}
 _TEXT_WIDTH = 56
 _SCOPES: tuple[tuple[Scope, str], ...] = (
-    ("chat", "in the chat"),
-    ("runs", "in the list of runs"),
+    ("desk", "on every desk"),
+    ("write", "on the write desk"),
+    ("turns", "on the write desk, in turns and in a chat"),
+    ("document", "on the write desk, in a document"),
+    ("train", "on the train desk"),
+    ("inside", "on the inside desk"),
     ("sessions", "in the list of sessions"),
     ("new-run", "in the form of a new run"),
     ("open-model", "where a model is opened"),
@@ -53,8 +70,7 @@ def _keys() -> Content:
     for scope, title in _SCOPES:
         parts.append((f"\n{title}\n", "bold $primary"))
         rows = [(shown_key(action), action.help) for action in actions(scope)]
-        if scope == "chat":
-            rows = [*_EXTRA, *rows]
+        rows = [*_EXTRA.get(scope, ()), *rows]
         for key, text in rows:
             parts.append((f"  {key:<15}", "$accent"))
             parts.append((f"\n{' ' * 17}".join(wrap(text, _TEXT_WIDTH)) + "\n", "$foreground"))

@@ -46,6 +46,7 @@ class Prompt(TextArea):
 
     BINDINGS = [
         Binding("shift+enter,ctrl+j,alt+enter", "break_line", "New line", show=False),
+        Binding("ctrl+w", "leave_key", "Left to the screen", show=False),
         Binding("ctrl+underscore,ctrl+z", "undo", "Undo", show=False),  # the app suspends with ctrl+z where it can
     ]
 
@@ -93,12 +94,20 @@ class Prompt(TextArea):
         self.load_text(without_controls(text))
         self.move_cursor(self.document.end)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys with which a text area would do something, and which are left to the screen, like Escape."""
+        if action == "leave_key" or (action == "delete_to_end_of_line_or_delete_line" and not self.text):
+            return False  # in the empty field there is nothing that Ctrl+K could delete
+        return super().check_action(action, parameters)
+
     # Sending and writing
 
     def on_key(self, event: Key) -> None:
         """Send on Enter, and insert what Textual takes for no text: no-break spaces, joiners, new emoji ..."""
         if event.key == "enter":
             self._submit()
+        elif event.key == "ctrl+w" and event.character is None:  # how Textual reads Alt+Backspace
+            self.action_delete_word_left()
         elif typed := unprintable_text(event):
             self.replace(typed, *self.selection, maintain_selection_offset=False)
         else:

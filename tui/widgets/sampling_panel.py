@@ -219,11 +219,16 @@ class SamplingPanel(Widget):
         samples: int
 
     def __init__(
-        self, settings: SamplingSettings | None = None, *, id: str | None = None, classes: str | None = None
+        self,
+        settings: SamplingSettings | None = None,
+        samples: int = 1,
+        *,
+        id: str | None = None,
+        classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._settings = settings or SamplingSettings()
-        self._samples = 1
+        self._samples = samples
         self._inputs = {field.name: SamplingInput(field) for field in FRONT + FOLDED}
         self._fold = Fold(id="fold", markup=False)
         self._refusal = Static(id="refusal", markup=False)

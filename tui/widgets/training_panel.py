@@ -14,10 +14,11 @@ from .facts import DIM, in_two_columns, spread
 from .loss_chart import LossChart
 
 CHART_ROWS = 5  # the chart shrinks to these before figures are left out
+_BESIDE = 38  # cells of the figures beside the chart
 
 
 class TrainingPanel(Vertical):
-    """A run's figures above its chart; `show` updates both."""
+    """A run's figures above its chart, or with the class `-beside` beside it; `show` updates both."""
 
     DEFAULT_CSS = """
     TrainingPanel {
@@ -28,6 +29,8 @@ class TrainingPanel(Vertical):
         border-subtitle-color: $text-muted;
         &:focus-within { border: round $border; border-title-color: $text; }
         & > Static { height: auto; }
+        &.-beside { layout: horizontal; }
+        &.-beside > Static { width: 38; margin: 0 2 0 0; }
     }
     """
     BORDER_TITLE = "training"
@@ -65,14 +68,15 @@ class TrainingPanel(Vertical):
         width, height = self.content_size
         if width <= 0:
             return
+        beside = self.has_class("-beside")
         view = self._view
         self._figures.display = view is not None and view.state is not None
-        self._chart.display = height >= 2 + CHART_ROWS
+        self._chart.display = height >= (1 if beside else 2 + CHART_ROWS)
         self.border_subtitle = Content(formatting.one_line(view.name)) if view else None
         if view is None or view.state is None:
             return
-        lines = figures(view, width, with_losses=not self._chart.display)
-        room = height - CHART_ROWS if self._chart.display else height
+        lines = figures(view, min(width, _BESIDE) if beside else width, with_losses=not self._chart.display)
+        room = height - CHART_ROWS if self._chart.display and not beside else height
         self._figures.update(Content("\n").join(lines[:room]))
 
 

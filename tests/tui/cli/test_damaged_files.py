@@ -29,7 +29,7 @@ from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.tui.bridge import Bridge, run_to_open
 from minigpt_tui.tui.found_models import look_up
 from minigpt_tui.tui.run_words import run_opened
-from minigpt_tui.tui.screens.runs import RunReader
+from minigpt_tui.tui.screens.train import RunReader
 from minigpt_tui.tui.settings import load_history, load_settings, save_history, save_settings, settings_path
 from minigpt_tui.tui.widgets.training_panel import figures
 

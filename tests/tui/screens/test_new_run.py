@@ -11,9 +11,9 @@ from minigpt_tui.engine.runs import list_runs
 from minigpt_tui.models.presets import PRESETS
 from minigpt_tui.models.recipe import Budget
 from minigpt_tui.tui.app import MinigptApp
-from minigpt_tui.tui.screens.chat import ChatScreen
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.questions import Question
+from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.widgets.corpus_fields import OWN_TEXT
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, Select
@@ -97,7 +97,7 @@ async def test_f5_makes_the_run_as_it_stands_in_the_form(engine: Engine):
         await fill(pilot, "d_model", "48")
         await fill(pilot, "name", "mine")
         await pilot.press("f5")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
     manifest = list_runs()[0].manifest()
     assert (manifest.name, manifest.preset, manifest.training.budget) == ("mine", "quick", Budget(2, "minutes"))
     assert (manifest.model.d_model, manifest.corpus.spec, manifest.tokenizer) == (48, "tales", "char")
@@ -125,7 +125,7 @@ async def test_each_tokenizer_shows_what_it_needs_and_what_it_comes_to(engine: E
         await fill(pilot, "bpe_vocab_size", "1000")
         assert "vocabulary  at most 1,000 tokens" in screen_text(pilot.app)
         await pilot.press("f5")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
     manifest = list_runs()[0].manifest()
     assert (manifest.tokenizer, manifest.bpe_vocab_size, manifest.model.vocab_size) == ("bpe", 1000, 1000)
 
@@ -136,7 +136,7 @@ async def test_an_unknown_character_can_have_a_token_of_its_own(engine: Engine):
         form(pilot).query_one("#unknown_characters", Select).value = "token"
         await wait_until(pilot, lambda: vocabulary_on(pilot) == before + 1)
         await pilot.press("f5")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
     assert list_runs()[0].manifest().unknown_characters == "token"
 
 
@@ -205,7 +205,7 @@ async def test_a_file_is_looked_at_while_its_path_is_typed(engine: Engine, tmp_p
         assert form(pilot).problem == ""
         assert form(pilot).query_one("#name", Input).value == "novel-01"
         await pilot.press("f5")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
     assert list_runs()[0].manifest().corpus.spec == str(novel)
 
 
@@ -317,7 +317,7 @@ async def test_a_text_in_another_script_is_learned_after_a_question_alone(engine
         assert "model has no token for 16% of the characters of" in sentences_on(pilot)
         await pilot.press(answer)
         if answer == "l":
-            await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
             assert [run.name for run in list_runs()] == ["poems-01"]
             return
         await wait_until(pilot, lambda: "would be left out" in form(pilot).problem)

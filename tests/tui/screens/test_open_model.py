@@ -11,9 +11,9 @@ from minigpt_tui.engine.requests import Load
 from minigpt_tui.engine.runs import list_runs
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.found_models import look_up
-from minigpt_tui.tui.screens.chat import ChatScreen
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.open_model import OpenModelScreen
+from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.widgets.model_input import ModelInput
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
@@ -59,7 +59,7 @@ async def test_a_path_says_in_place_what_lies_there_and_enter_lets_it_speak(engi
         for words in ("[red]small", "64 tokens", "char, 57 tokens", "2 × rope · RMSNorm · SwiGLU, width 32"):
             assert words in shown(pilot)
         await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
         await wait_until(pilot, lambda: app_of(pilot).bridge.generator.ready)
         await pilot.pause(0.1)
         assert [(load.path, load.follow) for load in loads(engine)] == [(str(model), False)]
@@ -77,7 +77,7 @@ async def test_enter_that_comes_before_the_answer_is_kept(engine: Engine, model:
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await look_for(pilot, str(model))
         await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
         assert app_of(pilot).bridge.opened is not None
 
 
@@ -97,7 +97,7 @@ async def test_what_is_no_model_is_refused_in_place(engine: Engine, tmp_path: Pa
             await pilot.pause()
             assert isinstance(pilot.app.screen, OpenModelScreen)
             await pilot.press("escape")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
     assert loads(engine) == []
 
 
@@ -132,7 +132,7 @@ async def test_the_command_line_can_begin_with_a_model_or_offer_one(engine: Engi
     async with MinigptApp(model_path=str(model)).run_test(size=WIDE) as pilot:
         await wait_until(pilot, lambda: "checkpoint of minigpt-tui" in shown(pilot))
         await pilot.press("escape")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
         assert app_of(pilot).bridge.run == list_runs()[0]
 
 
@@ -190,7 +190,7 @@ async def test_f6_turns_the_form_into_a_fine_tuning_and_f5_starts_it(engine: Eng
         form.query_one("#path", Input).value = str(model.parent / "own.txt")
         await wait_until(pilot, lambda: "dark and stormy" in shown(pilot))
         await pilot.press("f5")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
         await wait_until(pilot, lambda: "with the weights of" in shown(pilot))
     manifest = list_runs()[0].manifest()
     assert (manifest.start_from, manifest.preset, manifest.tokenizer) == (str(model), "finetune", "char")
@@ -235,7 +235,7 @@ async def test_without_a_model_there_is_nothing_to_train_further(engine: Engine)
         await pilot.press("f6")
         await wait_until(pilot, lambda: bool(notices(pilot)))
         assert ["no model on screen" in sentence for sentence in notices(pilot)] == [True]
-        assert isinstance(pilot.app.screen, ChatScreen)
+        assert isinstance(pilot.app.screen, WriteDesk)
 
 
 async def test_what_cannot_be_exported_says_why(engine: Engine, model: Path):

@@ -9,10 +9,10 @@ from minigpt_tui.engine.events import COMMANDS, StateChanged
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.runs import Run, list_runs
 from minigpt_tui.tui.app import MinigptApp
-from minigpt_tui.tui.screens.chat import ChatScreen
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.questions import Question
-from minigpt_tui.tui.screens.runs import RunsScreen
+from minigpt_tui.tui.screens.train import TrainDesk
+from minigpt_tui.tui.screens.write import WriteDesk
 from textual.pilot import Pilot
 
 from ..runs_on_disk import append, make_run, set_status
@@ -27,13 +27,13 @@ Engine = type[ScriptedEngine]
 async def opened():
     async with MinigptApp().run_test(size=(120, 40)) as pilot:
         await pilot.press("ctrl+r")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, TrainDesk))
         await pilot.pause()
         yield pilot
 
 
-def table(pilot: Pilot[Any]) -> RunsScreen:
-    assert isinstance(pilot.app.screen, RunsScreen)
+def table(pilot: Pilot[Any]) -> TrainDesk:
+    assert isinstance(pilot.app.screen, TrainDesk)
     return pilot.app.screen
 
 
@@ -82,7 +82,7 @@ async def test_an_unreadable_run_is_a_row_and_a_refusal(engine: Engine):
         await choose(pilot, "a-02")
         await pilot.press("enter")
         await pilot.pause()
-        assert isinstance(pilot.app.screen, RunsScreen)
+        assert isinstance(pilot.app.screen, TrainDesk)
         assert "'a-02' cannot be read" in notices(pilot)[0]
 
 
@@ -92,7 +92,7 @@ async def test_enter_opens_a_run_and_its_model(engine: Engine):
     async with opened() as pilot:
         await choose(pilot, "a-01")
         await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
         app = pilot.app
         assert isinstance(app, MinigptApp)
         assert app.bridge.run is not None
@@ -144,13 +144,13 @@ async def test_deleting_asks_and_moves_to_the_trash(engine: Engine, home: Path):
         await pilot.press("d")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, Question))
         await pilot.press("escape")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, TrainDesk))
         assert len(list_runs()) == 1
         await pilot.press("d")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, Question))
         await pilot.press("d")
         await wait_until(pilot, lambda: not list_runs())
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, TrainDesk))
         await pilot.pause()
         assert "There is no run yet" in screen_text(pilot.app)
         await pilot.press("escape")
@@ -171,9 +171,20 @@ async def test_a_run_that_trains_is_not_deleted(engine: Engine):
             assert run.path.exists()
 
 
-async def test_n_opens_the_form_in_place_of_the_list(engine: Engine):
+async def test_n_opens_the_form_above_the_list(engine: Engine):
     async with opened() as pilot:
         await pilot.press("n")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
         await pilot.press("escape")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ChatScreen))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, TrainDesk))
+
+
+async def test_space_shows_a_run_below_the_list_which_stays(engine: Engine):
+    make_run("a-01", steps=100)
+    make_run("a-02", steps=200)
+    async with opened() as pilot:
+        assert "step 200 of 400" in screen_text(pilot.app)
+        await choose(pilot, "a-01")
+        await pilot.press("space")
+        await wait_until(pilot, lambda: "step 100 of 400" in screen_text(pilot.app))
+        assert isinstance(pilot.app.screen, TrainDesk)

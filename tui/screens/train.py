@@ -1,28 +1,31 @@
-"""All runs in a table that is kept up to date: open, pause, stop, continue, delete."""
+"""The train desk: all runs in a table that is kept up to date, and below it the losses of the run on screen."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from time import time
 
 from rich.text import Text
 from textual import on, work
-from textual.app import ComposeResult
 from textual.color import Color
 from textual.containers import Vertical
 from textual.getters import query_one
-from textual.widgets import DataTable, Footer, Static
+from textual.signal import Signal
+from textual.widget import Widget
+from textual.widgets import DataTable, Static
 
 from ...data.storage.errors import EXPECTED
 from ...engine.runs import Run, RunError, RunManifest, ShownState, list_runs, trash_run
 from .. import keymap
-from ..bridge import Bridge, CommandName
+from ..bridge import Bridge
 from ..messages import ExportWanted
 from ..run_words import STATE_STYLES
 from ..text import formatting
-from .action_screen import ActionScreen
+from ..widgets.training_panel import TrainingPanel
+from .desk import Desk
 from .questions import Answer, Question
-from .sizes import WIDE
+from .sizes import MEDIUM, WIDE
 
 REFRESH = 1.0  # seconds
 _COLUMNS = {
@@ -83,41 +86,56 @@ class RunReader:
         return self._manifests[run]
 
 
-class RunsScreen(ActionScreen):
+class TrainDesk(Desk):
     """Cells are updated in place, so the cursor and the view stay where they are."""
 
-    SCOPE = "runs"
-    BINDINGS = [*keymap.bindings("runs")]
+    NAME = "train"
+    SCOPE = "train"
+    BINDINGS = [*keymap.bindings("train"), *keymap.bindings("desk")]
+    CSS_PATH = "../styles/train.tcss"
     AUTO_FOCUS = "#runs-table"
 
     table = query_one("#runs-table", DataTable)
+    training = query_one("#run-training", TrainingPanel)
 
-    def __init__(self, bridge: Bridge) -> None:
-        super().__init__()
-        self._bridge = bridge
+    def __init__(self, bridge: Bridge, figures_changed: Signal[None] | None, corpus: str | None) -> None:
+        super().__init__(bridge, figures_changed, corpus)
         self._reader = RunReader()
         self._shown: dict[str, RunSummary] = {}
         self._columns: dict[str, str] = {}
 
-    def compose(self) -> ComposeResult:
-        """The table, and a sentence for when it is empty."""
+    def parts(self) -> Iterable[Widget]:
+        """The table, or a sentence where it is empty, above the training of the run on screen."""
         with Vertical(id="runs") as box:
             box.border_title = "runs"
             yield DataTable(id="runs-table", cursor_type="row", zebra_stripes=False)
             yield Static(
                 "There is no run yet. Press n to train a model on a text of yours.", id="runs-empty", markup=False
             )
-        yield Footer()
+        yield TrainingPanel(id="run-training")
 
     def on_mount(self) -> None:
         """Refresh the table at a steady pace."""
-        self.set_interval(REFRESH, self.refresh_rows)
+        self.set_interval(REFRESH, self._refresh_if_seen)
+
+    def _refresh_if_seen(self) -> None:
+        if self in self.app.screen_stack:
+            self.refresh_rows()
+
+    def show_figures(self) -> None:
+        """Header and panel; the table marks the run on screen."""
+        super().show_figures()
+        self.training.show(self.bridge.training)
+        self.training.display = self.bridge.run is not None
 
     def on_resize(self) -> None:
-        """Build the table again with the columns that fit."""
+        """Build the table again with the columns that fit, and put the figures of the run where there is room."""
+        self.training.set_class(self.wide, "-beside")
         columns = dict(_COLUMNS)
         if self.app.size.width < WIDE:
             del columns["preset"], columns["train"]
+        if self.app.size.width < MEDIUM:
+            del columns["corpus"], columns["age"]
         if columns != self._columns:
             self._columns, self._shown = columns, {}
             self.table.clear(columns=True)
@@ -137,10 +155,11 @@ class RunsScreen(ActionScreen):
                         self.table.update_cell(name, key, cell, update_width=True)
         self._shown = summaries
         self.table.display = bool(summaries)
+        self.table.styles.height = len(summaries) + 1  # a list that grows leaves the rest to the chart
         self.query_one("#runs-empty").display = not summaries
 
     def _fill(self, summaries: dict[str, RunSummary]) -> None:
-        selected = self._selected_name() or (self._bridge.run.name if self._bridge.run else None)
+        selected = self._selected_name() or (self.bridge.run.name if self.bridge.run else None)
         self.table.clear()
         for name, summary in summaries.items():
             self.table.add_row(*self._cells(summary).values(), key=name)
@@ -148,7 +167,7 @@ class RunsScreen(ActionScreen):
             self.table.move_cursor(row=list(summaries).index(selected))
 
     def _cells(self, run: RunSummary) -> dict[str, Text]:
-        on_screen = self._bridge.run is not None and self._bridge.run.name == run.name
+        on_screen = self.bridge.run is not None and self.bridge.run.name == run.name
         total = "" if run.total_steps is None else f" / {run.total_steps:,}"
         age = formatting.UNKNOWN if run.created is None else formatting.duration(max(0, time() - run.created))
         cells = {
@@ -174,32 +193,42 @@ class RunsScreen(ActionScreen):
         self.action_open()
 
     def action_open(self) -> None:
-        """Show the run and go to the chat."""
+        """Show the run, and go to the write desk."""
+        if self._show_run():
+            self.app.switch_mode("write")
+
+    def action_show(self) -> None:
+        """Show the run, and stay."""
+        if self._show_run():
+            self.refresh_rows()
+            self.show_figures()
+
+    def _show_run(self) -> bool:
         run = self._selected()
         if run is None:
-            return
+            return False
         try:
-            self._bridge.attach(run)
+            self.bridge.attach(run)
         except EXPECTED as error:
             self.refuse(error)
-            return
-        self.dismiss()
+            return False
+        return True
 
     def action_pause(self) -> None:
         if run := self._selected():
-            self._send_command("resume" if run.shown_state() == "paused" else "pause", run)
+            self.send_command("resume" if run.shown_state() == "paused" else "pause", run)
 
     def action_stop(self) -> None:
         """End the training, with a checkpoint."""
         if run := self._selected():
-            self._send_command("stop", run)
+            self.send_command("stop", run)
 
     @work(group="continue", exclusive=True)
     async def action_continue(self) -> None:
         """Train the run further from its last checkpoint."""
         if run := self._selected():
             try:
-                await self._bridge.continue_run(run)
+                await self.bridge.continue_run(run)
             except EXPECTED as error:
                 self.refuse(error)
             self.refresh_rows()
@@ -223,7 +252,7 @@ class RunsScreen(ActionScreen):
             except EXPECTED as error:
                 self.refuse(error)
             else:
-                self._bridge.forget(run)
+                self.bridge.forget(run)
                 self.notify(f"'{run.name}' is in {folder}", markup=False)
             self.refresh_rows()
 
@@ -233,18 +262,10 @@ class RunsScreen(ActionScreen):
             self.post_message(ExportWanted(run.name))
 
     def action_new(self) -> None:
-        from .new_run import NewRunScreen
-
-        self.app.switch_screen(NewRunScreen(self._bridge))
+        self.action_new_run()
 
     def action_close(self) -> None:
-        self.dismiss()
-
-    def _send_command(self, name: CommandName, run: Run) -> None:
-        try:
-            self._bridge.send_command(name, run)
-        except EXPECTED as error:
-            self.refuse(error)
+        self.app.switch_mode("write")
 
     def _selected(self) -> Run | None:
         return self._reader.runs.get(self._selected_name() or "")

@@ -1,0 +1,102 @@
+"""The replies to one prompt while they come, and the line below each."""
+
+from __future__ import annotations
+
+from ..engine.requests import Ended, TokenDetail
+from ..engine.sessions.tree import Node
+from .text import formatting
+from .widgets.transcript import Transcript
+
+
+class Replies:
+    """Streams the replies to one prompt, `count` at once, one below the other into the transcript.
+
+    Only the first that is not complete streams on the screen; the text of the others is kept and written below it as
+    soon as it has ended. So nothing on the screen ever moves, and each can be read from its beginning.
+    """
+
+    def __init__(self, transcript: Transcript, prompt: str, count: int, before: int = 0) -> None:
+        """`count` replies, beside those that the prompt has got `before`."""
+        self._transcript = transcript
+        self._before = before
+        self.prompt = prompt
+        self._texts = [""] * count  # of each, what is not written yet
+        self._status: dict[int, str] = {}  # the status line of each that is complete
+        self._shown = 0  # the one that streams
+        self.details: list[list[TokenDetail]] = [[] for _ in range(count)]
+        self._begin()
+
+    @property
+    def count(self) -> int:
+        """How many replies were asked for."""
+        return len(self._texts)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of them have ended."""
+        return self._shown == self.count
+
+    def add(self, sample: int, text: str, details: tuple[TokenDetail, ...]) -> None:
+        """A piece of reply number `sample`, counted from 0."""
+        self.details[sample] += details
+        if sample == self._shown:
+            self._transcript.append(text)
+        else:
+            self._texts[sample] += text
+
+    def end(self, sample: int, status: str) -> None:
+        """Reply number `sample` is complete."""
+        self._status[sample] = status
+        while self._shown in self._status:
+            self._transcript.end_turn(self._status[self._shown])
+            self._shown += 1
+            if self._shown < self.count:
+                self._begin()
+
+    def fail(self, sentence: str) -> None:
+        """None of them can go on: write what has arrived of each, and `sentence`, which says why it ends there."""
+        unwritten = [sample for sample in range(self._shown + 1, self.count) if self._texts[sample]]
+        for sample in unwritten:
+            self._transcript.end_turn(self._status.get(self._shown, ""))
+            self._shown = sample
+            self._begin()
+        self._transcript.end_turn(sentence)
+        self._shown = self.count
+
+    def _begin(self) -> None:
+        heading = heading_of(self._before + self._shown, self._before + self.count)
+        self._transcript.begin_turn("model", self._texts[self._shown], heading=heading, further=self._shown > 0)
+
+
+def heading_of(number: int, count: int) -> str:
+    """What stands above one of several replies, counted from 0."""
+    return f"sample {number + 1} of {count}" if count > 1 else ""
+
+
+def status_line(ended: Ended, *, several: bool = False) -> str:
+    """The line below a reply: its tokens, their rate, the step of the weights, notices; of several, each one's seed."""
+    seed = ended.seed if several else None
+    return _status_line(ended.tokens, ended.tokens_per_second, ended.step, seed, ended.reason, ended.notices)
+
+
+def status_line_of(node: Node, *, several: bool = False) -> str:
+    """The same line below a reply of a session that was opened again."""
+    if node.reason == "failed":
+        return " · ".join(node.notices)
+    step, seed = (node.origin.step, node.origin.seed) if node.origin else (0, 0)
+    return _status_line(
+        node.tokens, node.tokens_per_second, step, seed if several else None, node.reason, node.notices
+    )  # fmt: skip
+
+
+def _status_line(
+    tokens: int, tokens_per_second: float, step: int, seed: int | None, reason: str, notices: tuple[str, ...]
+) -> str:
+    parts = [f"{tokens} tokens", f"{formatting.compact(tokens_per_second)}/s"] if tokens else []
+    if step:  # a model from elsewhere does not say how long it was trained
+        parts.append(f"step {step}")
+    if seed is not None:
+        parts.append(f"seed {seed}")
+    if reason == "cancelled":
+        parts.append("stopped")
+    return " · ".join([*parts, *notices])

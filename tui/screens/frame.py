@@ -1,0 +1,44 @@
+"""A box with a prompt as a chat template framed it, letter for letter."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from ...data.storage.printable import visible_lines
+
+
+class FrameBox(ModalScreen[None]):
+    """What the model read before it wrote the last reply."""
+
+    BINDINGS = [Binding("escape,q,enter", "dismiss", "Close")]
+    AUTO_FOCUS = "#frame"
+    DEFAULT_CSS = """
+    FrameBox { align: center middle; background: $background 60%; }
+    #frame {
+        width: 86;
+        max-width: 95%;
+        height: auto;
+        max-height: 90%;
+        padding: 0 1;
+        border: round $border;
+        border-title-color: $primary;
+        border-subtitle-color: $text-muted;
+        background: $surface;
+        scrollbar-size-vertical: 1;
+    }
+    #frame Static { height: auto; }
+    """
+
+    def __init__(self, frame: str) -> None:
+        super().__init__()
+        self._frame = frame
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="frame") as box:
+            box.border_title = "what the model reads"
+            box.border_subtitle = "Esc closes"
+            yield Static(visible_lines(self._frame), markup=False)

@@ -1,0 +1,277 @@
+"""The turns of the write desk: transcript and prompt at the left, sampling, training and model at the right.
+
+In the way `turns` each prompt begins a text of its own; in the way `chat` the turns before it belong to it, framed by
+the model's chat template.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+
+from ...data.storage.errors import EXPECTED, sentence_of
+from ...data.text_files import MarkupError, Reading
+from ...models.presets import DEFAULT_PRESET, preset
+from .. import keymap
+from ..bridge import Bridge
+from ..conversation import Conversation
+from ..current_session import CurrentSession
+from ..run_words import stage
+from ..settings import SettingsStore, load_history, save_history
+from ..text import formatting
+from ..widgets.find_bar import FindArea
+from ..widgets.model_panel import ModelPanel
+from ..widgets.panels import Panels
+from ..widgets.prompt import Prompt
+from ..widgets.sampling_panel import SamplingInput, SamplingPanel
+from ..widgets.training_panel import TrainingPanel
+from ..widgets.transcript import Transcript
+from .questions import as_it_stands
+from .sizes import WIDE
+
+
+class TurnsWay(Horizontal):
+    """Prompts and the model's replies to them."""
+
+    BINDINGS = [*keymap.bindings("turns")]
+
+    def __init__(self, bridge: Bridge, store: SettingsStore, way: Literal["turns", "chat"] = "turns") -> None:
+        super().__init__(id=f"{way}-way", classes="turns-way")
+        self.bridge = bridge
+        self.way: Literal["turns", "chat"] = way
+        self._store = store
+        self.transcript = Transcript(id="transcript")
+        self.transcript.border_title = way
+        self.prompt = Prompt(id="prompt")
+        self.sampling = SamplingPanel(store.settings.sampling, store.settings.samples, id="sampling")
+        self.training = TrainingPanel(id="training")
+        self.model = ModelPanel(id="model")
+        self.panels = Panels(
+            self.sampling, self.training, self.model, drawer=(self.training, self.sampling, self.model), id="panels"
+        )
+        self.session = CurrentSession(
+            lambda sentence: self.notify(sentence, severity="warning", timeout=12, markup=False), self.set_timer
+        )
+        self.conversation = Conversation(
+            bridge, self.transcript, self.prompt, self.session,
+            lambda: (self.sampling.settings, self.sampling.samples),
+        )  # fmt: skip
+        self.session.leave(way)
+        self.conversation.explain = store.settings.explain
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="conversation"):
+            yield FindArea(self.transcript)
+            yield self.prompt
+        yield self.panels
+
+    def on_mount(self) -> None:
+        self.prompt.earlier = load_history()
+        self.arrange_panels()
+
+    def show_figures(self) -> None:
+        """The panels from the bridge's views."""
+        self.training.show(self.bridge.training)
+        self.model.show(self.bridge.model)
+        preparing = self.bridge.training.preparing
+        self.transcript.border_subtitle = Content(f"{stage(preparing)} ..." if preparing else "")
+        if preparing:
+            self.conversation.show_what_enter_does()
+
+    # --- prompts --------------------------------------------------------------------------------
+
+    @on(Prompt.Submitted)
+    def _submitted(self, event: Prompt.Submitted) -> None:
+        event.stop()
+        self._keep_history()
+        offer = self.conversation.offer
+        if offer is None:
+            self.conversation.ask(event.text)
+        elif corpus := offer.accepted(event.text):
+            self._train(corpus)
+        else:
+            self.notify("There is no model yet that could answer. " + offer.placeholder + ".", markup=False)
+            self.prompt.restore(event.text)
+
+    def _keep_history(self) -> None:
+        try:
+            save_history(self.prompt.earlier)
+        except OSError as error:
+            self.notify(f"The prompt history cannot be saved: {sentence_of(error)}", severity="warning", markup=False)
+
+    @work(group="train", exclusive=True)
+    async def _train(self, corpus: str) -> None:
+        """Accept the offer; where the text cannot be used, say why and offer again."""
+        offer = self.conversation.accept_offer()
+        try:
+            try:
+                await self.bridge.train(corpus, preset(DEFAULT_PRESET))
+            except MarkupError as error:
+                if await self.app.push_screen_wait(as_it_stands(sentence_of(error))) is None:
+                    raise
+                await self.bridge.train(corpus, preset(DEFAULT_PRESET), reading=Reading(as_text=True))
+        except EXPECTED as error:
+            self.conversation.note(f"No training was started: {formatting.one_line(sentence_of(error))}")
+            if offer is not None:
+                self.conversation.make_offer(offer)
+
+    @on(Prompt.Changed)
+    def _prompt_changed(self, event: Prompt.Changed) -> None:
+        self.session.set_draft(event.text_area.text)
+
+    @on(SamplingPanel.Changed)
+    def _sampling_changed(self, event: SamplingPanel.Changed) -> None:
+        event.stop()
+        self._store.change(sampling=event.settings, samples=event.samples)
+
+    # --- what the desk asks of each way -----------------------------------------------------------
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether Escape would stop a reply or close something."""
+        return self.conversation.can_stop or self.panels.is_open
+
+    def stop(self) -> bool:
+        """Stop the reply; without one close the drawer. Whether there was any of it."""
+        if self.conversation.stop():
+            return True
+        self.prompt.focus()
+        if self.panels.is_open and not self._wide:
+            self.panels.close()
+            self.arrange_panels()
+            return True
+        return False
+
+    def give_up(self) -> None:
+        """Stop the replies before anything else happens to the session."""
+        self.conversation.give_up()
+
+    def go_to(self, node: int | None, offset: int | None = None) -> None:
+        """Show what was said on the way to this node, and the place in its words, or what the session has become."""
+        self.conversation.go_to(node, offset)
+        self.prompt.focus()
+
+    def copy(self) -> None:
+        """Copy the last reply, or all samples of it, as generated."""
+        match len(self.transcript.copy_replies()):
+            case 0:
+                self.notify("There is no reply yet.", markup=False)
+            case 1:
+                self.notify("The last reply is copied.", markup=False)
+            case count:
+                self.notify(f"The last {count} samples are copied, an empty line between them.", markup=False)
+
+    def action_explain(self) -> None:
+        """Show why the tokens of the last reply were chosen; of one that was not asked about, how likely they are."""
+        if self.conversation.explained:
+            self.app.switch_mode("inside")
+        elif self.conversation.score_reply(lambda: self.app.switch_mode("inside")):
+            self.notify(
+                "The last reply is read again; those that follow are explained as they are written.", markup=False
+            )
+        else:
+            self.notify("The tokens of the next reply are explained: press F7 after it.", markup=False)
+        self.conversation.explain = True
+        self._store.change(explain=True)
+
+    def action_retry(self) -> None:
+        if not self.conversation.retry():
+            self.notify("There is no reply yet that could be written again.", markup=False)
+
+    def action_next_reply(self) -> None:
+        self._turn(1)
+
+    def action_previous_reply(self) -> None:
+        self._turn(-1)
+
+    def _turn(self, step: int) -> None:
+        if not self.conversation.turn_reply(step):
+            self.notify("There is no other reply to the last prompt; Ctrl+K writes one.", markup=False)
+
+    def action_edit_prompt(self) -> None:
+        if not self.conversation.edit_prompt():
+            self.notify("There is no earlier prompt.", markup=False)
+        self.prompt.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a chat has a frame that could be shown."""
+        return self.way == "chat" if action == "frame" else True
+
+    def action_frame(self) -> None:
+        """Show the last prompt as the model's chat template framed it."""
+        from .frame import FrameBox
+
+        if self.conversation.frame:
+            self.app.push_screen(FrameBox(self.conversation.frame))
+        else:
+            self.notify("The frame of a prompt is known when the model has answered it.", markup=False)
+
+    def poll(self) -> None:
+        """Send what waits, where the model has answered something else meanwhile."""
+        self.conversation.send_what_waits()
+
+    def model_loading(self) -> None:
+        """A model was asked for."""
+        self.conversation.model_loading()
+
+    def model_failed(self, sentence: str) -> None:
+        """Say why no model can answer, and put the waiting prompts back into the field."""
+        self.conversation.model_failed(sentence)
+
+    def model_ready(self, first: bool) -> None:
+        """Send the prompts that wait for the model, where it was not loaded before."""
+        if first:
+            self.conversation.model_ready()
+
+    def begin_session(self) -> None:
+        """Begin with an empty transcript."""
+        self.conversation.begin_session()
+
+    def open_session(self, number: int) -> bool:
+        """Show this session; False where another window has it."""
+        return self.conversation.open_session(number)
+
+    def save(self) -> None:
+        """Save what was said and typed so far."""
+        self.session.save()
+
+    def close(self) -> None:
+        """Save, and let go of the session."""
+        self.session.close()
+
+    def focus_text(self) -> None:
+        """Go to where the person writes."""
+        self.prompt.focus()
+
+    # --- panels ---------------------------------------------------------------------------------
+
+    @property
+    def _wide(self) -> bool:
+        return self.app.size.width >= WIDE
+
+    def arrange_panels(self) -> None:
+        """Put the panels beside the transcript, or one of them as a drawer."""
+        self.panels.arrange_for(wide=self._wide, shown=self._store.settings.panels)
+
+    def turn_panels(self) -> None:
+        """Show or hide them; in a narrow window turn to the next."""
+        if self._wide:
+            self._store.change(panels=not self._store.settings.panels)
+        else:
+            self.panels.turn()
+        self.arrange_panels()
+        if not self.panels.display:
+            self.prompt.focus()
+
+    def focus_sampling(self) -> None:
+        """Go to the first sampling field, wherever the panels are."""
+        if self._wide:
+            self._store.change(panels=True)
+        else:
+            self.panels.open(self.sampling)
+        self.arrange_panels()
+        self.sampling.query(SamplingInput).first().focus()

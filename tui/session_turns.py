@@ -1,0 +1,52 @@
+"""A session as turns: what the transcript shows of its tree."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..engine.sessions.session_text import SessionText
+from ..engine.sessions.tree import Node, Tree
+from .replies import heading_of, status_line_of
+from .text.transcript_text import Role
+
+
+class ShownTurn(NamedTuple):
+    """A turn of a session as the transcript shows it."""
+
+    role: Role
+    text: str
+    heading: str = ""
+    further: bool = False
+    status: str = ""
+    reply: int | None = None  # the node, of what a model wrote
+
+
+def turns_of_tree(tree: Tree, alone: set[int], leaf: int | None) -> list[ShownTurn]:
+    """Each prompt with its replies: all of them, or where it is `alone` the one on the way to the `leaf`."""
+    turns, path = list[ShownTurn](), {node.id for node in tree.path(leaf)}
+    for root in tree.roots:
+        if root.text or root.author != "person":
+            turns.append(ShownTurn("note" if root.author == "note" else "you", root.text))
+        replies = tree.children(root.id)
+        shown = [reply for reply in replies if root.id not in alone or reply.id in path] or replies[-1:]
+        for number, reply in enumerate(replies):
+            if reply in shown:
+                turns.append(_reply(reply, number, len(replies), further=reply is not shown[0]))
+    return turns
+
+
+def turns_of_path(text: SessionText) -> list[ShownTurn]:
+    """The notes, and what person and model have said on the way to the place."""
+    turns = [ShownTurn("note", root.text) for root in text.tree.roots if root.author == "note"]
+    for node in text.path:
+        if node.author == "person":
+            turns.append(ShownTurn("you", node.text))
+        elif node.author != "note":
+            siblings = text.siblings(node)
+            turns.append(_reply(node, siblings.index(node), len(siblings)))
+    return turns
+
+
+def _reply(node: Node, number: int, count: int, *, further: bool = False) -> ShownTurn:
+    status = status_line_of(node, several=count > 1)
+    return ShownTurn("model", node.text, heading_of(number, count), further, status, node.id)

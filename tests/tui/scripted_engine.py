@@ -91,3 +91,47 @@ class ScriptedEngine:
     def prompts(self) -> list[str]:
         """What was asked of this process."""
         return [request.prompt for request in self.requests if isinstance(request, Generate)]
+
+
+def letter(character: str, probability: float = 0.5) -> TokenDetail:
+    """A token that is one character, whose id is its code point."""
+    other = Alternative(ord(character), character, probability, probability)
+    return TokenDetail(ord(character), character, probability, probability, 1, 1.5, (other,), 1)
+
+
+class LetterEngine(ScriptedEngine):
+    """A generate process whose tokens are characters: it writes `words` in turn, with the seeds 100, 101, ..."""
+
+    words: list[str]
+    written = 0
+    holds_words = False  # True: what is written is not ended but by the test, or by Cancel
+
+    def answer(self, request: Request) -> None:
+        """Of continuations, the characters; of a place, three letters; of a text, each of its characters."""
+        if isinstance(request, Generate):
+            for sample in range(request.samples):
+                text = self.words[self.written % len(self.words)]
+                type(self).written += 1
+                for character in text:
+                    self.say(Tokens(request.id, character, 1, sample, (letter(character),)))
+                if not self.holds_words:
+                    self.end(request.id, sample)
+        elif isinstance(request, ExplainPlace):
+            likely = tuple(Alternative(ord(c), c, p, p * 2) for c, p in zip("abc", (0.4, 0.2, 0.1), strict=True))
+            self.say(Place(request.id, likely, likely, 1.25, 1.0, 0.3, 0.0, 200))
+        elif isinstance(request, ScoreText):
+            self.say(ScoreProgress(request.id, 1.0, tuple(letter(c, 0.25) for c in request.text)))
+            self.say(Scored(request.id, 1.4, 4.0, 2.0, len(request.text), 200))
+        elif isinstance(request, Cancel) and not self.holds_words:
+            return
+        else:
+            super().answer(request)
+
+    def end(self, id: int, sample: int = 0, *, cancelled: bool = False) -> None:
+        """The last message, with the seed by which it would come again."""
+        reason = "cancelled" if cancelled else "length"
+        self.say(Ended(id, reason, 5, 3, 0.01, 500.0, 200, 100 + sample, (), sample, "c0ffee"))
+
+    def asked(self, kind: type[Request]) -> list[Request]:
+        """The requests of one kind."""
+        return [request for request in self.requests if isinstance(request, kind)]

@@ -1,0 +1,99 @@
+"""Pictures of the three desks, dark and light. After a wanted change: pytest --snapshot-update, and look at them."""
+
+from __future__ import annotations
+
+import pytest
+from minigpt_tui.engine.locks import acquire
+from minigpt_tui.tui import generator
+from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.screens import train
+from minigpt_tui.tui.screens.document_way import DocumentWay
+from minigpt_tui.tui.screens.inside import InsideDesk
+from minigpt_tui.tui.screens.train import TrainDesk
+from minigpt_tui.tui.screens.write import WriteDesk
+from minigpt_tui.tui.settings import Settings, save_settings
+from minigpt_tui.tui.themes import DARK, LIGHT
+from textual.pilot import Pilot
+
+from .next_way import next_way
+from .runs_on_disk import CREATED, make_run
+from .scripted_engine import LetterEngine, ScriptedEngine
+from .waiting import wait_until
+
+SIZES = pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=["60x20", "80x24", "120x40"])
+THEMES = pytest.mark.parametrize("theme", [DARK.name, LIGHT.name], ids=["dark", "light"])
+VERSES = [
+    "\nBut soft, [what] light through yonder window breaks?\nIt is the east.",
+    " and no more.",
+    "\nO, she doth teach.",
+]
+
+Size = tuple[int, int]
+
+
+@pytest.fixture
+def letters(engine: type[ScriptedEngine], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Letters(LetterEngine):
+        processes = []
+        words = VERSES
+
+    monkeypatch.setattr(generator, "GenerateProcess", Letters)
+    make_run("play-01")
+
+
+@SIZES
+@THEMES
+def test_document(letters: None, snap_compare, size: Size, theme: str):
+    async def write(pilot: Pilot) -> None:
+        desk = pilot.app.screen
+        assert isinstance(desk, WriteDesk)
+        await wait_until(pilot, lambda: desk.bridge.generator.ready)
+        await next_way(pilot)
+        await pilot.pause()
+        way = desk.shown
+        assert isinstance(way, DocumentWay)
+        way.pane.insert("ROMEO:")
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: not way.editor.writing and way.pane.is_settled)
+        await pilot.press("f7", "left", "left", "left")
+        await wait_until(pilot, lambda: "perplexity" in str(way.pane.border_subtitle))
+        await wait_until(pilot, lambda: way.pane.token_at(0) is not None)
+        if size[0] < 100:
+            await pilot.press("f2")
+        await pilot.pause(0.4)
+
+    save_settings(Settings(theme=theme, document_samples=3))
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=write)
+
+
+@SIZES
+@THEMES
+def test_train(engine: type[ScriptedEngine], snap_compare, monkeypatch: pytest.MonkeyPatch, size: Size, theme: str):
+    async def turn(pilot: Pilot) -> None:
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, TrainDesk))
+        await pilot.pause(0.2)
+
+    monkeypatch.setattr(train, "time", lambda: CREATED + 4000)
+    save_settings(Settings(theme=theme))
+    for number, state in enumerate(("finished", "failed", "stopped"), 1):
+        make_run(f"tales-{number:02}", state, steps=100 * number)
+    run = make_run("play-01", "running", steps=250)
+    with acquire(run.lock_path) or pytest.fail("locked"):
+        assert snap_compare(MinigptApp(), terminal_size=size, run_before=turn)
+
+
+@SIZES
+@THEMES
+def test_inside(engine: type[ScriptedEngine], snap_compare, size: Size, theme: str):
+    async def turn(pilot: Pilot) -> None:
+        app = pilot.app
+        assert isinstance(app, MinigptApp)
+        await wait_until(pilot, lambda: app.bridge.generator.ready)
+        await pilot.press("f12")
+        await wait_until(pilot, lambda: isinstance(app.screen, InsideDesk))
+        await pilot.pause(0.2)
+
+    save_settings(Settings(theme=theme))
+    make_run("play-01")
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=turn)

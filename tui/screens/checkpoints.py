@@ -1,0 +1,68 @@
+"""A box with the checkpoints of a run, to choose one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+
+from ...engine.runs import Run
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that can be loaded."""
+
+    folder: Path
+    words: str
+
+
+def checkpoints_of(run: Run) -> list[Checkpoint]:
+    """The best one, the last one, and those of the history, the newest first."""
+    steps = {
+        folder.name.removeprefix("step-"): folder for folder in run.checkpoints.glob("step-*") if _is_complete(folder)
+    }
+    history = sorted(((int(step), folder) for step, folder in steps.items() if step.isdecimal()), reverse=True)
+    named = [
+        Checkpoint(run.checkpoints / name, words)
+        for name, words in (("best", "best: the lowest validation loss"), ("last", "last: the newest"))
+        if _is_complete(run.checkpoints / name)
+    ]
+    return [*named, *(Checkpoint(folder, f"step {step:,}") for step, folder in history)]
+
+
+def _is_complete(folder: Path) -> bool:
+    return (folder / "minigpt.json").is_file()
+
+
+class CheckpointsBox(ModalScreen[Path | None]):
+    """Dismissed with the folder of the chosen checkpoint, or None."""
+
+    BINDINGS = [Binding("escape", "cancel", "Cancel")]
+    CSS_PATH = "../styles/checkpoints.tcss"
+    AUTO_FOCUS = "OptionList"
+
+    def __init__(self, checkpoints: list[Checkpoint]) -> None:
+        super().__init__()
+        self._checkpoints = checkpoints
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="checkpoints") as box:
+            box.border_title = "write it again with the same seed on"
+            box.border_subtitle = "Enter chooses · Esc cancels"
+            yield OptionList(*(Content(checkpoint.words) for checkpoint in self._checkpoints), markup=False)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(self._checkpoints[event.option_index].folder)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)

@@ -1,9 +1,9 @@
-"""Takes the pictures of the README: the real app, a real run on the built-in corpus, a real reply.
+"""Takes the pictures of the README: the real app, a real run on the built-in corpus, what its model really wrote.
 
-    python docs/picture.py [docs/first-minute.svg] [docs/screen.svg]
+    python docs/picture.py [FOLDER]
 
-The first moves: frames of one run from the first screen to a complete reply, shown in turn by CSS. The second is its
-last frame, and stands still.
+first-minute.svg moves: frames of one run from the first screen to a complete reply, shown in turn by CSS; screen.svg is
+its last frame, and stands still. document.svg and tree.svg are of a text that was written with the same model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minigpt_tui.engine.events import Command
+from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.screens.document_way import DocumentWay
+from minigpt_tui.tui.screens.write import WriteDesk
+from minigpt_tui.tui.settings import Settings, save_settings
 from textual.pilot import Pilot
 
 SIZE = (100, 30)
@@ -39,18 +43,17 @@ class Frame(NamedTuple):
 def main() -> None:
     """Train, talk, and save what the screen shows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    here = Path(__file__).parent
-    parser.add_argument("moving", type=Path, nargs="?", default=here / "first-minute.svg")
-    parser.add_argument("still", type=Path, nargs="?", default=here / "screen.svg")
-    arguments = parser.parse_args()
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parent)
+    folder = parser.parse_args().folder
     with tempfile.TemporaryDirectory() as home:
         os.environ["MINIGPT_HOME"] = home
         frames = asyncio.run(record())
-    arguments.still.write_text(frames[-1].svg, encoding="utf-8")
-    arguments.moving.write_text(moving_picture(frames), encoding="utf-8")
-    print(
-        f"{arguments.moving}: {len(frames)} frames, {arguments.moving.stat().st_size / 1e3:,.0f} kB; {arguments.still}"
-    )
+        pictures = asyncio.run(write_a_document())
+    pictures |= {"screen": frames[-1].svg, "first-minute": moving_picture(frames)}
+    for name, picture in pictures.items():
+        path = folder / f"{name}.svg"
+        path.write_text(picture, encoding="utf-8")
+        print(f"{path}: {path.stat().st_size / 1e3:,.0f} kB")
 
 
 async def record() -> list[Frame]:
@@ -88,6 +91,34 @@ async def record() -> list[Frame]:
             app.bridge.run.send(Command("stop"))
             await until(pilot, lambda: app.bridge.run is None or not app.bridge.run.is_alive())
     return frames
+
+
+async def write_a_document() -> dict[str, str]:
+    """Write a text with the model of the run: three continuations, one of them chosen, coloured, with its tree."""
+    settings = SamplingSettings(temperature=1.0, max_tokens=220, seed=11)
+    save_settings(Settings(document_sampling=settings, document_samples=3))
+    app, pictures = MinigptApp(), dict[str, str]()
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: app.bridge.generator.ready)
+        desk = app.screen
+        assert isinstance(desk, WriteDesk)
+        way = desk.show_way("document")
+        assert isinstance(way, DocumentWay)
+        await pilot.pause(0.2)
+        way.pane.insert(PROMPT + "Early in spring")
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: not way.editor.writing and app.bridge.generator.ready)
+        await pilot.press("alt+down", "f7", "up", "up")
+        await pilot.pause(1.5)
+        pictures["document"] = app.export_screenshot()
+        way.sampling.samples = 1
+        await pilot.press("up", "end", "ctrl+n")
+        await until(pilot, lambda: not way.editor.writing and app.bridge.generator.ready)
+        await pilot.press("ctrl+x")
+        await pilot.pause(0.5)
+        pictures["tree"] = app.export_screenshot()
+        await pilot.press("escape")
+    return pictures
 
 
 async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:

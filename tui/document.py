@@ -105,8 +105,11 @@ class DocumentEditor:
         if self._writing is not None:  # what the model goes on with would no longer follow what stands there
             self.give_up()
         self._tokens.forget(start)
+        first = self._session.id is None
         if self._change(lambda text: text.replace(start, end, words)):
             self.cursor_moved()
+        if first:  # from now on there is a tree
+            self._pane.refresh_bindings()
 
     def undo(self) -> None:
         """Take the last change back, the person's or the model's."""

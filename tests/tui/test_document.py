@@ -304,9 +304,9 @@ def replace_seed(seed: int) -> Any:
 
 async def test_the_tree_has_every_version_and_enter_goes_there(letters: Engine):
     async with opened() as pilot:
-        await press(pilot, "ctrl+x")
-        assert "Nothing was written here yet" in notices(pilot)[-1]
+        assert "^x tree" not in screen_text(pilot.app), "there is none yet"
         await press(pilot, "a", "ctrl+n", "ctrl+k", "ctrl+k")
+        assert "^x tree" in screen_text(pilot.app)
         assert text(pilot) == "athrice"
         await pilot.press("ctrl+x")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, TreeScreen))

@@ -242,6 +242,8 @@ class WriteDesk(Desk):
             return False
         if action == "stop_reply":
             return self.shown.can_stop or self._offered_text
+        if action == "tree":
+            return self.shown.session.id is not None
         return super().check_action(action, parameters)
 
     @property
@@ -260,9 +262,6 @@ class WriteDesk(Desk):
         from .tree import TreeScreen
 
         shown = self.shown
-        if shown.session.id is None:
-            self.notify("Nothing was written here yet.", markup=False)
-            return
         shown.give_up()
         shown.go_to(await self.app.push_screen_wait(TreeScreen(shown.session.text)))
 

@@ -104,14 +104,18 @@ def test_the_app_is_harmless(hostile: Path) -> None:
         terminal.wait_for(lambda screen: "move to the trash" not in screen)
         terminal.keys("Escape")
         terminal.wait_for(lambda screen: "─ runs ─" not in screen)
-        for key, wanted in (("C-o", "open a model"), ("F6", "new run"), ("F1", "Esc closes")):
+        for key, wanted in (("C-o", "open a model"), ("F6", "─ new run ─"), ("F1", "Esc closes")):
             terminal.keys(key)
             shows(wanted)
             terminal.keys("Escape")
             terminal.wait_for(lambda screen, wanted=wanted: wanted not in screen)
-        terminal.keys("F7")
+        terminal.keys("F7")  # the reply is scored
+        terminal.keys("F12")
+        shows("─ tokens")
+        terminal.keys("F4")
+        shows("you   earlier")
         terminal.type("again")
         terminal.keys("Enter")
         terminal.wait_for(lambda screen: re.search(r"you   again.*tokens ·", screen, re.DOTALL) is not None)
-        terminal.keys("F7")
-        shows("why these tokens")
+        terminal.keys("F12")
+        shows("─ tokens")

@@ -20,8 +20,17 @@ from .runs_on_disk import CREATED, make_run
 from .scripted_engine import LetterEngine, ScriptedEngine
 from .waiting import wait_until
 
-SIZES = pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=["60x20", "80x24", "120x40"])
-THEMES = pytest.mark.parametrize("theme", [DARK.name, LIGHT.name], ids=["dark", "light"])
+SIZES = pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param((60, 20), id="60x20", marks=pytest.mark.long),
+        pytest.param((80, 24), id="80x24"),
+        pytest.param((120, 40), id="120x40", marks=pytest.mark.long),
+    ],
+)
+THEMES = pytest.mark.parametrize(
+    "theme", [pytest.param(DARK.name, id="dark"), pytest.param(LIGHT.name, id="light", marks=pytest.mark.long)]
+)
 VERSES = [
     "\nBut soft, [what] light through yonder window breaks?\nIt is the east.",
     " and no more.",

@@ -57,7 +57,7 @@ def test_generate_stops_before_a_stop_string_and_prints_one_json_object(trained:
     result = json.loads(command(trained, *words).stdout)
     assert result["reason"] == "stop"
     assert "a" not in result["text"]
-    assert result["step"] == 60
+    assert 0 < result["step"] <= 60  # that of the best checkpoint
 
 
 def test_an_unknown_character_is_named_and_left_out(trained: Path) -> None:

@@ -307,6 +307,7 @@ def test_what_was_not_used_for_the_longest_time_makes_room(tmp_path: Path) -> No
     assert files() == [".ids", ".json"]  # the newest stays, even where it is the last to be in the way
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory in use")
 def test_encoding_takes_little_memory_beyond_the_tokens(tmp_path: Path) -> None:
     corpus = write(tmp_path / "large.txt", PROSE * 300_000)

@@ -32,6 +32,7 @@ def page_faults(mode: str) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep freed memory")
 def test_kept_memory_is_not_mapped_again() -> None:
     assert 4 * page_faults("keep") < page_faults("give back")

@@ -50,6 +50,7 @@ def export(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, cwd=home, timeout=120, check=False)
 
 
+@pytest.mark.long
 def test_the_newest_run_becomes_a_file_named_after_it(home: Path) -> None:
     result = export(home, "--to", "gguf")
     assert result.returncode == DONE, result.stderr

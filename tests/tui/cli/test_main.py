@@ -39,6 +39,7 @@ def test_generate_reads_standard_input_takes_an_empty_prompt_and_echoes(trained:
     assert empty.returncode == 0, empty.stderr
 
 
+@pytest.mark.long
 def test_what_the_locale_cannot_encode_and_what_is_no_text_goes_into_a_pipe_as_it_came(trained: Path) -> None:
     words = [sys.executable, "-m", "minigpt_tui.tui", "generate", "--max-tokens", "3", "--echo"]
     for encoding, argument, echo in (

@@ -108,6 +108,9 @@ class Prompt(TextArea):
             self._submit()
         elif event.key == "ctrl+w" and event.character is None:  # how Textual reads Alt+Backspace
             self.action_delete_word_left()
+        elif event.key.startswith("alt+"):  # a letter to Textual's text area, and perhaps an action to the desk
+            event.prevent_default()
+            return
         elif typed := unprintable_text(event):
             self.replace(typed, *self.selection, maintain_selection_offset=False)
         else:

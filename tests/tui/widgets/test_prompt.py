@@ -55,6 +55,24 @@ async def test_line_breaks_do_not_send(key: str):
         assert app.sent == []
 
 
+async def test_alt_and_a_letter_is_no_text_and_comes_to_the_owner():
+    class Owner(PromptHost):
+        BINDINGS = [("alt+e", "keep", "")]
+        kept = 0
+
+        def action_keep(self) -> None:
+            self.kept += 1
+
+    app = Owner(Prompt())
+    async with app.run_test() as pilot:
+        for letter in "et":  # as a terminal sends them: Escape and the letter
+            app.post_message(events.Key(f"alt+{letter}", letter))
+        await wait_until(pilot, lambda: app.kept == 1)
+        await pilot.pause()
+        assert app.prompt.text == ""
+        assert (app.prompt.text, app.kept) == ("", 1)
+
+
 async def test_grows_with_its_text_up_to_a_limit_and_shows_all_of_it():
     app = PromptHost(Prompt())
     async with app.run_test(size=(40, 24)) as pilot:

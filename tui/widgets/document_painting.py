@@ -16,7 +16,7 @@ from textual.strip import Strip
 from ...data.storage.printable import visible
 from ..text.cursor_places import cells_of, column_of, glyph_after, glyph_start
 from ..text.document_text import DocumentText
-from ..text.wrapping import is_simple, runs, snap
+from ..text.wrapping import is_simple, runs, snap, wrap
 from .probability_colours import LINE_BREAK, style_number
 
 MARGIN = 2
@@ -76,10 +76,15 @@ def paint_row(
     return Strip(segments, width) if empty >= 0 else Strip(segments).crop(0, width)
 
 
-def paint_placeholder(text: str, width: int, styles: Styles) -> Strip:
-    """The row of an empty document: what could be done, with the cursor on its first character."""
-    dim = styles("placeholder")
-    segments = [Segment(" " * MARGIN), Segment(text[:1], dim + styles("cursor")), Segment(text[1:], dim)]
+def paint_placeholder(text: str, row: int, width: int, styles: Styles) -> Strip:
+    """A row of an empty document: what could be done, with the cursor on its first character."""
+    rows = wrap(text, max(1, width - MARGIN - 1))
+    if row >= len(rows):
+        return Strip.blank(width, styles("model"))
+    first, dim = 1 if row == 0 else 0, styles("placeholder")
+    segments = [
+        Segment(" " * MARGIN), Segment(rows[row][:first], dim + styles("cursor")), Segment(rows[row][first:], dim)
+    ]  # fmt: skip
     return Strip(segments).adjust_cell_length(width, styles("model"))
 
 

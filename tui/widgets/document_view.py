@@ -172,6 +172,8 @@ class DocumentView(SearchableView):
         self._forget_strips(first, document.rows.row_count)
         if self.hits.search(document.text, length):
             self.show_found()
+        if self.placeholder and not length:
+            self.refresh()
         if at_end and len(document) > length:
             self._cursor = self._anchor = len(document)
             self._post_cursor()
@@ -210,6 +212,8 @@ class DocumentView(SearchableView):
             self.show_found()
         if self.is_attached:
             self.show_rows(*rows)
+        if self.placeholder and unchanged == 0:  # its rows are no rows of the text
+            self.refresh()
         self.run_while_queued()
 
     # --- the view -------------------------------------------------------------------------------
@@ -362,12 +366,12 @@ class DocumentView(SearchableView):
     def paint_line(self, y: int, width: int) -> Strip:
         """Paint one line of the view, from the cache where nothing is marked in it."""
         row, rows = self.scroll_offset.y + y, self.document.rows
+        if self.placeholder and not rows.text:
+            return paint_placeholder(visible(self.placeholder), row, width, self.component_style)
         if row >= rows.row_count:
             return Strip.blank(width, self.component_style("model"))
         if self.coloured and not self._shades:
             self._shades = [self.component_style("model") + shade for shade in probability_styles(self.app)]
-        if self.placeholder and not rows.text:
-            return paint_placeholder(visible(self.placeholder), width, self.component_style)
         shades, marks = self._shades if self.coloured else None, self._marks()
         if marks.touch(rows.starts[row], rows.row_end(row)):
             return paint_row(self.document, row, width, self.component_style, shades, marks)

@@ -456,6 +456,10 @@ async def test_an_empty_document_says_what_could_be_done():
         assert shown(pane)[0] == "  write [how] it begins"
         await pilot.press("a")
         assert shown(pane)[0] == "▌ a"
+        pane.placeholder = "write how it begins, " * 3
+        await pilot.press("backspace")
+        assert [row for row in shown(pane) if row][1:]
+        assert " ".join("".join(shown(pane)).split()) == " ".join(pane.placeholder.split())
 
 
 # --- colours and marks --------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ class Conversation:
         settings = replace(settings, seed=None)  # one seed would write the same again
         nodes = self._session.retry(self._reply, samples, self._origin(settings))
         path = self._session.text.path
-        self._alone.add(path[-2].id)
+        self._alone.discard(path[-2].id)
         self._show(without=nodes)
         self._answer(path[:-1], nodes, settings)
         return True

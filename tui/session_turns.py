@@ -22,13 +22,17 @@ class ShownTurn(NamedTuple):
 
 
 def turns_of_tree(tree: Tree, alone: set[int], leaf: int | None) -> list[ShownTurn]:
-    """Each prompt with its replies: all of them, or where it is `alone` the one on the way to the `leaf`."""
+    """Each prompt with the replies that were asked for together, or where it is `alone` with one.
+
+    Of replies that were asked for one after the other it has those on the way to the `leaf`, else the last ones.
+    """
     turns, path = list[ShownTurn](), {node.id for node in tree.path(leaf)}
     for root in tree.roots:
         if root.text or root.author != "person":
             turns.append(ShownTurn("note" if root.author == "note" else "you", root.text))
         replies = tree.children(root.id)
-        shown = [reply for reply in replies if root.id not in alone or reply.id in path] or replies[-1:]
+        chosen = next((reply for reply in replies if reply.id in path), replies[-1] if replies else None)
+        shown = [r for r in replies if r is chosen or (root.id not in alone and chosen and r.created == chosen.created)]
         for number, reply in enumerate(replies):
             if reply in shown:
                 turns.append(_reply(reply, number, len(replies), further=reply is not shown[0]))

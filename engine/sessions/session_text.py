@@ -198,7 +198,8 @@ class SessionText(TreeChanges):
             return self._begin(parent, origin, samples)
 
     def _begin(self, parent: int | None, origin: Origin, samples: int) -> list[int]:
-        nodes = [self._write(parent, "model", "", origin=origin) for _ in range(samples)]
+        now = time.time()  # one time tells later which of them were asked for together
+        nodes = [self._write(parent, "model", "", origin=origin, created=now) for _ in range(samples)]
         self._streams |= {node.id: _Stream(node.source) for node in nodes}
         self._records |= {node.id: [] for node in nodes}
         self._step(nodes[0].id)

@@ -152,8 +152,9 @@ class TreeChanges(PathText):
         origin: Origin | None = None,
         records: Iterable[TokenRecord] = (),
         reason: str = "",
+        created: float | None = None,
     ) -> Node:
-        source = Source(0, author, text, time.time(), origin, reason=reason)
+        source = Source(0, author, text, time.time() if created is None else created, origin, reason=reason)
         source.id = self._store.write(self.session, parent, source, records)
         self.tree.sources[source.id] = source
         return self._add(Node(source.id, parent, (Part(source),)))

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from minigpt_tui.engine.requests import ExplainPlace, Generate, Load, ScoreText
+from minigpt_tui.engine.requests import Alternative, ExplainPlace, Generate, Load, ScoreText, TokenDetail
 from minigpt_tui.engine.sessions.session_text import SessionText
 from minigpt_tui.engine.sessions.store import SessionStore
 from minigpt_tui.tui import generator
@@ -17,8 +17,10 @@ from minigpt_tui.tui.screens.document_way import DocumentWay
 from minigpt_tui.tui.screens.tree import TreeScreen
 from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.settings import Settings, load_settings, save_settings
+from minigpt_tui.tui.widgets.siblings_panel import Sibling
+from minigpt_tui.tui.widgets.token_panel import TokenPlace
 from textual.pilot import Pilot
-from textual.widgets import OptionList
+from textual.widgets import Footer, OptionList
 
 from .next_way import next_way
 from .runs_on_disk import make_run
@@ -290,11 +292,35 @@ async def test_in_a_narrow_window_the_panels_take_turns(letters: Engine, size: t
     async with opened(size) as pilot:
         await press(pilot, "a", "ctrl+n")
         shown = []
-        for _ in range(4):
+        for _ in range(6):
             await press(pilot, "f2")
             panels = way(pilot).panels
             shown.append([panel.id for panel in panels.children if panel.display and panels.display])
-        assert shown == [["token"], ["siblings"], ["document-sampling"], []]
+        assert shown == [
+            ["token"], ["siblings"], ["document-sampling"], ["document-training"], ["document-model"], [],
+        ]  # fmt: skip
+
+
+async def test_all_panels_are_in_view_in_a_wide_window_and_the_model_in_a_tall_one(letters: Engine):
+    likely = tuple(Alternative(n, chr(97 + n), 0.1, 0.1) for n in range(10))
+    siblings = [Sibling(n, "words", 1.5) for n in range(12)]
+    async with opened((120, 40)) as pilot:
+        document = way(pilot)
+        await press(pilot, "a")
+        await wait_until(pilot, lambda: "next token" in screen_text(pilot.app))
+        document.tokens.show(TokenPlace(likely, 2.0, 0.1, TokenDetail(0, "a", 0.1, 0.1, 1, 2.0, likely)))
+        document.sibling_list.show(siblings, 3)
+        for size, shown in (((120, 40), 4), ((200, 60), 5)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            in_view = [panel.id for panel in document.panels.children if panel.display]
+            assert len(in_view) == shown
+            footer = pilot.app.screen.query_one(Footer).region.y
+            for panel in document.panels.children[:shown]:
+                assert panel.region.bottom <= footer, f"{panel.id} at {size}"
+            assert "step 200" in screen_text(pilot.app)
+            document.tokens.show(TokenPlace(likely, 2.0, 0.1, TokenDetail(0, "a", 0.1, 0.1, 1, 2.0, likely)))
+            document.sibling_list.show(siblings, 3)
 
 
 def replace_seed(seed: int) -> Any:

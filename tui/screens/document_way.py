@@ -1,4 +1,4 @@
-"""The document way of the write desk: the text at the left, its tokens, siblings and sampling settings at the right."""
+"""The document way of the write desk: the text at the left; its tokens, siblings and sampling, the run at the right."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from ..document import DocumentEditor
 from ..settings import SettingsStore
 from ..widgets.document_pane import DocumentPane
 from ..widgets.find_bar import FindArea
+from ..widgets.model_panel import ModelPanel
 from ..widgets.panels import Panels
 from ..widgets.sampling_panel import SamplingInput, SamplingPanel
 from ..widgets.siblings_panel import SiblingsPanel
 from ..widgets.token_panel import TokenPanel
-from .sizes import WIDE
+from ..widgets.training_panel import TrainingPanel
+from .sizes import TALL, WIDE
 
 _PLACEHOLDER = "write how a text begins and press Ctrl+N: the model goes on from the cursor"
 
@@ -54,7 +56,9 @@ class DocumentWay(Horizontal):
         self.sibling_list = SiblingsPanel(id="siblings")
         settings = store.settings
         self.sampling = SamplingPanel(settings.document_sampling, settings.document_samples, id="document-sampling")
-        drawer = (self.tokens, self.sibling_list, self.sampling)
+        self.training = TrainingPanel(id="document-training")
+        self.model = ModelPanel(id="document-model")
+        drawer = (self.tokens, self.sibling_list, self.sampling, self.training, self.model)
         self.panels = Panels(*drawer, drawer=drawer)
         self.session = CurrentSession(
             lambda sentence: self.notify(sentence, severity="warning", timeout=12, markup=False), self.set_timer
@@ -141,7 +145,10 @@ class DocumentWay(Horizontal):
         self.editor.ask_what_waits()
 
     def show_figures(self) -> None:
-        """No panel of this way has figures of the run."""
+        """The panels of the run from the bridge's views."""
+        if self.display:
+            self.training.show(self._bridge.training)
+            self.model.show(self._bridge.model)
 
     def model_loading(self) -> None:
         """What waits goes on waiting."""
@@ -240,6 +247,8 @@ class DocumentWay(Horizontal):
     def arrange_panels(self) -> None:
         """Put the panels beside the text, or one of them as a drawer."""
         self.panels.arrange_for(wide=self._wide, shown=self._store.settings.panels)
+        if self._wide:
+            self.model.display = self.app.size.height >= TALL
         self.call_after_refresh(self.editor.cursor_moved)
 
     def turn_panels(self) -> None:

@@ -8,6 +8,7 @@ SMALLEST = Size(60, 20)
 MEDIUM = 80  # columns from which a drawer stands beside the transcript instead of over it
 WIDE = 100  # columns from which all panels stand beside the transcript
 LARGE = 160  # columns from which the panels are broader
+TALL = 50  # rows from which a document has room for the model panel below the others
 
 BREAKPOINTS = [(0, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide"), (LARGE, "-large")]
 

@@ -28,11 +28,11 @@ class Sibling:
 
 
 class SiblingsPanel(Vertical):
-    """The siblings, the one in the text marked. Enter or a click on one posts `Chosen`."""
+    """The siblings, up to six rows in view, the one in the text marked. Enter or a click on one posts `Chosen`."""
 
     DEFAULT_CSS = """
     SiblingsPanel {
-        height: 1fr;
+        height: auto;
         min-height: 4;
         padding: 0 1;
         border: round $border-blurred;
@@ -41,7 +41,7 @@ class SiblingsPanel(Vertical):
         &:focus-within { border: round $border; border-title-color: $text; }
         & > Static { height: auto; }
         & > OptionList {
-            height: 1fr; border: none; padding: 0; background: transparent;
+            height: auto; max-height: 6; border: none; padding: 0; background: transparent;
             scrollbar-size-vertical: 1;
             &:focus { border: none; background-tint: transparent; }
             & > .option-list--option { padding: 0; }

@@ -113,11 +113,14 @@ class TokenPanel(Vertical):
 
 
 def _figures(place: TokenPlace, width: int) -> Content:
-    """The token, its probabilities and rank; the entropy of the whole distribution."""
+    """The token, its probabilities and rank; the entropy of the whole distribution.
+
+    Where no token stands, the distribution is that of the next one.
+    """
     entropy = Content.assemble(("entropy ", DIM), f"{place.entropy:.2f}", (" nats", DIM))
     detail = place.token
     if detail is None:
-        return entropy
+        return spread(Content.styled("next token", "bold"), entropy, width)
     token = Content.styled(shown(detail.text), "bold")
     probability = Content.assemble(
         ("p ", DIM), f"{detail.probability:.4f}", (" → drawn ", DIM), f"{detail.drawn_probability:.4f}"

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from textual.content import Content
 
-from ..engine.requests import Ended, Failed, SamplingSettings, Scored, ScoreProgress, TokenDetail, Tokens, Turn
+from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens, Turn
 from ..engine.sessions.tree import Node, Origin
 from .bridge import Bridge
 from .current_session import CurrentSession
 from .replies import Replies, status_line
+from .reply_colours import ReplyColours
 from .run_words import stage
 from .session_turns import turns_of_path, turns_of_tree
 from .training_offer import TrainingOffer
@@ -44,39 +45,52 @@ class Conversation:
         self._reading_text = False  # for a new run
         self._sample_when_ready = False
         self._problem = ""  # why no model can answer
-        self.explain = False  # whether the tokens of the next replies are explained
         self._replies: Replies | None = None  # to the last prompt
         self._reply: int | None = None  # the node of the last reply, or of the one of its siblings that is shown
         self._alone: set[int] = set()  # prompts of which one reply is shown: the others are a key away
         self._edited: Node | None = None  # the prompt that is written anew
-        self._scored: list[list[TokenDetail]] = []  # the tokens of a reply that was explained afterwards
+        self._looked_at: int | None = None  # the reply that is explained; None stands for the last ones
+        self.colours = ReplyColours(bridge.generator, transcript, session, self.note)
         self.frame = ""  # the last prompt as the chat template framed it
         self._notes: list[str] = []  # to be written when the replies are complete
 
+    # --- tokens ---------------------------------------------------------------------------------
+
+    @property
+    def explain(self) -> bool:
+        """Whether replies are coloured by the probability of their tokens, and the next ones explained."""
+        return self._transcript.coloured
+
+    @explain.setter
+    def explain(self, explain: bool) -> None:
+        self._transcript.coloured = explain
+        self.colours.colour()
+
+    @property
+    def is_coloured(self) -> bool:
+        """Whether the last reply is coloured, or will be when it is scored."""
+        return self._reply is not None and (self._session.way != "chat" or bool(self.colours.known(self._reply)))
+
     @property
     def explained(self) -> list[list[TokenDetail]]:
-        """The tokens of each of the last replies received so far; empty where none was explained."""
-        details = [list(tokens) for tokens in self._replies.details] if self._replies else []
-        return details if any(details) else self._scored
+        """The tokens of the reply that is looked at, else of each of the last ones received so far; empty for none."""
+        if self._replies and (self._looked_at is None or self._looked_at in self._replies.nodes):
+            details = [list(tokens) for tokens in self._replies.details]
+            if any(details):
+                return details
+        return self.colours.explained(self._reply if self._looked_at is None else self._looked_at)
 
-    def score_reply(self, done: Callable[[], object]) -> bool:
-        """Explain the last reply afterwards, by having it scored, and call `done`; False where that cannot be now."""
-        if self._reply is None or self._session.way == "chat":  # the frame of a chat is no text of the session
-            return False
-        text = self._session.text.tree.text(self._reply)
-        reply = len(self._session.text.tree.nodes[self._reply].text)
-        details = list[TokenDetail]()
+    def look_at(self, turn: int | None, then: Callable[[], object]) -> bool | None:
+        """Look at the tokens of the reply that is a turn, or of the last replies, and call `then`.
 
-        def take(event: ScoreProgress | Scored | Failed) -> None:
-            if isinstance(event, ScoreProgress):
-                details.extend(event.details)
-            elif isinstance(event, Scored):
-                self._scored = [_last_characters(details, reply)]
-                done()
-            else:
-                self.note(event.message)
-
-        return self._generator.score(text, take)
+        What was not explained is read again: True. None where that is not needed, False where it cannot be now.
+        """
+        self._looked_at = None if turn is None else self.colours.reply_of(turn)
+        if self.explained:
+            then()
+            return None
+        node = self._reply if self._looked_at is None else self._looked_at
+        return node is not None and self.colours.explain(node, then)
 
     # --- the offer to train ---------------------------------------------------------------------
 
@@ -141,26 +155,35 @@ class Conversation:
 
     def _empty(self) -> None:
         self.stop()
-        self._replies = self._reply = self._edited = None
-        self._scored, self._alone = [], set()
+        self._replies = self._reply = self._edited = self._looked_at = None
+        self._alone = set()
         self._transcript.clear()
+        self.colours.clear()
 
     # --- what the session has -------------------------------------------------------------------
 
     def _show(self, without: Sequence[int] = ()) -> None:
         """Write the turns of the session into the transcript, anew, `without` the replies that are to come."""
         self._transcript.clear()
+        self.colours.clear()
         text = self._session.text
         turns = turns_of_path(text) if self._session.way == "chat" else turns_of_tree(text.tree, self._alone, text.leaf)
         for turn in turns:
             if turn.reply in without:
                 continue
-            self._transcript.begin_turn(turn.role, turn.text, heading=turn.heading, further=turn.further)
+            number = self._transcript.begin_turn(turn.role, heading=turn.heading, further=turn.further)
+            self._transcript.append(turn.text, self.colours.known(turn.reply) if turn.reply is not None else ())
             self._transcript.end_turn(turn.status)
-            self._reply = turn.reply or self._reply
+            if turn.reply is not None:
+                self._reply = turn.reply
+                self.colours.place(turn.reply, number)
+        self.colours.ask()
 
     def retry(self) -> bool:
         """Have another reply to the last prompt written, a sibling of the one that is shown; whether there is one."""
+        if self.colours.asking:
+            self.colours.give_way(self.retry)
+            return True
         if self._reply is None or not self._generator.ready:
             return False
         settings, samples = self._settings()
@@ -184,7 +207,7 @@ class Conversation:
         self._session.change(lambda text: text.choose(chosen))
         if (prompt := text.tree.nodes[chosen].parent) is not None:
             self._alone.add(prompt)
-        self._replies, self._scored = None, []
+        self._replies = self._looked_at = None
         self._show()
         self._reply = chosen
         return True
@@ -241,6 +264,7 @@ class Conversation:
     def stop(self) -> bool:
         """Stop the replies, and give back the prompts that wait; whether there was anything to stop."""
         stopped = self.can_stop
+        self.colours.stop()
         self._generator.cancel()
         if self._waiting:
             self._prompt.restore("\n".join(filter(None, self._waiting)))
@@ -256,6 +280,8 @@ class Conversation:
     def _send_next(self) -> None:
         if self._waiting and self._generator.ready:
             self._send(self._waiting.popleft(), *self._settings())
+        elif self._waiting and self.colours.asking:
+            self.colours.give_way(self._send_next)
         self.show_what_enter_does()
 
     def _send(self, prompt: str, settings: SamplingSettings, samples: int) -> None:
@@ -274,9 +300,8 @@ class Conversation:
     def _answer(self, path: Sequence[Node], nodes: Sequence[int], settings: SamplingSettings) -> None:
         """Stream the replies to what the nodes of `path` say, of which in turns only the last is the prompt."""
         prompt, first = path[-1].text, len(self._session.text.siblings(nodes[0])) - len(nodes)
-        replies = self._replies = Replies(self._transcript, prompt, len(nodes), first)
-        self._scored = []
-        self._reply = nodes[0]
+        replies = self._replies = Replies(self._transcript, prompt, nodes, first, self.colours.place)
+        self._reply, self._looked_at = nodes[0], None
         chat = self._session.way == "chat"
         self._generator.generate(
             "" if chat else prompt, settings, lambda event: self._take(event, replies), samples=len(nodes),
@@ -308,6 +333,7 @@ class Conversation:
             self._send("", replace(settings, max_tokens=min(settings.max_tokens, _FIRST_SAMPLE)), 1)
         self._sample_when_ready = False
         self._send_next()
+        self.colours.ask()
 
     def model_failed(self, sentence: str) -> None:
         """No model can answer; the prompts that wait go back into the field."""
@@ -341,6 +367,7 @@ class Conversation:
             self.show_what_enter_does()
         else:
             self._send_next()
+        self.colours.ask()
 
     # --- the prompt field -----------------------------------------------------------------------
 
@@ -372,12 +399,3 @@ class Conversation:
         if self._bridge.is_training:
             return "the first words come soon · what you send now is answered as soon as it can"
         return "no model yet · Ctrl+T trains one, Ctrl+O opens one, Ctrl+R shows all runs"
-
-
-def _last_characters(details: Sequence[TokenDetail], characters: int) -> list[TokenDetail]:
-    """The tokens of the last so many characters."""
-    first = len(details)
-    while first and characters > 0:
-        first -= 1
-        characters -= details[first].characters
-    return list(details[first:])

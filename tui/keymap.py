@@ -95,8 +95,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("sampling", "f3", "focus_sampling", "Sampling settings", "Go to temperature, top-k, top-p and the others."),
     Action(
-        "reply.explain", "f7", "explain", "Explain the last reply",
-        "Why each token of the last reply was chosen; of a reply to which that was not recorded, how likely each is.",
+        "reply.explain", "f7", "explain", "Colours, then why",
+        "Colour the replies by the probability of their tokens; pressed again, say why those of the last were chosen.",
         "", "turns", True,
     ),
     Action(
@@ -181,7 +181,7 @@ ACTIONS: tuple[Action, ...] = (
         "panels", "inside",
     ),
     Action(
-        "tokens.off", "x", "explain_no_more", "Explain no more", "The tokens of later replies are not explained.", "",
+        "tokens.off", "x", "explain_no_more", "Explain no more", "Replies are no longer coloured and explained.", "",
         "inside",
     ),
     Action("inside.close", "escape", "close", "Back to writing", "Go to the write desk.", "write", "inside"),

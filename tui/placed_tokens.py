@@ -107,15 +107,26 @@ def colours(text: PathText, scored: Sequence[ScoredToken] = ()) -> list[Coloured
 
     Bytes of one character are several tokens, which are coloured together by the product of their probabilities.
     """
+    found = _coloured(placed_tokens(text))
+    if scored:
+        kept = ((token.start, token.end, token.detail.probability) for token in scored)
+        found = sorted([*found, *_outside(kept, found)])
+    return found
+
+
+def colours_of(text: PathText, node: int) -> list[ColouredToken]:
+    """The recorded tokens of one node with their probabilities, counted from its beginning."""
+    found = text.tree.nodes.get(node)
+    return _coloured(_tokens_of(text, found, 0)) if found else []
+
+
+def _coloured(tokens: Iterable[PlacedToken]) -> list[ColouredToken]:
     found, probability = list[ColouredToken](), 1.0
-    for token in placed_tokens(text):
+    for token in tokens:
         probability *= token.record.probability
         if token.end > token.start:
             found.append(ColouredToken(token.start, token.end, probability))
             probability = 1.0
-    if scored:
-        kept = ((token.start, token.end, token.detail.probability) for token in scored)
-        found = sorted([*found, *_outside(kept, found)])
     return found
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from ..engine.requests import Ended, TokenDetail
 from ..engine.sessions.tree import Node
+from .placed_tokens import coloured
 from .text import formatting
 from .widgets.transcript import Transcript
 
@@ -15,10 +18,21 @@ class Replies:
     soon as it has ended. So nothing on the screen ever moves, and each can be read from its beginning.
     """
 
-    def __init__(self, transcript: Transcript, prompt: str, count: int, before: int = 0) -> None:
-        """`count` replies, beside those that the prompt has got `before`."""
+    def __init__(
+        self,
+        transcript: Transcript,
+        prompt: str,
+        nodes: Sequence[int],
+        before: int,
+        place: Callable[[int, int], None],
+    ) -> None:
+        """The replies of `nodes`, beside those that the prompt has got `before`.
+
+        `place` is called with a node and the number of its turn when that begins in the transcript.
+        """
         self._transcript = transcript
-        self._before = before
+        self._before, self._place = before, place
+        self.nodes, count = nodes, len(nodes)
         self.prompt = prompt
         self._texts = [""] * count  # of each, what is not written yet
         self._status: dict[int, str] = {}  # the status line of each that is complete
@@ -40,7 +54,7 @@ class Replies:
         """A piece of reply number `sample`, counted from 0."""
         self.details[sample] += details
         if sample == self._shown:
-            self._transcript.append(text)
+            self._transcript.append(text, coloured(details))
         else:
             self._texts[sample] += text
 
@@ -65,7 +79,10 @@ class Replies:
 
     def _begin(self) -> None:
         heading = heading_of(self._before + self._shown, self._before + self.count)
-        self._transcript.begin_turn("model", self._texts[self._shown], heading=heading, further=self._shown > 0)
+        shown = self._shown
+        turn = self._transcript.begin_turn("model", heading=heading, further=shown > 0)
+        self._transcript.append(self._texts[shown], coloured(self.details[shown]))
+        self._place(self.nodes[shown], turn)
 
 
 def heading_of(number: int, count: int) -> str:

@@ -113,7 +113,8 @@ class LetterEngine(ScriptedEngine):
                 text = self.words[self.written % len(self.words)]
                 type(self).written += 1
                 for character in text:
-                    self.say(Tokens(request.id, character, 1, sample, (letter(character),)))
+                    details = (letter(character),) if request.explain else ()
+                    self.say(Tokens(request.id, character, 1, sample, details))
                 if not self.holds_words:
                     self.end(request.id, sample)
         elif isinstance(request, ExplainPlace):

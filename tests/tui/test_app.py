@@ -313,16 +313,17 @@ async def test_sampling_settings_are_used_and_remembered(engine: Engine):
     assert load_settings()[0].sampling == SamplingSettings(temperature=0.85)
 
 
-async def test_f7_explains_the_last_reply_and_from_then_on_each_as_it_is_written(engine: Engine):
+async def test_f7_colours_the_replies_and_then_explains_the_last_and_from_then_on_each_as_it_is_written(engine: Engine):
     make_run("a-01")
     async with MinigptApp().run_test(size=NARROW) as pilot:
         await model_ready(pilot)
         await pilot.press("a", "enter")
         await wait_until(pilot, lambda: "and so on" in said(pilot))
-        await pilot.press("f7")
+        await pilot.press("f7", "f7")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, InsideDesk))
-        scored = [request.text for request in engine.processes[0].requests if isinstance(request, ScoreText)]
-        assert scored == ["a[b]a[/b] and so on"], "the prompt and the reply, read again"
+        scored = [request for request in engine.processes[0].requests if isinstance(request, ScoreText)]
+        assert [request.text for request in scored] == ["a[b]a[/b] and so on"] * 2, "the prompt and the reply"
+        assert [request.alternatives for request in scored] == [0, 10], "for the colours, and to explain it"
         assert load_settings()[0].explain
         await pilot.press("escape", "b", "enter")
         await wait_until(pilot, lambda: "[b]b" in said(pilot))
@@ -338,6 +339,7 @@ async def test_f7_explains_the_last_reply_and_from_then_on_each_as_it_is_written
         await pilot.press("f7", "x")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
         assert not load_settings()[0].explain
+        assert not chat_of(pilot).transcript.coloured
         await pilot.press("c", "enter")
         await wait_until(pilot, lambda: "[b]c" in said(pilot))
         explained = [request.explain for request in engine.processes[0].requests if isinstance(request, Generate)]

@@ -35,10 +35,14 @@ def rows(transcript: Transcript) -> list[str]:
     return [row.text.rstrip() for row in transcript.turns.rows]
 
 
+def replies_of(transcript: Transcript, count: int) -> Replies:
+    return Replies(transcript, "a prompt", range(1, count + 1), 0, lambda node, turn: None)
+
+
 async def test_one_reply_has_no_heading():
     transcript = Transcript()
     async with Host(transcript).run_test():
-        replies = Replies(transcript, "a prompt", 1)
+        replies = replies_of(transcript, 1)
         replies.add(0, "to be", ())
         replies.end(0, "5 tokens")
         assert rows(transcript) == ["to be", "5 tokens"]
@@ -49,7 +53,7 @@ async def test_one_reply_has_no_heading():
 async def test_in_whatever_order_they_end_they_stand_one_below_the_other(order: tuple[int, ...]):
     transcript = Transcript()
     async with Host(transcript).run_test():
-        replies = Replies(transcript, "a prompt", 3)
+        replies = replies_of(transcript, 3)
         before = rows(transcript)
 
         def look() -> None:
@@ -78,7 +82,7 @@ async def test_in_whatever_order_they_end_they_stand_one_below_the_other(order: 
 async def test_those_that_fail_keep_what_came_of_each():
     transcript = Transcript()
     async with Host(transcript).run_test():
-        replies = Replies(transcript, "a prompt", 4)
+        replies = replies_of(transcript, 4)
         for sample, text in enumerate(("one", "two", "", "four")):
             replies.add(sample, text, ())
         replies.end(1, "2 tokens")

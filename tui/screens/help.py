@@ -28,6 +28,7 @@ _EXTRA: dict[Scope, tuple[tuple[str, str], ...]] = {
         ("Enter", "Send the prompt; Ctrl+J breaks the line."),
         ("Up Down", "Earlier prompts, from the first and the last line of the prompt."),
         ("PgUp PgDn End", "Scroll the transcript; End follows the reply again."),
+        ("← → Enter", "In a coloured transcript: from token to token; Enter says why one was chosen."),
         ("/", "Search in the transcript, where it has the focus; n and N go from one place to the next."),
     ),
     "document": (

@@ -46,6 +46,7 @@ class TurnsWay(Horizontal):
         self._store = store
         self.transcript = Transcript(id="transcript")
         self.transcript.border_title = way
+        self._token = ""  # what is said of the token that was chosen in the transcript
         self.prompt = Prompt(id="prompt")
         self.sampling = SamplingPanel(store.settings.sampling, store.settings.samples, id="sampling")
         self.training = TrainingPanel(id="training")
@@ -77,10 +78,14 @@ class TurnsWay(Horizontal):
         """The panels from the bridge's views."""
         self.training.show(self.bridge.training)
         self.model.show(self.bridge.model)
-        preparing = self.bridge.training.preparing
-        self.transcript.border_subtitle = Content(f"{stage(preparing)} ..." if preparing else "")
-        if preparing:
+        self._show_subtitle()
+        if self.bridge.training.preparing:
             self.conversation.show_what_enter_does()
+
+    def _show_subtitle(self) -> None:
+        preparing = self.bridge.training.preparing
+        token = self._token if self.transcript.has_token else ""
+        self.transcript.border_subtitle = Content(f"{stage(preparing)} ..." if preparing else token)
 
     # --- prompts --------------------------------------------------------------------------------
 
@@ -166,17 +171,35 @@ class TurnsWay(Horizontal):
                 self.notify(f"The last {count} samples are copied, an empty line between them.", markup=False)
 
     def action_explain(self) -> None:
-        """Show why the tokens of the last reply were chosen; of one that was not asked about, how likely they are."""
-        if self.conversation.explained:
-            self.app.switch_mode("inside")
-        elif self.conversation.score_reply(lambda: self.app.switch_mode("inside")):
-            self.notify(
-                "The last reply is read again; those that follow are explained as they are written.", markup=False
-            )
-        else:
-            self.notify("The tokens of the next reply are explained: press F7 after it.", markup=False)
+        """Colour the replies by the probability of their tokens; where they are, show why the last was written."""
+        if self.conversation.explain:
+            self._look_at(None)
+            return
         self.conversation.explain = True
         self._store.change(explain=True)
+        if not self.conversation.is_coloured:
+            self.notify("The next replies are coloured by the probability of their tokens.", markup=False)
+
+    def _look_at(self, turn: int | None) -> None:
+        """Show on the inside desk why the tokens of a turn were chosen, or those of the last replies."""
+        match self.conversation.look_at(turn, lambda: self.app.switch_mode("inside")):
+            case True:
+                self.notify("The reply is read again, to say how likely its tokens are.", markup=False)
+            case False:
+                self.notify("The tokens of the next reply are explained: press F7 after it.", markup=False)
+            case None:
+                pass
+
+    @on(Transcript.TokenChosen)
+    def _token_chosen(self, event: Transcript.TokenChosen) -> None:
+        event.stop()
+        self._token = f"p {event.token.probability:.4f} · Enter says why"
+        self._show_subtitle()
+
+    @on(Transcript.TokenEntered)
+    def _token_entered(self, event: Transcript.TokenEntered) -> None:
+        event.stop()
+        self._look_at(event.turn)
 
     def action_retry(self) -> None:
         if not self.conversation.retry():

@@ -102,6 +102,7 @@ class Transcript(SearchableView, can_focus=True):
         Binding("G", "scroll_end", "Bottom", show=False),
         Binding("right", "token(1)", "Next token", show=False),
         Binding("left", "token(-1)", "Previous token", show=False),
+        Binding("enter", "enter_token", "Why this token", show=False),
         Binding("slash", "find", "Find", show=False),
         Binding("n", "next_found", "Next hit", show=False),
         Binding("N", "previous_found", "Previous hit", show=False),
@@ -123,6 +124,13 @@ class Transcript(SearchableView, can_focus=True):
         def can_replace(self, message: Message) -> bool:
             """Only the newest choice matters."""
             return isinstance(message, Transcript.TokenChosen)
+
+    class TokenEntered(Message):
+        """The person wants to know more of the token that was chosen in turn number `turn`."""
+
+        def __init__(self, turn: int) -> None:
+            super().__init__()
+            self.turn = turn
 
     class Below(FollowingScroll.Below):
         """As of any such view."""
@@ -325,6 +333,11 @@ class Transcript(SearchableView, can_focus=True):
 
     # Tokens
 
+    @property
+    def has_token(self) -> bool:
+        """Whether a token was chosen."""
+        return self._token is not None
+
     def watch_coloured(self) -> None:
         """Paint all rows again."""
         self._strips.clear()
@@ -342,6 +355,12 @@ class Transcript(SearchableView, can_focus=True):
             offset = self.turns.offset_of(self.turns.end_of(row)) if self.turns.rows else 0
         if token := self.turns.probabilities.token_beside(offset, step):
             self._choose(token)
+
+    def action_enter_token(self) -> None:
+        """Ask for more of the token that was chosen."""
+        if self._token is None:
+            raise SkipAction()
+        self.post_message(self.TokenEntered(self.turns.turn_of(self._token.start)[0]))
 
     def on_click(self, event: Click) -> None:
         """Go to the token under the mouse."""

@@ -1,0 +1,116 @@
+"""The colours of replies in the transcript, with a scripted engine of one token a letter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from minigpt_tui.engine.requests import Cancel, Failed, Generate, Request, ScoreText
+from minigpt_tui.tui import generator
+from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.screens.inside import InsideDesk
+from minigpt_tui.tui.screens.turns_way import TurnsWay
+from minigpt_tui.tui.screens.write import WriteDesk
+from textual.pilot import Pilot
+
+from .runs_on_disk import make_run
+from .scripted_engine import LetterEngine, ScriptedEngine
+from .seen import screen_text
+from .waiting import wait_until
+
+
+@pytest.fixture
+def letters(engine: type[ScriptedEngine], monkeypatch: pytest.MonkeyPatch) -> type[LetterEngine]:
+    class Letters(LetterEngine):
+        processes = []
+        words = ["once", "twice", "thrice", "never"]
+        holds_scores = False  # True: a text is scored no further until that is cancelled
+
+        def answer(self, request: Request) -> None:
+            if isinstance(request, Cancel):
+                self.say(Failed(request.id, "prompt", "it was cancelled"))
+            elif not (isinstance(request, ScoreText) and self.holds_scores):
+                super().answer(request)
+
+    monkeypatch.setattr(generator, "GenerateProcess", Letters)
+    make_run("a-01")
+    return Letters
+
+
+def app_of(pilot: Pilot[Any]) -> MinigptApp:
+    assert isinstance(pilot.app, MinigptApp)
+    return pilot.app
+
+
+def way(pilot: Pilot[Any]) -> TurnsWay:
+    desk = pilot.app.get_screen_stack("write")[0]
+    assert isinstance(desk, WriteDesk)
+    return desk.turns
+
+
+def probabilities(pilot: Pilot[Any], turn: int) -> list[float]:
+    """Those of the tokens of a turn."""
+    turns = way(pilot).transcript.turns
+    at, found = turns.turn_start(turn), list[float]()
+    while (token := turns.probabilities.token_beside(at, 1)) and turns.turn_of(token.start)[0] == turn:
+        found.append(token.probability)
+        at = token.end
+    return found
+
+
+async def test_f7_colours_all_replies_and_enter_on_a_token_explains_its_reply(letters: Any):
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        app = app_of(pilot)
+        await wait_until(pilot, lambda: app.bridge.generator.ready)
+        for number in (1, 2):
+            await pilot.press("a", "enter")
+            await wait_until(pilot, lambda number=number: screen_text(app).count("tokens ·") == number)
+        transcript = way(pilot).transcript
+        first = next(turn for turn in range(9) if transcript.plain_text().split("\n\n")[turn] == "once")
+        await pilot.press("f7")
+        await wait_until(pilot, lambda: probabilities(pilot, first) == [0.25] * len("once"))  # scored afterwards
+        assert probabilities(pilot, first + 2) == [0.25] * len("twice")
+        scored = [request for request in letters.processes[0].asked(ScoreText) if isinstance(request, ScoreText)]
+        assert [(request.text, request.start) for request in scored] == [("atwice", 1), ("aonce", 1)], "the last first"
+        await pilot.press("a", "enter")
+        await wait_until(pilot, lambda: screen_text(app).count("tokens ·") == 3)
+        assert probabilities(pilot, first + 4) == [0.5] * len("thrice"), "recorded"
+        assert [r.explain for r in letters.processes[0].asked(Generate) if isinstance(r, Generate)] == [
+            False, False, True,
+        ]  # fmt: skip
+
+        transcript.focus()
+        await pilot.press("right", "right")
+        await wait_until(pilot, lambda: "p 0.2500 · Enter says why" in screen_text(app))
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, InsideDesk))
+        assert len(way(pilot).conversation.explained[0]) == len("aonce"), "the reply with the token"
+        await pilot.press("escape", "f7")
+        await wait_until(pilot, lambda: isinstance(app.screen, InsideDesk))
+        assert len(way(pilot).conversation.explained[0]) == len("thrice"), "the last one"
+
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        app = app_of(pilot)
+        await wait_until(pilot, lambda: app.bridge.generator.ready and bool(way(pilot).transcript.turns.rows))
+        await wait_until(pilot, lambda: probabilities(pilot, first) == [0.25] * len("once"))
+        assert probabilities(pilot, first + 4) == [0.5] * len("thrice"), "recorded, also after another start"
+
+
+@pytest.mark.parametrize("keys", [("b", "enter"), ("ctrl+k",)], ids=["a prompt", "retry"])
+async def test_what_is_to_be_written_goes_before_the_colours(letters: Any, keys: tuple[str, ...]):
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        app = app_of(pilot)
+        await wait_until(pilot, lambda: app.bridge.generator.ready)
+        await pilot.press("a", "enter")
+        await wait_until(pilot, lambda: "tokens ·" in screen_text(app))
+        letters.holds_scores = True
+        await pilot.press("f7")
+        await wait_until(pilot, lambda: way(pilot).conversation.colours.asking)
+        letters.holds_scores = False
+        await pilot.press(*keys)
+        await wait_until(pilot, lambda: "twice" in screen_text(app))
+        if keys == ("b", "enter"):
+            await wait_until(pilot, lambda: len(letters.processes[0].asked(ScoreText)) == 2)
+            await wait_until(pilot, lambda: not way(pilot).conversation.colours.asking)
+            assert sum(0.25 in probabilities(pilot, turn) for turn in range(5)) == 1, "the first reply, then"
+        assert "cancelled" not in screen_text(app)

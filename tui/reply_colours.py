@@ -1,0 +1,171 @@
+"""The colours of the replies in a transcript: recorded as they were written, or scored afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..engine.requests import Failed, Scored, ScoreProgress, TokenDetail
+from .current_session import CurrentSession
+from .generator import Generator
+from .placed_tokens import colours_of, scored_tokens
+from .text.token_probabilities import ColouredToken, shifted
+from .widgets.transcript import Transcript
+
+
+@dataclass(eq=False)
+class _Question:
+    """The model is asked about a reply: its colours alone, or where something follows then, alternatives as well."""
+
+    node: int
+    then: Callable[[], object] | None = None
+    details: list[TokenDetail] = field(default_factory=list)
+
+
+class ReplyColours:
+    """Asks the model about replies of which nothing was recorded, the last one first, while it has nothing to write.
+
+    The frame of a chat is no text of its session, so that its replies are known only where they were recorded.
+    """
+
+    def __init__(
+        self, generator: Generator, transcript: Transcript, session: CurrentSession, report: Callable[[str], None]
+    ) -> None:
+        """`report` receives the sentence of a failure."""
+        self._generator, self._transcript, self._session, self._report = generator, transcript, session, report
+        self._turns: dict[int, int] = {}  # the turn of each reply that is shown, by its node
+        self._scored: dict[int, list[ColouredToken]] = {}
+        self._scored_by: str | None = None  # the path of that model
+        self._recorded: set[int] = set()  # the replies of which that is known
+        self._unknown: list[int] = []  # the replies to be scored
+        self._explained: tuple[int, list[TokenDetail]] | None = None
+        self._next: _Question | None = None  # what goes before them
+        self._asked: _Question | None = None
+        self._after: Callable[[], object] | None = None  # what comes when the model has answered
+        self.asking = False  # the model is asked, whether the answer is still wanted or not
+
+    # --- which replies --------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """The transcript is empty."""
+        self._turns.clear()
+        self._unknown.clear()
+
+    def place(self, node: int, turn: int) -> None:
+        """The reply of this node is shown as this turn."""
+        self._turns[node] = turn
+
+    def reply_of(self, turn: int) -> int | None:
+        """The node of the reply that is this turn."""
+        return next((node for node, number in self._turns.items() if number == turn), None)
+
+    # --- colours --------------------------------------------------------------------------------
+
+    def known(self, node: int) -> list[ColouredToken]:
+        """The tokens of a reply with their probabilities; none where nothing is known, or colours are not wanted."""
+        if not self._transcript.coloured:
+            return []
+        return colours_of(self._session.text, node) or self._scored.get(node, [])
+
+    def colour(self) -> None:
+        """Colour what is known, and have the rest scored."""
+        for node, turn in self._turns.items():
+            if tokens := self.known(node):
+                self._transcript.set_probabilities(turn, tokens)
+        self.ask()
+
+    def ask(self) -> None:
+        """Have those of the replies scored that nothing is known of."""
+        if self._scored_by != self._generator.path:
+            self._scored, self._scored_by = {}, self._generator.path
+        wanted = self._transcript.coloured and self._session.way != "chat"
+        self._unknown = [node for node in self._turns if self._lacks_colours(node)] if wanted else []
+        self._ask()
+
+    def _lacks_colours(self, node: int) -> bool:
+        """Whether it is complete, and neither recorded nor scored."""
+        if node in self._scored or self._is_recorded(node):
+            return False
+        found = self._session.text.tree.nodes.get(node)
+        return bool(found and found.reason and found.text)
+
+    def _is_recorded(self, node: int) -> bool:
+        if node not in self._recorded and colours_of(self._session.text, node):
+            self._recorded.add(node)
+        return node in self._recorded
+
+    # --- one reply ------------------------------------------------------------------------------
+
+    def explained(self, node: int | None) -> list[list[TokenDetail]]:
+        """The tokens of a reply that was explained, with their alternatives; empty where it was not."""
+        return [self._explained[1]] if self._explained and self._explained[0] == node else []
+
+    def explain(self, node: int, then: Callable[[], object]) -> bool:
+        """Have a reply explained, and call `then`; False where that cannot be now."""
+        if self._session.way == "chat" or self._generator.loaded is None or self._generator.generating:
+            return False
+        self._next = _Question(node, then)
+        if not self.asking:
+            self._ask()
+        elif self._asked is not None and self._asked.then is None:
+            self.give_way()
+        return True
+
+    # --- asking the model -----------------------------------------------------------------------
+
+    def give_way(self, then: Callable[[], object] | None = None) -> None:
+        """Let the model do something else: stop it, and call `then` as soon as it is ready."""
+        self._after = then or self._after
+        if self._asked is not None:
+            if self._asked.then is None:
+                self._unknown.append(self._asked.node)
+            self._asked = None
+            self._generator.cancel()
+
+    def stop(self) -> None:
+        """Ask nothing more, and do nothing with what is still answered."""
+        self._unknown.clear()
+        self._next = self._asked = self._after = None
+
+    def _ask(self) -> None:
+        if self.asking or not self._generator.ready or not (self._next or self._unknown):
+            return
+        question, self._next = self._next or _Question(self._unknown.pop()), None
+        if question.node not in (tree := self._session.text.tree).nodes:
+            return
+        text = tree.text(question.node)
+        start = len(text) - len(tree.nodes[question.node].text)
+        self._asked, self.asking = question, True
+        self._generator.score(
+            text,
+            lambda event: self._take(event, question, text, start),
+            alternatives=10 if question.then else 0,
+            start=start,
+        )
+
+    def _take(self, event: ScoreProgress | Scored | Failed, question: _Question, text: str, start: int) -> None:
+        if isinstance(event, ScoreProgress):
+            question.details += event.details
+            return
+        self.asking = False
+        if question is self._asked:
+            self._asked = None
+            self._keep(question, text, start, event)
+        after, self._after = self._after, None
+        if after is not None:
+            after()
+        self._ask()
+
+    def _keep(self, question: _Question, text: str, start: int, event: Scored | Failed) -> None:
+        placed = scored_tokens(text, question.details) if isinstance(event, Scored) else []
+        tokens = shifted([ColouredToken(one.start, one.end, one.detail.probability) for one in placed], -start)
+        self._scored[question.node] = tokens
+        if question.node in self._turns and self._transcript.coloured and not self._is_recorded(question.node):
+            self._transcript.set_probabilities(self._turns[question.node], tokens)
+        if question.then is None:
+            return
+        if isinstance(event, Scored):
+            self._explained = question.node, question.details
+            question.then()
+        else:
+            self._report(event.message)

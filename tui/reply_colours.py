@@ -15,9 +15,10 @@ from .widgets.transcript import Transcript
 
 @dataclass(eq=False)
 class _Question:
-    """The model is asked about a reply: its colours alone, or where something follows then, alternatives as well."""
+    """The model is asked about a reply: what is likely in it, or to have it explained, its alternatives as well."""
 
     node: int
+    explains: bool
     then: Callable[[], object] | None = None
     details: list[TokenDetail] = field(default_factory=list)
 
@@ -104,11 +105,14 @@ class ReplyColours:
         """Have a reply explained, and call `then`; False where that cannot be now."""
         if self._session.way == "chat" or self._generator.loaded is None or self._generator.generating:
             return False
-        self._next = _Question(node, then)
-        if not self.asking:
-            self._ask()
-        elif self._asked is not None and self._asked.then is None:
+        if self._asked is not None and self._asked.node == node and self._asked.explains:
+            self._asked.then = then
+            return True
+        self._next = _Question(node, True, then)
+        if self.asking:
             self.give_way()
+        else:
+            self._ask()
         return True
 
     # --- asking the model -----------------------------------------------------------------------
@@ -130,7 +134,7 @@ class ReplyColours:
     def _ask(self) -> None:
         if self.asking or not self._generator.ready or not (self._next or self._unknown):
             return
-        question, self._next = self._next or _Question(self._unknown.pop()), None
+        question, self._next = self._next or self._question(self._unknown.pop()), None
         if question.node not in (tree := self._session.text.tree).nodes:
             return
         text = tree.text(question.node)
@@ -139,9 +143,13 @@ class ReplyColours:
         self._generator.score(
             text,
             lambda event: self._take(event, question, text, start),
-            alternatives=10 if question.then else 0,
+            alternatives=10 if question.explains else 0,
             start=start,
         )
+
+    def _question(self, node: int) -> _Question:
+        """About its colours; the last reply is the one that is likely to be looked at, and is explained as well."""
+        return _Question(node, explains=node == next(reversed(self._turns), None))
 
     def _take(self, event: ScoreProgress | Scored | Failed, question: _Question, text: str, start: int) -> None:
         if isinstance(event, ScoreProgress):
@@ -160,12 +168,12 @@ class ReplyColours:
         placed = scored_tokens(text, question.details) if isinstance(event, Scored) else []
         tokens = shifted([ColouredToken(one.start, one.end, one.detail.probability) for one in placed], -start)
         self._scored[question.node] = tokens
+        self._unknown = [node for node in self._unknown if node != question.node]
         if question.node in self._turns and self._transcript.coloured and not self._is_recorded(question.node):
             self._transcript.set_probabilities(self._turns[question.node], tokens)
-        if question.then is None:
-            return
-        if isinstance(event, Scored):
+        if isinstance(event, Scored) and question.explains:
             self._explained = question.node, question.details
+        if question.then is not None and isinstance(event, Scored):
             question.then()
-        else:
+        elif question.then is not None and isinstance(event, Failed):
             self._report(event.message)

@@ -110,7 +110,7 @@ def test_the_app_is_harmless(hostile: Path) -> None:
             terminal.keys("Escape")
             terminal.wait_for(lambda screen, wanted=wanted: wanted not in screen)
         terminal.keys("F7")  # the reply is scored
-        terminal.keys("F12")
+        terminal.keys("F7")
         shows("─ tokens")
         terminal.keys("F4")
         shows("you   earlier")

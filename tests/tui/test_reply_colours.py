@@ -71,7 +71,8 @@ async def test_f7_colours_all_replies_and_enter_on_a_token_explains_its_reply(le
         await wait_until(pilot, lambda: probabilities(pilot, first) == [0.25] * len("once"))  # scored afterwards
         assert probabilities(pilot, first + 2) == [0.25] * len("twice")
         scored = [request for request in letters.processes[0].asked(ScoreText) if isinstance(request, ScoreText)]
-        assert [(request.text, request.start) for request in scored] == [("atwice", 1), ("aonce", 1)], "the last first"
+        asked = [(request.text, request.start, request.alternatives) for request in scored]
+        assert asked == [("atwice", 1, 10), ("aonce", 1, 0)], "the last one first, which F7 would explain"
         await pilot.press("a", "enter")
         await wait_until(pilot, lambda: screen_text(app).count("tokens ·") == 3)
         assert probabilities(pilot, first + 4) == [0.5] * len("thrice"), "recorded"

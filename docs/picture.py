@@ -16,20 +16,25 @@ import tempfile
 from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
+from time import monotonic, sleep
 from typing import NamedTuple
 
 from minigpt_tui.engine.events import Command
 from minigpt_tui.engine.requests import SamplingSettings
+from minigpt_tui.engine.runs import list_runs
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.screens.document_way import DocumentWay
 from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.settings import Settings, save_settings
 from textual.pilot import Pilot
 
-SIZE = (100, 30)
+SIZE = (103, 30)  # at so many columns the footer ends with a whole key, on almost every frame
 PROMPT = "THE SILVER SPOON\n\n"
 TRAINED = (0.04, 0.12, 0.25, 0.4, 0.55, 0.7)  # the shares of the training at which a frame is taken
+REPLY_TOKENS = 300  # as many as the screen has room for below the prompt
+TRAINING_SECONDS = 75.0  # after which a slow machine shows how far it came
 STREAMED = 6  # frames of the reply at most
+PATIENCE = 90.0  # seconds that one step may take
 _FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
@@ -45,9 +50,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parent)
     folder = parser.parse_args().folder
+    os.environ["COLORTERM"] = "truecolor"  # the colours of the pictures are those of no terminal here
+    os.environ.pop("NO_COLOR", None)
     with tempfile.TemporaryDirectory() as home:
         os.environ["MINIGPT_HOME"] = home
-        frames = asyncio.run(record())
+        try:
+            frames = asyncio.run(record())
+        finally:
+            end_training()
         pictures = asyncio.run(write_a_document())
     pictures |= {"screen": frames[-1].svg, "first-minute": moving_picture(frames)}
     for name, picture in pictures.items():
@@ -58,6 +68,7 @@ def main() -> None:
 
 async def record() -> list[Frame]:
     """Drive the app without a terminal: begin to train, ask for a reply, and take frames on the way."""
+    save_settings(Settings(sampling=SamplingSettings(max_tokens=REPLY_TOKENS)))
     app, frames = MinigptApp(), []
     async with app.run_test(size=SIZE) as pilot:
 
@@ -68,34 +79,59 @@ async def record() -> list[Frame]:
         take(2.0)
         await pilot.press("enter")
         await until(pilot, lambda: app.bridge.is_training)
-        training = app.bridge.training
+        begun = monotonic()
         for share in TRAINED:
-            await until(pilot, lambda share=share: (training.fraction or 0) >= share)
+            await until_trained(pilot, app, share, begun)
             take(1.0)
-        await until(pilot, lambda: not app.bridge.generator.generating)
+        await until(pilot, lambda: app.bridge.generator.ready)
         await pilot.press("ctrl+l")
-        app.screen.query_one("#prompt").load_text(PROMPT)  # type: ignore[attr-defined]
+        desk = app.screen
+        assert isinstance(desk, WriteDesk)
+        desk.turns.prompt.insert(PROMPT)
         await pilot.pause(0.2)
         take(1.5)
-        await pilot.press("enter")
-        await until(pilot, lambda: app.bridge.generator.generating)
-        for _ in range(STREAMED):
-            await pilot.pause(0.08)
-            if not app.bridge.generator.generating:
-                break
-            take(0.3)
-        await until(pilot, lambda: not app.bridge.generator.generating)
-        await pilot.pause(0.5)
+        frames += await stream_reply(pilot, app, desk)
         take(4.0)
-        if app.bridge.run is not None:
-            app.bridge.run.send(Command("stop"))
-            await until(pilot, lambda: app.bridge.run is None or not app.bridge.run.is_alive())
+        await until_trained(pilot, app, 1.0, begun)
     return frames
+
+
+async def until_trained(pilot: Pilot[int], app: MinigptApp, share: float, begun: float) -> None:
+    """Let the app go on until this share of the budget is used, or of TRAINING_SECONDS since `begun`."""
+    latest = begun + TRAINING_SECONDS * share
+    training = app.bridge.training
+    await until(pilot, lambda: training.ended or (training.fraction or 0) >= share or monotonic() > latest)
+    if training.state in ("failed", "crashed"):
+        raise SystemExit(f"The training has {training.state}: {training.reason}")
+
+
+async def stream_reply(pilot: Pilot[int], app: MinigptApp, desk: WriteDesk) -> list[Frame]:
+    """Send the prompt, and return frames of the reply while it came: a timer takes them, for a fast model has answered
+    before the pilot goes on.
+    """
+    streamed: list[Frame] = []
+
+    def take() -> None:
+        keys = [key.region.width for key in desk.query("FooterKey")]
+        if not desk.turns.conversation.can_stop or not any(keys):  # the footer is empty while its keys change
+            return
+        frame = Frame(app.export_screenshot(), 0.3)
+        if frame not in streamed[-1:]:
+            streamed.append(frame)
+
+    timer = app.set_interval(0.05, take)
+    await pilot.press("enter")
+    turns = desk.turns  # the session begins with the prompt
+    await until(pilot, lambda: turns.session.id is not None and not turns.conversation.can_stop)
+    timer.stop()
+    await pilot.pause(0.5)
+    count = min(STREAMED, len(streamed))
+    return [streamed[number * len(streamed) // count] for number in range(count)]
 
 
 async def write_a_document() -> dict[str, str]:
     """Write a text with the model of the run: three continuations, one of them chosen, coloured, with its tree."""
-    settings = SamplingSettings(temperature=1.0, max_tokens=220, seed=11)
+    settings = SamplingSettings(temperature=1.0, max_tokens=360, seed=11)
     save_settings(Settings(document_sampling=settings, document_samples=3))
     app, pictures = MinigptApp(), dict[str, str]()
     async with app.run_test(size=SIZE) as pilot:
@@ -104,12 +140,14 @@ async def write_a_document() -> dict[str, str]:
         assert isinstance(desk, WriteDesk)
         way = desk.show_way("document")
         assert isinstance(way, DocumentWay)
-        await pilot.pause(0.2)
+        await until(pilot, lambda: way.pane.has_focus)
         way.pane.insert(PROMPT + "Early in spring")
         await pilot.press("ctrl+n")
         await until(pilot, lambda: not way.editor.writing and app.bridge.generator.ready)
-        await pilot.press("alt+down", "f7", "up", "up")
-        await pilot.pause(1.5)
+        await pilot.press("alt+down", "f7", "up", "up", "home")
+        await pilot.pause(0.5)  # a cursor that rests: the model is asked about its token
+        await until(pilot, lambda: app.bridge.generator.ready)
+        await pilot.pause(1.0)
         pictures["document"] = app.export_screenshot()
         way.sampling.samples = 1
         await pilot.press("up", "end", "ctrl+n")
@@ -122,9 +160,22 @@ async def write_a_document() -> dict[str, str]:
 
 
 async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
-    """Let the app go on until `holds`."""
+    """Let the app go on until `holds`; give up where that does not come."""
+    latest = monotonic() + PATIENCE
     while not holds():
+        if monotonic() > latest:
+            raise SystemExit(f"The app has not come further for {PATIENCE:.0f} seconds; no picture was taken.")
         await pilot.pause(0.05)
+
+
+def end_training() -> None:
+    """Stop what trains, also where no picture could be taken: its folder goes with us."""
+    latest = monotonic() + PATIENCE
+    for run in list_runs():
+        if run.is_alive():
+            run.send(Command("stop"))
+        while run.is_alive() and monotonic() < latest:
+            sleep(0.1)
 
 
 def moving_picture(frames: list[Frame]) -> str:

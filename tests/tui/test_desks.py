@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.models.config import parameters_by_part
 from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.screens.document_way import DocumentWay
 from minigpt_tui.tui.screens.inside import InsideDesk
 from minigpt_tui.tui.screens.questions import Question
 from minigpt_tui.tui.screens.train import TrainDesk
@@ -93,3 +95,19 @@ async def test_inside_says_where_the_parameters_are(engine: Engine):
         assert f"{sum(parts.values()):,} parameters" in text
         assert [f"{number:,}" in text for number in parts.values()] == [True] * len(parts)
         assert "tokens" not in [box.border_title for box in pilot.app.screen.query("#tokens-box") if box.region]
+
+
+async def test_a_way_that_takes_long_to_be_made_has_the_keyboard_all_the_same(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    async def wait(_: DocumentWay) -> None:
+        await asyncio.sleep(0.3)
+
+    monkeypatch.setattr(DocumentWay, "on_compose", wait, raising=False)
+    make_run("a-01")
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        desk = pilot.app.screen
+        assert isinstance(desk, WriteDesk)
+        way = desk.show_way("document")
+        assert isinstance(way, DocumentWay)
+        await wait_until(pilot, lambda: way.pane.has_focus, seconds=10)

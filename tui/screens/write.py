@@ -125,9 +125,16 @@ class WriteDesk(Desk):
         self.way = way
         self.shown.arrange_panels()
         self.shown.show_figures()
-        self.call_after_refresh(self.shown.focus_text)
+        self.call_after_refresh(self._focus_when_mounted)
         self.refresh_bindings()
         return self.shown
+
+    def _focus_when_mounted(self) -> None:
+        """Go to the text of the way on the screen; Textual gives the focus to nothing that is not mounted."""
+        if self.shown.is_mounted:
+            self.shown.focus_text()
+        else:
+            self.set_timer(0.01, self._focus_when_mounted)
 
     def _made(self, way: Way) -> TurnsWay | DocumentWay:
         if way == "document":

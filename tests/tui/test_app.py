@@ -153,6 +153,7 @@ async def test_markup_is_learned_after_a_question_alone(engine: Engine, tmp_path
         assert chat_of(pilot).conversation.offer is not None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "content", "command"),
     [
@@ -172,6 +173,7 @@ async def test_a_document_is_refused_with_the_command_that_makes_a_text_of_it(
         assert list_runs() == []
 
 
+@pytest.mark.long
 async def test_how_a_text_was_read_stays_to_be_read(engine: Engine):
     async with MinigptApp(poll_interval=0.01).run_test(size=NARROW) as pilot:
         await pilot.press("enter")
@@ -407,6 +409,7 @@ async def test_an_earlier_prompt_is_edited_and_sent_as_another(engine: Engine):
         assert "[b]one[/b] and so on" in said(pilot), "the first stays"
 
 
+@pytest.mark.long
 async def test_text_typed_at_once_after_tab_goes_to_the_next_widget(engine: Engine):
     make_run("a-01")
     async with MinigptApp().run_test(size=WIDE) as pilot:
@@ -504,6 +507,7 @@ async def test_below_the_smallest_size_a_sentence_names_both_sizes(engine: Engin
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
 
 
+@pytest.mark.long
 async def test_the_theme_changes_sides_and_is_remembered(engine: Engine):
     async with MinigptApp().run_test(size=WIDE) as pilot:
         assert pilot.app.theme == "minigpt-dark"
@@ -527,6 +531,7 @@ async def test_help_and_palette_know_every_action(engine: Engine):
         assert [c.title for c in wanted if not any(title.startswith(c.title) for title in offered)] == []
 
 
+@pytest.mark.long
 async def test_the_palette_runs_an_action(engine: Engine):
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+p")

@@ -178,6 +178,7 @@ async def test_f7_shows_what_a_reply_that_still_streams_had_when_it_was_pressed(
         assert pilot.app.screen.query_one(HeatText).cursor == 4
 
 
+@pytest.mark.long
 async def test_the_inside_desk_says_where_no_tokens_came_of_a_sample(engine: Engine):
     make_run("play-01")
     async with MinigptApp().run_test(size=(80, 24)) as pilot:

@@ -159,6 +159,7 @@ async def test_retry_writes_another_in_the_place_of_the_last(letters: Engine):
         assert text(pilot) == "aonce"
 
 
+@pytest.mark.long
 async def test_retry_without_anything_written_is_a_sentence(letters: Engine):
     async with opened() as pilot:
         await press(pilot, "a", "ctrl+k")
@@ -273,13 +274,14 @@ async def test_a_new_session_is_an_empty_page_and_leaves_no_trace_until_somethin
         await press(pilot, *"first")
         await press(pilot, "ctrl+l")
         assert text(pilot) == ""
-        assert "the model goes on from the cursor" in screen_text(pilot.app)
+        assert "write how a text begins" in screen_text(pilot.app)
     store = SessionStore()
     assert [(session.title, session.way) for session in store.sessions()] == [("first", "document")]
     assert SessionText(store, store.sessions()[0].id).text == "first"
     store.close()
 
 
+@pytest.mark.long
 async def test_the_settings_of_the_document_are_its_own(letters: Engine):
     async with opened() as pilot:
         await press(pilot, "f3", "up", "f4")
@@ -287,6 +289,7 @@ async def test_the_settings_of_the_document_are_its_own(letters: Engine):
     assert load_settings()[0].sampling.temperature == 0.8
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [(60, 20), (80, 24)], ids=["60x20", "80x24"])
 async def test_in_a_narrow_window_the_panels_take_turns(letters: Engine, size: tuple[int, int]):
     async with opened(size) as pilot:
@@ -353,6 +356,7 @@ async def test_the_tree_has_every_version_and_enter_goes_there(letters: Engine):
         assert text(pilot) == "atwice"
 
 
+@pytest.mark.long
 async def test_words_are_found_in_the_document(letters: Engine):
     async with opened() as pilot:
         await press(pilot, *"abab", "ctrl+f", *"ab")

@@ -178,6 +178,7 @@ async def test_sessions_are_searched_named_tagged_copied_deleted_and_restored():
         assert pilot.app.screen is chat(pilot).screen
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("run")
 async def test_the_list_gives_the_place_that_was_found(engine: Engine):
     chosen: list[ChosenSession | None] = []
@@ -200,6 +201,7 @@ async def test_the_list_gives_the_place_that_was_found(engine: Engine):
     store.close()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("run")
 async def test_of_many_sessions_the_rows_come_as_the_cursor_does(engine: Engine):
     store = SessionStore()
@@ -220,6 +222,7 @@ async def test_of_many_sessions_the_rows_come_as_the_cursor_does(engine: Engine)
     store.close()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("run")
 async def test_an_export_never_replaces_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)

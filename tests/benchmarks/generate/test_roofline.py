@@ -49,6 +49,7 @@ def test_the_best_of_each_rate_counts() -> None:
     assert Rates(1.0, 5.0, 3.0).best(Rates(2.0, 4.0, 3.5)) == Rates(2.0, 5.0, 3.5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n_bytes", [1, 10_000, 1 << 20])
 def test_a_bandwidth_is_positive_and_finite(n_bytes: int) -> None:
     threads = torch.get_num_threads()

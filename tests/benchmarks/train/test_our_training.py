@@ -22,6 +22,7 @@ def step(number: int, mfu: float | None) -> Step:
                 gradient_norm=None, tokens_per_second=9.0, memory=0, mfu=mfu)  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_run_that_cannot_be_made_or_fails_says_why(tmp_path: Path) -> None:
     long = replace(TINY, model=replace(TINY.model, context_length=4096))
     with pytest.raises(TrialFailedError, match="context length"):

@@ -61,7 +61,14 @@ def new_model(config: ModelConfig) -> GPT:
     return model
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if name != "finetune"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long) if name in ("gpt2-medium", "gpt2-large", "gpt2-xl") else name
+        for name in PRESETS
+        if name != "finetune"
+    ],
+)
 def test_each_preset_learns_and_writes(name, monkeypatch):
     recipe = made_small(preset(name))
     if recipe.tokenizer == "gpt2":

@@ -77,6 +77,7 @@ async def test_it_begins_with_the_built_in_text_and_says_what_it_comes_to(engine
             assert words in text
 
 
+@pytest.mark.long
 async def test_it_begins_with_the_text_that_the_app_was_started_with(engine: Engine, tmp_path: Path):
     text = tmp_path / "[b]mine.txt"
     text.write_text("to be or not to be, that is the question\n" * 300)
@@ -130,6 +131,7 @@ async def test_each_tokenizer_shows_what_it_needs_and_what_it_comes_to(engine: E
     assert (manifest.tokenizer, manifest.bpe_vocab_size, manifest.model.vocab_size) == ("bpe", 1000, 1000)
 
 
+@pytest.mark.long
 async def test_an_unknown_character_can_have_a_token_of_its_own(engine: Engine):
     async with opened() as pilot:
         before = vocabulary_on(pilot)
@@ -146,6 +148,7 @@ def vocabulary_on(pilot: Pilot[Any]) -> int:
     return int(match[1])
 
 
+@pytest.mark.long
 async def test_each_preset_has_a_line_a_description_and_a_source(engine: Engine):
     async with opened((120, 50)) as pilot:
         form(pilot).query_one("#preset", Select).focus()
@@ -209,6 +212,7 @@ async def test_a_file_is_looked_at_while_its_path_is_typed(engine: Engine, tmp_p
     assert list_runs()[0].manifest().corpus.spec == str(novel)
 
 
+@pytest.mark.long
 async def test_a_path_completes_from_the_file_system(engine: Engine, tmp_path: Path):
     (tmp_path / "novel.txt").write_text("text")
     async with opened() as pilot:
@@ -254,6 +258,7 @@ async def test_at_80x24_everything_can_be_reached_by_keys(engine: Engine):
         } <= seen
 
 
+@pytest.mark.long
 async def test_the_encoding_of_a_text_can_be_named_and_what_is_found_out_is_said(engine: Engine, tmp_path: Path):
     russian = "Старик видит гору, и Юноша помнит дождь.\n" * 40
     path = tmp_path / "poems.txt"
@@ -287,6 +292,7 @@ async def test_markup_is_learned_after_a_question(engine: Engine, tmp_path: Path
         assert form(pilot).problem == ""
 
 
+@pytest.mark.long
 async def test_a_document_is_refused_with_the_command_that_makes_a_text_of_it(engine: Engine, tmp_path: Path):
     path = tmp_path / "my novel.epub"
     path.write_bytes(b"PK\x03\x04" + b"\0" * 26 + b"mimetypeapplication/epub+zip")
@@ -302,6 +308,7 @@ async def test_a_document_is_refused_with_the_command_that_makes_a_text_of_it(en
     assert list_runs() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("answer", ["escape", "l"])
 async def test_a_text_in_another_script_is_learned_after_a_question_alone(engine: Engine, tmp_path: Path, answer: str):
     model = write_model(tmp_path / "model")
@@ -324,6 +331,7 @@ async def test_a_text_in_another_script_is_learned_after_a_question_alone(engine
     assert list_runs() == []
 
 
+@pytest.mark.long
 async def test_a_path_may_be_dropped_as_an_address_or_as_a_shell_quotes_it(engine: Engine, tmp_path: Path):
     novel = tmp_path / "it's my novel.txt"
     novel.write_text("It was a dark and stormy night.\n" * 300)
@@ -338,6 +346,7 @@ async def test_a_path_may_be_dropped_as_an_address_or_as_a_shell_quotes_it(engin
             assert corpus.spec == str(novel)
 
 
+@pytest.mark.long
 async def test_the_names_of_special_tokens_can_be_plain_text(engine: Engine):
     async with opened() as pilot:
         assert not form(pilot).query_one("#literal-field").display  # characters have none

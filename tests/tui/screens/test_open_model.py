@@ -73,6 +73,7 @@ async def test_a_path_says_in_place_what_lies_there_and_enter_lets_it_speak(engi
         assert app_of(pilot).bridge.run is None
 
 
+@pytest.mark.long
 async def test_enter_that_comes_before_the_answer_is_kept(engine: Engine, model: Path):
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await look_for(pilot, str(model))
@@ -114,6 +115,7 @@ async def test_a_runs_checkpoint_attaches_the_run(engine: Engine, model: Path):
         assert (loads(engine)[-1].path, loads(engine)[-1].follow) == (str(run.path), True)
 
 
+@pytest.mark.long
 async def test_completion_offers_folders_and_checkpoints_alone(engine: Engine, tmp_path: Path):
     (tmp_path / "aa.txt").touch()
     (tmp_path / "ab.pt").touch()
@@ -144,6 +146,7 @@ async def test_a_dead_process_gets_the_opened_model_again(engine: Engine, model:
         assert [(load.path, load.follow) for load in loads(engine)] == [(str(model), False)] * 2
 
 
+@pytest.mark.long
 async def test_a_process_that_was_given_up_is_tried_again_for_a_model_that_is_opened(engine: Engine, model: Path):
     make_run("a-01")
     async with MinigptApp().run_test(size=WIDE) as pilot:
@@ -197,6 +200,7 @@ async def test_f6_turns_the_form_into_a_fine_tuning_and_f5_starts_it(engine: Eng
     assert (manifest.model.context_length, manifest.model.d_model, manifest.model.vocab_size) == (32, 32, 57)
 
 
+@pytest.mark.long
 async def test_emptying_the_field_gives_the_form_back(engine: Engine, model: Path):
     async with MinigptApp(model=look_up(str(model))).run_test(size=WIDE) as pilot:
         form = await further(pilot)
@@ -222,6 +226,7 @@ async def test_a_model_that_cannot_be_started_from_is_refused_in_place(engine: E
     assert list_runs() == []
 
 
+@pytest.mark.long
 async def test_the_form_asks_for_a_model_where_the_preset_goes_on_with_one(engine: Engine):
     async with MinigptApp().run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+t")
@@ -238,6 +243,7 @@ async def test_without_a_model_there_is_nothing_to_train_further(engine: Engine)
         assert isinstance(pilot.app.screen, WriteDesk)
 
 
+@pytest.mark.long
 async def test_what_cannot_be_exported_says_why(engine: Engine, model: Path):
     (model / "model.safetensors").unlink()
     async with MinigptApp(model=look_up(str(model))).run_test(size=WIDE) as pilot:

@@ -114,6 +114,7 @@ async def test_pause_resume_and_stop_are_commands(engine: Engine):
     assert names == ["pause", "resume", "stop"]
 
 
+@pytest.mark.long
 async def test_what_a_run_cannot_do_is_one_sentence(engine: Engine):
     make_run("a-01", checkpoint=False)
     async with opened() as pilot:
@@ -159,6 +160,7 @@ async def test_deleting_asks_and_moves_to_the_trash(engine: Engine, home: Path):
     assert [(folder / "run.json").exists() for folder in trashed] == [True]
 
 
+@pytest.mark.long
 async def test_a_run_that_trains_is_not_deleted(engine: Engine):
     run = make_run("a-01", "running", steps=50)
     with acquire(run.lock_path) or pytest.fail("locked"):
@@ -171,6 +173,7 @@ async def test_a_run_that_trains_is_not_deleted(engine: Engine):
             assert run.path.exists()
 
 
+@pytest.mark.long
 async def test_n_opens_the_form_above_the_list(engine: Engine):
     async with opened() as pilot:
         await pilot.press("n")

@@ -54,6 +54,7 @@ def judged(events) -> list[tuple[int, float, float | None, bool]]:
     return [(event.step, event.validation_loss, event.train_loss, event.best) for event in found]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at", ["within an epoch", "before the evaluation", "after the evaluation"])
 def test_epochs_stay_whole_where_a_run_goes_on(make_run, text, events_of, monkeypatch, at):
     changes = EPOCHS | {"budget": Budget(2, "epochs")}

@@ -39,7 +39,7 @@ def same(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("order", ["shuffle", "random"])
-@pytest.mark.parametrize("average", [0.0, 0.9])
+@pytest.mark.parametrize("average", [pytest.param(0.0, marks=pytest.mark.long), 0.9])
 def test_n_and_m_updates_equal_n_then_m_bit_for_bit(optimizer, order, average):
     training = dataclasses.replace(TRAINING, optimizer=optimizer, data_order=order, average=average)
     whole = make(training=training)

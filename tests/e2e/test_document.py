@@ -39,9 +39,9 @@ def written(screen: str) -> str:
 def test_a_document_that_branched_is_whole_after_a_kill(home: Path, model: Path) -> None:
     environment = {"MINIGPT_HOME": str(home)}
     with Terminal(f"{COMMAND} open {model}", environment) as terminal:
-        terminal.wait_for("write how a text begins")
+        terminal.wait_for("and press Enter")
         terminal.keys("C-w")
-        terminal.wait_for("write how a text begins")
+        terminal.wait_for("and press Ctrl+N")
         terminal.type("Zebra crossing")
         terminal.keys("C-n")
         first = written(terminal.wait_for("400 tokens ·"))

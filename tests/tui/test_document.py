@@ -274,7 +274,7 @@ async def test_a_new_session_is_an_empty_page_and_leaves_no_trace_until_somethin
         await press(pilot, *"first")
         await press(pilot, "ctrl+l")
         assert text(pilot) == ""
-        assert "write how a text begins" in screen_text(pilot.app)
+        assert "and press Ctrl+N" in screen_text(pilot.app)
     store = SessionStore()
     assert [(session.title, session.way) for session in store.sessions()] == [("first", "document")]
     assert SessionText(store, store.sessions()[0].id).text == "first"

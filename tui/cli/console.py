@@ -24,6 +24,7 @@ from .streams import filter_terminals
 
 _SHOW_CURSOR, _HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 _UNBOUNDED = 1 << 12  # columns
+LEAVE_SECONDS = 30.0  # that a verb may take to end after a signal: it may have a half-written file to remove
 
 
 class Console(rich.console.Console):
@@ -114,11 +115,21 @@ def progress(doing: str, show: bool = True) -> Iterator[Callable[[float, str], N
 def cursor_restored(bar: Progress, farewell: str = "") -> Iterator[None]:
     """Let no signal that ends or suspends this process leave the terminal without its cursor, which `bar` hides.
 
-    SIGTERM and SIGHUP, unless it is ignored, raise SystemExit within. Before a suspension `farewell` is said.
+    SIGTERM and SIGHUP, unless it is ignored, raise SystemExit within; where that ends nothing for LEAVE_SECONDS, say
+    because it came while a lock was held, the process ends all the same. Before a suspension `farewell` is said.
     """
+    last_resort: list[threading.Timer] = []
 
     def leave(number: int, frame: FrameType | None) -> None:
+        timer = threading.Timer(LEAVE_SECONDS, end_now, (BY_SIGNAL + number,))
+        timer.daemon = True
+        timer.start()
+        last_resort.append(timer)
         sys.exit(BY_SIGNAL + number)
+
+    def end_now(code: int) -> None:
+        _write(bar, _SHOW_CURSOR)
+        os._exit(code)
 
     def suspend(number: int, frame: FrameType | None) -> None:
         _write(bar, _SHOW_CURSOR + (f"\r\n{visible(farewell)}\r\n" if farewell else ""))
@@ -144,6 +155,8 @@ def cursor_restored(bar: Progress, farewell: str = "") -> Iterator[None]:
         _write(bar, _SHOW_CURSOR)  # a signal may have come while it began to draw, and then it does not end that
         raise
     finally:
+        for timer in last_resort:
+            timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
 

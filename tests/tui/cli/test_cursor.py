@@ -98,3 +98,23 @@ def test_the_cursor_is_shown_after_timeout(trained: Path) -> None:
     drawing = Drawing(trained, "timeout", "--foreground", "4", *COMMAND, "bench", "--seconds", "60")
     assert drawing.read_to_the_end() == 124
     assert drawing.cursor_is_shown()
+
+
+STUCK = """
+import os, signal, time
+from minigpt_tui.tui.cli import console
+from rich.progress import Progress
+
+console.LEAVE_SECONDS = 0.1
+with console.cursor_restored(Progress()):
+    while True:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(9)
+        except SystemExit:
+            time.sleep(9)  # as where the signal came amid something that waits for a lock
+"""
+
+
+def test_a_verb_that_is_stuck_ends_all_the_same() -> None:
+    assert subprocess.run([sys.executable, "-c", STUCK], timeout=8, check=False).returncode == 128 + signal.SIGTERM

@@ -82,12 +82,12 @@ def test_panels_and_frames_stay_in_their_columns_while_such_text_streams(home: P
         terminal.keys("BTab")  # to the transcript
         for key in ("PPage", "NPage", "Up", "g"):
             terminal.keys(key)
-            shows("f1 help")
+            shows("^w way")
         shows("is opened")
         terminal.resize(104, 30)
         terminal.wait_for(lambda screen: len(screen.splitlines()) == 30 and framed(screen))
         terminal.resize(120, 40)
-        shows("f1 help")
+        shows("^w way")
 
 
 @pytest.mark.parametrize(("columns", "panel"), [pytest.param(80, 38, marks=pytest.mark.long), (70, 40)])

@@ -36,7 +36,17 @@ def written(screen: str) -> str:
     return "".join("".join(row[1].split()) for row in rows if row)
 
 
-@pytest.mark.xfail(reason="beside other work the screen is at times another one after the restart", strict=False)
+def continued(terminal: Terminal, siblings: str = "") -> str:
+    """The text once a continuation is complete, which its speed tells, and all of it is painted."""
+    seen: list[str] = []
+
+    def at_rest(screen: str) -> bool:
+        seen.append(screen)
+        return "400 tokens · " in screen and "/s · loss" in screen and siblings in screen and seen[-5:] == [screen] * 5
+
+    return written(terminal.wait_for(at_rest))
+
+
 def test_a_document_that_branched_is_whole_after_a_kill(home: Path, model: Path) -> None:
     environment = {"MINIGPT_HOME": str(home)}
     with Terminal(f"{COMMAND} open {model}", environment) as terminal:
@@ -45,11 +55,11 @@ def test_a_document_that_branched_is_whole_after_a_kill(home: Path, model: Path)
         terminal.wait_for("and press Ctrl+N")
         terminal.type("Zebra crossing")
         terminal.keys("C-n")
-        first = written(terminal.wait_for("400 tokens ·"))
+        first = continued(terminal)
         assert first.startswith("Zebracrossing")
         assert len(first) > 300
         terminal.keys("C-k")
-        second = written(terminal.wait_for(lambda screen: "2 of 2 siblings" in screen and "400 tokens ·" in screen))
+        second = continued(terminal, "2 of 2 siblings")
         assert second != first
         assert second.startswith("Zebracrossing")
         terminal.keys("Home", "C-Home")

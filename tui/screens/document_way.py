@@ -6,7 +6,6 @@ import contextlib
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 
 from ...data.storage.errors import EXPECTED
 from .. import keymap
@@ -18,16 +17,17 @@ from ..widgets.document_pane import DocumentPane
 from ..widgets.find_bar import FindArea
 from ..widgets.model_panel import ModelPanel
 from ..widgets.panels import Panels
-from ..widgets.sampling_panel import SamplingInput, SamplingPanel
+from ..widgets.sampling_panel import SamplingPanel
 from ..widgets.siblings_panel import SiblingsPanel
 from ..widgets.token_panel import TokenPanel
 from ..widgets.training_panel import TrainingPanel
-from .sizes import TALL, WIDE
+from .sizes import TALL
+from .writing_way import WritingWay
 
 _PLACEHOLDER = "write how a text begins and press Ctrl+N: the model goes on from the cursor"
 
 
-class DocumentWay(Horizontal):
+class DocumentWay(WritingWay):
     """One text that person and model write together."""
 
     BINDINGS = [*keymap.bindings("document")]
@@ -174,7 +174,7 @@ class DocumentWay(Horizontal):
         if self.editor.writing:
             self.editor.stop()
             return True
-        if self.panels.is_open and not self._wide:
+        if self.panels.is_open and not self.wide:
             self.panels.close()
             self.arrange_panels()
         self.pane.focus()
@@ -240,32 +240,9 @@ class DocumentWay(Horizontal):
 
     # --- panels ---------------------------------------------------------------------------------
 
-    @property
-    def _wide(self) -> bool:
-        return self.app.size.width >= WIDE
-
     def arrange_panels(self) -> None:
         """Put the panels beside the text, or one of them as a drawer."""
-        self.panels.arrange_for(wide=self._wide, shown=self._store.settings.panels)
-        if self._wide:
+        super().arrange_panels()
+        if self.wide:
             self.model.display = self.app.size.height >= TALL
         self.call_after_refresh(self.editor.cursor_moved)
-
-    def turn_panels(self) -> None:
-        """Show or hide the panels; in a narrow window turn to the next."""
-        if self._wide:
-            self._store.change(panels=not self._store.settings.panels)
-        else:
-            self.panels.turn()
-        self.arrange_panels()
-        if not self.panels.display:
-            self.pane.focus()
-
-    def focus_sampling(self) -> None:
-        """Go to the first sampling field, wherever the panels are."""
-        if self._wide:
-            self._store.change(panels=True)
-        else:
-            self.panels.open(self.sampling)
-        self.arrange_panels()
-        self.sampling.query(SamplingInput).first().focus()

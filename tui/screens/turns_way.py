@@ -10,7 +10,7 @@ from typing import Literal
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 
 from ...data.storage.errors import EXPECTED, sentence_of
@@ -27,14 +27,14 @@ from ..widgets.find_bar import FindArea
 from ..widgets.model_panel import ModelPanel
 from ..widgets.panels import Panels
 from ..widgets.prompt import Prompt
-from ..widgets.sampling_panel import SamplingInput, SamplingPanel
+from ..widgets.sampling_panel import SamplingPanel
 from ..widgets.training_panel import TrainingPanel
 from ..widgets.transcript import Transcript
 from .questions import as_it_stands
-from .sizes import WIDE
+from .writing_way import WritingWay
 
 
-class TurnsWay(Horizontal):
+class TurnsWay(WritingWay):
     """Prompts and the model's replies to them."""
 
     BINDINGS = [*keymap.bindings("turns")]
@@ -145,7 +145,7 @@ class TurnsWay(Horizontal):
         if self.conversation.stop():
             return True
         self.prompt.focus()
-        if self.panels.is_open and not self._wide:
+        if self.panels.is_open and not self.wide:
             self.panels.close()
             self.arrange_panels()
             return True
@@ -269,32 +269,3 @@ class TurnsWay(Horizontal):
     def focus_text(self) -> None:
         """Go to where the person writes."""
         self.prompt.focus()
-
-    # --- panels ---------------------------------------------------------------------------------
-
-    @property
-    def _wide(self) -> bool:
-        return self.app.size.width >= WIDE
-
-    def arrange_panels(self) -> None:
-        """Put the panels beside the transcript, or one of them as a drawer."""
-        self.panels.arrange_for(wide=self._wide, shown=self._store.settings.panels)
-
-    def turn_panels(self) -> None:
-        """Show or hide them; in a narrow window turn to the next."""
-        if self._wide:
-            self._store.change(panels=not self._store.settings.panels)
-        else:
-            self.panels.turn()
-        self.arrange_panels()
-        if not self.panels.display:
-            self.prompt.focus()
-
-    def focus_sampling(self) -> None:
-        """Go to the first sampling field, wherever the panels are."""
-        if self._wide:
-            self._store.change(panels=True)
-        else:
-            self.panels.open(self.sampling)
-        self.arrange_panels()
-        self.sampling.query(SamplingInput).first().focus()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 
 from textual.app import ComposeResult
@@ -46,9 +47,9 @@ class Desk(ActionScreen):
         """Whose actions work here, and what carries them out."""
         return {"desk": self, self.SCOPE: self}
 
+    @abstractmethod
     def parts(self) -> Iterable[Widget]:
         """What stands between header and footer."""
-        raise NotImplementedError
 
     def on_mount(self) -> None:
         """Follow the figures from now on."""

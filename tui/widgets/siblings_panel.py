@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import on
-from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import OptionList, Static
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ..text import formatting
 from .facts import DIM
+from .list_panel import ListPanel
 
 
 @dataclass(frozen=True)
@@ -27,25 +26,13 @@ class Sibling:
     by: str = ""  # by what it was written, where that differs from the others
 
 
-class SiblingsPanel(Vertical):
+class SiblingsPanel(ListPanel):
     """The siblings, up to six rows in view, the one in the text marked. Enter or a click on one posts `Chosen`."""
 
     DEFAULT_CSS = """
     SiblingsPanel {
-        height: auto;
         min-height: 4;
-        padding: 0 1;
-        border: round $border-blurred;
-        border-title-color: $text-muted;
-        border-subtitle-color: $text-muted;
-        &:focus-within { border: round $border; border-title-color: $text; }
-        & > Static { height: auto; }
-        & > OptionList {
-            height: auto; max-height: 6; border: none; padding: 0; background: transparent;
-            scrollbar-size-vertical: 1;
-            &:focus { border: none; background-tint: transparent; }
-            & > .option-list--option { padding: 0; }
-        }
+        & > OptionList { max-height: 6; }
     }
     """
     BORDER_TITLE = "siblings"
@@ -57,36 +44,23 @@ class SiblingsPanel(Vertical):
         node: int
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
-        self._empty = Static(Content.styled("nothing was written at this place yet", DIM))
-        self._list = OptionList(markup=False)
+        super().__init__(Content.styled("nothing was written at this place yet", DIM), id=id, classes=classes)
         self._siblings: Sequence[Sibling] = ()
         self._current: int | None = None
-
-    def compose(self) -> ComposeResult:
-        yield self._empty
-        yield self._list
-
-    def on_mount(self) -> None:
-        self._write()
-
-    def on_resize(self) -> None:
-        """Cut the words for the new width."""
-        self._write()
 
     def show(self, siblings: Sequence[Sibling], current: int | None) -> None:
         """Show these, of which `current` is the node in the text."""
         if (siblings, current) != (self._siblings, self._current):
             self._siblings, self._current = siblings, current
-            self._write()
+            self.write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
         width = self.content_size.width
-        self._empty.display, self._list.display = not self._siblings, bool(self._siblings)
-        self._list.clear_options()
+        self.words.display, self.list.display = not self._siblings, bool(self._siblings)
+        self.list.clear_options()
         if width <= 0:
             return
-        self._list.add_options(
+        self.list.add_options(
             [
                 Option(_row(number, sibling, sibling.node == self._current, width), id=str(sibling.node))
                 for number, sibling in enumerate(self._siblings, 1)
@@ -94,7 +68,7 @@ class SiblingsPanel(Vertical):
         )
         nodes = [sibling.node for sibling in self._siblings]
         if self._current in nodes:
-            self._list.highlighted = nodes.index(self._current)
+            self.list.highlighted = nodes.index(self._current)
 
     @on(OptionList.OptionSelected)
     def _option_selected(self, event: OptionList.OptionSelected) -> None:

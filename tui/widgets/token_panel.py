@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import on
-from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import OptionList, Static
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ...engine.requests import Alternative, TokenDetail
 from .facts import DIM, spread
+from .list_panel import ListPanel
 
 _TOKEN = 11  # cells of a token; longer ones are cut
 _LEAST = 3  # cells of a bar
@@ -37,26 +36,10 @@ class TokenPlace:
         return cls(detail.alternatives, detail.entropy, rest, detail)
 
 
-class TokenPanel(Vertical):
+class TokenPanel(ListPanel):
     """The figures of one token above a list of alternatives. Enter or a click on one posts `Chosen`."""
 
-    DEFAULT_CSS = """
-    TokenPanel {
-        height: auto;
-        padding: 0 1;
-        border: round $border-blurred;
-        border-title-color: $text-muted;
-        border-subtitle-color: $text-muted;
-        &:focus-within { border: round $border; border-title-color: $text; }
-        & > Static { height: auto; }
-        & > OptionList {
-            height: auto; max-height: 11; min-height: 1; border: none; padding: 0; background: transparent;
-            scrollbar-size-vertical: 1;
-            &:focus { border: none; background-tint: transparent; }
-            & > .option-list--option { padding: 0; }
-        }
-    }
-    """
+    DEFAULT_CSS = "TokenPanel > OptionList { max-height: 11; min-height: 1; }"
     BORDER_TITLE = "token"
 
     @dataclass
@@ -68,42 +51,29 @@ class TokenPanel(Vertical):
     def __init__(self, *, takes: bool = True, id: str | None = None, classes: str | None = None) -> None:
         """Where nothing is done with a `Chosen` alternative, the panel does not say that Enter takes one."""
         super().__init__(id=id, classes=classes)
-        self._figures = Static(markup=False)
-        self._list = OptionList(markup=False)
         self._takes = takes
         self._place: TokenPlace | None = None
-        self._words = ""
+        self._sentence = ""
 
-    def compose(self) -> ComposeResult:
-        yield self._figures
-        yield self._list
+    def show(self, place: TokenPlace | None, sentence: str = "") -> None:
+        """Show a place; where there is none, the `sentence`."""
+        if place != self._place or sentence != self._sentence:
+            self._place, self._sentence = place, sentence
+            self.write()
 
-    def on_mount(self) -> None:
-        self._write()
-
-    def on_resize(self) -> None:
-        """Draw the bars for the new width."""
-        self._write()
-
-    def show(self, place: TokenPlace | None, words: str = "") -> None:
-        """Show a place; where there is none, the sentence `words`."""
-        if place != self._place or words != self._words:
-            self._place, self._words = place, words
-            self._write()
-
-    def _write(self) -> None:
+    def write(self) -> None:
         place, width = self._place, self.content_size.width
-        self._list.display = place is not None and bool(place.alternatives)
-        self.border_subtitle = "Enter goes on from it" if self._takes and self._list.display else None
+        self.list.display = place is not None and bool(place.alternatives)
+        self.border_subtitle = "Enter goes on from it" if self._takes and self.list.display else None
         if place is None or width <= 0:
-            self._figures.update(Content.styled(self._words, DIM))
+            self.words.update(Content.styled(self._sentence, DIM))
             return
-        self._figures.update(_figures(place, width))
-        marked = self._list.highlighted
-        self._list.clear_options()
-        self._list.add_options([Option(row, id=str(number)) for number, row in enumerate(rows(place, width))])
+        self.words.update(_figures(place, width))
+        marked = self.list.highlighted
+        self.list.clear_options()
+        self.list.add_options([Option(row, id=str(number)) for number, row in enumerate(rows(place, width))])
         if place.alternatives:
-            self._list.highlighted = min(marked or 0, len(place.alternatives) - 1)
+            self.list.highlighted = min(marked or 0, len(place.alternatives) - 1)
 
     @on(OptionList.OptionSelected)
     def _option_selected(self, event: OptionList.OptionSelected) -> None:

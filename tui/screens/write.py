@@ -250,7 +250,8 @@ class WriteDesk(Desk):
         if action == "stop_reply":
             return self.shown.can_stop or self._offered_text
         if action == "tree":
-            return self.shown.session.id is not None
+            session = self.shown.session  # one with a draft and notes alone has no text that could have versions
+            return session.id is not None and any(node.author != "note" for node in session.text.tree.nodes.values())
         return super().check_action(action, parameters)
 
     @property

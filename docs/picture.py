@@ -112,8 +112,7 @@ async def stream_reply(pilot: Pilot[int], app: MinigptApp, desk: WriteDesk) -> l
     streamed: list[Frame] = []
 
     def take() -> None:
-        keys = [key.region.width for key in desk.query("FooterKey")]
-        if not desk.turns.conversation.can_stop or not any(keys):  # the footer is empty while its keys change
+        if not desk.turns.conversation.can_stop:
             return
         frame = Frame(app.export_screenshot(), 0.3)
         if frame not in streamed[-1:]:

@@ -17,10 +17,11 @@ from minigpt_tui.tui.screens.document_way import DocumentWay
 from minigpt_tui.tui.screens.tree import TreeScreen
 from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.settings import Settings, load_settings, save_settings
+from minigpt_tui.tui.widgets.footer_line import FooterLine
 from minigpt_tui.tui.widgets.siblings_panel import Sibling
 from minigpt_tui.tui.widgets.token_panel import TokenPlace
 from textual.pilot import Pilot
-from textual.widgets import Footer, OptionList
+from textual.widgets import OptionList
 
 from .next_way import next_way
 from .runs_on_disk import make_run
@@ -318,7 +319,7 @@ async def test_all_panels_are_in_view_in_a_wide_window_and_the_model_in_a_tall_o
             await pilot.pause()
             in_view = [panel.id for panel in document.panels.children if panel.display]
             assert len(in_view) == shown
-            footer = pilot.app.screen.query_one(Footer).region.y
+            footer = pilot.app.screen.query_one(FooterLine).region.y
             for panel in document.panels.children[:shown]:
                 assert panel.region.bottom <= footer, f"{panel.id} at {size}"
             assert "step 200" in screen_text(pilot.app)

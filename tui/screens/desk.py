@@ -10,7 +10,6 @@ from textual.dom import DOMNode
 from textual.getters import query_one
 from textual.signal import Signal
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from ...data.storage.errors import EXPECTED
 from ...engine.runs import Run
@@ -18,6 +17,7 @@ from .. import keymap
 from ..bridge import Bridge, CommandName
 from ..messages import SessionsWanted
 from ..training_offer import BUILT_IN
+from ..widgets.footer_line import FooterLine
 from ..widgets.header_line import DeskName, HeaderLine
 from .action_screen import ActionScreen
 from .sizes import WIDE
@@ -40,7 +40,7 @@ class Desk(ActionScreen):
     def compose(self) -> ComposeResult:
         yield HeaderLine(self.NAME, id="header")
         yield from self.parts()
-        yield Footer()
+        yield FooterLine()
 
     @property
     def scopes(self) -> dict[keymap.Scope, DOMNode]:
@@ -72,10 +72,6 @@ class Desk(ActionScreen):
     def wide(self) -> bool:
         """Whether panels stand side by side."""
         return self.app.size.width >= WIDE
-
-    def on_resize(self) -> None:
-        """Move the keys of the footer closer together in a narrow window."""
-        self.query_one(Footer).compact = not self.wide
 
     # --- actions --------------------------------------------------------------------------------
 

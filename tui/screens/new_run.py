@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.getters import query_one
-from textual.widgets import Button, Checkbox, Footer, Input, Label, Select, Static
+from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ...engine.launch import UnknownTextError, vocabulary_size
@@ -26,6 +26,7 @@ from ..text import formatting
 from ..training_offer import BUILT_IN
 from ..widgets.corpus_fields import CorpusFields
 from ..widgets.facts import DIM, labelled
+from ..widgets.footer_line import FooterLine
 from ..widgets.model_input import ModelInput
 from ..widgets.preset_select import PresetSelect
 from ..widgets.text_input import TextInput
@@ -87,7 +88,7 @@ class NewRunScreen(ActionScreen):
         with Horizontal(id="buttons"):
             yield Button("Start training  F5", id="start", variant="primary", compact=True)
             yield Button("Cancel  Esc", id="cancel", compact=True)
-        yield Footer()
+        yield FooterLine()
 
     def _recipe_fields(self) -> ComposeResult:
         with Horizontal(classes="field"):

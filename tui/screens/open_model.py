@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.getters import query_one
 from textual.screen import ModalScreen
-from textual.widgets import Button, Footer, Input, Label, Static
+from textual.widgets import Button, Input, Label, Static
 
 from ...data.storage.errors import EXPECTED
 from .. import keymap
@@ -16,6 +16,7 @@ from ..bridge import Bridge
 from ..found_models import FoundModel
 from ..text import formatting, model_words
 from ..widgets.facts import DIM, labelled
+from ..widgets.footer_line import FooterLine
 from ..widgets.model_input import ModelInput
 from .action_screen import ActionScreen
 
@@ -51,7 +52,7 @@ class OpenModelScreen(ActionScreen, ModalScreen[None]):
                 yield Button("Open  Enter", id="open", variant="primary", compact=True)
                 yield Button("Train further  F6", id="train", compact=True)
                 yield Button("Cancel  Esc", id="cancel", compact=True)
-        yield Footer()
+        yield FooterLine()
 
     def on_mount(self) -> None:
         self._show()

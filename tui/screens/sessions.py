@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.getters import query_one
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import DataTable, Input, Static
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ...data.typed_path import typed_path
@@ -21,6 +21,7 @@ from ...engine.sessions.documents import export_file, import_file
 from ...engine.sessions.store import Found, Session, SessionStore
 from .. import keymap
 from ..text import formatting
+from ..widgets.footer_line import FooterLine
 from ..widgets.text_input import TextInput
 from .questions import Answer, Question
 from .sizes import WIDE
@@ -78,7 +79,7 @@ class SessionsScreen(Screen[ChosenSession | None]):
             yield TextInput(id="sessions-field", compact=True)
             yield DataTable(id="sessions-table", cursor_type="row", zebra_stripes=False)
             yield Static(_NONE_YET, id="sessions-empty", markup=False)
-        yield Footer()
+        yield FooterLine()
 
     def on_mount(self) -> None:
         """Show the list; the field comes when it is asked for."""

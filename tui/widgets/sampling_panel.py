@@ -203,10 +203,9 @@ class SamplingPanel(Widget):
         #refusal { column-span: 2; height: auto; color: $text-error; display: none; }
         #refusal.-shown { display: block; }
         .wide, Fold { column-span: 2; }
-        .folded { display: none; }
         Fold { height: 1; color: $text-muted; }
         Fold:focus { background: $foreground 14%; color: $text; }
-        &.-unfolded .folded { display: block; }
+        &.-folded .folded { display: none; }
     }
     """
     BORDER_TITLE = "sampling"
@@ -229,8 +228,9 @@ class SamplingPanel(Widget):
         super().__init__(id=id, classes=classes)
         self._settings = settings or SamplingSettings()
         self._samples = samples
-        self._inputs = {field.name: SamplingInput(field) for field in FRONT + FOLDED}
+        self._inputs = {field.name: SamplingInput(field) for field in FRONT}
         self._fold = Fold(id="fold", markup=False)
+        self._folded = True
         self._refusal = Static(id="refusal", markup=False)
 
     @property
@@ -256,12 +256,12 @@ class SamplingPanel(Widget):
         self._write(self._inputs[SAMPLES.name])
 
     def compose(self) -> ComposeResult:
-        """One field for each setting; what may be long has a row of its own."""
+        """One field for each setting; what may be long has a row of its own. Those behind the fold are made when it is
+        opened for the first time.
+        """
         for field in FRONT:
             yield self._row(field)
         yield self._fold
-        for field in FOLDED:
-            yield self._row(field).add_class("folded")
         yield self._refusal
 
     def _row(self, field: SamplingField) -> Horizontal:
@@ -271,13 +271,18 @@ class SamplingPanel(Widget):
         self.settings = self._settings
 
     @on(Fold.Pressed)
-    def _folded(self, event: Fold.Pressed) -> None:
+    def _pressed(self, event: Fold.Pressed) -> None:
         event.stop()
-        self.toggle_class("-unfolded")
+        if FOLDED[0].name not in self._inputs:
+            self._inputs |= {field.name: SamplingInput(field) for field in FOLDED}
+            self.mount_all([self._row(field).add_class("folded") for field in FOLDED], before=self._refusal)
+            self.settings = self._settings
+        self._folded = not self._folded
+        self.set_class(self._folded, "-folded")
         self._caption()
 
     def _caption(self) -> None:
-        if self.has_class("-unfolded"):
+        if not self._folded:
             self._fold.update("▾ less")
             return
         changed = sum(getattr(self._settings, s.name) != getattr(_DEFAULTS, s.name) for s in FOLDED)

@@ -40,7 +40,7 @@ async def test_sampling_panel_shows_its_settings_in_four_rows_and_the_rest_behin
         values = {input.field.name: input.value for input in panel.query(SamplingInput) if input.value}
         assert values == {
             "temperature": "0.70", "top_k": "40", "top_p": "0.90", "min_p": "0.005", "max_tokens": "250", "seed": "7",
-            "samples": "1", "stop": "END",
+            "samples": "1",
         }  # fmt: skip
         assert panel.size.height == 5
         text = screen_text(pilot.app)
@@ -109,7 +109,8 @@ async def test_up_and_down_switch_literal_text_on_and_off():
     panel = SamplingPanel()
     app = SamplingHost(panel)
     async with app.run_test(size=(38, 16)) as pilot:
-        panel.toggle_class("-unfolded")
+        panel.query_one("#fold").focus()
+        await pilot.press("enter")
         await enter(pilot, "literal", "", "up", "up", "enter")
         assert panel.settings.literal
         assert field(pilot, "literal").value == "on"

@@ -44,7 +44,7 @@ def lines(draw_from: st.DrawFn) -> str:
 
 
 @seed(12)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(lines(), min_size=1, max_size=12))
 def test_events_of_any_size_can_be_drawn(text: list[str]) -> None:
     view = TrainingView(name="tiny")

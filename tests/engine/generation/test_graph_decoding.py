@@ -62,7 +62,9 @@ def summary(replies: list[Reply]) -> list[tuple[object, ...]]:
     return [(reply.text, reply.reason, reply.tokens, reply.seed, reply.notices) for reply in replies]  # pyright: ignore
 
 
-@pytest.mark.parametrize("tokens_per_replay", [pytest.param(1, marks=pytest.mark.long), 4, 16])
+@pytest.mark.parametrize(
+    "tokens_per_replay", [4, *(pytest.param(number, marks=pytest.mark.long) for number in (1, 16))]
+)
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_the_text_is_that_of_a_token_at_a_time(
     random_model, settings: SamplingSettings, tokens_per_replay: int
@@ -197,8 +199,14 @@ def test_one_graph_serves_settings_that_differ_in_numbers_and_draws_several_toke
     assert len(captured) == 4
 
 
-@pytest.mark.parametrize("name", ["plain", "filters", "penalties", "forbidden"])
-@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("plain", 1),
+        ("penalties", 3),
+        *(pytest.param(name, rows, marks=pytest.mark.long) for name in ("filters", "forbidden") for rows in (1, 3)),
+    ],
+)
 def test_a_text_that_outgrows_a_window_goes_on_in_the_next(random_model, name: str, rows: int) -> None:
     made, captured = random_model(context_length=64), []
 

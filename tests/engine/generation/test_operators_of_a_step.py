@@ -28,7 +28,14 @@ SETTINGS = {
 
 @pytest.mark.parametrize("model", [MODERN, CLASSIC], ids=["modern", "classic"])
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-@pytest.mark.parametrize("alternatives", [None, 0, 3], ids=["alone", "with probabilities", "with alternatives"])
+@pytest.mark.parametrize(
+    "alternatives",
+    [
+        pytest.param(None, id="alone", marks=pytest.mark.long),
+        pytest.param(0, id="with probabilities", marks=pytest.mark.long),
+        pytest.param(3, id="with alternatives"),
+    ],
+)
 def test_every_step_is_the_same_work_on_the_device_alone(
     monkeypatch, model: ModelConfig, settings, alternatives: int | None
 ) -> None:

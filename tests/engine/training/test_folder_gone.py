@@ -30,7 +30,9 @@ def training(make_run, events_of, until):
     child.communicate()
 
 
-@pytest.mark.parametrize("how", ["deleted", "renamed", "replaced"])
+@pytest.mark.parametrize(
+    "how", ["deleted", *(pytest.param(how, marks=pytest.mark.long) for how in ("renamed", "replaced"))]
+)
 def test_a_trainer_ends_and_writes_nothing_where_its_folder_was(training, how: str) -> None:
     run, child = training
     manifest, aside = run.manifest(), run.path.with_name("aside")

@@ -36,7 +36,7 @@ from minigpt_tui.tui.widgets.training_panel import figures
 from ...damage import for_each_damage
 from .command import command
 
-FEW = pytest.mark.parametrize("examples", [30, pytest.param(300, marks=pytest.mark.long)])
+FEW = pytest.mark.parametrize("examples", [12, pytest.param(300, marks=pytest.mark.long)])
 SPEED = MachineSpeed("box", "cpu", DeviceReport("2", ("cpu",), "cpu", "CPU", "float32", "float32", "no", 1, 9), "today")
 
 

@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 # Files of tests run side by side: one process for each core and one more, because many tests wait for a process or a
 # terminal. They run in their order: sorted by how many tests they have, the few slow ones come last and one core waits.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Compiled modules are kept, also where the environment says otherwise: the tests start hundreds of processes.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: run test test-long bench gpu-check check format picture clean

@@ -10,7 +10,7 @@ import contextlib
 import json
 import tomllib
 from collections.abc import Callable, MutableMapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,14 @@ from ..data.storage.plain_files import read_plain
 from ..data.storage.typed_json import SchemaError, from_plain
 from ..engine import paths
 from ..engine.requests import MOST_SAMPLES, SamplingSettings
+from .sampling_sets import check_name
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 HISTORY_LENGTH = 500
 _TABLES = ("sampling", "document_sampling")  # of settings within the settings
+_SETS = "sampling_sets"  # a table of such tables
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Settings:
     samples: int = 1  # replies to one prompt
     document_sampling: SamplingSettings = SamplingSettings(temperature=1.0)  # begins neutral: nothing is cut
     document_samples: int = 1  # continuations at one place
+    sampling_sets: dict[str, SamplingSettings] = field(default_factory=dict)  # the person's own, by name
 
     def __post_init__(self) -> None:
         check_samples(self.samples)
@@ -94,13 +97,29 @@ def load_settings() -> tuple[Settings, list[str]]:
 
 
 def _read_settings(table: dict[str, Any], path: Path) -> tuple[Settings, list[str]]:
-    others = {name: value for name, value in table.items() if name not in _TABLES}
+    others = {name: value for name, value in table.items() if name not in (*_TABLES, _SETS)}
     settings, problems = Settings(), list[str]()
     for name in _TABLES:
         value, found = _read_table(getattr(settings, name), table.get(name, {}), f"{name}.", path)
         settings, problems = replace(settings, **{name: value}), problems + found
     settings, found = _read_table(settings, others, "", path)
-    return settings, problems + found
+    sets, bad_sets = _read_sets(table.get(_SETS, {}), path)
+    return replace(settings, sampling_sets=sets), problems + found + bad_sets
+
+
+def _read_sets(table: Any, path: Path) -> tuple[dict[str, SamplingSettings], list[str]]:
+    if not isinstance(table, dict):
+        return {}, [f"{path}: '{_SETS}' must be a table of tables; it is ignored"]
+    sets, problems = dict[str, SamplingSettings](), list[str]()
+    for name, values in table.items():
+        try:
+            check_name(name)
+        except ValueError as error:
+            problems.append(f"{path}: '{_SETS}.{name}' cannot be used ({error}); it is ignored")
+            continue
+        sets[name], found = _read_table(SamplingSettings(), values, f"{_SETS}.{name}.", path)
+        problems += found
+    return sets, problems
 
 
 def _read_table(default: Any, table: Any, prefix: str, path: Path) -> tuple[Any, list[str]]:
@@ -133,7 +152,10 @@ def save_settings(settings: Settings) -> None:
     path = settings_path()
     document = _read_document(path)
     before, _ = _read_settings(document.unwrap(), path)
-    _write_changes(document, asdict(before), asdict(settings))
+    plain_before, plain = asdict(before), asdict(settings)
+    sets_before, sets = plain_before.pop(_SETS), plain.pop(_SETS)
+    _write_changes(document, plain_before, plain)
+    _write_sets(document, sets_before, sets)
     write_atomic(path, tomlkit.dumps(document))
 
 
@@ -172,6 +194,21 @@ def _write_changes(table: MutableMapping[str, Any], before: dict[str, Any], afte
             table.pop(name, None)
         else:
             table[name] = list(value) if isinstance(value, tuple) else value
+
+
+def _write_sets(document: TOMLDocument, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Write the sets that differ, take those out that are no more."""
+    if before == after:
+        return
+    if not isinstance(document.get(_SETS), MutableMapping):
+        document[_SETS] = {}
+    table = document[_SETS]
+    for name in before.keys() - after.keys():
+        table.pop(name, None)
+    for name, values in after.items():
+        if name not in table:
+            table[name] = {}
+        _write_changes(table[name], before.get(name, asdict(SamplingSettings())), values)
 
 
 # --- the prompt history ---------------------------------------------------------------------------

@@ -36,7 +36,9 @@ def test_without_a_file_there_are_defaults_and_no_notices(home: Path):
     "settings",
     [
         Settings(),
-        Settings("minigpt-light", False, True, EVERYTHING),
+        Settings(
+            "minigpt-light", False, True, EVERYTHING, sampling_sets={"mine": EVERYTHING, "käse 2": SamplingSettings()}
+        ),
     ],
 )
 def test_what_is_saved_is_loaded(home: Path, settings: Settings):
@@ -94,6 +96,20 @@ def test_a_change_leaves_comments_order_unknown_keys_and_bad_values_of_a_person_
     assert [line for line in text.splitlines() if line not in expected.splitlines()] == ["panels = false"]
     assert [line for line in expected.splitlines() if line not in text.splitlines()] == []
     assert load_settings()[0] == Settings("minigpt-light", False, sampling=SamplingSettings(top_k=12))
+
+
+def test_own_sets_of_sampling_settings_are_read_changed_and_deleted_one_by_one(home: Path):
+    calm = "[sampling_sets.calm]\ntemperature = 0.3 # low\n"
+    written(f"# mine\n{calm}[sampling_sets.odd]\ntop_p = 7\n[sampling_sets.greedy]\n")
+    settings, problems = load_settings()
+    assert settings.sampling_sets == {"calm": SamplingSettings(temperature=0.3), "odd": SamplingSettings()}
+    assert ["'sampling_sets.odd.top_p'" in problems[0], "'sampling_sets.greedy'" in problems[1]] == [True, True]
+    save_settings(replace(settings, sampling_sets={"calm": SamplingSettings(temperature=0.2), "new": EVERYTHING}))
+    assert load_settings()[0].sampling_sets == {"calm": SamplingSettings(temperature=0.2), "new": EVERYTHING}
+    text = settings_path().read_text()
+    assert text.startswith("# mine")
+    assert "temperature = 0.2 # low" in text
+    assert "odd" not in text
 
 
 def test_saving_what_the_file_says_already_changes_nothing(home: Path):

@@ -17,6 +17,8 @@ from ...engine.requests import Load, Quantization, SamplingSettings
 from ...engine.runs import find_run
 from ...models.config import ConfigError, ModelConfig, descriptions
 from ...models.recipe import Recipe, TrainingConfig
+from ..sampling_sets import BUILT_IN, SHAPE
+from ..settings import load_settings
 from ..text.escapes import unescaped
 
 T = TypeVar("T")
@@ -116,6 +118,10 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
 def add_sampling_options(parser: argparse.ArgumentParser) -> None:
     """One option for each of the SamplingSettings; what is not given keeps its default."""
     group = parser.add_argument_group("how tokens are drawn")
+    group.add_argument(
+        "--set", dest="sampling_set", metavar="NAME",
+        help=f"a named set of settings, which the options below change: {', '.join(BUILT_IN)}, or one of your own",
+    )  # fmt: skip
     hints = typing.get_type_hints(SamplingSettings)
     for field in dataclasses.fields(SamplingSettings):
         if field.name in _REPEATABLE:
@@ -126,12 +132,23 @@ def add_sampling_options(parser: argparse.ArgumentParser) -> None:
 
 
 def sampling_settings(arguments: argparse.Namespace) -> SamplingSettings:
-    """What the command line asks for. Raises ValueError with the range for a value outside it."""
+    """What the command line asks for. Raises ValueError with the range for a value outside it, and for a set that is
+    not known.
+    """
     names = [field.name for field in dataclasses.fields(SamplingSettings)]
     given: dict[str, Any] = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     for name in _REPEATABLE.keys() & given.keys():
         given[name] = tuple(given[name])
-    return SamplingSettings(**given)
+    return SamplingSettings(**(_set_values(arguments.sampling_set) | given))
+
+
+def _set_values(name: str | None) -> dict[str, Any]:
+    if name is None:
+        return {}
+    sets = BUILT_IN if name in BUILT_IN else BUILT_IN | load_settings()[0].sampling_sets
+    if name not in sets:
+        raise ValueError(f"there is no set of sampling settings '{name}'; there are {', '.join(sets)}")
+    return {field: getattr(sets[name], field) for field in SHAPE}
 
 
 def refuse_shapes(arguments: argparse.Namespace) -> None:

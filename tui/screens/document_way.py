@@ -55,7 +55,10 @@ class DocumentWay(WritingWay):
         self.tokens = TokenPanel(id="token")
         self.sibling_list = SiblingsPanel(id="siblings")
         settings = store.settings
-        self.sampling = SamplingPanel(settings.document_sampling, settings.document_samples, id="document-sampling")
+        self.sampling = SamplingPanel(
+            settings.document_sampling, settings.document_samples, own_sets=self.own_sets, usual_set="neutral",
+            id="document-sampling",
+        )  # fmt: skip
         self.training = TrainingPanel(id="document-training")
         self.model = ModelPanel(id="document-model")
         drawer = (self.tokens, self.sibling_list, self.sampling, self.training, self.model)

@@ -48,7 +48,9 @@ class TurnsWay(WritingWay):
         self.transcript.border_title = way
         self._token = ""  # what is said of the token that was chosen in the transcript
         self.prompt = Prompt(id="prompt")
-        self.sampling = SamplingPanel(store.settings.sampling, store.settings.samples, id="sampling")
+        self.sampling = SamplingPanel(
+            store.settings.sampling, store.settings.samples, own_sets=self.own_sets, id="sampling"
+        )
         self.training = TrainingPanel(id="training")
         self.model = ModelPanel(id="model")
         self.panels = Panels(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from textual import on
 from textual.containers import Horizontal
 
+from ...engine.requests import SamplingSettings
+from ..sampling_sets import applied
 from ..settings import SettingsStore
 from ..widgets.panels import Panels
 from ..widgets.sampling_panel import SamplingInput, SamplingPanel
@@ -41,6 +44,23 @@ class WritingWay(Horizontal):
         self.arrange_panels()
         if not self.panels.display:
             self.focus_text()
+
+    def own_sets(self) -> dict[str, SamplingSettings]:
+        """The person's own sets of sampling settings."""
+        return self._store.settings.sampling_sets
+
+    @on(SamplingPanel.SetSaved)
+    def _set_saved(self, event: SamplingPanel.SetSaved) -> None:
+        event.stop()
+        shape = applied(event.settings, SamplingSettings())
+        self._store.change(sampling_sets=self.own_sets() | {event.name: shape})
+        self.sampling.show_set()
+
+    @on(SamplingPanel.SetDeleted)
+    def _set_deleted(self, event: SamplingPanel.SetDeleted) -> None:
+        event.stop()
+        self._store.change(sampling_sets={name: one for name, one in self.own_sets().items() if name != event.name})
+        self.sampling.show_set()
 
     def focus_sampling(self) -> None:
         """Go to the first sampling field, wherever the panels are."""

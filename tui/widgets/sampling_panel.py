@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -12,105 +11,19 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.events import Key
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from ...engine.requests import SamplingSettings
 from ...models.config import descriptions
+from ..sampling_fields import FOLDED, FRONT, SAMPLES, SamplingField
+from ..sampling_sets import BUILT_IN, SHAPE, applied, check_name, name_of
 from ..settings import check_samples
-from ..text.escapes import escaped, unescaped
+from .sampling_set_line import SetLine, SetName
 from .text_input import TextInput
 
-
-@dataclass(frozen=True)
-class SamplingField:
-    """A sampling setting as a field: how its value is written and read."""
-
-    name: str  # of the field in SamplingSettings, or `samples`
-    label: str
-    number: Callable[[str], float]
-    step: float
-    kind: str  # what it must be, for the sentence of an error
-    off: Any = ...  # the value that an empty field means, where there is one
-    off_word: str = ""  # what the empty field shows
-    place: str = ""  # in the grid
-    longest: int = 20  # characters
-
-    def text(self, value: Any) -> str:
-        """A value as the field shows it."""
-        if value == self.off:
-            return ""
-        short = f"{value:.2f}"
-        return short if self.number is float and float(short) == value else str(value)
-
-    def value(self, text: str) -> Any:
-        """Read the field. Raises ValueError with one sentence for what is no number."""
-        text = text.strip()
-        if self.off is not ... and text in ("", self.off_word):
-            return self.off
-        try:
-            return self.number(text)
-        except ValueError:
-            raise ValueError(f"{self.label} must be {self.kind}, not '{text}'") from None
-
-    def changed(self, value: Any, direction: int) -> Any:
-        """The value after up (1) or down (-1)."""
-        return round((-1 if value is None else value) + direction * self.step, 6) if self.step else value
-
-
-def _switched(text: str) -> bool:
-    """Whether it is on. Raises ValueError."""
-    return ("off", "on").index(text.lower()) == 1
-
-
-class SwitchField(SamplingField):
-    """On or off: up switches it on, down off."""
-
-    def text(self, value: Any) -> str:
-        """Nothing where it is off."""
-        return "on" if value else ""
-
-    def changed(self, value: Any, direction: int) -> Any:
-        """On after up, off after down."""
-        return direction > 0
-
-
-class TextsField(SamplingField):
-    r"""Several texts in one field, between bars; what cannot be typed is written as in Python: \n is a new line."""
-
-    def text(self, value: Any) -> str:
-        """The texts as they stand in the field."""
-        return "|".join(re.sub(r"[\\|]|[^ -~]", lambda found: escaped(found[0]), text) for text in value)
-
-    def value(self, text: str) -> Any:
-        """Read the field: empty texts are left out."""
-        texts = re.findall(r"((?:\\.|[^\\|])+)", text, re.DOTALL)
-        return tuple(map(unescaped, texts))
-
-
-_WHOLE, _REAL = "a whole number", "a number"
-_LEFT, _RIGHT, _WIDE = "left", "right", "wide"
-SAMPLES = SamplingField("samples", "samples", int, 1, _WHOLE, place=_LEFT)
-FRONT = (
-    SamplingField("temperature", "temperature", float, 0.05, _REAL, place=_LEFT),
-    SamplingField("top_k", "top-k", int, 1, _WHOLE, 0, "off", _RIGHT),
-    SamplingField("top_p", "top-p", float, 0.05, _REAL, 1.0, "off", _LEFT),
-    SamplingField("min_p", "min-p", float, 0.01, _REAL, 0.0, "off", _RIGHT),
-    SamplingField("repetition_penalty", "repetition", float, 0.05, _REAL, 1.0, "off", _LEFT),
-    SamplingField("max_tokens", "max tokens", int, 50, _WHOLE, place=_RIGHT),
-    SAMPLES,
-    SamplingField("seed", "seed", int, 1, _WHOLE, None, "random", "right long"),
-)
-FOLDED = (
-    SamplingField("typical_p", "typical-p", float, 0.05, _REAL, 1.0, "off", _LEFT),
-    SamplingField("presence_penalty", "presence", float, 0.1, _REAL, 0.0, "off", _RIGHT),
-    SamplingField("frequency_penalty", "frequency", float, 0.1, _REAL, 0.0, "off", _LEFT),
-    SamplingField("penalty_window", "window", int, 16, _WHOLE, 0, "all", _RIGHT),
-    SwitchField("literal", "literal", _switched, 1, "on or off", False, "off", _WIDE),
-    TextsField("stop", "stop", float, 0, "", (), "text|text", _WIDE, 1000),
-    TextsField("forbidden", "forbid", float, 0, "", (), "text|text", _WIDE, 1000),
-)
 _DEFAULTS = SamplingSettings()
 _DESCRIPTIONS = descriptions(SamplingSettings) | {
     "samples": "How many replies to one prompt, each with a seed of its own; they are written at once."
@@ -138,12 +51,27 @@ class SamplingInput(TextInput):
         input: SamplingInput
         direction: int
 
+    @dataclass
+    class Resetting(Message):
+        """The value of the set is wanted again."""
+
+        input: SamplingInput
+
     def __init__(self, field: SamplingField) -> None:
         super().__init__(
             compact=True, placeholder=field.off_word, max_length=field.longest, id=field.name.replace("_", "-")
         )
         self.field = field
         self.tooltip = _DESCRIPTIONS[field.name]
+
+    def on_key(self, event: Key) -> None:
+        """An equals sign, which stands in no number, takes the value of the set."""
+        if event.character == "=" and self.field.name in SHAPE:
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Resetting(self))
+        else:
+            super().on_key(event)
 
     def action_change(self, direction: int) -> None:
         """Ask the panel for the next value."""
@@ -178,9 +106,11 @@ class SamplingPanel(Widget):
     """
 
     HELP = (
-        "Up and down change a value, Enter or leaving the field takes it. An empty field means what it shows in grey. "
-        "The line below the seed shows typical-p, the other penalties, whether the names of special tokens in a prompt "
-        "are literal text, and texts that end a reply or never stand in it."
+        "Up and down change a value, Enter or leaving the field takes it, = takes that of the set again. An empty "
+        "field means what it shows in grey. On the first line left and right choose a set of values, Enter takes all "
+        "of its values again, s saves the present ones as a set of your own, d deletes yours. The line below the seed "
+        "shows typical-p, the other penalties, whether the names of special tokens in a prompt are literal text, and "
+        "texts that end a reply or never stand in it."
     )
     DEFAULT_CSS = """
     SamplingPanel {
@@ -202,7 +132,7 @@ class SamplingPanel(Widget):
         SamplingInput:focus { background: $foreground 14%; }
         #refusal { column-span: 2; height: auto; color: $text-error; display: none; }
         #refusal.-shown { display: block; }
-        .wide, Fold { column-span: 2; }
+        .wide, Fold, SetLine, SetName { column-span: 2; }
         Fold { height: 1; color: $text-muted; }
         Fold:focus { background: $foreground 14%; color: $text; }
         &.-folded .folded { display: none; }
@@ -217,17 +147,36 @@ class SamplingPanel(Widget):
         settings: SamplingSettings
         samples: int
 
+    @dataclass
+    class SetSaved(Message):
+        """The person gave these settings a name."""
+
+        name: str
+        settings: SamplingSettings
+
+    @dataclass
+    class SetDeleted(Message):
+        """The person wants a set of their own no more."""
+
+        name: str
+
     def __init__(
         self,
         settings: SamplingSettings | None = None,
         samples: int = 1,
         *,
+        own_sets: Callable[[], Mapping[str, SamplingSettings]] = dict,
+        usual_set: str = "balanced",
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
+        """`own_sets` gives those of the person, `usual_set` is the one whose values were changed at a start."""
         super().__init__(id=id, classes=classes)
         self._settings = settings or SamplingSettings()
         self._samples = samples
+        self._own_sets = own_sets
+        self._set = usual_set
+        self._set_line = SetLine()
         self._inputs = {field.name: SamplingInput(field) for field in FRONT}
         self._fold = Fold(id="fold", markup=False)
         self._folded = True
@@ -244,6 +193,7 @@ class SamplingPanel(Widget):
         for input in self._inputs.values():
             self._write(input)
         self._caption()
+        self.show_set()
 
     @property
     def samples(self) -> int:
@@ -259,6 +209,7 @@ class SamplingPanel(Widget):
         """One field for each setting; what may be long has a row of its own. Those behind the fold are made when it is
         opened for the first time.
         """
+        yield self._set_line
         for field in FRONT:
             yield self._row(field)
         yield self._fold
@@ -288,11 +239,80 @@ class SamplingPanel(Widget):
         changed = sum(getattr(self._settings, s.name) != getattr(_DEFAULTS, s.name) for s in FOLDED)
         self._fold.update(f"▸ more ({changed} set)" if changed else "▸ more")
 
+    # --- sets -------------------------------------------------------------------------------------
+
+    def show_set(self) -> None:
+        """Name the set of the present values, or the last one with a mark that values were changed."""
+        name = name_of(self._settings, self._own_sets())
+        if name is not None and (
+            self._set not in self._sets or applied(self._sets[self._set], self._settings) != self._settings
+        ):
+            self._set = name
+        known = self._set in self._sets  # one that was deleted leaves its values behind
+        self._set_line.show(self._set if known else "none", changed=known and name is None)
+
+    @property
+    def _sets(self) -> dict[str, SamplingSettings]:
+        return BUILT_IN | dict(self._own_sets())
+
+    @on(SetLine.Asked)
+    async def _set_asked(self, event: SetLine.Asked) -> None:
+        event.stop()
+        names = [*self._sets]
+        match event.request:
+            case "next" | "previous":
+                step = 1 if event.request == "next" else -1
+                place = names.index(self._set) if self._set in names else -step
+                self._take_set(names[(place + step) % len(names)])
+            case "back":
+                self._take_set(self._set if self._set in names else names[0])
+            case "save":
+                self._set_line.display = False
+                await self.mount(field := SetName(), before=self._set_line)
+                field.focus()
+            case "delete":
+                if self._set in self._own_sets():
+                    self.post_message(self.SetDeleted(self._set))
+                else:
+                    self._refuse(f"the set '{self._set}' is built in and stays")
+
+    def _take_set(self, name: str) -> None:
+        self._set = name
+        settings = applied(self._sets[name], self._settings)
+        if settings != self._settings:
+            self.settings = settings
+            self.post_message(self.Changed(settings, self._samples))
+        else:
+            self.show_set()
+        self._refuse("")
+
+    @on(SetName.Left)
+    async def _set_name_left(self, event: SetName.Left) -> None:
+        event.stop()
+        await self._end_naming()
+
+    async def _end_naming(self) -> None:
+        had_focus = any(field.has_focus for field in self.query(SetName))
+        self._set_line.display = True
+        if had_focus:
+            self._set_line.focus()
+        await self.query(SetName).remove()
+
     @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
+    async def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if isinstance(event.input, SamplingInput):
             self._take(event.input)
+        elif isinstance(event.input, SetName):
+            try:
+                check_name(event.value)
+            except ValueError as error:
+                self._refuse(str(error))
+                return
+            self._set = event.value
+            self.post_message(self.SetSaved(event.value, self._settings))
+            self._refuse("")
+            await self._end_naming()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -310,22 +330,33 @@ class SamplingPanel(Widget):
             return
         field = event.input.field
         with suppress(ValueError):  # at the end of its range a value stays
-            self._set(field, field.changed(self._value(field), event.direction))
+            self._set_value(field, field.changed(self._value(field), event.direction))
         self._write(event.input)
+
+    @on(SamplingInput.Resetting)
+    def _resetting(self, event: SamplingInput.Resetting) -> None:
+        event.stop()
+        if self._set in self._sets:
+            self._set_value(event.input.field, getattr(self._sets[self._set], event.input.field.name))
+        self._write(event.input)
+        self._refuse("")
 
     def _take(self, input: SamplingInput) -> bool:
         """Take the value of an input, or say why it cannot be used; the input shows the value in use."""
         field, refusal = input.field, ""
         try:
-            self._set(field, field.value(input.value))
+            self._set_value(field, field.value(input.value))
         except ValueError as error:
             refusal = str(error).replace(field.name, field.label)
-        self._refusal.update(refusal)
-        self._refusal.set_class(bool(refusal), "-shown")
+        self._refuse(refusal)
         self._write(input)
         return not refusal
 
-    def _set(self, field: SamplingField, value: Any) -> None:
+    def _refuse(self, sentence: str) -> None:
+        self._refusal.update(sentence)
+        self._refusal.set_class(bool(sentence), "-shown")
+
+    def _set_value(self, field: SamplingField, value: Any) -> None:
         """Change one of the settings. Raises ValueError with the range."""
         if value == self._value(field):
             return
@@ -334,6 +365,7 @@ class SamplingPanel(Widget):
             self._samples = value
         else:
             self._settings = replace(self._settings, **{field.name: value})
+            self.show_set()
         self.post_message(self.Changed(self._settings, self._samples))
 
     def _value(self, field: SamplingField) -> Any:

@@ -7,8 +7,8 @@ from io import StringIO
 
 import pytest
 from minigpt_tui.tui.cli.main import build_parser
+from minigpt_tui.tui.sampling_fields import FOLDED
 from minigpt_tui.tui.text.escapes import unescaped
-from minigpt_tui.tui.widgets.sampling_panel import FOLDED
 
 
 @pytest.mark.parametrize(

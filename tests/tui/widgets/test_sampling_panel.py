@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from minigpt_tui.engine.requests import SamplingSettings
-from minigpt_tui.tui.widgets.sampling_panel import FOLDED, SamplingInput, SamplingPanel
+from minigpt_tui.tui.sampling_fields import FOLDED
+from minigpt_tui.tui.widgets.sampling_panel import SamplingInput, SamplingPanel
 from textual.pilot import Pilot
 
 from ..host import Host
@@ -42,7 +43,7 @@ async def test_sampling_panel_shows_its_settings_in_four_rows_and_the_rest_behin
             "temperature": "0.70", "top_k": "40", "top_p": "0.90", "min_p": "0.005", "max_tokens": "250", "seed": "7",
             "samples": "1",
         }  # fmt: skip
-        assert panel.size.height == 5
+        assert panel.size.height == 6
         text = screen_text(pilot.app)
         for label in (
             "sampling",
@@ -65,7 +66,7 @@ async def test_the_fold_is_reached_by_tab_and_opened_with_enter():
     async with SamplingHost(panel).run_test(size=(38, 16)) as pilot:
         field(pilot, "seed").focus()
         await pilot.press("tab", "enter")
-        assert panel.size.height == 10
+        assert panel.size.height == 11
         text = screen_text(pilot.app)
         for label in (
             "▾ less",
@@ -101,7 +102,7 @@ async def test_the_fold_is_reached_by_tab_and_opened_with_enter():
         )  # fmt: skip
         panel.query_one("#fold").focus()
         await pilot.press("space")
-        assert panel.size.height == 5
+        assert panel.size.height == 6
         assert "▸ more (7 set)" in screen_text(pilot.app)
 
 
@@ -261,3 +262,82 @@ async def test_settings_from_outside_are_shown_and_posted_by_nobody():
         assert app.changes == []
         await enter(pilot, "top-k", "5", "enter")
         assert app.changes == [SamplingSettings(temperature=0.1, top_k=5, stop=("END",))]
+
+
+# --- sets -----------------------------------------------------------------------------------------
+
+
+class SetsHost(SamplingHost):
+    """As the write desk: keeps the person's own sets."""
+
+    def __init__(self, settings: SamplingSettings | None = None) -> None:
+        self.own: dict[str, SamplingSettings] = {}
+        self.panel = SamplingPanel(settings, own_sets=lambda: self.own)
+        super().__init__(self.panel)
+
+    def on_sampling_panel_set_saved(self, message: SamplingPanel.SetSaved) -> None:
+        self.own[message.name] = message.settings
+        self.panel.show_set()
+
+    def on_sampling_panel_set_deleted(self, message: SamplingPanel.SetDeleted) -> None:
+        del self.own[message.name]
+        self.panel.show_set()
+
+
+async def test_left_and_right_choose_a_set_which_leaves_length_and_seed_alone():
+    app = SetsHost(SamplingSettings(max_tokens=7, seed=3))
+    async with app.run_test(size=(38, 16)) as pilot:
+        assert "set         ‹ balanced ›" in screen_text(app)
+        app.panel.query_one("#sampling-set").focus()
+        await pilot.press("right")
+        assert "‹ precise ›" in screen_text(app)
+        assert app.panel.settings == SamplingSettings(temperature=0.5, top_p=0.9, max_tokens=7, seed=3)
+        assert field(pilot, "top-p").value == "0.90"
+        await pilot.press("left", "left")
+        assert app.panel.settings == SamplingSettings(temperature=1.0, max_tokens=7, seed=3)
+        await pilot.press("left")  # round to the last
+        assert "‹ wild ›" in screen_text(app)
+        await pilot.click("#sampling-set", offset=(20, 0))
+        assert "‹ neutral ›" in screen_text(app)
+        await pilot.click("#sampling-set", offset=(12, 0))
+        assert "‹ wild ›" in screen_text(app)
+        assert [change.temperature for change in app.changes] == [0.5, 0.8, 1.0, 1.3, 1.0, 1.3]
+
+
+async def test_one_key_takes_the_value_of_the_set_again_and_one_all_of_its_values():
+    app = SetsHost()
+    async with app.run_test(size=(38, 16)) as pilot:
+        await enter(pilot, "temperature", "1.5", "enter")
+        await enter(pilot, "top-k", "9", "enter")
+        assert "‹ balanced * ›" in screen_text(app)
+        await pilot.press("=")
+        assert app.panel.settings == SamplingSettings(temperature=1.5)
+        assert field(pilot, "top-k").value == ""
+        app.panel.query_one("#sampling-set").focus()
+        await pilot.press("enter")
+        assert app.panel.settings == SamplingSettings()
+        assert "‹ balanced ›" in screen_text(app)
+
+
+async def test_values_are_saved_as_a_set_of_ones_own_and_deleted_again():
+    app = SetsHost()
+    async with app.run_test(size=(38, 16)) as pilot:
+        await enter(pilot, "temperature", "1.1", "enter")
+        line = app.panel.query_one("#sampling-set")
+        line.focus()
+        await pilot.press("s", *"greedy", "enter")
+        assert "is built in" in screen_text(app)
+        await pilot.press(*"ish", "enter")
+        assert app.own == {"greedyish": SamplingSettings(temperature=1.1)}
+        assert "‹ greedyish ›" in screen_text(app)
+        assert line.has_focus
+        await pilot.press("right", "left")
+        assert app.panel.settings.temperature == 1.1
+        await pilot.press("s", *"no", "escape")  # given up
+        assert line.has_focus
+        await pilot.press("d")
+        assert app.own == {}
+        assert app.panel.settings.temperature == 1.1
+        assert "‹ none ›" in screen_text(app)
+        await pilot.press("right", "d")
+        assert "is built in and" in " ".join(screen_text(app).split())

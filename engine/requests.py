@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..data.speakers.form import SpeechForm
 from ..data.storage.errors import UserError
 from ..models.config import described
 from .wire import MessageCodec
@@ -112,7 +113,8 @@ class Generate:
     `then` are the ids of tokens that stand between the encoded prompt and the reply, such as those of a reply that goes
     on where it stopped. What they have written already is not sent again; a character of which they hold the first
     bytes alone belongs to what is sent. `messages` take the place of the prompt, framed by the model's chat template;
-    an assistant's at their end is continued.
+    an assistant's at their end is continued. With a `speech` the prompt ends with the opening of one in that form, as
+    `SpeechForm.frame` makes it, and the reply ends with it: before the next speaker's line, whoever speaks there.
 
     With `explain`, Tokens carry the details of each token, with `alternatives` of each place; nothing else differs.
     Raises ValueError for a number of samples or of alternatives that cannot be, and for a prompt beside messages.
@@ -126,6 +128,7 @@ class Generate:
     then: tuple[int, ...] = ()
     alternatives: int = 10
     messages: tuple[Turn, ...] = ()
+    speech: SpeechForm | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.samples <= MOST_SAMPLES:

@@ -1,4 +1,4 @@
-"""One reply: pieces of text that continue a prompt until a limit, an end token, a stop string or a cancel."""
+"""One reply: pieces of text that continue a prompt until a limit, an end token, a stop, a speech's end or a cancel."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from ...data.speakers.form import SpeechForm
 from ..requests import RequestError, SamplingSettings, TokenDetail
 from .decoder import BatchDecoding, Decoder, SingleDecoding
 from .detokenizer import Detokenizer
@@ -19,9 +20,9 @@ class Reply:
     """Iterate over it for the text; afterwards `reason`, `tokens` and `notices` say how it went.
 
     `prompt_tokens` counts what the model read of the prompt, `tokens` those of the text that it wrote, without one that
-    ended it; `seed` repeats the reply. With `explain`, `details` grows by one entry for each of `tokens`, with so many
-    `alternatives` each. Raises UnknownCharacterError where the tokenizer refuses the prompt, RequestError where every
-    token is forbidden.
+    ended it; `seed` repeats the reply. With a `speech` it is one in that form. With `explain`, `details` grows by one
+    entry for each of `tokens`, with so many `alternatives` each. Raises UnknownCharacterError where the tokenizer
+    refuses the prompt, RequestError where every token is forbidden.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Reply:
         settings: SamplingSettings,
         explain: bool = False,
         alternatives: int = ALTERNATIVES,
+        speech: SpeechForm | None = None,
     ) -> None:
         self.reason: Literal["length", "stop", "cancelled"] = "length"
         self.tokens = 0
@@ -49,11 +51,15 @@ class Reply:
         self.prompt_tokens, self.ids = self.prompt.tokens, self.prompt.read_ids(self.seed)
         # a turn also ends where the tokenizer says so, if the model's configuration names another end
         turn_ends = {tokenizer.roles["eos"]} if self.prompt.framed and "eos" in tokenizer.roles else ()
-        self._ends = tokenizer.end_tokens.union(turn_ends)
+        # where marks frame speeches they may be special tokens of the model, which have no text
+        marks = {token for name, token in tokenizer.special_tokens.items() if name.startswith("<|")}
+        speech_ends = marks if speech and speech.end == "mark" else ()
+        self._ends = tokenizer.end_tokens.union(turn_ends, speech_ends)
         self._detokenizer = Detokenizer(
             tuple(map(tokenizer.composed, settings.stop)),
             ends_words=tokenizer.ends_words,
             opening=self.prompt.opening,
+            speech=speech,
         )
         if self.prompt.then:
             self._detokenizer.resume(map(tokenizer.token_bytes, self.prompt.then))
@@ -80,8 +86,8 @@ class Reply:
     def add(self, token: int, detail: TokenDetail | None = None) -> str:
         """Take in `token`; returns the text that can be shown, empty in the middle of a character or a stop string."""
         if token in self._ends:
-            self.reason = "stop"
-            return self.finish()
+            self.reason, self.ended = "stop", True
+            return self._detokenizer.finish(whole=True)
         self.tokens += 1
         text = self._detokenizer.feed(self._decoder.tokenizer.token_bytes(token))
         if detail is not None:

@@ -84,7 +84,9 @@ class Responder:
         prompt, frame = self._prompt(request, decoder)
         seed = chosen_seed(request.settings.seed)
         each = [replace(request.settings, seed=sample_seed(seed, sample)) for sample in range(request.samples)]
-        replies = [Reply(decoder, prompt, settings, request.explain, request.alternatives) for settings in each]
+        replies = [
+            Reply(decoder, prompt, settings, request.explain, request.alternatives, request.speech) for settings in each
+        ]
         streams = [
             _ReplyStream(request.id, sample, reply, self._send, self._send_interval)
             for sample, reply in enumerate(replies)

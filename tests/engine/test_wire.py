@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from minigpt_tui.data.speakers.form import SpeechForm
 from minigpt_tui.data.storage.typed_json import SchemaError
 from minigpt_tui.engine import events, requests
 from minigpt_tui.engine.events import COMMANDS, TRAINING_EVENTS, Command, Step
@@ -60,6 +61,9 @@ CODECS: list[tuple[MessageCodec[Any], list[Any]]] = [
             Generate(11, "", messages=(requests.Turn("system", "x"), requests.Turn("user", "\ud83d"))),
             requests.ExplainPlace(12, "a", (1, 2), SamplingSettings(top_k=3), 5),
             Generate(9, "a", SamplingSettings(literal=True)),
+            Generate(
+                13, "Bo:", speech=SpeechForm("[01/03/24] ", ": ", "\n", "line", "", "title", ("Bo", "\ud83d"), ("- ",))
+            ),
             requests.Cancel(4),
             requests.Ping(5),
         ],
@@ -99,7 +103,7 @@ def test_a_message_becomes_one_line_of_ascii_and_comes_back_equal(codec: Message
 def test_the_round_trip_covers_every_message() -> None:
     tried = {type(message) for _, message in EVERY}
     own = {kind for module in (events, requests) for kind in vars(module).values() if dataclasses.is_dataclass(kind)}
-    assert own - tried == {SamplingSettings, requests.TokenDetail, requests.Alternative, requests.Turn}
+    assert own - tried == {SamplingSettings, requests.TokenDetail, requests.Alternative, requests.Turn, SpeechForm}
 
 
 @pytest.mark.parametrize(
@@ -119,6 +123,7 @@ def test_the_round_trip_covers_every_message() -> None:
         (b'{"request":"load","id":1,"path":null}', "str is needed, found null"),
         (b'{"request":"generate","id":1,"prompt":"a","settings":{"stop":"x"}}', "settings.stop: "),
         (b'{"request":"generate","id":1,"prompt":"a","settings":{"stop":[""]}}', "a stop text cannot be empty"),
+        (b'{"request":"generate","id":1,"prompt":"a","speech":{"after":""}}', "needs something after the name"),
         (b'{"request":"generate","id":1,"prompt":"a","settings":{"max_tokens":0}}', "max_tokens must lie between"),
         (b'{"request":"generate","id":1,"prompt":"a","settings":{"temperature":-1}}', "temperature must lie between"),
         (b'{"request":"generate","id":1,"prompt":"a","settings":{"seed":-1}}', "seed must lie between"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from minigpt_tui.data.speakers.form import SpeechForm
 from minigpt_tui.data.tokenizers import CharTokenizer, Tokenizer, UnknownCharacterError, build_tokenizer
 from minigpt_tui.data.tokenizers.foreign import ForeignTokenizer
 from minigpt_tui.data.tokenizers.tokenizer_json import document
@@ -26,6 +27,28 @@ def test_stops_before_a_stop_string(chain) -> None:
     pieces = list(reply := Reply(Decoder(*chain("abcdefgh")), "ab", settings(stop=("x", "fg"))))
     assert pieces == ["c", "d", "e", "", ""]
     assert (reply.reason, reply.tokens) == ("stop", 5)
+
+
+def test_a_speech_ends_before_the_line_of_the_next_speaker(chain) -> None:
+    """Of the tokens that wrote his name the details are known, as those of a stop string are."""
+    form, decoder = SpeechForm(after=": ", names=("KB",)), Decoder(*chain("B: hey\nK"))
+    pieces = list(reply := Reply(decoder, "KB:", settings(max_tokens=40), explain=True, speech=form))
+    assert pieces == [" ", "h", "e", "y", "", "", "", ""]
+    assert (reply.reason, reply.tokens, len(reply.details)) == ("stop", 8, 8)
+    assert sum(detail.characters for detail in reply.details) == 8
+    cut_off = Reply(decoder, "KB:", settings(max_tokens=6), speech=form)
+    assert ("".join(cut_off), cut_off.reason, cut_off.tokens) == (" hey", "length", 6)
+    without = Reply(decoder, "KB:", settings(max_tokens=8))
+    assert "".join(without) == " hey\nKB:"
+
+
+def test_a_mark_that_is_a_token_of_the_model_ends_a_speech() -> None:
+    tokenizer = CharTokenizer("abcdefgh")
+    tokenizer.special_tokens = {"<|bo|>": 4, "<unk>": 2}
+    decoder = spelling(tokenizer, [*range(8)])
+    reply = Reply(decoder, "a", settings(), speech=SpeechForm("<|", "|>", "<|end|>", "mark"))
+    assert ("".join(reply), reply.reason) == ("bcd", "stop")
+    assert "".join(Reply(decoder, "a", settings())) == "bcdefg"
 
 
 def test_cancelling_keeps_the_text_also_what_waited_for_a_stop_string(chain) -> None:

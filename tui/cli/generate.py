@@ -22,6 +22,7 @@ from .options import (
     path_of_model,
     sampling_settings,
 )
+from .speaking import add_speaking_options, framed_speech
 from .texts import add_encoding_option, text_of
 
 
@@ -45,10 +46,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="how many texts to write at once")
     parser.add_argument(
-        "--echo", action="store_true", help="print the prompt before its continuation, framed with --chat"
+        "--echo", action="store_true", help="print the prompt before its continuation, as it was framed"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the text")
     parser.add_argument("--explain", action="store_true", help=f"with --json: {EXPLAINED}")
+    add_speaking_options(parser)
     add_sampling_options(parser)
     add_device_options(parser)
 
@@ -59,6 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         return complain("--explain has nowhere to go without --json; give both")
     if arguments.system is not None and not arguments.chat:
         return complain("--system stands before the turns of a conversation; give --chat as well")
+    speaks = arguments.you is not None or arguments.answer is not None
+    if speaks and arguments.chat:
+        return complain("--you and --answer speak as the text does, --chat as the chat template; give one of them")
     path = path_of_model(arguments.run)
     try:
         load = model_to_load(path, arguments)
@@ -75,6 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
         system = () if arguments.system is None else (Turn("system", arguments.system),)
         request = replace(request, messages=(*system, Turn("user", prompt)))
     else:
+        if speaks:
+            prompt, form = framed_speech(arguments, prompt)
+            request = replace(request, speech=form)
         request = replace(request, prompt=prompt)
     return answer(load, request, _Printer(request, prompt, arguments.echo, arguments.json).take)
 
@@ -88,6 +96,7 @@ class _Printer:
         self._details: list[list[TokenDetail]] = [[] for _ in range(request.samples)]
         self._ends: dict[int, Ended] = {}
         self._framed = bool(request.messages)
+        self._begins = request.speech is not None and not echo  # whether a blank at the beginning belongs to the frame
         self._streams = request.samples == 1 and not as_json and not (echo and self._framed)  # the frame comes last
 
     def take(self, message: GenerationMessage) -> bool:
@@ -96,10 +105,11 @@ class _Printer:
             case Loaded() if self._streams and self._echo:
                 print(self._prompt, end="", flush=True)
             case Tokens(text=text, sample=sample, details=details):
+                first = not self._texts[sample].strip(" ")
                 self._texts[sample] += text
                 self._details[sample] += details
                 if self._streams:
-                    print(text, end="", flush=True)
+                    print(self._shown(text) if first else text, end="", flush=True)
             case Ended(sample=sample):
                 self._ends[sample] = message
                 if len(self._ends) == len(self._texts):
@@ -108,6 +118,10 @@ class _Printer:
             case _:
                 pass
         return False
+
+    def _shown(self, text: str) -> str:
+        """The beginning of a reply without the blank behind the speaker's name, where that is not printed."""
+        return text.lstrip(" ") if self._begins else text
 
     def _print_json(self) -> None:
         replies: list[dict[str, Any]] = []
@@ -126,7 +140,7 @@ class _Printer:
             for sample, text in enumerate(self._texts):
                 if len(self._texts) > 1:
                     print(f"--- sample {sample + 1} of {len(self._texts)}, seed {self._ends[sample].seed} ---")
-                print(before + text, flush=True)
+                print(before + self._shown(text), flush=True)
         ends = list(self._ends.values())
         for notice in dict.fromkeys(notice for ended in ends for notice in ended.notices):
             print(f"minigpt-tui: {notice}", file=sys.stderr)

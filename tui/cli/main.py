@@ -33,6 +33,7 @@ VERBS: dict[str, str] = {
     "bench": "how fast this machine trains and generates",
     "runs": "list the runs",
     "sessions": "what was written with models: list, show, search, export ...",
+    "speakers": "who speaks in a play, a dialogue or a chat log",
     "presets": "list the recipes known by name",
     "corpora": "list the corpora known by name",
     "paths": "say where things lie on disk",

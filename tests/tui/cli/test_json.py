@@ -30,7 +30,8 @@ VERBS = (
     ("generate", "cats", "--prompt", "the\udce9", "--max-tokens", "3", "--samples", "2"),
     ("score", "cats", "--text", "the cat", "--explain"), ("evaluate", "cats"),
     ("export", "cats", "--to", "huggingface"), ("train", "cats.txt", "--steps", "2", "--name", "dogs", *TINY),
-    ("resume", "cats", "--budget", "62 steps"), ("presets",), ("corpora",), ("paths",), ("doctor",),
+    ("resume", "cats", "--budget", "62 steps"), ("presets",), ("speakers", "cats"), ("corpora",), ("paths",),
+    ("doctor",),
     ("bench", "--seconds", "0.3", "--preset", "self-attention"),
 )  # fmt: skip
 

@@ -93,6 +93,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     home = tmp_path_factory.mktemp("hostile")
     (home / f"text{EVIL}.txt").write_text("the cat sat on the mat. " * 40)
+    nick = "".join(f"a{EVIL}".split())[:40]
+    (home / f"chat{EVIL}.txt").write_text(f"<{nick}> hello\n<b> the cat\n" * 9)
     tokenizer = CharTokenizer("".join(sorted(set(EVIL + "the cat\n"))))
     model = ModelConfig(tokenizer.vocab_size, context_length=16, n_layer=1, n_head=2, d_model=16)
     recipe = preset("nanogpt-char-cpu")
@@ -131,6 +133,10 @@ VERBS = [
     ("train", f"text{EVIL}.txt", "--preset", EVIL),
     ("train", f"text{EVIL}.txt", "--name", EVIL),
     ("open", f"none{EVIL}"),
+    ("speakers", MODEL),
+    ("speakers", f"none{EVIL}"),
+    ("speakers", f"chat{EVIL}.txt"),
+    ("generate", MODEL, "--answer", EVIL),
     ("paths",),
     ("presets",),
     ("corpora",),

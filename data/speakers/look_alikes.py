@@ -12,6 +12,7 @@ from .openings import Opening, OpeningKind
 
 _SHARE_APART = 0.8  # of openings behind a blank line, from which on all others are taken for something else
 _SHARE_IN_RECORDS = 0.9  # of keys, that are followed by one and the same other key
+_SHARE_IN_CHATS = 0.6  # of lines that begin with names, where names are small words like others
 _MANY = 50  # openings; in a text of so many a name that never returns is likely none
 
 _QUOTATION = tuple('"“„«「『‘')
@@ -40,11 +41,16 @@ def may_speak(kind: OpeningKind, opening: Opening) -> bool:
         return names.may_become(name, "any")
     if kind.kind == "name alone":
         return names.may_be(name, "upper")
+    if (kind.kind.startswith("period") and "." not in opening.after) or opening.after.startswith(
+        (" ", "\u00a0", "\u202f")
+    ):
+        return len(name) > 1 and names.may_be(name, "upper")
     if names.may_be(name, "title"):
         return True
     if kind.kind == "colon, speech below":  # where it never returns it is none
         return name[0] == name[0].upper() and name.count(" ") < 2 and not names.is_heading(name)
-    return kind.kind == "colon" and " " not in name and not opening.before.strip() and names.may_become(name, "any")
+    few = name.count(" ") < 2 and not opening.before.strip()
+    return kind.kind == "colon" and few and names.may_become(name, "any") and not names.is_heading(name)
 
 
 def in_their_place(kind: OpeningKind, text: str, openings: Sequence[Opening]) -> list[Opening]:
@@ -114,4 +120,7 @@ def _are_keys_of_values(text: str, openings: Sequence[Opening]) -> bool:
     if sum(names.case_of(opening.name) == "any" for opening in openings) <= 0.5 * len(openings):
         return False
     spoken = sum(" " in first_line(text, opening) for opening in openings)
+    several = any(" " in opening.name and names.case_of(opening.name) == "any" for opening in openings)
+    if several and len(openings) < _SHARE_IN_CHATS * (1 + text.count("\n")):
+        return True
     return spoken < 0.3 * len(openings) or len(_INDENTED_KEY.findall(text)) > 0.2 * len(openings)

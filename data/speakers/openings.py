@@ -13,7 +13,7 @@ from typing import Literal
 
 Kind = Literal[
     "stamp, name, colon", "stamp, name in brackets", "stamp, name, speech below", "name, stamp, speech below",
-    "mark", "mark of a turn", "name in brackets", "colon, speech below", "colon", "period, speech below", "period",
+    "name, stamp, colon", "mark", "mark of a turn", "name in brackets", "colon, speech below", "colon", "period, speech below", "period",
     "tab", "name alone",
 ]  # fmt: skip
 
@@ -25,21 +25,23 @@ _MARKS = f"[{MARKS}]{{0,3}}"
 _WORD = r"[^\W\d_]{3,10}\.?"
 _DATE = (
     rf"(?:\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}\.?|\d{{1,2}}\.?[ -]{_WORD}[ -]\d{{2,4}}|{_WORD} \d{{1,2}},? \d{{4}}"
-    rf"|{_WORD}(?= at ))"
+    rf"|{_WORD}(?= at )|\d{{1,2}}[./]\d{{1,2}}\.?)"
 )
 _TIME = rf"\d{{1,2}}[:.]\d{{2}}(?:[:.]\d{{2}}(?:[.,]\d{{1,6}})?)?(?:Z|{_B}?[AaPp]\.?{_B}?[Mm]\.?)?(?:{_B}?UTC)?"
 _STAMP = rf"(?:(?:{_DATE}(?:,?{_B}(?:at{_B}|um{_B}|à{_B})?|T|,))?{_TIME}|{_TIME},{_B}{_DATE})"
+_DAY = rf"(?:{_WORD}{_B}{{1,2}}\d{{1,2}}{_B})?"  # of a log that leaves out the year
 _BOXED = rf"(?:\[{_STAMP}\]|\({_STAMP}\))"
 
 _QUALITY = r"[@+%&~ ]?"  # of an IRC nick: operator, voice
 _ASIDE = r"(?: ?[(\[][^)\]\n]{1,80}[)\]])?"
 _ANYBODY = r"(?P<name>[^\s:<>\[\]-][^\n\t:<>\[\]]{0,58}?)"
 _TITLED = r"(?:(?:M[rR][sS]?|D[rR]|S[tT]|MME|MLLE|REV)\. )?"
-_NAME = rf"(?P<name>{_TITLED}[^\W\d_](?:[\w '’.,&#-]{{0,46}}[\w.’])?)"
-_NAME_BEFORE_PERIOD = rf"(?P<name>{_TITLED}[^\W\d_][\w '’&-]{{0,46}}?)"
-_ORNAMENT = r"(?P<before>[ \t]{0,40}(?:#{1,4} |\*\*|__|[-–—•] |\[|[_*])?)"
-_COLON = r"\]?(?:\*\*|__|[_*])?[:：](?:\*\*|__|[_*])?"
-_PERIOD = r"_?\._?(?: ?[-–—]{1,2})?"
+_ORDINAL = "(?:[1-9](?:st|nd|rd|th|ST|ND|RD|TH)? )?"
+_NAME = rf"(?P<name>{_ORDINAL}{_TITLED}[^\W\d_](?:[\w '’.,&#-]{{0,46}}[\w.’])?)"
+_NAME_BEFORE_PERIOD = rf"(?P<name>{_ORDINAL}{_TITLED}[^\W\d_][\w '’&-]{{0,46}}?)"
+_ORNAMENT = r"(?P<before>[ \t]{0,40}(?:#{2,4} |>{1,2} |\*\*|__|[-–—•] |\[|[_*])?)"
+_COLON = r"[ \u00a0\u202f]?\]?(?:\*\*|__|[_*])?[:：](?:\*\*|__|[_*])?"
+_PERIOD = r"(?:_?\._?(?: ?[-–—]{1,2})?| ?—| --)"
 _SPEECH_BELOW = r"[ \t]*\n(?=[ \t]*[^\s])"
 
 
@@ -70,7 +72,7 @@ class OpeningKind:
     def find(self, text: str) -> Iterator[Opening]:
         """All that has the form of such an opening, from the beginning of the text."""
         for match in self.pattern.finditer(text):
-            if name := match["name"].strip(" \t~" + MARKS):
+            if name := match["name"].strip(" \t\u00a0\u202f~" + MARKS):
                 yield Opening(match.start(), match["before"], name, match["after"], match.end())
 
 
@@ -81,7 +83,7 @@ def _kind(kind: Kind, share: float, pattern: str) -> OpeningKind:
 OPENINGS = (
     _kind(
         "stamp, name in brackets", 0.1,
-        rf"(?P<before>{_MARKS}(?:{_BOXED}|{_STAMP}(?:{_B}[-–—])?){_B}{{0,4}}<{_QUALITY})(?P<name>[^\s<>]{{1,40}})"
+        rf"(?P<before>{_MARKS}(?:{_BOXED}|{_DAY}{_STAMP}(?:{_B}[-–—])?){_B}{{0,4}}<{_QUALITY})(?P<name>[^\s<>]{{1,40}})"
         rf"(?P<after>>{_B}{{1,4}})",
     ),
     _kind(
@@ -97,6 +99,7 @@ OPENINGS = (
         "name, stamp, speech below", 0.05,
         rf"(?P<before>){_ANYBODY}(?P<after>,?(?:{_B}[-–—•])?{_B}{{1,2}}(?:{_BOXED}|{_STAMP}):?{_SPEECH_BELOW})",
     ),
+    _kind("name, stamp, colon", 0.1, rf"(?P<before>){_ANYBODY}(?P<after>{_B}{{1,2}}{_BOXED}:{_B}{{1,4}})(?=\S)"),
     OpeningKind("mark of a turn", 0, re.compile(r"(?P<before><\|im_start\|>)(?P<name>[\w -]{1,40})(?P<after>\n)")),
     OpeningKind("mark", 0, re.compile(r"(?P<before><\|)(?P<name>[^|<>\n]{1,40})(?P<after>\|>\n?)(?!\s*(?:<\||\Z))")),
     _kind(

@@ -56,7 +56,9 @@ def test_the_form_writes_a_speech_as_the_text_does(kind: str) -> None:
     assert found is not None
     first, second = ("Bo", "Kim Li") if kind in CHATS else ("ROMEO", "JULIET")
     first, second = found.spelled(first) or "", found.spelled(second) or found.spelled("kim") or ""
-    said = {"names-with-period": "What?", "nicks": "ok it is"}.get(kind, "ok" if kind in CHATS else "So be it.")
+    said = {"names-with-period": "What?", "nicks": "ok it is", "whatsapp-several-lines": "ok\nand more: so\n\nyes"}.get(
+        kind, "ok" if kind in CHATS else "So be it."
+    )
     framed = found.form.frame([Speech(first, said)], second)
 
     def plain(text: str) -> str:

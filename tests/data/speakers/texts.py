@@ -19,8 +19,14 @@ CHATS = {
     "whatsapp-seconds": chat("[2024-03-01, 13:00:0{n}] {name}: {text}\n"),
     "whatsapp-android": chat("01.03.24, 13:0{n} - {name}: {text}\n"),
     "whatsapp-us": chat("3/1/24, 1:0{n} PM - {name}: {text}\n"),
+    "whatsapp-several-lines": chat("01.03.24, 13:0{n} - {name}: {text}\nand more: so\n\nyes\n"),
     "whatsapp-web": chat("[13:0{n}, 3/1/2024] {name}: {text}\n"),
+    "whatsapp-slashes": chat("2024/3/1 13:0{n} - {name}: {text}\n"),
     "irc": chat("<{nick}> {text}\n"),
+    "irc-dated": chat("Mar 01 13:00:0{n} <{nick}>\t{text}\n"),
+    "irc-iso": chat("[2024-03-01T13:00:0{n}.123Z] <{nick}> {text}\n"),
+    "pidgin": chat("(01:00:0{n} PM) {nick}: {text}\n"),
+    "teams": chat("[1:0{n} PM] {name}\n{text}\n"),
     "irc-stamped": chat("[13:0{n}] <{nick}> {text}\n"),
     "irssi": chat("13:0{n} <@{nick}> {text}\n"),
     "weechat": chat("2024-03-01 13:00:0{n}\t{nick}\t{text}\n"),
@@ -37,6 +43,9 @@ CHATS = {
     "lines": chat("{name}: {text}\n"),
     "nicks": chat("{nick}: {text} it is\n"),
     "headings": chat("### {name}: {text}\n"),
+    "quoted": chat("> {name}: {text}\n"),
+    "boxed": chat("[{name}]: {text}\n"),
+    "transcript": chat("{name} (00:0{n}): {text}\n"),
 }
 """In each, Bo speaks three times and Kim Li, or kim, twice."""
 
@@ -198,6 +207,7 @@ London. It was long.
     "styles": "p {\n  color: red;\n  margin: 0 auto;\n}\na {\n  color: blue;\n}\n" * 9,
     "log": "2024-03-01 13:00:00 INFO: started now\n2024-03-01 13:00:01 DEBUG: it works\n" * 9,
     "system-log": "Mar  1 13:00:00 host sshd[123]: Failed password\nMar  1 13:00:01 host kernel: ok then\n" * 9,
+    "parameters": "Parameters\n----------\n    G : graph\n        A graph.\n    k : integer\n        A number.\n\n" * 9,
     "times": "10:00 Breakfast with all\n11:00 Walk: to the sea\n12:00 Lunch\n" * 6,
     "subtitles": "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:00:03,000 --> 00:00:04,000\nNo.\n\n" * 6,
     "recipes": "Ingredients:\n2 eggs\n\nDirections:\nBeat the eggs.\n\nServes: 4 people\n\n" * 6,

@@ -16,7 +16,7 @@ def speakers_of(run: Run, progress: Progress | None = None) -> Speakers | None:
     cache answers at once, also where the text is gone. `progress` receives the fraction that is done.
 
         found = speakers_of(run)
-        found.names                                       # for completion: who speaks most stands first
+        found.completions("ju")                           # the names that begin so: who speaks most stands first
         speeches = [*earlier, Speech(you, line)]
         prompt = found.form.frame(speeches, answering)    # what the model continues, and what is shown as the frame
         Generate(id, prompt, settings, speech=found.form) # the reply ends where the speech of `answering` does

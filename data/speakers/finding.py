@@ -63,6 +63,12 @@ class Speakers:
         wanted = " ".join(typed.split()).casefold()
         return next((name for name in self.names if name.casefold() == wanted), None)
 
+    def completions(self, typed: str) -> tuple[str, ...]:
+        """The names of which a word begins so, whatever its case; those of which the first does stand first."""
+        wanted = " ".join(typed.split()).casefold()
+        names = [name for name in self.names if f" {wanted}" in f" {name.casefold()}"]
+        return tuple(sorted(names, key=lambda name: not name.casefold().startswith(wanted)))
+
 
 def find_speakers(text: str) -> Speakers | None:
     """The speakers of `text`; None where it is no play, no dialogue and no chat."""

@@ -13,8 +13,8 @@ from typing import Literal
 
 Kind = Literal[
     "stamp, name, colon", "stamp, name in brackets", "stamp, name, speech below", "name, stamp, speech below",
-    "name, stamp, colon", "mark", "mark of a turn", "name in brackets", "colon, speech below", "colon", "period, speech below", "period",
-    "tab", "name alone",
+    "name, stamp, colon", "mark", "mark of a turn", "name in brackets", "colon, speech below", "colon",
+    "period, speech below", "period", "tab", "name alone",
 ]  # fmt: skip
 
 MARKS = "\u200e\u200f\ufeff"

@@ -72,6 +72,17 @@ def test_the_form_writes_a_speech_as_the_text_does(kind: str) -> None:
         assert framed == found.form.speech(Speech(first, said)) + "\n\n" + found.form.opening(second).rstrip(" ")
 
 
+def test_names_are_completed_by_each_of_their_words_who_speaks_most_first() -> None:
+    counts = {"LADY ANNE": 5, "ANNE": 3, "Second Lord": 4, "LADY CAPULET": 2, "LANDLORD": 2}
+    found = find_speakers("".join(f"{name}:\nIt rains.\n\n" * count for name, count in counts.items()))
+    assert found is not None
+    assert found.completions("lady") == ("LADY ANNE", "LADY CAPULET")
+    assert found.completions("an") == ("ANNE", "LADY ANNE")
+    assert found.completions(" Lord") == ("Second Lord",)
+    assert found.completions("") == found.names == ("LADY ANNE", "Second Lord", "ANNE", "LADY CAPULET", "LANDLORD")
+    assert found.completions("x") == ()
+
+
 def test_what_a_person_says_does_not_end_their_own_speech() -> None:
     lines, play, tabs = (find_speakers(text) for text in (CHATS["lines"], PLAYS["names-above"], PLAYS["tabs"]))
     assert lines is not None

@@ -78,7 +78,11 @@ def are_records(kind: OpeningKind, text: str, openings: Sequence[Opening]) -> bo
         return any(f"</{opening.name}>" in text for opening in openings[:20])
     if sum(bool(_IDENTIFIER.search(opening.name)) for opening in openings) > 0.5 * len(openings):
         return True
-    return kind.kind == "colon" and (_are_keys_in_turn(text, openings) or _are_keys_of_values(text, openings))
+    if kind.kind != "colon":
+        return False
+    if sum(first_line(text, opening)[:1].isdigit() for opening in openings) > 0.5 * len(openings):
+        return True
+    return _are_keys_in_turn(text, openings) or _are_keys_of_values(text, openings)
 
 
 def is_apart(text: str, opening: Opening) -> bool:

@@ -12,6 +12,7 @@ a about an and at by da dal de del della den der des di do du e el et for from i
 of on or rd st th the to und van vom von with y zu zum zur и
 """
 _HEADING_WORDS = """
+flourish alarum alarums sennet dies aside manet manent sings
 act actus scene scaena scena chapter book part canto volume vol section stanza letter appendix contents preface
 foreword introduction argument finis end exit exeunt enter re-enter dramatis persons personae curtain aufzug akt
 auftritt szene kapitel vorhang acte scène tableau chapitre atto capitolo acto escena capítulo capitulo jornada ato
@@ -19,6 +20,8 @@ cena akte bedrijf toneel hoofdstuk действие явление глава с
 exterior project gutenberg
 """
 _LABEL_WORDS = """
+article articles clause clauses paragraph schedule annex exhibit item items verse psalm hymn lesson unit module
+bridge refrain intro outro interlude hook pre-chorus coda strophe strofe estribillo couplet
 note notes nota nb n.b ps p.s pps warning caution danger important attention example examples e.g i.e viz tip tips
 hint hints todo fixme xxx see cf source sources reference references figure fig table plate map section step steps
 rule rules definition theorem lemma proof remark remarks corollary proposition exercise solution summary abstract

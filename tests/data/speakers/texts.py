@@ -210,6 +210,8 @@ London. It was long.
     "parameters": "Parameters\n----------\n    G : graph\n        A graph.\n    k : integer\n        A number.\n\n" * 9,
     "times": "10:00 Breakfast with all\n11:00 Walk: to the sea\n12:00 Lunch\n" * 6,
     "subtitles": "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:00:03,000 --> 00:00:04,000\nNo.\n\n" * 6,
+    "amounts": "Sugar: 200 g\nFlour: 1 cup\nSugar: 2 spoons\nEggs: 3 or 4\n\n" * 6,
+    "songs": "Verse 1:\nIt rains.\n\nChorus:\nLa la la.\n\nVerse 2:\nIt snows.\n\nChorus:\nLa la la.\n\n" * 6,
     "recipes": "Ingredients:\n2 eggs\n\nDirections:\nBeat the eggs.\n\nServes: 4 people\n\n" * 6,
     "markup": "<p> hello there</p>\n<div> foo bar</div>\n<p> again</p>\n" * 6,
     "markdown": "# Title\n\n## Part: one\n\n- **Fast:** it is fast.\n- **New:** it is.\n\nNote: x.\n\n" * 4,

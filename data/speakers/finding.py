@@ -21,6 +21,11 @@ _FEWEST = 4  # openings, of two names that come back
 _SHARE_OF_RETURNING = 0.6  # of the openings, that have a name which comes back
 _SHARE_OF_SPEECHES = 0.7  # of what begins so, that are neither labels nor quotations
 _SHARE_OF_CASE = 0.98  # of the openings, whose names have the case that a new name must have
+_SHARE_OF_OTHERS = 0.005  # of the openings, from which on what stands before them is no mistake
+_SHARE_APART = 0.8  # of the openings, which stand behind a blank line where that ends a speech
+_SHARE_OF_LONG = 0.02  # of the speeches, that have several lines where a line is a speech
+_MOST_OTHERS = 8
+_SPEECHES_LOOKED_AT = 5000
 _LONG_CAST = 12_000  # characters
 _PROBE = 1 << 20  # characters, in eight places, which say of a long text what kinds of openings it may have
 
@@ -66,8 +71,8 @@ class Speakers:
     def completions(self, typed: str) -> tuple[str, ...]:
         """The names of which a word begins so, whatever its case; those of which the first does stand first."""
         wanted = " ".join(typed.split()).casefold()
-        names = [name for name in self.names if f" {wanted}" in f" {name.casefold()}"]
-        return tuple(sorted(names, key=lambda name: not name.casefold().startswith(wanted)))
+        meant = [name for name in self.names if f" {wanted}" in f" {name.casefold()}"]
+        return tuple(sorted(meant, key=lambda name: not name.casefold().startswith(wanted)))
 
 
 def find_speakers(text: str) -> Speakers | None:
@@ -93,7 +98,7 @@ def _likely(text: str) -> Sequence[OpeningKind]:
     if len(text) <= 2 * _PROBE:
         return OPENINGS
     places = range(0, len(text) - _PROBE // 8, len(text) // 8)
-    probes = [text[at : at + _PROBE // 8].partition("\n")[2] for at in places]
+    probes = [whole_lines(text[at : at + _PROBE // 8]) for at in places]
     return [kind for kind in OPENINGS if any(_accepted(kind, probe) for probe in probes)]
 
 
@@ -120,33 +125,33 @@ def _accepted(kind: OpeningKind, text: str) -> list[Opening]:
 
 def _form(kind: OpeningKind, text: str, openings: Sequence[Opening]) -> SpeechForm:
     """The form that most of the openings have."""
-    befores = _by_shape(opening.before for opening in openings)
-    before, *others = (
-        example for example, count in befores if count > 0.005 * len(openings) or example == befores[0][0]
-    )
+    (before, _), *more = _by_shape(opening.before for opening in openings)
+    others = [example[:LONGEST_PART] for example, count in more if count > _SHARE_OF_OTHERS * len(openings)]
     after = _by_shape(opening.after for opening in openings)[0][0]
     if after.endswith("\n"):
-        after = after.rstrip(" \t\n") + "\n"
+        after = after.rstrip() + "\n"
     form = SpeechForm(
-        before[:LONGEST_PART], after[:LONGEST_PART], others=tuple(other[:LONGEST_PART] for other in others[:8])
+        before[:LONGEST_PART], after[:LONGEST_PART], case=_case(openings), others=tuple(others[:_MOST_OTHERS])
     )
-    form = replace(form, case=_case(openings))
-    if "mark" in kind.kind:
+    if kind.kind.startswith("mark"):
         return replace(form, end="mark", between=_between_marks(text, openings))
-    spans = [text[one.end : other.start] for one, other in pairwise(openings[:5000])]
+    spans = [text[one.end : other.start] for one, other in pairwise(openings[:_SPEECHES_LOOKED_AT])]
+    return _with_ends(form, kind, spans, sum(is_apart(text, opening) for opening in openings) / len(openings))
+
+
+def _with_ends(form: SpeechForm, kind: OpeningKind, spans: Sequence[str], share_apart: float) -> SpeechForm:
+    """The form with what ends a speech, as `spans`, the texts from one opening to the next, show it."""
     bodies = [span.strip("\n") for span in spans if span.strip()]
     lines = (line for body in bodies for line in body.split("\n")[0 if form.below else 1 :] if line.strip())
-    further = Counter(line[: len(line) - len(line.lstrip())] for line in lines)
-    indent = further.most_common(1)[0][0][:20] if further else ""
-    apart = sum(is_apart(text, opening) for opening in openings)
-    if "stamp" not in kind.kind and apart >= 0.8 * len(openings):
+    indents = Counter(line[: len(line) - len(line.lstrip())] for line in lines).most_common(1)
+    indent = indents[0][0][:LONGEST_PART] if indents else ""
+    if share_apart >= _SHARE_APART and not kind.sure:
         return replace(form, between="\n\n", end="paragraph", indent=indent)
-    blank = sum(span.endswith("\n\n") for span in spans) > 0.5 * len(spans)
-    alone = kind.kind in ("name in brackets", "stamp, name in brackets")
-    single = not form.below and sum("\n" in body for body in bodies) <= 0.02 * len(bodies)
-    stamped = "stamp" in kind.kind and not alone
-    end = "line" if alone or (single and not stamped) else "opening"
-    return replace(form, between="\n\n" if blank else "\n", end=end, indent="" if end == "line" else indent)
+    between = "\n\n" if sum(span.endswith("\n\n") for span in spans) > 0.5 * len(spans) else "\n"
+    single = not form.below and sum("\n" in body for body in bodies) <= _SHARE_OF_LONG * len(bodies)
+    if kind.kind.endswith("name in brackets") or (single and not kind.sure):
+        return replace(form, between=between, end="line")
+    return replace(form, between=between, indent=indent)
 
 
 def _case(openings: Sequence[Opening]) -> names.NameCase:
@@ -159,7 +164,7 @@ def _case(openings: Sequence[Opening]) -> names.NameCase:
 def _between_marks(text: str, openings: Sequence[Opening]) -> str:
     """The mark at the end of a speech with the blanks behind it; where there is none, the next opening ends it."""
     ends = Counter[str]()
-    for one, other in pairwise(openings[:5000]):
+    for one, other in pairwise(openings[:_SPEECHES_LOOKED_AT]):
         span = text[one.end : other.start]
         at = span.rfind("<|")
         ends[span[at:] if at >= 0 else span[len(span.rstrip("\n")) :] or "\n"] += 1
@@ -177,6 +182,12 @@ def _by_shape(examples: Iterable[str]) -> list[tuple[str, int]]:
         counts[shape] += 1
         latest[shape] = example
     return [(latest[shape], count) for shape, count in counts.most_common()]
+
+
+def whole_lines(text: str) -> str:
+    """A piece of a longer text without the parts of lines at its ends; all of it where it has no line break."""
+    end = text.rfind("\n")
+    return text[text.find("\n") + 1 : end] if end >= 0 else text
 
 
 def _without_casts(text: str) -> str:

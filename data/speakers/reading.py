@@ -11,7 +11,7 @@ from ..corpus import Corpus
 from ..storage.memo import recall, remember
 from ..storage.typed_json import SchemaError, from_plain, to_plain
 from ..text_files import Progress
-from .finding import Speakers, find_speakers
+from .finding import Speakers, find_speakers, whole_lines
 
 _FORMAT = 1  # version of what is found; part of the key in the cache
 _LOOKED_AT = 8_000_000  # characters; of a longer text evenly spaced pieces
@@ -50,7 +50,7 @@ def _looked_at(corpus: Corpus, every: int, progress: Progress | None) -> str:
     if every == 1:
         return "".join(corpus.pieces(progress))
     pieces = (piece for number, piece in enumerate(corpus.pieces(progress)) if number % every == 0)
-    return "\n".join(piece.partition("\n")[2].rpartition("\n")[0] for piece in pieces)
+    return "\n".join(map(whole_lines, pieces))
 
 
 def _cache_path(fingerprint: str) -> Path:

@@ -39,8 +39,8 @@ _MTIME_RESOLUTION = 2.0  # seconds; a file may change again within this time wit
 class TextSource(Protocol):
     """Where a text can be read from, again and again."""
 
-    def pieces(self, progress: Progress | None = None) -> Iterator[str]:
-        """The text from its beginning."""
+    def parts(self, progress: Progress | None = None) -> Iterator[tuple[int | None, str]]:
+        """The text in pieces, each with the number of its file; None for what stands between two of them."""
         ...
 
 
@@ -66,10 +66,14 @@ class Corpus:
         `progress` receives the fraction that is done with when the next piece is asked for. Raises UserError, at the
         end at the latest, where the text is not what it was when the corpus was opened.
         """
+        return (piece for _, piece in self.parts(progress))
+
+    def parts(self, progress: Progress | None = None) -> Iterator[tuple[int | None, str]]:
+        """The same pieces, each with the number of its file, from 0; None for what stands between two of them."""
         digest = hashlib.sha256()
-        for piece in self.source.pieces(progress):
+        for number, piece in self.source.parts(progress):
             digest.update(piece.encode())
-            yield piece
+            yield number, piece
         if digest.hexdigest() != self.fingerprint:
             raise UserError(f"the text of {self.name} ({self.spec}) changed while it was read; try again")
 
@@ -153,9 +157,9 @@ class _TextInMemory:
 
     text: str
 
-    def pieces(self, progress: Progress | None = None) -> Iterator[str]:
-        """All of it at once."""
-        yield self.text
+    def parts(self, progress: Progress | None = None) -> Iterator[tuple[int | None, str]]:
+        """All of it at once, as one file."""
+        yield 0, self.text
         if progress:
             progress(1.0)
 
@@ -196,7 +200,7 @@ def _scan(
     """Read the text once, for all that a corpus tells of it."""
     digest, alphabet, preview = hashlib.sha256(), set[str](), ""
     n_bytes = n_characters = 0
-    for piece in source.pieces(progress):
+    for _, piece in source.parts(progress):
         content = piece.encode()
         digest.update(content)
         n_bytes += len(content)

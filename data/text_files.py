@@ -80,15 +80,19 @@ class TextFiles:
         `progress` receives the fraction that is done with when the next piece is asked for. Raises UserError where a
         file changes meanwhile.
         """
+        return (piece for _, piece in self.parts(progress))
+
+    def parts(self, progress: Progress | None = None) -> Iterator[tuple[int | None, str]]:
+        """The same pieces, each with the number of its file in `files`; None for what stands between two of them."""
         total, done, last = sum(file.n_bytes for file in self.files), 0, ""
-        for file in self.files:
+        for number, file in enumerate(self.files):
             if last:
-                yield "\n" if last == "\n" else "\n\n"
+                yield None, "\n" if last == "\n" else "\n\n"
             try:
                 with file.path.open("rb") as raw:
                     text = io.TextIOWrapper(raw, file.encoding, errors=file.errors)
                     while piece := text.read(PIECE):
-                        yield piece
+                        yield number, piece
                         last = piece[-1]
                         if progress:
                             progress(min(1.0, (done + raw.tell()) / total))

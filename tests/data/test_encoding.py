@@ -55,9 +55,9 @@ class InPieces:
     text: str
     length: int
 
-    def pieces(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
+    def parts(self, progress: Callable[[float], None] | None = None) -> Iterator[tuple[int | None, str]]:
         for start in range(0, len(self.text), self.length):
-            yield self.text[start : start + self.length]
+            yield 0, self.text[start : start + self.length]
 
 
 def encode(

@@ -1,0 +1,116 @@
+"""The longest passage from each place of a text that stands in a stored text, exactly, by binary search."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from mmap import mmap
+
+from .stored_text import DEPTH
+
+_TOPS = 1 << 10  # places at even distances whose texts are kept in memory: the first ten steps of a search
+
+
+@dataclass(frozen=True)
+class Match:
+    """text[start:end] stands in the stored text from its byte `position` on; empty where that lacks the character."""
+
+    start: int  # in code points
+    end: int
+    position: int
+
+
+class SortedSuffixes:
+    """The stored text with all of its places in the order of the DEPTH bytes that follow them."""
+
+    def __init__(self, content: mmap, places: Sequence[int]) -> None:
+        self._content, self._places = content, places
+        self._step = len(places) // _TOPS + 1
+        self._tops = [self._following(number) for number in range(0, len(places), self._step)]
+
+    def matches(self, text: str) -> list[Match]:
+        """For each code point of `text` the longest match that begins there.
+
+        From the last to the first: a match that can be continued to the left is the longest one there, because none
+        ends later than the longest from the next character on. So what is quoted needs no search but at its end.
+        """
+        query = text.encode("utf-8", "surrogatepass")  # a lone surrogate stands in no corpus
+        starts = _starts(text)
+        character_at = {start: number for number, start in enumerate(starts)}
+        found = list[Match]()
+        end, position = len(query), 0  # in bytes, of the match that begins at the next character
+        for number in range(len(text) - 1, -1, -1):
+            start, following = starts[number], starts[number + 1]
+            before = position - (following - start)
+            if end > following and before > 0 and self._content[before:position] == query[start:following]:
+                position = before
+            else:
+                length, position = self._longest(query[start:end])
+                end = start + length
+                while end not in character_at:  # a part of a character is none
+                    end -= 1
+            found.append(Match(number, character_at[end], position))
+        found.reverse()
+        return found
+
+    def _longest(self, query: bytes) -> tuple[int, int]:
+        """How many bytes of `query` stand somewhere at most, from its beginning on, and where."""
+        key = query[:DEPTH]
+        number = self._search(key)
+        if number < len(self._places) and self._following(number).startswith(key):
+            return self._longest_of(number, query, key) if len(query) > DEPTH else (len(key), self._places[number])
+        best, position = 0, 0
+        for near in (number - 1, number):
+            if 0 <= near < len(self._places) and (length := common(key, self._following(near))) > best:
+                best, position = length, self._places[near]
+        return best, position
+
+    def _longest_of(self, number: int, query: bytes, key: bytes) -> tuple[int, int]:
+        """The same among the places from `number` on that agree with `key`, which are in no order beyond that."""
+        best, position = 0, 0
+        while number < len(self._places) and best < len(query):
+            place = self._places[number]
+            candidate = self._content[place : place + max(DEPTH, best + 1)]
+            if not candidate.startswith(key):
+                break
+            if candidate.startswith(query[: best + 1]):
+                best, position = common(query, self._content[place : place + len(query)]), place
+            number += 1
+        return best, position
+
+    def _search(self, key: bytes) -> int:
+        """The number of the first place, in order, whose text is not before `key`."""
+        content, places = self._content, self._places
+        top = bisect_left(self._tops, key)
+        low, high = max(0, (top - 1) * self._step), min(len(places), top * self._step)
+        while low < high:
+            middle = (low + high) // 2
+            place = places[middle]
+            if content[place : place + DEPTH] < key:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _following(self, number: int) -> bytes:
+        place = self._places[number]
+        return self._content[place : place + DEPTH]
+
+
+def common(one: bytes, other: bytes) -> int:
+    """How many bytes two texts have in common at their beginning."""
+    length = min(len(one), len(other))
+    difference = int.from_bytes(one[:length]) ^ int.from_bytes(other[:length])
+    return length - (difference.bit_length() + 7) // 8
+
+
+def _starts(text: str) -> list[int]:
+    """The byte at which each code point begins in UTF-8, and where the last ends."""
+    if text.isascii():
+        return list(range(len(text) + 1))
+    starts = [0]
+    for character in text:
+        code = ord(character)
+        starts.append(starts[-1] + 1 + (code > 0x7F) + (code > 0x7FF) + (code > 0xFFFF))
+    return starts

@@ -28,6 +28,7 @@ VERBS: dict[str, str] = {
     "stop": "stop a run that trains, and save it",
     "generate": "continue a prompt",
     "score": "how likely a model finds a text",
+    "quotes": "what of a text stands word for word in what a run has learned from",
     "evaluate": "loss, perplexity and bits per byte of a run",
     "export": "a model as a file for llama.cpp, or as a Hugging Face folder",
     "bench": "how fast this machine trains and generates",

@@ -16,6 +16,7 @@ CASES = [
     ("train --preset quic", ["quick"]),
     ("generate novel-0", ["novel-01", "novel-02"]),
     ("stop novel-02", ["novel-02"]),
+    ("quotes novel-02", ["novel-02"]),
     ("train tale", ["tale.txt"]),
     ("export --to gg", ["gguf"]),
     ("completion fi", ["fish"]),

@@ -29,6 +29,7 @@ VERBS = (
     ("runs",), ("generate", "cats", "--prompt", "the", "--max-tokens", "3", "--explain"),
     ("generate", "cats", "--prompt", "the\udce9", "--max-tokens", "3", "--samples", "2"),
     ("score", "cats", "--text", "the cat", "--explain"), ("evaluate", "cats"),
+    ("quotes", "cats", "--text", "the cat\udce9"),
     ("export", "cats", "--to", "huggingface"), ("train", "cats.txt", "--steps", "2", "--name", "dogs", *TINY),
     ("resume", "cats", "--budget", "62 steps"), ("presets",), ("speakers", "cats"), ("corpora",), ("paths",),
     ("doctor",),

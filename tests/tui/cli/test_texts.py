@@ -134,6 +134,8 @@ def test_names_and_a_home_that_are_not_utf_8_are_as_good_as_others(home: Path) -
         ("evaluate", "caf-01", "--on", name),
         ("resume", "caf-01", "--budget", "2 steps"),
         ("score", "caf-01", name),
+        ("quotes", "caf-01", name),
+        ("quotes", name, name, "--json"),
         ("generate", str(home / "data" / "runs" / "caf-01"), "--prompt", "the", "--max-tokens", "2"),
         ("export", "caf-01", "--to", "huggingface", "--output", os.fsdecode(b"out\xe9")),
         ("generate", os.fsdecode(b"out\xe9"), "--prompt-file", name, "--max-tokens", "2"),

@@ -38,6 +38,7 @@ class SortedSuffixes:
         query = text.encode("utf-8", "surrogatepass")  # a lone surrogate stands in no corpus
         starts = _starts(text)
         character_at = {start: number for number, start in enumerate(starts)}
+        known = dict[bytes, tuple[int, int]]()  # what a text that repeats itself would ask for again and again
         found = list[Match]()
         end, position = len(query), 0  # in bytes, of the match that begins at the next character
         for number in range(len(text) - 1, -1, -1):
@@ -46,7 +47,10 @@ class SortedSuffixes:
             if end > following and before > 0 and self._content[before:position] == query[start:following]:
                 position = before
             else:
-                length, position = self._longest(query[start:end])
+                asked = query[start:end]
+                if asked not in known:
+                    known[asked] = self._longest(asked)
+                length, position = known[asked]
                 end = start + length
                 while end not in character_at:  # a part of a character is none
                     end -= 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from mmap import mmap
 
-from .stored_text import DEPTH
+from .stored_text import DEEPEST, DEPTH, MANY
 
 _TOPS = 1 << 10  # places at even distances whose texts are kept in memory: the first ten steps of a search
 
@@ -60,22 +60,29 @@ class SortedSuffixes:
 
     def _longest(self, query: bytes) -> tuple[int, int]:
         """How many bytes of `query` stand somewhere at most, from its beginning on, and where."""
-        key = query[:DEPTH]
-        number = self._search(key)
-        if number < len(self._places) and self._following(number).startswith(key):
-            return self._longest_of(number, query, key) if len(query) > DEPTH else (len(key), self._places[number])
-        best, position = 0, 0
-        for near in (number - 1, number):
-            if 0 <= near < len(self._places) and (length := common(key, self._following(near))) > best:
-                best, position = length, self._places[near]
-        return best, position
+        top = bisect_left(self._tops, query[:DEPTH])
+        low, high = max(0, (top - 1) * self._step), min(len(self._places), top * self._step)
+        depth, end = DEPTH, len(self._places)  # all places from low to end agree with the first depth - DEPTH bytes
+        while True:
+            key = query[:depth]
+            number = self._search(key, depth, low, high)
+            if number == end or not self._following(number, depth).startswith(key):
+                near = [place for place in (number - 1, number) if max(0, low) <= place < end]
+                found = [(common(key, self._following(place, depth)), self._places[place]) for place in near]
+                return max(found, default=(0, 0))
+            if len(query) <= depth:
+                return len(query), self._places[number]
+            if depth == DEEPEST or number + MANY >= end or self._following(number + MANY, depth) != key:
+                return self._longest_of(number, query, key)
+            end = self._search(key + b"\0", depth, number, end)  # the first that is behind the key
+            low, high, depth = number, end, depth + DEPTH
 
     def _longest_of(self, number: int, query: bytes, key: bytes) -> tuple[int, int]:
         """The same among the places from `number` on that agree with `key`, which are in no order beyond that."""
         best, position = 0, 0
         while number < len(self._places) and best < len(query):
             place = self._places[number]
-            candidate = self._content[place : place + max(DEPTH, best + 1)]
+            candidate = self._content[place : place + max(len(key), best + 1)]
             if not candidate.startswith(key):
                 break
             if candidate.startswith(query[: best + 1]):
@@ -83,23 +90,21 @@ class SortedSuffixes:
             number += 1
         return best, position
 
-    def _search(self, key: bytes) -> int:
-        """The number of the first place, in order, whose text is not before `key`."""
+    def _search(self, key: bytes, depth: int, low: int, high: int) -> int:
+        """The number of the first of the places from `low` to `high` whose next `depth` bytes are not before `key`."""
         content, places = self._content, self._places
-        top = bisect_left(self._tops, key)
-        low, high = max(0, (top - 1) * self._step), min(len(places), top * self._step)
         while low < high:
             middle = (low + high) // 2
             place = places[middle]
-            if content[place : place + DEPTH] < key:
+            if content[place : place + depth] < key:
                 low = middle + 1
             else:
                 high = middle
         return low
 
-    def _following(self, number: int) -> bytes:
+    def _following(self, number: int, depth: int = DEPTH) -> bytes:
         place = self._places[number]
-        return self._content[place : place + DEPTH]
+        return self._content[place : place + depth]
 
 
 def common(one: bytes, other: bytes) -> int:

@@ -1,6 +1,6 @@
 """The text of a corpus as one file of UTF-8: memory-mapped, and each place in it a line of a file of the corpus.
 
-A byte that no UTF-8 has stands before the first file, between two, and DEPTH times behind the last: no passage goes
+A byte that no UTF-8 has stands before the first file, between two, and DEEPEST times behind the last: no passage goes
 on from one file into the next, and whoever compares need not look for the end.
 """
 
@@ -18,7 +18,9 @@ from ..storage.plain_files import open_plain
 from ..text_files import Progress, TextFiles
 
 BORDER = b"\xff"
-DEPTH = 32  # bytes that places are sorted and searched by; so many borders stand behind the text
+DEPTH = 32  # bytes that all places are sorted by; and so many more each time, where MANY agree in all of them
+DEEPEST = 256  # bytes that no place is sorted beyond; so many borders stand behind the text
+MANY = 512  # places that agree and are in no further order: so many are compared one by one
 _BLOCK = 1 << 18  # bytes between two places at which is known how many lines and characters precede
 _CONTINUATION = bytes(range(0x80, 0xC0))  # the bytes of a character in UTF-8 but its first
 
@@ -90,8 +92,8 @@ def store_text(corpus: Corpus, length: int, file: BinaryIO, progress: Progress |
             counts.add(content)
             position += len(content)
         offset += len(piece)
-    file.write(BORDER * DEPTH)
-    return TextLayout(tuple(files), tuple(counts.lines), tuple(counts.characters), position + DEPTH)
+    file.write(BORDER * DEEPEST)
+    return TextLayout(tuple(files), tuple(counts.lines), tuple(counts.characters), position + DEEPEST)
 
 
 class StoredText:

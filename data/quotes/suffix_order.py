@@ -1,8 +1,8 @@
 """All places of a stored text in the order of the text that follows them, sorted in bounded memory.
 
 The places are distributed to files by the next eight bytes, a file that is still too long is distributed again, and
-what fits is sorted in memory: a radix sort by DEPTH / 8 keys of eight bytes, least significant first. Places that agree
-in all DEPTH bytes stay in the order of the text. No step holds more than so many places, whatever the text is.
+what fits is sorted in memory: a radix sort by DEPTH / 8 keys of eight bytes, least significant first, and again by the
+next DEPTH bytes for those of which MANY agree. No step holds more than so many places, whatever the text is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import IO
 import torch
 from torch import Tensor
 
-from .stored_text import BORDER, DEPTH, typecode
+from .stored_text import BORDER, DEEPEST, DEPTH, MANY, typecode
 
 IN_MEMORY = 1 << 21  # places; with their keys some 200 MB
 _KEY = 8  # bytes of one key
@@ -65,8 +65,8 @@ class SuffixSorter:
 
         `discard` is called as soon as the chunks are needed no more.
         """
-        if count <= self._in_memory or depth >= DEPTH:
-            for part in chunks() if depth >= DEPTH else self._sorted(torch.cat([*chunks()]), depth):
+        if count <= self._in_memory or depth >= DEEPEST:
+            for part in chunks() if depth >= DEEPEST else self._sorted(torch.cat([*chunks()]), depth):
                 output.write(self._stored(part))
                 self._n_sorted += len(part)
                 self._progress(self._n_sorted / self._n_places)
@@ -111,11 +111,35 @@ class SuffixSorter:
         return counts
 
     def _sorted(self, places: Tensor, depth: int) -> Iterator[Tensor]:
-        """The places in the order of the bytes from `depth` to DEPTH behind them, all at once."""
+        """The places in the order of what follows their first `depth` bytes, all at once.
+
+        First by all bytes up to the next multiple of DEPTH; then by DEPTH more those that are MANY and still agree.
+        """
+        groups, chosen = torch.zeros(len(places), dtype=torch.long), torch.arange(len(places))
+        result = places.clone()
+        while depth < DEEPEST and len(chosen):
+            end = depth - depth % DEPTH + DEPTH
+            order, same = self._order(places, groups, depth, end)
+            result[chosen] = places = places[order]
+            groups = torch.cat([torch.zeros(1, dtype=torch.long), (~same).cumsum(0)])
+            many = torch.bincount(groups)[groups] > MANY
+            places, groups, chosen, depth = places[many], groups[many], chosen[many], end
+        yield result
+
+    def _order(self, places: Tensor, groups: Tensor, start: int, end: int) -> tuple[Tensor, Tensor]:
+        """The order by group and the bytes from `start` to `end`, and whether each but the first equals its neighbour.
+
+        Places that agree stay as they are.
+        """
+        keys = [self._keys(places, depth) for depth in range(start, end, _KEY)]
         order = torch.arange(len(places))
-        for start in range(DEPTH - _KEY, depth - 1, -_KEY):
-            order = order[torch.sort(self._keys(places, start)[order], stable=True).indices]
-        yield places[order]
+        for key in [*reversed(keys), *([groups] if groups[-1] else [])]:  # of one group alone there is nothing to sort
+            order = order[torch.sort(key[order], stable=True).indices]
+        same = torch.ones(len(places) - 1, dtype=torch.bool)
+        for key in [*keys, groups]:
+            in_order = key[order]
+            same &= in_order[1:] == in_order[:-1]
+        return order, same
 
     def _keys(self, places: Tensor, depth: int) -> Tensor:
         """Eight bytes from `depth` on behind each place, as numbers in the order of those bytes."""

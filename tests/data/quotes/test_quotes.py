@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from minigpt_tui.data.corpus import Corpus, open_corpus
+from minigpt_tui.data.quotes import matches, suffix_order
 from minigpt_tui.data.quotes.build import build_index
 from minigpt_tui.data.quotes.index import QuoteIndex
 from minigpt_tui.data.quotes.quotes import Passage, Quotes
+from minigpt_tui.data.quotes.stored_text import MANY
 
 ALPHABETS = ["ab", "ab\n", "aé漢😀", "e\u0301\u0308n~", "\ta~\x80\u07ff\u0800\uffff\U00010000\U0010ffff"]
 DEEP = "\U0001f600" * 40 + "ab" * 200  # agrees with itself for far more than is sorted by
@@ -74,8 +76,8 @@ def check_place(index: QuoteIndex, corpus: Corpus, files: tuple[str, ...], passa
 
 
 @settings(max_examples=60, deadline=None)
-@given(data=st.data(), in_memory=st.sampled_from([3, 16, 10_000]))
-def test_it_equals_a_search_that_tries_everything(data: st.DataObject, in_memory: int) -> None:
+@given(data=st.data(), in_memory=st.sampled_from([3, 16, 10_000]), many=st.sampled_from([1, 4, MANY]))
+def test_it_equals_a_search_that_tries_everything(data: st.DataObject, in_memory: int, many: int) -> None:
     characters = st.sampled_from(data.draw(st.sampled_from(ALPHABETS)))
     texts = data.draw(st.lists(st.text(characters, max_size=120), min_size=1, max_size=3))
     files = tuple(f"a{text}" for text in texts)  # an empty file is left out of a corpus
@@ -86,6 +88,8 @@ def test_it_equals_a_search_that_tries_everything(data: st.DataObject, in_memory
     )
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINIGPT_HOME", str(Path(folder) / "home"))
+        patch.setattr(suffix_order, "MANY", many)
+        patch.setattr(matches, "MANY", many)
         corpus = corpus_of(Path(folder) / "texts", *files)
         index = build_index(corpus, in_memory=in_memory)
         for text in data.draw(st.lists(asked, min_size=1, max_size=5)):
@@ -100,8 +104,9 @@ def test_it_equals_a_search_that_tries_everything(data: st.DataObject, in_memory
         "a" * 1500,
         DEEP + "x" + DEEP + "y" + DEEP[3:],
         ("the cat sat on the mat and " * 3 + "the end. ") * 20,
+        "".join(f"{'=' * 79}\n{number % 7}\n" for number in range(20)),
     ],
-    ids=["period", "one letter", "long repeats", "sentences"],
+    ids=["period", "one letter", "long repeats", "sentences", "rules"],
 )
 def test_texts_that_repeat_themselves(home: Path, file: str, in_memory: int) -> None:
     corpus = corpus_of(home / "texts", file)

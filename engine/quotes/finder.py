@@ -99,7 +99,7 @@ class QuoteFinder:
         return self._index.surroundings(passage, before, after)
 
     async def close(self) -> None:
-        """Take all questions back and end the process that builds; what it has half written is gone."""
+        """Take all questions back, later ones too, and end the process that builds; what it has half written is gone."""
         self._closed = True
         tasks = [*self._answering, *([self._opening] if self._opening else [])]
         for task in tasks:
@@ -107,6 +107,8 @@ class QuoteFinder:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _answer(self, text: str, listener: QuotesListener) -> None:
+        if self._closed:
+            return
         try:
             index = self._index or await self._opened(listener)
         except EXPECTED as error:

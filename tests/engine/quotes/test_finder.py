@@ -105,6 +105,7 @@ async def test_closing_ends_the_process_and_no_listener_hears_more(text: Path, m
     n_heard = len(heard)
     await finder.close()
     assert answer.cancelled()
+    await finder.find("the cat", heard.append)
     assert len(heard) == n_heard
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)

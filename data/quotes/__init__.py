@@ -13,6 +13,6 @@ Why all places, sorted: the three shares need every passage from 10 characters o
 or minimizers) finds those too, but " of the and" may stand a hundred thousand times in a gigabyte, and each of them
 would have to be compared in both directions; in sorted order the longest continuation is where the text itself would
 stand. A suffix array sorts by whatever follows, and in memory; here 32 bytes are sorted by, on disk, and 32 more, up to
-256, where several hundred places agree. What agrees in more is compared one by one, as long as something longer can come
-of it: many only where a text repeats itself for pages.
+256, where several hundred places agree. What agrees in more is compared one by one, as long as something longer can
+come of it: many only where a text repeats itself for pages.
 """

@@ -3,8 +3,8 @@
 Measured with one thread on a shared virtual core, on 30 and 100 MB of program text and English: one second of CPU a
 megabyte (three where most of it stands everywhere, ten where all of it is one repetition); on disk the text and four
 bytes for each of its characters, and a quarter more while it is built (as much again where it is one repetition);
-260 MB of memory beyond what torch takes, which a longer text does not change. 4,000 characters are searched in 5 (all of
-them quoted) to 40 milliseconds. For a gigabyte that means, and was not measured, some twenty minutes and 5 GB on disk.
+260 MB of memory beyond what torch takes, which a longer text does not change. 4,000 characters are searched in 5 (all
+of them quoted) to 40 milliseconds. A gigabyte, which was not measured, would take some twenty minutes and 5 GB on disk.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class QuoteFinder:
         return self._index.surroundings(passage, before, after)
 
     async def close(self) -> None:
-        """Take all questions back, later ones too, and end the process that builds; what it has half written is gone."""
+        """Take all questions back, later ones too, and end the process that builds; it leaves nothing half written."""
         self._closed = True
         tasks = [*self._answering, *([self._opening] if self._opening else [])]
         for task in tasks:

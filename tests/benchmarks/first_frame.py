@@ -1,4 +1,4 @@
-"""Process start to first painted frame, median of several starts on a warm disk; and whether torch was loaded.
+"""Process start to first painted frame, in turns with an empty Textual app, on a warm disk; and whether torch was loaded.
 
 python tests/benchmarks/first_frame.py [--repeats 9]
 """
@@ -7,25 +7,49 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 
 from pseudo_terminal import PseudoTerminal
+
+WORD = "minigpt"  # both show it in their first frame
+EMPTY_APP = f"""
+from textual.app import App
+from textual.widgets import Static
+
+class Empty(App):
+    def compose(self):
+        yield Static("{WORD}")
+
+Empty().run()
+"""
+PROGRAMS = {
+    "empty Textual app": [sys.executable, "-c", EMPTY_APP],
+    "minigpt-tui": [sys.executable, "-m", "minigpt_tui.tui"],
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=9)
     repeats = parser.parse_args().repeats
-    seconds, torch_seen = [], False
+    seconds: dict[str, list[float]] = {name: [] for name in PROGRAMS}
+    torch_seen = False
     for _ in range(repeats + 1):
-        with tempfile.TemporaryDirectory() as home:
-            terminal = PseudoTerminal(["minigpt-tui"], {"MINIGPT_HOME": home})
-            seconds.append(terminal.wait_for("minigpt") - terminal.started)
-            terminal.drain(0.5)
-            torch_seen |= "libtorch" in terminal.maps()
-            terminal.close()
-    warm = sorted(seconds[1:])
-    print(f"first frame: median {statistics.median(warm):.3f} s, {warm[0]:.3f} to {warm[-1]:.3f}, {repeats} starts")
+        for name, command in PROGRAMS.items():
+            with tempfile.TemporaryDirectory() as home:
+                # compiled modules are kept, as pip compiles those of an installed program
+                terminal = PseudoTerminal(command, {"MINIGPT_HOME": home, "PYTHONDONTWRITEBYTECODE": ""})
+                seconds[name].append(terminal.wait_for(WORD) - terminal.started)
+                terminal.drain(0.5)
+                torch_seen |= "libtorch" in terminal.maps()
+                terminal.close()
+    medians = []
+    for name, each in seconds.items():
+        warm = sorted(each[1:])
+        medians.append(statistics.median(warm))
+        print(f"{name}: median {medians[-1]:.3f} s, {warm[0]:.3f} to {warm[-1]:.3f}, {repeats} starts")
+    print(f"ratio: {medians[1] / medians[0]:.2f}")
     print(f"torch in the process that draws: {'yes' if torch_seen else 'no'}")
 
 

@@ -10,7 +10,6 @@ from ...data.storage.errors import UserError
 from ...engine.model_files import find_model
 from ...engine.runs import find_run
 from ...engine.speakers import speakers_of
-from .console import progress
 from .exit_codes import complain
 
 
@@ -46,6 +45,8 @@ def _speakers(model: str | None) -> Speakers:
             f"nobody knows which text {model} has learned from, and who speaks in it; write the speaker's name "
             "at the end of --prompt, and with --stop how the next one begins"
         )
+    from .console import progress  # rich, which no other use of generate needs
+
     with progress("reading the text") as update:
         found = speakers_of(run, lambda done: update(done, ""))
     if found is None:

@@ -1,4 +1,4 @@
-"""Process start to first painted frame, in turns with an empty Textual app, on a warm disk; and whether torch was loaded.
+"""Process start to first painted frame, in turns with an empty Textual app, on a warm disk; whether torch was loaded.
 
 python tests/benchmarks/first_frame.py [--repeats 9]
 """

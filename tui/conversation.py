@@ -13,10 +13,10 @@ from ..engine.sessions.tree import Node, Origin
 from .bridge import Bridge
 from .current_session import CurrentSession
 from .replies import Replies, status_line
-from .reply_colours import ReplyColours
 from .run_words import stage
 from .session_turns import turns_of_path, turns_of_tree
 from .training_offer import TrainingOffer
+from .turn_colours import TurnColours
 from .widgets.prompt import Prompt
 from .widgets.transcript import Transcript
 
@@ -49,8 +49,8 @@ class Conversation:
         self._reply: int | None = None  # the node of the last reply, or of the one of its siblings that is shown
         self._alone: set[int] = set()  # prompts of which one reply is shown: the others are a key away
         self._edited: Node | None = None  # the prompt that is written anew
-        self._looked_at: int | None = None  # the reply that is explained; None stands for the last ones
-        self.colours = ReplyColours(bridge.generator, transcript, session, self.note)
+        self._looked_at: int | None = None  # the turn that is explained; None stands for the last replies
+        self.colours = TurnColours(bridge.generator, transcript, session, self.note)
         self.frame = ""  # the last prompt as the chat template framed it
         self._notes: list[str] = []  # to be written when the replies are complete
 
@@ -58,7 +58,7 @@ class Conversation:
 
     @property
     def explain(self) -> bool:
-        """Whether replies are coloured by the probability of their tokens, and the next ones explained."""
+        """Whether the turns are coloured by the probability of their tokens, and the next replies explained."""
         return self._transcript.coloured
 
     @explain.setter
@@ -73,7 +73,7 @@ class Conversation:
 
     @property
     def explained(self) -> list[list[TokenDetail]]:
-        """The tokens of the reply that is looked at, else of each of the last ones received so far; empty for none."""
+        """The tokens of the turn that is looked at, else of each of the last replies so far; empty for none."""
         if self._replies and (self._looked_at is None or self._looked_at in self._replies.nodes):
             details = [list(tokens) for tokens in self._replies.details]
             if any(details):
@@ -81,11 +81,11 @@ class Conversation:
         return self.colours.explained(self._reply if self._looked_at is None else self._looked_at)
 
     def look_at(self, turn: int | None, then: Callable[[], object]) -> bool | None:
-        """Look at the tokens of the reply that is a turn, or of the last replies, and call `then`.
+        """Look at the tokens of a turn, or of the last replies, and call `then`.
 
         What was not explained is read again: True. None where that is not needed, False where it cannot be now.
         """
-        self._looked_at = None if turn is None else self.colours.reply_of(turn)
+        self._looked_at = None if turn is None else self.colours.node_of(turn)
         if self.explained:
             then()
             return None
@@ -169,15 +169,16 @@ class Conversation:
         text = self._session.text
         turns = turns_of_path(text) if self._session.way == "chat" else turns_of_tree(text.tree, self._alone, text.leaf)
         for turn in turns:
-            if turn.reply in without:
+            if turn.node in without:
                 continue
             number = self._transcript.begin_turn(turn.role, heading=turn.heading, further=turn.further)
-            self._transcript.append(turn.text, self.colours.known(turn.reply) if turn.reply is not None else ())
+            self._transcript.append(turn.text, self.colours.known(turn.node) if turn.node is not None else ())
             self._transcript.end_turn(turn.status)
-            if turn.reply is not None:
-                self._reply = turn.reply
-                self.colours.place(turn.reply, number)
-        self.colours.ask()
+            if turn.node is not None:
+                self.colours.place(turn.node, number)
+                self._reply = turn.node if turn.role == "model" else self._reply
+        if not without:  # what is to come is written first
+            self.colours.ask()
 
     def retry(self) -> bool:
         """Have another reply to the last prompt written, a sibling of the one that is shown; whether there is one."""
@@ -292,7 +293,7 @@ class Conversation:
         else:
             nodes = self._session.ask(prompt, samples, origin, after=self._session.text.leaf if chat else None)
             if prompt:
-                self._transcript.begin_turn("you", prompt)
+                self.colours.place(self._session.text.path[-2].id, self._transcript.begin_turn("you", prompt))
                 self._transcript.end_turn()
         self._edited = None
         self._answer(self._session.text.path[:-1], nodes, settings)

@@ -18,7 +18,7 @@ class ShownTurn(NamedTuple):
     heading: str = ""
     further: bool = False
     status: str = ""
-    reply: int | None = None  # the node, of what a model wrote
+    node: int | None = None  # of what was said; a note has none
 
 
 def turns_of_tree(tree: Tree, alone: set[int], leaf: int | None) -> list[ShownTurn]:
@@ -29,7 +29,7 @@ def turns_of_tree(tree: Tree, alone: set[int], leaf: int | None) -> list[ShownTu
     turns, path = list[ShownTurn](), {node.id for node in tree.path(leaf)}
     for root in tree.roots:
         if root.text or root.author != "person":
-            turns.append(ShownTurn("note" if root.author == "note" else "you", root.text))
+            turns.append(_note(root) if root.author == "note" else _prompt(root))
         replies = tree.children(root.id)
         chosen = next((reply for reply in replies if reply.id in path), replies[-1] if replies else None)
         shown = [r for r in replies if r is chosen or (root.id not in alone and chosen and r.created == chosen.created)]
@@ -41,14 +41,22 @@ def turns_of_tree(tree: Tree, alone: set[int], leaf: int | None) -> list[ShownTu
 
 def turns_of_path(text: SessionText) -> list[ShownTurn]:
     """The notes, and what person and model have said on the way to the place."""
-    turns = [ShownTurn("note", root.text) for root in text.tree.roots if root.author == "note"]
+    turns = [_note(root) for root in text.tree.roots if root.author == "note"]
     for node in text.path:
         if node.author == "person":
-            turns.append(ShownTurn("you", node.text))
+            turns.append(_prompt(node))
         elif node.author != "note":
             siblings = text.siblings(node)
             turns.append(_reply(node, siblings.index(node), len(siblings)))
     return turns
+
+
+def _note(node: Node) -> ShownTurn:
+    return ShownTurn("note", node.text)
+
+
+def _prompt(node: Node) -> ShownTurn:
+    return ShownTurn("you", node.text, node=node.id)
 
 
 def _reply(node: Node, number: int, count: int, *, further: bool = False) -> ShownTurn:

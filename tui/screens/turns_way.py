@@ -173,7 +173,7 @@ class TurnsWay(WritingWay):
                 self.notify(f"The last {count} samples are copied, an empty line between them.", markup=False)
 
     def action_explain(self) -> None:
-        """Colour the replies by the probability of their tokens; where they are, show why the last was written."""
+        """Colour the text by the probability of its tokens; where it is, show why the last reply was written."""
         if self.conversation.explain:
             self._look_at(None)
             return
@@ -186,7 +186,7 @@ class TurnsWay(WritingWay):
         """Show on the inside desk why the tokens of a turn were chosen, or those of the last replies."""
         match self.conversation.look_at(turn, lambda: self.app.switch_mode("inside")):
             case True:
-                self.notify("The reply is read again, to say how likely its tokens are.", markup=False)
+                self.notify("The text is read again, to say how likely its tokens are.", markup=False)
             case False:
                 self.notify("The tokens of the next reply are explained: press F7 after it.", markup=False)
             case None:

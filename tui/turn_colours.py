@@ -1,4 +1,4 @@
-"""The colours of the replies in a transcript: recorded as they were written, or scored afterwards."""
+"""The colours of the turns in a transcript: recorded as they were written, or scored afterwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .widgets.transcript import Transcript
 
 @dataclass(eq=False)
 class _Question:
-    """The model is asked about a reply: what is likely in it, or to have it explained, its alternatives as well."""
+    """The model is asked about a turn: what is likely in it, or to have it explained, its alternatives as well."""
 
     node: int
     explains: bool
@@ -23,10 +23,10 @@ class _Question:
     details: list[TokenDetail] = field(default_factory=list)
 
 
-class ReplyColours:
-    """Asks the model about replies of which nothing was recorded, the last one first, while it has nothing to write.
+class TurnColours:
+    """Asks the model about turns of which nothing was recorded, prompts too, the last first, while it writes nothing.
 
-    The frame of a chat is no text of its session, so that its replies are known only where they were recorded.
+    The frame of a chat is no text of its session, so that its turns are known only where they were recorded.
     """
 
     def __init__(
@@ -34,18 +34,18 @@ class ReplyColours:
     ) -> None:
         """`report` receives the sentence of a failure."""
         self._generator, self._transcript, self._session, self._report = generator, transcript, session, report
-        self._turns: dict[int, int] = {}  # the turn of each reply that is shown, by its node
+        self._turns: dict[int, int] = {}  # the turn of each prompt and reply that is shown, by its node
         self._scored: dict[int, list[ColouredToken]] = {}
         self._scored_by: str | None = None  # the path of that model
-        self._recorded: set[int] = set()  # the replies of which that is known
-        self._unknown: list[int] = []  # the replies to be scored
+        self._recorded: set[int] = set()  # the nodes of which that is known
+        self._unknown: list[int] = []  # the nodes to be scored
         self._explained: tuple[int, list[TokenDetail]] | None = None
         self._next: _Question | None = None  # what goes before them
         self._asked: _Question | None = None
         self._after: Callable[[], object] | None = None  # what comes when the model has answered
         self.asking = False  # the model is asked, whether the answer is still wanted or not
 
-    # --- which replies --------------------------------------------------------------------------
+    # --- which turns ----------------------------------------------------------------------------
 
     def clear(self) -> None:
         """The transcript is empty."""
@@ -53,17 +53,17 @@ class ReplyColours:
         self._unknown.clear()
 
     def place(self, node: int, turn: int) -> None:
-        """The reply of this node is shown as this turn."""
+        """The prompt or the reply of this node is shown as this turn."""
         self._turns[node] = turn
 
-    def reply_of(self, turn: int) -> int | None:
-        """The node of the reply that is this turn."""
+    def node_of(self, turn: int) -> int | None:
+        """The node that is shown as this turn."""
         return next((node for node, number in self._turns.items() if number == turn), None)
 
     # --- colours --------------------------------------------------------------------------------
 
     def known(self, node: int) -> list[ColouredToken]:
-        """The tokens of a reply with their probabilities; none where nothing is known, or colours are not wanted."""
+        """The tokens of a node with their probabilities; none where nothing is known, or colours are not wanted."""
         if not self._transcript.coloured:
             return []
         return colours_of(self._session.text, node) or self._scored.get(node, [])
@@ -76,7 +76,7 @@ class ReplyColours:
         self.ask()
 
     def ask(self) -> None:
-        """Have those of the replies scored that nothing is known of."""
+        """Have those of the turns scored that nothing is known of."""
         if self._scored_by != self._generator.path:
             self._scored, self._scored_by = {}, self._generator.path
         wanted = self._transcript.coloured and self._session.way != "chat"
@@ -95,14 +95,14 @@ class ReplyColours:
             self._recorded.add(node)
         return node in self._recorded
 
-    # --- one reply ------------------------------------------------------------------------------
+    # --- one turn -------------------------------------------------------------------------------
 
     def explained(self, node: int | None) -> list[list[TokenDetail]]:
-        """The tokens of a reply that was explained, with their alternatives; empty where it was not."""
+        """The tokens of a node that was explained, with their alternatives; empty where it was not."""
         return [self._explained[1]] if self._explained and self._explained[0] == node else []
 
     def explain(self, node: int, then: Callable[[], object]) -> bool:
-        """Have a reply explained, and call `then`; False where that cannot be now."""
+        """Have a node explained, and call `then`; False where that cannot be now."""
         if self._session.way == "chat" or self._generator.loaded is None or self._generator.generating:
             return False
         if self._asked is not None and self._asked.node == node and self._asked.explains:
@@ -148,7 +148,7 @@ class ReplyColours:
         )
 
     def _question(self, node: int) -> _Question:
-        """About its colours; the last reply is the one that is likely to be looked at, and is explained as well."""
+        """About its colours; the last turn is the one that is likely to be looked at, and is explained as well."""
         return _Question(node, explains=node == next(reversed(self._turns), None))
 
     def _take(self, event: ScoreProgress | Scored | Failed, question: _Question, text: str, start: int) -> None:

@@ -1,4 +1,4 @@
-"""The colours of replies in the transcript, with a scripted engine of one token a letter."""
+"""The colours of the turns in the transcript, with a scripted engine of one token a letter."""
 
 from __future__ import annotations
 
@@ -58,21 +58,23 @@ def probabilities(pilot: Pilot[Any], turn: int) -> list[float]:
     return found
 
 
-async def test_f7_colours_all_replies_and_enter_on_a_token_explains_its_reply(letters: Any):
+async def test_f7_colours_all_that_was_said_and_enter_on_a_token_explains_its_turn(letters: Any):
     async with MinigptApp().run_test(size=(120, 40)) as pilot:
         app = app_of(pilot)
         await wait_until(pilot, lambda: app.bridge.generator.ready)
-        for number in (1, 2):
-            await pilot.press("a", "enter")
+        for number, prompt in ((1, "ab"), (2, "cd")):
+            await pilot.press(*prompt, "enter")
             await wait_until(pilot, lambda number=number: screen_text(app).count("tokens ·") == number)
         transcript = way(pilot).transcript
         first = next(turn for turn in range(9) if transcript.plain_text().split("\n\n")[turn] == "once")
         await pilot.press("f7")
         await wait_until(pilot, lambda: probabilities(pilot, first) == [0.25] * len("once"))  # scored afterwards
+        await wait_until(pilot, lambda: probabilities(pilot, first - 1) == [0.25] * len("ab"))
+        assert probabilities(pilot, first + 1) == [0.25] * len("cd"), "what the person wrote, too"
         assert probabilities(pilot, first + 2) == [0.25] * len("twice")
         scored = [request for request in letters.processes[0].asked(ScoreText) if isinstance(request, ScoreText)]
         asked = [(request.text, request.start, request.alternatives) for request in scored]
-        assert asked == [("atwice", 1, 10), ("aonce", 1, 0)], "the last one first, which F7 would explain"
+        assert asked == [("cdtwice", 2, 10), ("cd", 0, 0), ("abonce", 2, 0), ("ab", 0, 0)], "the last one first"
         await pilot.press("a", "enter")
         await wait_until(pilot, lambda: screen_text(app).count("tokens ·") == 3)
         assert probabilities(pilot, first + 4) == [0.5] * len("thrice"), "recorded"
@@ -81,12 +83,15 @@ async def test_f7_colours_all_replies_and_enter_on_a_token_explains_its_reply(le
         ]  # fmt: skip
 
         transcript.focus()
-        await pilot.press("right", "right")
-        await wait_until(pilot, lambda: "p 0.2500 · Enter says why" in screen_text(app))
-        await pilot.press("enter")
-        await wait_until(pilot, lambda: isinstance(app.screen, InsideDesk))
-        assert len(way(pilot).conversation.explained[0]) == len("aonce"), "the reply with the token"
-        await pilot.press("escape", "f7")
+        for more, said in ((1, "ab"), (2, "abonce")):
+            await pilot.press(*["right"] * more)
+            await wait_until(pilot, lambda: "p 0.2500 · Enter says why" in screen_text(app))
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: isinstance(app.screen, InsideDesk))
+            assert "".join(token.text for token in way(pilot).conversation.explained[0]) == said, "up to the token"
+            await pilot.press("escape")
+            transcript.focus()
+        await pilot.press("f7")
         await wait_until(pilot, lambda: isinstance(app.screen, InsideDesk))
         assert len(way(pilot).conversation.explained[0]) == len("thrice"), "the last one"
 
@@ -111,7 +116,6 @@ async def test_what_is_to_be_written_goes_before_the_colours(letters: Any, keys:
         await pilot.press(*keys)
         await wait_until(pilot, lambda: "twice" in screen_text(app))
         if keys == ("b", "enter"):
-            await wait_until(pilot, lambda: len(letters.processes[0].asked(ScoreText)) == 2)
-            await wait_until(pilot, lambda: not way(pilot).conversation.colours.asking)
-            assert sum(0.25 in probabilities(pilot, turn) for turn in range(5)) == 1, "the first reply, then"
+            await wait_until(pilot, lambda: sum(0.25 in probabilities(pilot, turn) for turn in range(5)) == 3)
+            assert 0.25 not in probabilities(pilot, 4), "what was recorded is not scored"
         assert "cancelled" not in screen_text(app)

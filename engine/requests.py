@@ -160,8 +160,9 @@ class ExplainPlace:
 class ScoreText:
     """Score `text` under the model. It is answered by some ScoreProgress and one Scored, or by one Failed.
 
-    With `start`, only what stands behind so many characters is scored, given all before it. Raises ValueError for a
-    number of alternatives or a start that cannot be.
+    With `start`, only what stands behind so many characters is scored, given all before it. `messages` take the place
+    of the text, framed by the model's chat template: of them the last one is scored, given the frame before it. Raises
+    ValueError for a number of alternatives or a start that cannot be, and for a text beside messages.
     """
 
     id: int
@@ -170,9 +171,11 @@ class ScoreText:
     literal: bool = False  # names of special tokens are plain text
     alternatives: int = 10  # of each token that is explained
     start: int = 0
+    messages: tuple[Turn, ...] = ()
 
     def __post_init__(self) -> None:
         _check_alternatives(self.alternatives)
+        _check_messages(self.text, self.messages)
         if self.start < 0:
             raise ValueError(f"start must be at least 0, not {self.start}")
 
@@ -202,9 +205,9 @@ def _check_alternatives(number: int) -> None:
         raise ValueError(f"alternatives must lie between 0 and {MOST_ALTERNATIVES}, not {number}")
 
 
-def _check_messages(prompt: str, messages: tuple[Turn, ...]) -> None:
-    if prompt and messages:
-        raise ValueError("a prompt and messages cannot be continued together; put the prompt into a message")
+def _check_messages(text: str, messages: tuple[Turn, ...]) -> None:
+    if text and messages:
+        raise ValueError("a text and messages cannot be read together; put the text into a message")
 
 
 # --- generate process -> app ----------------------------------------------------------------------
@@ -318,7 +321,8 @@ class Place:
 class ScoreProgress:
     """A part of a text is scored: how much of it so far, and the details of the tokens that came with this part.
 
-    The characters of all details together end where the text ends; those before them have no probability.
+    The characters of all details together end where the text or the last message ends; those before them have no
+    probability.
     """
 
     id: int

@@ -34,6 +34,7 @@ from .places import explain_place
 from .prompt import Prompt
 from .reply import Reply, stream_replies
 from .sampling import chosen_seed, sample_seed
+from .scored_text import ScoredText, scored_text, scored_words
 from .scoring import TextScorer
 
 _DETAILS_PER_LINE = 256  # a line of the protocol stays below a megabyte
@@ -132,9 +133,8 @@ class Responder:
     def _score(self, request: ScoreText, cancelled: Callable[[], bool]) -> None:
         model = self._loaded()
         decoder = model.begin_reply()
-        scorer = TextScorer(
-            decoder, request.text, request.explain, request.literal, request.alternatives, request.start
-        )
+        text = self._scored_text(request, decoder)
+        scorer = TextScorer(decoder, text, request.explain, request.alternatives)
         for fraction, details in scorer:
             for i in range(0, max(1, len(details)), _DETAILS_PER_LINE):
                 self._send(ScoreProgress(request.id, fraction, tuple(details[i : i + _DETAILS_PER_LINE])))
@@ -150,9 +150,18 @@ class Responder:
                 bits_per_byte=result.bits_per_byte,
                 tokens=result.tokens,
                 step=model.step,
-                notices=model.notices + scorer.notices,
+                notices=model.notices + text.notices,
             )
         )
+
+    def _scored_text(self, request: ScoreText, decoder: Decoder) -> ScoredText:
+        """What is to be scored: of a conversation the words of its last turn."""
+        if not request.messages:
+            return scored_text(
+                decoder, request.text, literal=request.literal, start=request.start, aligned=request.explain
+            )
+        frame = self._framing.frame_words(decoder.tokenizer, request.messages, request.literal or decoder.literal)
+        return scored_words(decoder, frame, start=request.start)
 
     def _free_model(self) -> None:
         """Free the memory of the old model, if there is one, before the next: two may not fit."""

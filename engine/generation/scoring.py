@@ -8,21 +8,18 @@ the model was trained so, and transformers counts so.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import accumulate
 
 import torch
 from torch import Tensor
 
 from ...data.dataset import sliding_window_starts
-from ...data.tokenizers import token_lengths
 from ...models.cache import KVCache
-from ..requests import RequestError, TokenDetail
+from ..requests import TokenDetail
 from ..text_loss import TextLoss
 from .decoder import Decoder
-from .prompt import COMPOSED, quoted
+from .scored_text import ScoredText
 from .token_details import ALTERNATIVES, details_of, token_figures
 
 _TOKENS_PER_PASS = 4096
@@ -32,61 +29,39 @@ _LOGITS_PER_PASS = 2**25  # an eighth of a gigabyte
 class TextScorer:
     """Iterate over it for the fraction done and the details of what was scored; afterwards it holds the loss.
 
-    With `start`, only the tokens that reach beyond so many characters of the text are scored, given all before them.
-    Raises UnknownCharacterError where the tokenizer refuses the text, RequestError where it has too few tokens.
+    With `explain`, the details of each token have `alternatives` of its place.
     """
 
     def __init__(
         self,
         decoder: Decoder,
-        text: str,
+        text: ScoredText,
         explain: bool = False,
-        literal: bool = False,
         alternatives: int = ALTERNATIVES,
-        start: int = 0,
         tokens_per_pass: int = _TOKENS_PER_PASS,
         logits_per_pass: int = _LOGITS_PER_PASS,
     ) -> None:
-        tokenizer = decoder.tokenizer
-        composed = tokenizer.composed(text)
-        known, left_out = tokenizer.filter_unknown(composed)
-        self.notices = (COMPOSED.format("text"),) if composed != text else ()
-        if left_out:
-            self.notices += (f"the model has never seen {quoted(left_out)}; left out of the text",)
-        ids = tokenizer.encode(known, literal or decoder.literal).tolist()
-        self._decoder, self._explain, self._alternatives = decoder, explain, alternatives
+        self._decoder, self._text, self._explain, self._alternatives = decoder, text, explain, alternatives
         self._tokens_per_pass, self._logits_per_pass = tokens_per_pass, logits_per_pass
-        self._ids = [*tokenizer.begin, *ids]
-        self._unpredicted = max(1, len(tokenizer.begin))  # at the beginning, where nothing stands before
-        if len(self._ids) <= self._unpredicted:
-            raise RequestError("a text of at least two tokens is needed: the first one has nothing before it")
-        self._lengths: list[int] = []  # of the tokens, in `text`
-        if explain or start:
-            self._lengths = [*(0 for _ in tokenizer.begin), *token_lengths(tokenizer, text, literal or decoder.literal)]
-        if start:
-            self._unpredicted = max(self._unpredicted, bisect_right([*accumulate(self._lengths)], start))
-            if self._unpredicted >= len(self._ids):
-                raise RequestError(f"the text has no token behind its first {start:,} characters")
-        self._bytes_per_token = len(known.encode()) / len(ids)
         self._total = 0.0
-        self._explained = self._unpredicted  # tokens so far
+        self._explained = 0  # tokens so far
 
     @property
     def result(self) -> TextLoss:
-        """The loss of the whole text, once it was iterated over."""
-        tokens = len(self._ids) - self._unpredicted
-        return TextLoss(self._total / tokens, tokens, self._bytes_per_token)
+        """The loss of what is scored, once it was iterated over."""
+        tokens = len(self._text.ids) - self._text.first
+        return TextLoss(self._total / tokens, tokens, self._text.bytes_per_token)
 
     @torch.inference_mode()
     def __iter__(self) -> Iterator[tuple[float, list[TokenDetail]]]:
         """A pass of the model at a time, in the order of the text. Raises UserError as `Decoder.tokens` does."""
-        decoder, last = self._decoder, len(self._ids) - 1
-        decoder.check_ids(self._ids)
-        ids, length = torch.tensor(self._ids, device=decoder.device), min(decoder.context_length, last)
+        decoder, first_scored, last = self._decoder, self._text.first, len(self._text.ids) - 1
+        decoder.check_ids(self._text.ids)
+        ids, length = torch.tensor(self._text.ids, device=decoder.device), min(decoder.context_length, last)
         starts, scored = sliding_window_starts(len(ids), length)
-        needed = starts + length >= self._unpredicted
+        needed = starts + length >= first_scored
         starts = starts[needed].to(decoder.device)
-        scored = scored[needed].clamp(min=self._unpredicted - 1).to(decoder.device)
+        scored = scored[needed].clamp(min=first_scored - 1).to(decoder.device)
         n_tokens = min(self._tokens_per_pass, self._logits_per_pass // decoder.model.config.vocab_size)
         n_rows, n_positions = max(1, n_tokens // length), min(length, max(1, n_tokens))
         for i in range(0, len(starts), n_rows):
@@ -107,6 +82,6 @@ class TextScorer:
         tokenizer = self._decoder.tokenizer
         figures = token_figures(tokens, logits, alternatives=self._alternatives, known=tokenizer.vocab_size)
         details = details_of(tokens.tolist(), figures.tolist(), tokenizer)
-        lengths = self._lengths[self._explained : self._explained + len(details)]
+        lengths = self._text.lengths[self._explained : self._explained + len(details)]
         self._explained += len(details)
         return [replace(detail, characters=length) for detail, length in zip(details, lengths, strict=True)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import Tokenizer, load_tokenizer
-from minigpt_tui.engine.generation.chat_framing import ChatFraming
+from minigpt_tui.engine.generation.chat_framing import ChatFraming, encode_framed
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.requests import (
     GENERATION_MESSAGES,
@@ -22,6 +23,10 @@ from minigpt_tui.engine.requests import (
     Loaded,
     Place,
     SamplingSettings,
+    Scored,
+    ScoreProgress,
+    ScoreText,
+    TokenDetail,
     Tokens,
     Turn,
 )
@@ -33,7 +38,7 @@ from ...data.tokenizers.chat_models import write_tokenizer
 
 GREEDY = SamplingSettings(temperature=0, max_tokens=40)
 HELLO = (Turn("system", "Be brief."), Turn("user", "Who is there?"))
-Answer = Callable[[Load | Generate | ExplainPlace], list[GenerationMessage]]
+Answer = Callable[[Load | Generate | ExplainPlace | ScoreText], list[GenerationMessage]]
 
 
 def write_model(folder: Path, tokenizer: Tokenizer, ids: list[int]) -> Path:
@@ -56,7 +61,7 @@ def answer() -> Iterator[Answer]:
     sent: list[GenerationMessage] = []
     responder = Responder(sent.append)
 
-    def ask(request: Load | Generate | ExplainPlace) -> list[GenerationMessage]:
+    def ask(request: Load | Generate | ExplainPlace | ScoreText) -> list[GenerationMessage]:
         sent.clear()
         responder.answer(request, lambda: False)
         return list(sent)
@@ -131,6 +136,75 @@ def test_names_of_special_tokens_that_a_person_says_are_text_where_that_is_set(t
     assert plain.prompt_text == literal.prompt_text
     more = len(tokenizer.encode("<|im_end|>", literal=True)) - 1
     assert literal.prompt_tokens == plain.prompt_tokens + more
+
+
+CONVERSATION = (
+    Turn("user", "assistant"),
+    Turn("assistant", "Hello assistant! "),
+    Turn("user", "\n Who <|im_end|></s> user\n naïve 🙂 \n"),
+    Turn("assistant", " Nothing. Be brief.\n\n"),
+)
+
+
+@pytest.mark.parametrize(
+    ("n_turns", "literal"),
+    [(1, False), (2, False), (3, False), (3, True), (4, False)],
+    ids=["said", "replied", "names are tokens", "names are text", "replied again"],
+)
+@pytest.mark.parametrize("kind", ["chatml", "headers", "lines"])
+def test_the_words_of_the_last_turn_are_scored_in_its_frame(
+    kind: str, literal: bool, n_turns: int, tmp_path: Path, answer: Answer
+) -> None:
+    tokenizer = load_tokenizer(write_tokenizer(tmp_path / "tokenizer", kind))
+    torch.manual_seed(1)
+    model = GPT(ModelConfig(tokenizer.vocab_size, 256, n_layer=1, n_head=1, d_model=16)).eval()
+    save_checkpoint(model, tmp_path, tokenizer=tokenizer, step=3, validation_loss=None)
+    answer(Load(1, str(tmp_path), device="cpu"))
+    said, turns = CONVERSATION[n_turns - 1].text, CONVERSATION[:n_turns]
+    scored, details = score(answer, ScoreText(2, "", True, literal, messages=turns))
+
+    framing = ChatFraming()
+    ids = encode_framed(framing.frame(tokenizer, turns, literal), tokenizer)
+    framing.close()
+    names = {token: name.encode() for name, token in tokenizer.special_tokens.items()}
+    pieces = [names.get(token) or tokenizer.token_bytes(token) for token in ids]
+    frame = b"".join(pieces).decode()
+    words = said if said in frame else said.strip()  # one of the templates strips
+    start = len(frame[: frame.rindex(words, 0, frame.rfind(words[-5:]) + 5)].encode())
+    ends = list(accumulate(map(len, pieces)))
+    theirs = [n for n, end in enumerate(ends) if end > start and end - len(pieces[n]) < start + len(words.encode())]
+    assert [detail.token for detail in details] == [ids[n] for n in theirs]
+    assert sum(detail.characters for detail in details) == len(said) - said.index(words)
+    with torch.inference_mode():
+        likely = model(torch.tensor([ids]))[0].softmax(-1)
+    expected = [float(likely[n - 1, ids[n]]) for n in theirs]
+    assert [detail.probability for detail in details] == pytest.approx(expected, rel=1e-3)
+    assert scored.tokens == len(details)
+
+    _, end = score(answer, ScoreText(3, "", True, literal, start=len(said) // 2, messages=turns))
+    assert 0 < len(end) < len(details)
+    assert [one.probability for one in end] == [one.probability for one in details[-len(end) :]]
+    assert sum(detail.characters for detail in end) == len(said) - len(said) // 2
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ messages[0].content[:2] }}", "{{ messages[0].content[-1:] }}"], ids=["begin", "end"]
+)
+def test_a_turn_that_the_template_does_not_show_is_not_scored(template: str, tmp_path: Path, answer: Answer) -> None:
+    folder = write_chat(tmp_path, "chatml", "Hi", "<|im_end|>")
+    (folder / "chat_template.jinja").write_text(template)
+    answer(Load(1, str(folder), device="cpu"))
+    (failed,) = answer(ScoreText(2, "", True, messages=HELLO[1:]))
+    assert isinstance(failed, Failed)
+    assert failed.message == "the model's chat template does not show what was said last, so it cannot be scored"
+    with pytest.raises(ValueError, match="cannot be read together"):
+        ScoreText(2, "a", messages=HELLO)
+
+
+def score(answer: Answer, request: ScoreText) -> tuple[Scored, list[TokenDetail]]:
+    *parts, scored = answer(request)
+    assert isinstance(scored, Scored), scored
+    return scored, [detail for part in parts if isinstance(part, ScoreProgress) for detail in part.details]
 
 
 def test_a_turn_also_ends_where_only_the_tokenizer_names_its_end(tmp_path: Path, answer: Answer) -> None:

@@ -11,6 +11,7 @@ from minigpt_tui.engine.generation.decode_graphs import DecodeGraphs, run_eagerl
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.reply import Reply, stream_replies
 from minigpt_tui.engine.generation.sampling import sample_seed
+from minigpt_tui.engine.generation.scored_text import scored_text
 from minigpt_tui.engine.generation.scoring import TextScorer
 from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.models.devices import varying_lengths
@@ -95,7 +96,8 @@ def test_a_gpu_and_a_cpu_give_a_text_the_same_loss(made, random_model) -> None:
     text = "abcdefgh\n" * 30
     losses = []
     for model, tokenizer in (random_model(context_length=64, d_model=64), made(torch.float32)):
-        scorer = TextScorer(Decoder(model, tokenizer), text)
+        decoder = Decoder(model, tokenizer)
+        scorer = TextScorer(decoder, scored_text(decoder, text))
         assert [done for done, _ in scorer][-1] == 1.0
         losses.append(scorer.result.loss)
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)

@@ -10,6 +10,7 @@ import torch
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.loaded_model import CheckpointSource
 from minigpt_tui.engine.generation.reply import Reply
+from minigpt_tui.engine.generation.scored_text import scored_text
 from minigpt_tui.engine.generation.scoring import TextScorer
 from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.models.devices import choose_device
@@ -159,7 +160,7 @@ def test_a_prompt_that_names_special_tokens_is_read_as_transformers_reads_it(
 def test_the_tokens_of_a_text_that_names_special_ones_are_shown_by_name(tmp_path: Path) -> None:
     decoder, theirs = opened_decoder(tmp_path)
     for literal in (False, True):
-        scorer = TextScorer(decoder, NAMED, explain=True, literal=literal)
+        scorer = TextScorer(decoder, scored_text(decoder, NAMED, literal=literal), explain=True)
         details = [detail for _, some in scorer for detail in some]
         ids = theirs(NAMED, add_special_tokens=False, split_special_tokens=literal)["input_ids"]
         assert [detail.token for detail in details] == ids[1:]

@@ -8,6 +8,7 @@ import torch
 from minigpt_tui.data.tokenizers import build_tokenizer
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.responder import Responder
+from minigpt_tui.engine.generation.scored_text import scored_text
 from minigpt_tui.engine.generation.scoring import TextScorer
 from minigpt_tui.engine.requests import Failed, GenerationMessage, Load, RequestError, Scored, ScoreProgress, ScoreText
 from minigpt_tui.engine.text_loss import TextLoss
@@ -16,8 +17,10 @@ from minigpt_tui.engine.training.loop.evaluation import evaluate
 TEXT = "abcdefgh\nhgfedcba\n" * 9
 
 
-def scored(decoder: Decoder, text: str, explain: bool = False, **passes: int) -> tuple[TextLoss, list]:
-    score = TextScorer(decoder, text, explain, literal=False, **passes)
+def scored(
+    decoder: Decoder, text: str, explain: bool = False, *, start: int = 0, **passes: int
+) -> tuple[TextLoss, list]:
+    score = TextScorer(decoder, scored_text(decoder, text, start=start, aligned=explain), explain, **passes)
     details = [detail for _, details in score for detail in details]
     return score.result, details
 
@@ -78,7 +81,7 @@ def test_bits_per_byte_count_bytes_not_tokens_or_characters() -> None:
 @pytest.mark.parametrize("text", ["", "a", "€", "€a"])
 def test_a_text_with_nothing_to_predict_is_refused(random_model, text: str) -> None:
     with pytest.raises(RequestError, match="at least two tokens"):
-        TextScorer(Decoder(*random_model()), text)
+        scored_text(Decoder(*random_model()), text)
 
 
 def test_through_the_process(random_model, save, tmp_path: Path) -> None:
@@ -131,6 +134,6 @@ def test_what_stands_behind_a_place_is_scored_as_in_the_whole_text(
 def test_behind_the_end_of_a_text_nothing_is_scored(random_model) -> None:
     for start in (3, 99):
         with pytest.raises(RequestError, match=f"no token behind its first {start} characters"):
-            TextScorer(Decoder(*random_model()), "abc", start=start)
+            scored_text(Decoder(*random_model()), "abc", start=start)
     with pytest.raises(ValueError, match="start must be at least 0"):
         ScoreText(1, "abc", start=-1)

@@ -11,6 +11,7 @@ from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.engine.generation.decoder import Decoder
 from minigpt_tui.engine.generation.loaded_model import CheckpointSource
 from minigpt_tui.engine.generation.reply import Reply
+from minigpt_tui.engine.generation.scored_text import scored_text
 from minigpt_tui.engine.generation.scoring import TextScorer
 from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.engine.training.loop.evaluation import evaluate
@@ -34,7 +35,7 @@ def test_score_and_evaluate_count_all_rows_as_transformers_does(tmp_path: Path) 
     ids = theirs(TEXT, return_tensors="pt").input_ids
     with torch.no_grad():
         expected = float(model(ids, labels=ids).loss)
-    score = TextScorer(decoder, TEXT, explain=True)
+    score = TextScorer(decoder, scored_text(decoder, TEXT), explain=True)
     details = [detail for _, some in score for detail in some]
     evaluated = evaluate(decoder.model, ids[0], len(TEXT), "sliding", context_length=ids.shape[1] - 1)
     assert score.result.loss == pytest.approx(expected, rel=1e-4)
@@ -59,4 +60,4 @@ def test_tokens_without_a_row_are_never_drawn_and_named_in_a_prompt(tmp_path: Pa
     with pytest.raises(UserError, match=r"the text has the token '.+' \(id \d+\), but the model has 2\d\d rows"):
         "".join(Reply(decoder, TEXT, SamplingSettings(max_tokens=3)))
     with pytest.raises(UserError, match="rows: that token was added to the tokenizer alone"):
-        list(TextScorer(decoder, TEXT))
+        list(TextScorer(decoder, scored_text(decoder, TEXT)))

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from textual.content import Content
 
-from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens, Turn
+from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens
 from ..engine.sessions.tree import Node, Origin
 from .bridge import Bridge
 from .current_session import CurrentSession
 from .replies import Replies, status_line
 from .run_words import stage
-from .session_turns import turns_of_path, turns_of_tree
+from .session_turns import messages_of, turns_of_path, turns_of_tree
 from .training_offer import TrainingOffer
 from .turn_colours import TurnColours
 from .widgets.prompt import Prompt
@@ -69,7 +69,7 @@ class Conversation:
     @property
     def is_coloured(self) -> bool:
         """Whether the last reply is coloured, or will be when it is scored."""
-        return self._reply is not None and (self._session.way != "chat" or bool(self.colours.known(self._reply)))
+        return self._reply is not None
 
     @property
     def explained(self) -> list[list[TokenDetail]]:
@@ -307,9 +307,7 @@ class Conversation:
         self._generator.generate(
             "" if chat else prompt, settings, lambda event: self._take(event, replies), samples=len(nodes),
             explain=self.explain,
-            messages=tuple(Turn("user" if node.author == "person" else "assistant", node.text) for node in path)
-            if chat
-            else (),
+            messages=messages_of(path) if chat else (),
         )  # fmt: skip
 
     def _origin(self, settings: SamplingSettings) -> Origin:

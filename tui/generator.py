@@ -186,12 +186,13 @@ class Generator:
         alternatives: int = 10,
         literal: bool = False,
         start: int = 0,
+        messages: tuple[Turn, ...] = (),
     ) -> bool:
         """Ask how likely the model finds a text from character `start` on, and each of its tokens there.
 
-        False where that cannot be now, and nothing was asked.
+        Of `messages` it is the last one. False where that cannot be now, and nothing was asked.
         """
-        return self._ask(lambda id: ScoreText(id, text, explain, literal, alternatives, start), listener)
+        return self._ask(lambda id: ScoreText(id, text, explain, literal, alternatives, start, messages), listener)
 
     def cancel(self) -> None:
         """Stop what is being answered. What is still on its way is dropped; each end is reported once."""

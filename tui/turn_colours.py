@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from ..engine.requests import Failed, Scored, ScoreProgress, TokenDetail
 from .current_session import CurrentSession
 from .generator import Generator
-from .placed_tokens import colours_of, scored_tokens
+from .placed_tokens import coloured, colours_of
+from .session_turns import messages_of
 from .text.token_probabilities import ColouredToken, shifted
 from .widgets.transcript import Transcript
 
@@ -26,7 +27,7 @@ class _Question:
 class TurnColours:
     """Asks the model about turns of which nothing was recorded, prompts too, the last first, while it writes nothing.
 
-    The frame of a chat is no text of its session, so that its turns are known only where they were recorded.
+    A chat is framed by the model's chat template: the model reads the frame, and what a turn says in it is scored.
     """
 
     def __init__(
@@ -79,8 +80,7 @@ class TurnColours:
         """Have those of the turns scored that nothing is known of."""
         if self._scored_by != self._generator.path:
             self._scored, self._scored_by = {}, self._generator.path
-        wanted = self._transcript.coloured and self._session.way != "chat"
-        self._unknown = [node for node in self._turns if self._lacks_colours(node)] if wanted else []
+        self._unknown = [node for node in self._turns if self._lacks_colours(node)] if self._transcript.coloured else []
         self._ask()
 
     def _lacks_colours(self, node: int) -> bool:
@@ -103,7 +103,7 @@ class TurnColours:
 
     def explain(self, node: int, then: Callable[[], object]) -> bool:
         """Have a node explained, and call `then`; False where that cannot be now."""
-        if self._session.way == "chat" or self._generator.loaded is None or self._generator.generating:
+        if self._generator.loaded is None or self._generator.generating:
             return False
         if self._asked is not None and self._asked.node == node and self._asked.explains:
             self._asked.then = then
@@ -137,36 +137,38 @@ class TurnColours:
         question, self._next = self._next or self._question(self._unknown.pop()), None
         if question.node not in (tree := self._session.text.tree).nodes:
             return
-        text = tree.text(question.node)
-        start = len(text) - len(tree.nodes[question.node].text)
+        path, framed = tree.path(question.node), self._session.way == "chat"
+        before = "" if framed else "".join(node.text for node in path[:-1])
         self._asked, self.asking = question, True
         self._generator.score(
-            text,
-            lambda event: self._take(event, question, text, start),
+            "" if framed else before + path[-1].text,
+            lambda event: self._take(event, question),
             alternatives=10 if question.explains else 0,
-            start=start,
+            start=len(before),
+            messages=messages_of(path) if framed else (),
         )
 
     def _question(self, node: int) -> _Question:
         """About its colours; the last turn is the one that is likely to be looked at, and is explained as well."""
         return _Question(node, explains=node == next(reversed(self._turns), None))
 
-    def _take(self, event: ScoreProgress | Scored | Failed, question: _Question, text: str, start: int) -> None:
+    def _take(self, event: ScoreProgress | Scored | Failed, question: _Question) -> None:
         if isinstance(event, ScoreProgress):
             question.details += event.details
             return
         self.asking = False
         if question is self._asked:
             self._asked = None
-            self._keep(question, text, start, event)
+            self._keep(question, event)
         after, self._after = self._after, None
         if after is not None:
             after()
         self._ask()
 
-    def _keep(self, question: _Question, text: str, start: int, event: Scored | Failed) -> None:
-        placed = scored_tokens(text, question.details) if isinstance(event, Scored) else []
-        tokens = shifted([ColouredToken(one.start, one.end, one.detail.probability) for one in placed], -start)
+    def _keep(self, question: _Question, event: Scored | Failed) -> None:
+        found = self._session.text.tree.nodes.get(question.node)
+        before = (found.length if found else 0) - sum(detail.characters for detail in question.details)
+        tokens = shifted(coloured(question.details), before) if isinstance(event, Scored) else []
         self._scored[question.node] = tokens
         self._unknown = [node for node in self._unknown if node != question.node]
         if question.node in self._turns and self._transcript.coloured and not self._is_recorded(question.node):

@@ -33,6 +33,8 @@ class ScriptedEngine:
     """Stands in for engine.client.GenerateProcess; `processes` lists those that were started."""
 
     processes: list[ScriptedEngine]
+    chat = False  # whether the model has a chat template
+    checkpoint = ""  # of the model
     holds_replies = False  # True: replies are ended by the test, or by Cancel
 
     def __init__(
@@ -59,7 +61,12 @@ class ScriptedEngine:
     def answer(self, request: Request) -> None:
         """A model of 0.80M; replies echo the prompt."""
         if isinstance(request, Load):
-            self.say(Loaded(request.id, request.path, 200, 800_000, 62, 64, "cpu", "float32", 250_000_000, 2.0))
+            self.say(
+                Loaded(
+                    request.id, request.path, 200, 800_000, 62, 64, "cpu", "float32", 250_000_000, 2.0,
+                    chat=self.chat, checkpoint=self.checkpoint,
+                )
+            )  # fmt: skip
         elif isinstance(request, Generate):
             details = (EXPLAINED,) * 5 if request.explain else ()
             for sample in range(request.samples):
@@ -104,6 +111,7 @@ class LetterEngine(ScriptedEngine):
 
     words: list[str]
     written = 0
+    scores = 0.25  # the probability of each character of a text
     holds_words = False  # True: what is written is not ended but by the test, or by Cancel
 
     def answer(self, request: Request) -> None:
@@ -121,8 +129,9 @@ class LetterEngine(ScriptedEngine):
             likely = tuple(Alternative(ord(c), c, p, p * 2) for c, p in zip("abc", (0.4, 0.2, 0.1), strict=True))
             self.say(Place(request.id, likely, likely, 1.25, 1.0, 0.3, 0.0, 200))
         elif isinstance(request, ScoreText):
-            self.say(ScoreProgress(request.id, 1.0, tuple(letter(c, 0.25) for c in request.text)))
-            self.say(Scored(request.id, 1.4, 4.0, 2.0, len(request.text), 200))
+            text = request.messages[-1].text if request.messages else request.text
+            self.say(ScoreProgress(request.id, 1.0, tuple(letter(c, self.scores) for c in text)))
+            self.say(Scored(request.id, 1.4, 4.0, 2.0, len(text), 200))
         elif isinstance(request, Cancel) and not self.holds_words:
             return
         else:

@@ -13,6 +13,7 @@ from minigpt_tui.tui.screens.turns_way import TurnsWay
 from minigpt_tui.tui.screens.write import WriteDesk
 from textual.pilot import Pilot
 
+from .next_way import next_way
 from .runs_on_disk import make_run
 from .scripted_engine import LetterEngine, ScriptedEngine
 from .seen import screen_text
@@ -45,7 +46,8 @@ def app_of(pilot: Pilot[Any]) -> MinigptApp:
 def way(pilot: Pilot[Any]) -> TurnsWay:
     desk = pilot.app.get_screen_stack("write")[0]
     assert isinstance(desk, WriteDesk)
-    return desk.turns
+    assert isinstance(desk.shown, TurnsWay)
+    return desk.shown
 
 
 def probabilities(pilot: Pilot[Any], turn: int) -> list[float]:
@@ -100,6 +102,34 @@ async def test_f7_colours_all_that_was_said_and_enter_on_a_token_explains_its_tu
         await wait_until(pilot, lambda: app.bridge.generator.ready and bool(way(pilot).transcript.turns.rows))
         await wait_until(pilot, lambda: probabilities(pilot, first) == [0.25] * len("once"))
         assert probabilities(pilot, first + 4) == [0.5] * len("thrice"), "recorded, also after another start"
+
+
+async def test_the_turns_of_a_chat_are_scored_as_the_template_frames_them(
+    letters: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(letters, "chat", True)
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        app = app_of(pilot)
+        await wait_until(pilot, lambda: app.bridge.generator.ready)
+        for _ in ("document", "chat"):
+            await next_way(pilot)
+            await pilot.pause()
+        for number, prompt in ((1, "ab"), (2, "cd")):
+            await pilot.press(*prompt, "enter")
+            await wait_until(pilot, lambda number=number: screen_text(app).count("tokens ·") == number)
+        await pilot.press("f7")
+        turns = range(way(pilot).transcript.plain_text().count("\n\n") + 1)
+        coloured = lambda: [len(probabilities(pilot, turn)) for turn in turns]  # noqa: E731
+        await wait_until(pilot, lambda: coloured()[-4:] == [len(said) for said in ("ab", "once", "cd", "twice")])
+        scored = [request for request in letters.processes[0].asked(ScoreText) if isinstance(request, ScoreText)]
+        assert [(turn.role, turn.text) for turn in scored[0].messages] == [
+            ("user", "ab"), ("assistant", "once"), ("user", "cd"), ("assistant", "twice"),
+        ]  # fmt: skip
+        assert all(request.messages == scored[0].messages[: len(request.messages)] for request in scored)
+        assert {(request.text, request.start) for request in scored} == {("", 0)}
+        await pilot.press("f7")
+        await wait_until(pilot, lambda: isinstance(app.screen, InsideDesk))
+        assert "".join(token.text for token in way(pilot).conversation.explained[0]) == "twice"
 
 
 @pytest.mark.parametrize("keys", [("b", "enter"), ("ctrl+k",)], ids=["a prompt", "retry"])

@@ -10,7 +10,7 @@ from typing import TypeVar
 from ..data.storage.errors import EXPECTED, UserError, sentence_of
 from ..engine.requests import Ended, TokenDetail
 from ..engine.sessions.database import StoreError
-from ..engine.sessions.records import record_of
+from ..engine.sessions.records import TokenRecord, record_of
 from ..engine.sessions.session_text import SAVE_INTERVAL, SessionText
 from ..engine.sessions.store import SessionStore
 from ..engine.sessions.tree import Node, Origin, Tree, Way
@@ -207,6 +207,19 @@ class CurrentSession:
                 notices=ended.notices,
             )
         )  # fmt: skip
+
+    # --- what models say of it --------------------------------------------------------------------------
+
+    def scores(self, checkpoint: str) -> dict[int, list[TokenRecord]]:
+        """How likely this checkpoint found what nodes say that were not recorded, as far as it was asked."""
+        if (text := self._text) is None or not checkpoint:
+            return {}
+        return self._guarded(lambda: self._store.scores(text.session, checkpoint, self._way == "chat"))
+
+    def keep_score(self, node: int, checkpoint: str, records: Iterable[TokenRecord]) -> None:
+        """Keep how likely a checkpoint found what a node says; where nobody knows which one it is, nothing is kept."""
+        if checkpoint:
+            self._guarded(lambda: self._store.set_score(node, checkpoint, self._way == "chat", records))
 
     # --- saving ---------------------------------------------------------------------------------------
 

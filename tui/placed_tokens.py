@@ -10,7 +10,7 @@ from ..engine.requests import TokenDetail
 from ..engine.sessions.path_text import PathText
 from ..engine.sessions.records import TokenRecord
 from ..engine.sessions.tree import Node, Source
-from .text.document_text import ColouredToken
+from .text.token_probabilities import ColouredToken, shifted
 
 _LEAST = 1e-30  # stands for a probability of 0, so that one token does not make a mean infinite
 
@@ -168,12 +168,22 @@ def _outside(tokens: Iterable[tuple[int, int, float]], others: Sequence[Coloured
 
 def coloured(details: Iterable[TokenDetail]) -> list[ColouredToken]:
     """The colours of a piece of text that streams, counted from its beginning."""
+    return _coloured_lengths((detail.probability, detail.characters) for detail in details)
+
+
+def coloured_end(records: Sequence[TokenRecord], length: int) -> list[ColouredToken]:
+    """The colours of a text of `length` characters at whose end these tokens stand, or that is their end."""
+    found = _coloured_lengths((record.probability, record.length) for record in records)
+    return shifted(found, length - found[-1].end) if found else []
+
+
+def _coloured_lengths(tokens: Iterable[tuple[float, int]]) -> list[ColouredToken]:
     found, at, probability = list[ColouredToken](), 0, 1.0
-    for detail in details:
-        probability *= detail.probability
-        if detail.characters:
-            found.append(ColouredToken(at, at + detail.characters, probability))
-            at, probability = at + detail.characters, 1.0
+    for likely, length in tokens:
+        probability *= likely
+        if length > 0:
+            found.append(ColouredToken(at, at + length, probability))
+            at, probability = at + length, 1.0
     return found
 
 

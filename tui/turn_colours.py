@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..engine.requests import Failed, Scored, ScoreProgress, TokenDetail
+from ..engine.sessions.records import TokenRecord, record_of
 from .current_session import CurrentSession
 from .generator import Generator
-from .placed_tokens import coloured, colours_of
+from .placed_tokens import coloured_end, colours_of
 from .session_turns import messages_of
-from .text.token_probabilities import ColouredToken, shifted
+from .text.token_probabilities import ColouredToken
 from .widgets.transcript import Transcript
 
 
@@ -36,8 +37,8 @@ class TurnColours:
         """`report` receives the sentence of a failure."""
         self._generator, self._transcript, self._session, self._report = generator, transcript, session, report
         self._turns: dict[int, int] = {}  # the turn of each prompt and reply that is shown, by its node
-        self._scored: dict[int, list[ColouredToken]] = {}
-        self._scored_by: str | None = None  # the path of that model
+        self._scored: dict[int, Sequence[TokenRecord]] = {}  # by their nodes, the tokens that end them
+        self._scored_by: object = None  # the checkpoint, and how it read them
         self._recorded: set[int] = set()  # the nodes of which that is known
         self._unknown: list[int] = []  # the nodes to be scored
         self._explained: tuple[int, list[TokenDetail]] | None = None
@@ -67,21 +68,35 @@ class TurnColours:
         """The tokens of a node with their probabilities; none where nothing is known, or colours are not wanted."""
         if not self._transcript.coloured:
             return []
-        return colours_of(self._session.text, node) or self._scored.get(node, [])
+        found = self._session.text.tree.nodes.get(node)
+        scored = coloured_end(self._scored.get(node, ()), found.length) if found else []
+        return colours_of(self._session.text, node) or scored
 
     def colour(self) -> None:
         """Colour what is known, and have the rest scored."""
+        self._forget_other_scores()
         for node, turn in self._turns.items():
-            if tokens := self.known(node):
-                self._transcript.set_probabilities(turn, tokens)
+            self._transcript.set_probabilities(turn, self.known(node))
         self.ask()
 
     def ask(self) -> None:
         """Have those of the turns scored that nothing is known of."""
-        if self._scored_by != self._generator.path:
-            self._scored, self._scored_by = {}, self._generator.path
+        if self._forget_other_scores() and self._transcript.coloured:
+            self.colour()
+            return
         self._unknown = [node for node in self._turns if self._lacks_colours(node)] if self._transcript.coloured else []
         self._ask()
+
+    def _forget_other_scores(self) -> bool:
+        """Go over to what is kept of the checkpoint that is loaded now; whether it is another one."""
+        if (model := self._generator.loaded) is None:
+            return False
+        reader = self._session.id, self._session.way, model.path, model.step, model.checkpoint
+        if reader == self._scored_by:
+            return False
+        self._scored = dict(self._session.scores(model.checkpoint))
+        self._scored_by, self._explained = reader, None
+        return True
 
     def _lacks_colours(self, node: int) -> bool:
         """Whether it is complete, and neither recorded nor scored."""
@@ -166,15 +181,15 @@ class TurnColours:
         self._ask()
 
     def _keep(self, question: _Question, event: Scored | Failed) -> None:
-        found = self._session.text.tree.nodes.get(question.node)
-        before = (found.length if found else 0) - sum(detail.characters for detail in question.details)
-        tokens = shifted(coloured(question.details), before) if isinstance(event, Scored) else []
-        self._scored[question.node] = tokens
-        self._unknown = [node for node in self._unknown if node != question.node]
-        if question.node in self._turns and self._transcript.coloured and not self._is_recorded(question.node):
-            self._transcript.set_probabilities(self._turns[question.node], tokens)
+        node, records = question.node, list(map(record_of, question.details)) if isinstance(event, Scored) else []
+        self._scored[node] = records
+        self._unknown = [unknown for unknown in self._unknown if unknown != node]
+        if self._generator.loaded and records:
+            self._session.keep_score(node, self._generator.loaded.checkpoint, records)
+        if node in self._turns and self._transcript.coloured:
+            self._transcript.set_probabilities(self._turns[node], self.known(node))
         if isinstance(event, Scored) and question.explains:
-            self._explained = question.node, question.details
+            self._explained = node, question.details
         if question.then is not None and isinstance(event, Scored):
             question.then()
         elif question.then is not None and isinstance(event, Failed):

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from ...data.storage.typed_json import dumps
 from .database import Database
@@ -42,6 +43,18 @@ class NodeStore(Database):
         packed += [row["records"] for row in self.rows("SELECT records FROM pieces WHERE node = ? ORDER BY id", node)]
         with self._expected():
             return [record for part in packed for record in unpack(part)]
+
+    def scores(self, session: int, checkpoint: str, framed: bool) -> dict[int, list[TokenRecord]]:
+        """How likely this checkpoint found what the nodes say, as `set_score` has kept it; what is damaged is none."""
+        query = (
+            "SELECT s.node, s.records FROM scores s JOIN nodes n ON n.id = s.node "
+            "WHERE n.session = ? AND s.checkpoint = ? AND s.framed = ?"
+        )
+        scores: dict[int, list[TokenRecord]] = {}
+        for row in self.rows(query, session, checkpoint, framed):
+            with suppress(ValueError, TypeError):
+                scores[row["node"]] = unpack(row["records"])
+        return scores
 
     # --- writing --------------------------------------------------------------------------------------
 
@@ -101,6 +114,16 @@ class NodeStore(Database):
                 "UPDATE sessions SET changed = ?, leaf = ? WHERE id = (SELECT session FROM nodes WHERE id = ?)",
                 time.time(), node, node,
             )  # fmt: skip
+
+    def set_score(self, node: int, checkpoint: str, framed: bool, records: Iterable[TokenRecord]) -> None:
+        """Keep how likely a checkpoint found what a node says, instead of what another one found.
+
+        The records end where the text of the node ends; `framed` says that a chat template framed it.
+        """
+        self.execute(
+            "INSERT OR REPLACE INTO scores (node, checkpoint, framed, records) VALUES (?, ?, ?, ?)",
+            node, checkpoint, framed, pack(records),
+        )  # fmt: skip
 
     def set_place(self, session: int, leaf: int | None, beginning: str, characters: int) -> None:
         """Say at the end of which node the person is, how the text begins there and how long it is."""

@@ -88,7 +88,18 @@ CREATE TABLE history (
 CREATE INDEX history_of_session ON history (session, done, id);
 """
 
-_STEPS = (_FIRST, _SECOND)  # from version 0, an empty file, to version 1, and so on
+_THIRD = """
+-- How likely a model found the words of a node that it read afterwards. The records end where the text that ends at the
+-- node does, so that they stay right where that is cut or merged.
+CREATE TABLE scores (
+    node INTEGER PRIMARY KEY REFERENCES nodes ON DELETE CASCADE,
+    checkpoint TEXT NOT NULL,          -- SHA-256 of the model's weights
+    framed INTEGER NOT NULL,           -- by its chat template
+    records BLOB NOT NULL
+);
+"""
+
+_STEPS = (_FIRST, _SECOND, _THIRD)  # from version 0, an empty file, to version 1, and so on
 
 VERSION = len(_STEPS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -102,6 +103,51 @@ async def test_f7_colours_all_that_was_said_and_enter_on_a_token_explains_its_tu
         await wait_until(pilot, lambda: app.bridge.generator.ready and bool(way(pilot).transcript.turns.rows))
         await wait_until(pilot, lambda: probabilities(pilot, first) == [0.25] * len("once"))
         assert probabilities(pilot, first + 4) == [0.5] * len("thrice"), "recorded, also after another start"
+
+
+async def test_scores_are_kept_for_the_checkpoint_that_made_them(letters: Any, monkeypatch: pytest.MonkeyPatch):
+    def scored() -> list[str]:
+        return [r.text for r in letters.processes[-1].asked(ScoreText) if isinstance(r, ScoreText)]
+
+    monkeypatch.setattr(letters, "checkpoint", "c0ffee")
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        await wait_until(pilot, lambda: app_of(pilot).bridge.generator.ready)
+        await pilot.press("a", "b", "enter")
+        await wait_until(pilot, lambda: "tokens ·" in screen_text(pilot.app))
+        await pilot.press("f7")
+        await wait_until(pilot, lambda: scored() == ["abonce", "ab"] and app_of(pilot).bridge.generator.ready)
+        first = next(turn for turn in range(9) if probabilities(pilot, turn) == [0.25] * len("ab"))
+
+    for checkpoint, likely in (("c0ffee", 0.5), ("facade", 0.5), ("facade", 0.75), ("c0ffee", 0.75)):
+        monkeypatch.setattr(letters, "checkpoint", checkpoint)
+        monkeypatch.setattr(letters, "scores", likely)
+        async with MinigptApp().run_test(size=(120, 40)) as pilot:
+            await wait_until(pilot, lambda: bool(way(pilot).transcript.turns.rows))
+            await wait_until(pilot, lambda: app_of(pilot).bridge.generator.ready)
+            kept = {("c0ffee", 0.5): 0.25, ("facade", 0.75): 0.5}.get((checkpoint, likely))
+            said = kept or likely
+            await wait_until(pilot, lambda said=said: probabilities(pilot, first) == [said] * len("ab"))
+            await wait_until(pilot, lambda said=said: probabilities(pilot, first + 1) == [said] * len("once"))
+            assert scored() == ([] if kept else ["abonce", "ab"])
+
+
+async def test_a_newer_checkpoint_reads_the_turns_again(letters: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(letters, "checkpoint", "c0ffee")
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        generator = app_of(pilot).bridge.generator
+        await wait_until(pilot, lambda: generator.ready)
+        await pilot.press("a", "b", "enter")
+        await wait_until(pilot, lambda: "tokens ·" in screen_text(pilot.app))
+        await pilot.press("f7")
+        turns = range(way(pilot).transcript.plain_text().count("\n\n") + 1)
+        said = lambda: [probabilities(pilot, turn) for turn in turns]  # noqa: E731
+        await wait_until(pilot, lambda: said()[-2:] == [[0.25] * 2, [0.25] * 4])
+        monkeypatch.setattr(letters, "scores", 0.125)
+        assert generator.loaded is not None
+        letters.processes[-1].say(replace(generator.loaded, step=300, checkpoint="facade"))
+        await pilot.press("c", "enter")
+        turns = range(len(turns) + 2)
+        await wait_until(pilot, lambda: said()[-4:] == [[0.125] * 2, [0.125] * 4, [0.125], [0.5] * 5])
 
 
 async def test_the_turns_of_a_chat_are_scored_as_the_template_frames_them(

@@ -194,6 +194,26 @@ def test_any_text_comes_back_and_a_document_is_the_same_session(store: SessionSt
     assert f"`````text\n{shown}\n`````" in export(store, session, "markdown")
 
 
+def test_scores_belong_to_a_checkpoint_and_to_the_node(path: Path, store: SessionStore) -> None:
+    session = store.create("turns")
+    node = store.add(session, None, "person", "abc")
+    other = store.add(store.create("turns"), None, "person", "abc")
+    records = [TokenRecord(7, 0.5, 0.5, 1, 1.5, 2)]
+    store.set_score(node, "c0ffee", False, [])
+    store.set_score(node, "facade", False, records)
+    store.set_score(other, "facade", False, records)
+    again = SessionStore(path)
+    assert again.scores(session, "facade", False) == {node: records}
+    assert again.scores(session, "c0ffee", False) == again.scores(session, "facade", True) == {}
+    again.close()
+    store.execute("UPDATE scores SET records = x'00' WHERE node = ?", node)
+    assert store.scores(session, "facade", False) == {}, "damaged"
+    store.set_score(node, "facade", False, records)
+    assert store.scores(session, "facade", False) == {node: records}
+    store.erase(session)
+    assert store.scores(session, "facade", False) == {}
+
+
 @pytest.mark.parametrize(
     "text", ["", "{}", "[1]", '{"name": 1}', '{"nodes": [], "version": 1}', "\x00", '{"a":' * 5000],
     ids=range(7),

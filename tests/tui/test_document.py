@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,7 +18,6 @@ from minigpt_tui.tui.screens.document_way import DocumentWay
 from minigpt_tui.tui.screens.tree import TreeScreen
 from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.settings import Settings, load_settings, save_settings
-from minigpt_tui.tui.widgets.footer_line import FooterLine
 from minigpt_tui.tui.widgets.siblings_panel import Sibling
 from minigpt_tui.tui.widgets.token_panel import TokenPlace
 from textual.pilot import Pilot
@@ -317,14 +317,54 @@ async def test_all_panels_are_in_view_in_a_wide_window_and_the_model_in_a_tall_o
         for size, shown in (((120, 40), 4), ((200, 60), 5)):
             await pilot.resize_terminal(*size)
             await pilot.pause()
-            in_view = [panel.id for panel in document.panels.children if panel.display]
-            assert len(in_view) == shown
-            footer = pilot.app.screen.query_one(FooterLine).region.y
-            for panel in document.panels.children[:shown]:
-                assert panel.region.bottom <= footer, f"{panel.id} at {size}"
+            assert len(in_view(pilot)) == shown, f"at {size}"
             assert "step 200" in screen_text(pilot.app)
             document.tokens.show(TokenPlace(likely, 2.0, 0.1, TokenDetail(0, "a", 0.1, 0.1, 1, 2.0, likely)))
             document.sibling_list.show(siblings, 3)
+
+
+def in_view(pilot: Pilot[Any]) -> list[str | None]:
+    """The panels that the window has room for, each of them whole."""
+    document = way(pilot)
+    panels = [panel for panel in document.panels.children if panel.display and panel.region]
+    for above, panel in pairwise(panels):
+        assert above.region.bottom == panel.region.y
+    assert panels[-1].region.bottom <= document.pane.region.bottom
+    assert all(panel.region.height > 2 for panel in panels)
+    return [panel.id for panel in panels]
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((120, 24), ["token", "siblings", "document-sampling"]), ((100, 20), ["token", "siblings"])],
+    ids=["120x24", "100x20"],
+)
+async def test_in_a_short_window_no_panel_is_cut_and_lists_scroll(
+    letters: Engine, size: tuple[int, int], shown: list[str]
+):
+    likely = tuple(Alternative(n, chr(97 + n), 0.1, 0.1) for n in range(10))
+    async with opened(size) as pilot:
+        document = way(pilot)
+        await press(pilot, "a")
+        await wait_until(pilot, lambda: "next token" in screen_text(pilot.app))
+        document.tokens.show(TokenPlace(likely, 2.0, 0.1, TokenDetail(0, "a", 0.1, 0.1, 1, 2.0, likely)))
+        document.sibling_list.show([Sibling(n, "words", 1.5) for n in range(12)], 3)
+        await wait_until(pilot, lambda: in_view(pilot) == shown and document.tokens.region.height > 7)
+        rows = screen_text(pilot.app).splitlines()
+        assert sum("'b'" in row and "0.1000" in row for row in rows) == 1, "the bar hides no figure"
+        assert not any("'j'" in row for row in rows)
+        document.tokens.list.focus()
+        await pilot.press("end", "up")
+        await wait_until(pilot, lambda: "'j'" in screen_text(pilot.app))
+        await pilot.press("f3")
+        await wait_until(pilot, lambda: "document-sampling" in in_view(pilot))
+        assert "temperature" in screen_text(pilot.app), "the panel with the focus is never left out"
+        document.sampling.query_one("#fold").focus()
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "forbid" in screen_text(pilot.app))
+        assert "document-sampling" in in_view(pilot)
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "token" in in_view(pilot))
 
 
 def replace_seed(seed: int) -> Any:

@@ -55,7 +55,7 @@ class SiblingsPanel(ListPanel):
             self.write()
 
     def write(self) -> None:
-        width = self.content_size.width
+        width = self.row_width
         self.words.display, self.list.display = not self._siblings, bool(self._siblings)
         self.list.clear_options()
         if width <= 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual import on
 from textual.content import Content
@@ -41,6 +42,7 @@ class TokenPanel(ListPanel):
 
     DEFAULT_CSS = "TokenPanel > OptionList { max-height: 11; min-height: 1; }"
     BORDER_TITLE = "token"
+    least_height: ClassVar[int] = 8
 
     @dataclass
     class Chosen(Message):
@@ -62,7 +64,7 @@ class TokenPanel(ListPanel):
             self.write()
 
     def write(self) -> None:
-        place, width = self._place, self.content_size.width
+        place, width = self._place, self.row_width
         self.list.display = place is not None and bool(place.alternatives)
         self.border_subtitle = "Enter goes on from it" if self._takes and self.list.display else None
         if place is None or width <= 0:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from minigpt_tui.engine.locks import acquire
+from minigpt_tui.engine.requests import Ended
+from minigpt_tui.engine.runs import Run
 from minigpt_tui.tui import generator
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.screens import train
 from minigpt_tui.tui.screens.document_way import DocumentWay
 from minigpt_tui.tui.screens.inside import InsideDesk
 from minigpt_tui.tui.screens.train import TrainDesk
+from minigpt_tui.tui.screens.turns_way import TurnsWay
 from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.settings import Settings, save_settings
 from minigpt_tui.tui.themes import DARK, LIGHT
@@ -18,6 +23,7 @@ from textual.pilot import Pilot
 from .next_way import next_way
 from .runs_on_disk import CREATED, make_run
 from .scripted_engine import LetterEngine, ScriptedEngine
+from .seen import screen_text
 from .waiting import wait_until
 
 SIZES = pytest.mark.parametrize(
@@ -40,19 +46,26 @@ VERSES = [
 Size = tuple[int, int]
 
 
+FRAME = "<|im_start|>user\nROMEO:<|im_end|>\n<|im_start|>assistant\n"
+
+
 @pytest.fixture
-def letters(engine: type[ScriptedEngine], monkeypatch: pytest.MonkeyPatch) -> None:
+def letters(engine: type[ScriptedEngine], monkeypatch: pytest.MonkeyPatch) -> Run:
     class Letters(LetterEngine):
         processes = []
         words = VERSES
+        chat = True
+
+        def end(self, id: int, sample: int = 0, *, cancelled: bool = False) -> None:
+            self.say(Ended(id, "length", 5, 3, 0.01, 500.0, 200, 100 + sample, (), sample, "c0ffee", FRAME))
 
     monkeypatch.setattr(generator, "GenerateProcess", Letters)
-    make_run("play-01")
+    return make_run("play-01")
 
 
 @SIZES
 @THEMES
-def test_document(letters: None, snap_compare, size: Size, theme: str):
+def test_document(letters: Run, snap_compare, size: Size, theme: str):
     async def write(pilot: Pilot) -> None:
         desk = pilot.app.screen
         assert isinstance(desk, WriteDesk)
@@ -73,6 +86,78 @@ def test_document(letters: None, snap_compare, size: Size, theme: str):
 
     save_settings(Settings(theme=theme, document_samples=3))
     assert snap_compare(MinigptApp(), terminal_size=size, run_before=write)
+
+
+async def chatting(pilot: Pilot) -> TurnsWay:
+    """Two prompts were answered in a chat."""
+    desk = pilot.app.screen
+    assert isinstance(desk, WriteDesk)
+    await wait_until(pilot, lambda: desk.bridge.generator.ready)
+    for _ in ("document", "chat"):
+        await next_way(pilot)
+        await pilot.pause()
+    way = desk.shown
+    assert isinstance(way, TurnsWay)
+    await wait_until(pilot, lambda: way.prompt.has_focus)
+    for number, prompt in ((1, "ROMEO:"), (2, "JULIET:")):
+        way.prompt.restore(prompt)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda number=number: screen_text(pilot.app).count("tokens ·") == number)
+    return way
+
+
+@SIZES
+@THEMES
+def test_chat(letters: Run, snap_compare, size: Size, theme: str):
+    async def write(pilot: Pilot) -> None:
+        way = await chatting(pilot)
+        await pilot.press("f7")
+        colours = way.transcript.turns.probabilities
+        end = way.transcript.turns.turn_start(0)
+        await wait_until(
+            pilot, lambda: colours.token_beside(end, 1) is not None and not way.conversation.colours.asking
+        )
+        await pilot.pause(0.4)
+
+    save_settings(Settings(theme=theme))
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=write)
+
+
+@SIZES
+@THEMES
+def test_frame(letters: Run, snap_compare, size: Size, theme: str):
+    async def show(pilot: Pilot) -> None:
+        await chatting(pilot)
+        await pilot.press("alt+t")
+        await wait_until(pilot, lambda: "<|im_start|>assistant" in screen_text(pilot.app))
+        await pilot.pause(0.4)
+
+    save_settings(Settings(theme=theme))
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=show)
+
+
+@SIZES
+@THEMES
+def test_checkpoints(letters: Run, snap_compare, size: Size, theme: str):
+    async def choose(pilot: Pilot) -> None:
+        desk = pilot.app.screen
+        assert isinstance(desk, WriteDesk)
+        await wait_until(pilot, lambda: desk.bridge.generator.ready)
+        await next_way(pilot)
+        await pilot.pause()
+        way = desk.shown
+        assert isinstance(way, DocumentWay)
+        way.pane.insert("ROMEO:")
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: not way.editor.writing and way.pane.is_settled)
+        await pilot.press("alt+n", "down")
+        await wait_until(pilot, lambda: "step 1,000" in screen_text(pilot.app))
+        await pilot.pause(0.4)
+
+    save_settings(Settings(theme=theme))
+    for name in ("step-400", "step-1000"):
+        shutil.copytree(letters.checkpoints / "last", letters.checkpoints / name)
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=choose)
 
 
 @SIZES

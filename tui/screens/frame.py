@@ -16,22 +16,6 @@ class FrameBox(ModalScreen[None]):
 
     BINDINGS = [Binding("escape,q,enter", "dismiss", "Close")]
     AUTO_FOCUS = "#frame"
-    DEFAULT_CSS = """
-    FrameBox { align: center middle; background: $background 60%; }
-    #frame {
-        width: 86;
-        max-width: 95%;
-        height: auto;
-        max-height: 90%;
-        padding: 0 1;
-        border: round $border;
-        border-title-color: $primary;
-        border-subtitle-color: $text-muted;
-        background: $surface;
-        scrollbar-size-vertical: 1;
-    }
-    #frame Static { height: auto; }
-    """
 
     def __init__(self, frame: str) -> None:
         super().__init__()

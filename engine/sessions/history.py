@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -26,6 +28,7 @@ class Step:
     start: int | None
     stop: int | None
     changes: tuple[Change, ...] = ()
+    done: bool = True  # else it was undone
 
 
 class History:
@@ -41,6 +44,19 @@ class History:
             "INSERT INTO history (session, start, stop, changes) VALUES (?, ?, ?, ?)",
             self._session, start, stop, json.dumps(changes),
         )  # fmt: skip
+
+    def steps(self) -> list[Step]:
+        """All of them."""
+        query = f"SELECT {_COLUMNS} FROM history WHERE session = ? ORDER BY id"
+        return [_step(row) for row in self._database.rows(query, self._session)]
+
+    def insert(self, steps: Iterable[Step]) -> None:
+        """Add steps of the same nodes from another database, under the ids that they have there."""
+        for step in steps:
+            self._database.execute(
+                "INSERT INTO history (id, session, start, stop, changes, done) VALUES (?, ?, ?, ?, ?, ?)",
+                step.id, self._session, step.start, step.stop, json.dumps(step.changes), step.done,
+            )  # fmt: skip
 
     def move(self, step: int, stop: int | None) -> None:
         """Say that a step ends elsewhere."""
@@ -63,10 +79,17 @@ class History:
         self._database.execute("UPDATE history SET done = ? WHERE id = ?", done, step)
 
     def _one(self, condition: str) -> Step | None:
-        query = f"SELECT id, start, stop, changes FROM history WHERE session = ? AND {condition} LIMIT 1"
+        query = f"SELECT {_COLUMNS} FROM history WHERE session = ? AND {condition} LIMIT 1"
         for row in self._database.rows(query, self._session):
-            return Step(row["id"], row["start"], row["stop"], _changes(row["changes"]))
+            return _step(row)
         return None
+
+
+_COLUMNS = "id, start, stop, changes, done"
+
+
+def _step(row: sqlite3.Row) -> Step:
+    return Step(row["id"], row["start"], row["stop"], _changes(row["changes"]), bool(row["done"]))
 
 
 def _changes(text: str) -> tuple[Change, ...]:

@@ -83,7 +83,7 @@ class SessionText(TreeChanges):
         self._records = {number: kept for number, kept in self._records.items() if number in self._streams}
 
     def move_to(self, store: SessionStore) -> None:
-        """Go on in another store, with the same nodes and what streams; what could be undone is forgotten."""
+        """Go on in another store, with what streams as well."""
         super().move_to(store)
         for stream in self._streams.values():
             stream.text, stream.records = [], []

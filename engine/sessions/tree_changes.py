@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from ...data.storage.errors import UserError
-from .history import Change, History
+from .history import Change, History, Step
 from .path_text import PathText
 from .records import TokenRecord
 from .store import SessionStore
@@ -46,11 +46,18 @@ class TreeChanges(PathText):
             raise
 
     def move_to(self, store: SessionStore) -> None:
-        """Go on in another store, with the same nodes; what could be undone is forgotten."""
+        """Go on in another store with the same nodes, and what can still be read of records and history."""
+        records: dict[int, list[TokenRecord]] = {}
+        steps: list[Step] = []
+        with suppress(UserError):
+            steps = self._history.steps()
+            records = {number: self._store.records(number) for number in self.tree.sources}
         with store.transaction():
             session = store.create(self.way)
-            store.insert(session, self.tree, self._records, self.leaf, same_ids=True)
-        self._store, self.session, self._history = store, session, History(store, session)
+            store.insert(session, self.tree, records | self._records, self.leaf, same_ids=True)
+            history = History(store, session)
+            history.insert(steps)
+        self._store, self.session, self._history = store, session, history
 
     # --- the place ------------------------------------------------------------------------------------
 

@@ -137,7 +137,11 @@ def test_a_session_in_which_nothing_was_written_leaves_no_trace(desk: Desk) -> N
 def test_where_the_file_fails_it_is_said_once_and_all_goes_on_in_memory(desk: Desk) -> None:
     session = desk.session
     session.leave("document")
-    session.change(lambda text: text.replace(0, 0, "Once upon a time, long before this"))
+    session.change(lambda text: text.replace(0, 0, "Once upon a time, long before"))
+    session.go_on(29, 1, ORIGIN)
+    desk.reply(" this")
+    recorded = session.text.path[-1].id
+    session.save()
     assert session.store is not None
     ((pages,),) = session.store.rows("PRAGMA page_count")
     list(session.store.rows(f"PRAGMA max_page_count = {pages}"))  # the disk is full
@@ -150,6 +154,13 @@ def test_where_the_file_fails_it_is_said_once_and_all_goes_on_in_memory(desk: De
     session.change(lambda text: text.replace(0, 4, "Never"))
     session.change(SessionText.undo)
     assert session.text.text.startswith("Once upon")
+    assert [record.length for record in session.text.records(recorded)] == [1] * len(" this")
+    session.change(SessionText.undo)
+    assert session.text.text == "Once upon a time, long before this"
+    session.change(SessionText.undo)
+    assert session.text.text == "Once upon a time, long before", "what was done before the disk was full is undone, too"
+    session.change(SessionText.redo)
+    assert session.text.text == "Once upon a time, long before this"
     session.leave("turns")
     session.ask("more", 1, ORIGIN)
     desk.reply("!")

@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from textual.content import Content
 
+from ..data.storage.printable import visible
 from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens
 from ..engine.sessions.tree import Node, Origin
 from .bridge import Bridge
 from .current_session import CurrentSession
+from .dialogue import Dialogue, LeadingBlanks
 from .replies import Replies, status_line
 from .run_words import stage
 from .session_turns import messages_of, turns_of_path, turns_of_tree
@@ -50,8 +52,9 @@ class Conversation:
         self._alone: set[int] = set()  # prompts of which one reply is shown: the others are a key away
         self._edited: Node | None = None  # the prompt that is written anew
         self._looked_at: int | None = None  # the turn that is explained; None stands for the last replies
-        self.colours = TurnColours(bridge.generator, transcript, session, self.note)
-        self.frame = ""  # the last prompt as the chat template framed it
+        self.dialogue = Dialogue(bridge, session)
+        self.colours = TurnColours(bridge.generator, transcript, session, self.note, self.dialogue.before)
+        self.frame = ""  # the last prompt as the model read it: in a chat or a dialogue
         self._notes: list[str] = []  # to be written when the replies are complete
 
     # --- tokens ---------------------------------------------------------------------------------
@@ -156,7 +159,7 @@ class Conversation:
     def _empty(self) -> None:
         self.stop()
         self._replies = self._reply = self._edited = self._looked_at = None
-        self._alone = set()
+        self._alone, self.frame = set(), ""
         self._transcript.clear()
         self.colours.clear()
 
@@ -287,6 +290,7 @@ class Conversation:
 
     def _send(self, prompt: str, settings: SamplingSettings, samples: int) -> None:
         origin, chat = self._origin(settings), self._session.way == "chat"
+        line = self.dialogue.next_line(self._edited)
         if chat and self._edited is not None:
             nodes = self._session.ask(prompt, samples, origin, after=self._edited.parent)
             self._show(without=nodes)
@@ -296,17 +300,26 @@ class Conversation:
                 self.colours.place(self._session.text.path[-2].id, self._transcript.begin_turn("you", prompt))
                 self._transcript.end_turn()
         self._edited = None
-        self._answer(self._session.text.path[:-1], nodes, settings)
+        path = self._session.text.path[:-1]
+        if line is not None:
+            self.dialogue.add(path[-1], line)
+        self._answer(path, nodes, settings)
 
     def _answer(self, path: Sequence[Node], nodes: Sequence[int], settings: SamplingSettings) -> None:
         """Stream the replies to what the nodes of `path` say, of which in turns only the last is the prompt."""
         prompt, first = path[-1].text, len(self._session.text.siblings(nodes[0])) - len(nodes)
         replies = self._replies = Replies(self._transcript, prompt, nodes, first, self.colours.place)
         self._reply, self._looked_at = nodes[0], None
-        chat = self._session.way == "chat"
+        chat, blanks = self._session.way == "chat", LeadingBlanks()
+        framed, form = ("", None) if chat else self.dialogue.framed(path[-1])
+        if not chat:
+            self.frame = framed if form else ""
+
+        def take(event: Tokens | Ended | Failed) -> None:
+            self._take(blanks.without(event) if form and isinstance(event, Tokens) else event, replies)
+
         self._generator.generate(
-            "" if chat else prompt, settings, lambda event: self._take(event, replies), samples=len(nodes),
-            explain=self.explain,
+            framed, settings, take, samples=len(nodes), explain=self.explain, speech=form,
             messages=messages_of(path) if chat else (),
         )  # fmt: skip
 
@@ -390,6 +403,9 @@ class Conversation:
                 return f"Esc stops all {self._replies.count} samples · what you send now is answered after them"
             return "Esc stops the reply · what you send now is answered after it"
         if self._generator.loaded is not None:
+            if roles := self.dialogue.roles:
+                you, answering = visible(roles.you), visible(roles.answering)
+                return f"write what {you} says · Enter alone lets {answering} speak on"
             return "write how a text begins and press Enter · Enter alone begins from nothing"
         if self._generator.path is not None:
             return "the model is being loaded · what you send now is answered as soon as it is there"

@@ -11,6 +11,7 @@ from typing import Any
 
 from textual.message import Message
 
+from ..data.speakers.form import SpeechForm
 from ..engine.client import GenerateProcess
 from ..engine.requests import (
     Cancel,
@@ -155,13 +156,17 @@ class Generator:
         then: tuple[int, ...] = (),
         alternatives: int = 10,
         messages: tuple[Turn, ...] = (),
+        speech: SpeechForm | None = None,
     ) -> bool:
         """Continue `prompt` and the tokens `then`, or the `messages`, `samples` times; `listener` receives the replies.
 
-        False where that cannot be now, and nothing was asked.
+        With a `speech` each ends with the one in that form that the prompt opens. False where that cannot be now, and
+        nothing was asked.
         """
         return self._ask(
-            lambda id: Generate(id, prompt, settings, samples, explain, then, alternatives, messages), listener, samples
+            lambda id: Generate(id, prompt, settings, samples, explain, then, alternatives, messages, speech),
+            listener,
+            samples,
         )
 
     def explain_place(

@@ -116,8 +116,13 @@ ACTIONS: tuple[Action, ...] = (
         "Take the last prompt into the field, or the one before; a chat then branches there.", "", "turns",
     ),
     Action(
-        "chat.frame", "alt+t", "frame", "Frame", "Show the last prompt as the model's chat template framed it.",
-        "frame", "turns",
+        "chat.frame", "alt+t", "frame", "Frame",
+        "Show the last prompt as the model read it: framed as a turn of a chat, or as a speech.", "frame", "turns",
+    ),
+    Action(
+        "speakers", "alt+w", "speakers", "Who speaks",
+        "Choose who you are and who answers, among those who speak in the text that the model has learned from.", "",
+        "turns",
     ),
     Action(
         "document.go-on", "ctrl+n,ctrl+enter,ctrl+j", "go_on", "Go on",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..engine.requests import Failed, Scored, ScoreProgress, TokenDetail
 from ..engine.sessions.records import TokenRecord, record_of
+from ..engine.sessions.tree import Node
 from .current_session import CurrentSession
 from .generator import Generator
 from .placed_tokens import coloured_end, colours_of
@@ -32,9 +33,15 @@ class TurnColours:
     """
 
     def __init__(
-        self, generator: Generator, transcript: Transcript, session: CurrentSession, report: Callable[[str], None]
+        self,
+        generator: Generator,
+        transcript: Transcript,
+        session: CurrentSession,
+        report: Callable[[str], None],
+        before: Callable[[Sequence[Node]], str],
     ) -> None:
-        """`report` receives the sentence of a failure."""
+        """`report` receives the sentence of a failure; `before` says what the model reads before the end of a path."""
+        self._before = before
         self._generator, self._transcript, self._session, self._report = generator, transcript, session, report
         self._turns: dict[int, int] = {}  # the turn of each prompt and reply that is shown, by its node
         self._scored: dict[int, Sequence[TokenRecord]] = {}  # by their nodes, the tokens that end them
@@ -153,7 +160,7 @@ class TurnColours:
         if question.node not in (tree := self._session.text.tree).nodes:
             return
         path, framed = tree.path(question.node), self._session.way == "chat"
-        before = "" if framed else "".join(node.text for node in path[:-1])
+        before = "" if framed else self._before(path)
         self._asked, self.asking = question, True
         self._generator.score(
             "" if framed else before + path[-1].text,

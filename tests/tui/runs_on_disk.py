@@ -29,10 +29,14 @@ CREATED = 1_750_000_000.0
 TOTAL = 400
 
 
-def make_run(name: str, state: RunState = "finished", *, steps: int = 200, checkpoint: bool = True) -> Run:
+TALES = CorpusRecord("tales", "tales", "0" * 64, 1_000_000, 1_000_000)
+
+
+def make_run(
+    name: str, state: RunState = "finished", *, steps: int = 200, checkpoint: bool = True, corpus: CorpusRecord = TALES
+) -> Run:
     """A run that has done `steps` of 400 and is in `state`; nobody holds its lock."""
     recipe = preset("nanogpt-char-cpu")
-    corpus = CorpusRecord("tales", "tales", "0" * 64, 1_000_000, 1_000_000)
     model = replace(recipe.model, vocab_size=62)
     run = create_run(RunManifest(name, CREATED, recipe.name, corpus, "char", model, recipe.training))
     append(run, Started(0, TOTAL, 800_000, 62, 900_000, 100_000, "cpu", "CPU", "float32", 1, "no GPU", CREATED, 1.1))

@@ -1,4 +1,4 @@
-"""A box with a prompt as a chat template framed it, letter for letter."""
+"""A box with a prompt as a chat template or a dialogue framed it, letter for letter."""
 
 from __future__ import annotations
 

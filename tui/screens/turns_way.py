@@ -14,6 +14,7 @@ from textual.containers import Vertical
 from textual.content import Content
 
 from ...data.storage.errors import EXPECTED, sentence_of
+from ...data.storage.printable import visible
 from ...data.text_files import MarkupError, Reading
 from ...models.presets import DEFAULT_PRESET, preset
 from .. import keymap
@@ -80,9 +81,15 @@ class TurnsWay(WritingWay):
         """The panels from the bridge's views."""
         self.training.show(self.bridge.training)
         self.model.show(self.bridge.model)
+        self._show_title()
         self._show_subtitle()
         if self.bridge.training.preparing:
             self.conversation.show_what_enter_does()
+
+    def _show_title(self) -> None:
+        roles = self.conversation.dialogue.roles
+        who = f" · you are {visible(roles.you)}, {visible(roles.answering)} answers" if roles else ""
+        self.transcript.border_title = Content(self.way + who)
 
     def _show_subtitle(self) -> None:
         preparing = self.bridge.training.preparing
@@ -223,17 +230,36 @@ class TurnsWay(WritingWay):
         self.prompt.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only a chat has a frame that could be shown."""
-        return self.way == "chat" if action == "frame" else True
+        """Only a chat or a dialogue has a frame that could be shown; a chat has roles of its own."""
+        if action == "frame":
+            return self.way == "chat" or bool(self.conversation.frame)
+        return self.way == "turns" if action == "speakers" else True
 
     def action_frame(self) -> None:
-        """Show the last prompt as the model's chat template framed it."""
+        """Show the last prompt as the model read it."""
         from .frame import FrameBox
 
         if self.conversation.frame:
             self.app.push_screen(FrameBox(self.conversation.frame))
         else:
             self.notify("The frame of a prompt is known when the model has answered it.", markup=False)
+
+    @work(group="speakers", exclusive=True)
+    async def action_speakers(self) -> None:
+        """Choose who the person is and who answers."""
+        from .speakers import SpeakersBox
+
+        if self.bridge.run is None:
+            self.notify(
+                "Speakers are found in the text of a run, and there is none on screen; Ctrl+R shows all runs.",
+                severity="warning", markup=False,
+            )  # fmt: skip
+            return
+        chosen = await self.app.push_screen_wait(SpeakersBox(self.bridge.run, self.conversation.dialogue.roles))
+        if chosen is not None:
+            self.conversation.dialogue.choose(None if chosen == "nobody" else chosen)
+            self.conversation.show_what_enter_does()
+            self._show_title()
 
     def poll(self) -> None:
         """Send what waits, where the model has answered something else meanwhile."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from string import ascii_letters
 
+from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.data.storage.typed_json import to_plain
 from minigpt_tui.data.tokenizers import CharTokenizer
 from minigpt_tui.engine.events import (
@@ -49,6 +50,14 @@ def make_run(
     if checkpoint:
         save_checkpoint(run)
     return run
+
+
+def make_run_on(path: Path, text: str, name: str = "play-01") -> Run:
+    """A run that has learned from this text, which lies in a file."""
+    path.write_text(text)
+    one = open_corpus(str(path))
+    record = CorpusRecord(one.name, one.spec, one.fingerprint, one.n_bytes, one.n_characters, reading_rules=3)
+    return make_run(name, corpus=record)
 
 
 def append(run: Run, *events: TrainingEvent) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from minigpt_tui.engine.locks import acquire
@@ -21,7 +22,7 @@ from minigpt_tui.tui.themes import DARK, LIGHT
 from textual.pilot import Pilot
 
 from .next_way import next_way
-from .runs_on_disk import CREATED, make_run
+from .runs_on_disk import CREATED, make_run, make_run_on
 from .scripted_engine import LetterEngine, ScriptedEngine
 from .seen import screen_text
 from .waiting import wait_until
@@ -157,6 +158,29 @@ def test_checkpoints(letters: Run, snap_compare, size: Size, theme: str):
     save_settings(Settings(theme=theme))
     for name in ("step-400", "step-1000"):
         shutil.copytree(letters.checkpoints / "last", letters.checkpoints / name)
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=choose)
+
+
+@SIZES
+@THEMES
+def test_speakers(engine: type[ScriptedEngine], snap_compare, tmp_path: Path, size: Size, theme: str):
+    async def choose(pilot: Pilot) -> None:
+        desk = pilot.app.screen
+        assert isinstance(desk, WriteDesk)
+        await wait_until(pilot, lambda: desk.bridge.generator.ready)
+        await pilot.press("alt+w")
+        await wait_until(pilot, lambda: "14 speakers" in screen_text(pilot.app))
+        await pilot.press("tab", *"citizen")
+        await wait_until(pilot, lambda: "BENVOLIO" not in screen_text(pilot.app))
+        await pilot.pause(0.4)
+
+    save_settings(Settings(theme=theme))
+    cast = (
+        "ROMEO", "JULIET", "BENVOLIO", "TYBALT", "NURSE", "PETER", "SAMPSON", "GREGORY", "ABRAHAM", "MERCUTIO", "PARIS",
+        "First Citizen", "Second Citizen", "Third Citizen",
+    )  # fmt: skip
+    said = (f"{name}:\nAy.\n\n" for times, name in enumerate(cast, 2) for _ in range(times))
+    make_run_on(tmp_path / "play.txt", "".join(said))
     assert snap_compare(MinigptApp(), terminal_size=size, run_before=choose)
 
 

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.data.storage.printable import visible
 from minigpt_tui.engine.requests import Generate, ScoreText
-from minigpt_tui.engine.runs import CorpusRecord, Run
 from minigpt_tui.tui import generator
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.found_models import look_up
@@ -19,7 +17,7 @@ from minigpt_tui.tui.screens.turns_way import TurnsWay
 from minigpt_tui.tui.screens.write import WriteDesk
 from textual.pilot import Pilot
 
-from .runs_on_disk import make_run, write_model
+from .runs_on_disk import make_run_on, write_model
 from .scripted_engine import LetterEngine, ScriptedEngine
 from .seen import notices, screen_text
 from .waiting import wait_until
@@ -47,18 +45,6 @@ def letters(engine: type[ScriptedEngine], monkeypatch: pytest.MonkeyPatch) -> ty
 
     monkeypatch.setattr(generator, "GenerateProcess", Letters)
     return Letters
-
-
-def run_on(path: Path, text: str, name: str = "play-01") -> Run:
-    """A run that has learned from this text."""
-    path.write_text(text)
-    corpus = open_corpus(str(path))
-    return make_run(
-        name,
-        corpus=CorpusRecord(
-            corpus.name, corpus.spec, corpus.fingerprint, corpus.n_bytes, corpus.n_characters, reading_rules=3
-        ),
-    )
 
 
 def way_of(pilot: Pilot[Any]) -> TurnsWay:
@@ -109,7 +95,7 @@ async def speak(pilot: Pilot[Any], you: str, answering: str) -> None:
 
 
 async def test_a_person_speaks_with_a_speaker_of_the_text(letters: type[LetterEngine], tmp_path: Path):
-    run_on(tmp_path / "play.txt", PLAY)
+    make_run_on(tmp_path / "play.txt", PLAY)
     async with MinigptApp().run_test(size=(120, 40)) as pilot:
         await say(pilot, "Before")
         await open_box(pilot)
@@ -157,7 +143,7 @@ async def test_a_person_speaks_with_a_speaker_of_the_text(letters: type[LetterEn
 
 
 async def test_retry_siblings_and_edit_keep_to_the_dialogue(letters: type[LetterEngine], tmp_path: Path):
-    run_on(tmp_path / "play.txt", PLAY)
+    make_run_on(tmp_path / "play.txt", PLAY)
     async with MinigptApp().run_test(size=(120, 40)) as pilot:
         await speak(pilot, "ro", "ju")
         await say(pilot, "One")
@@ -184,8 +170,8 @@ async def test_retry_siblings_and_edit_keep_to_the_dialogue(letters: type[Letter
 
 
 async def test_another_text_has_other_speakers(letters: type[LetterEngine], tmp_path: Path):
-    other = run_on(tmp_path / "chat.txt", CHAT, "chat-01")
-    play = run_on(tmp_path / "play.txt", PLAY, "play-01")
+    other = make_run_on(tmp_path / "chat.txt", CHAT, "chat-01")
+    play = make_run_on(tmp_path / "play.txt", PLAY, "play-01")
     async with MinigptApp().run_test(size=(80, 24)) as pilot:
         app = pilot.app
         assert isinstance(app, MinigptApp)
@@ -218,7 +204,10 @@ async def test_another_text_has_other_speakers(letters: type[LetterEngine], tmp_
 
 
 async def test_why_nobody_can_be_chosen_is_a_sentence(letters: type[LetterEngine], tmp_path: Path):
-    novel, gone = run_on(tmp_path / "novel.txt", NOVEL, "novel-01"), run_on(tmp_path / "gone.txt", PLAY, "gone-01")
+    novel, gone = (
+        make_run_on(tmp_path / "novel.txt", NOVEL, "novel-01"),
+        make_run_on(tmp_path / "gone.txt", PLAY, "gone-01"),
+    )
     (tmp_path / "gone.txt").unlink()
     async with MinigptApp().run_test(size=(60, 20)) as pilot:
         app = pilot.app

@@ -111,7 +111,6 @@ class SpeakersBox(ModalScreen[Roles | Literal["nobody"] | None]):
         for field, name in zip((self.you, self.answering), chosen, strict=True):
             with self.prevent(Input.Changed):
                 field.value = visible(name)
-        self.hint.update(Content.styled(f"{_HINT} · {len(found.speakers):,} speakers", DIM))
         self.names.styles.min_height = min(_STEADY, len(found.speakers))
         self.query_one("#speakers").add_class("-found")
         self.you.focus()
@@ -166,11 +165,10 @@ class SpeakersBox(ModalScreen[Roles | Literal["nobody"] | None]):
         width = len(f"{max(counts.values()):,}")
         self._listed = self.completions(typed)[:_MOST_LISTED]
         self.names.clear_options()
-        self.names.add_options(
-            Content.assemble((f"{counts[name]:>{width},}  ", DIM), name) for name in self._listed
-        )  # fmt: skip
+        self.names.add_options(Content.assemble((f"{counts[name]:>{width},}  ", DIM), name) for name in self._listed)
         meant = visible(self._meant(self._field.value))
         self.names.highlighted = self._listed.index(meant) if meant in self._listed else None
+        self.hint.update(Content.styled(f"{_HINT} · {len(self._found.speakers):,} speakers", DIM))
 
     def action_step(self, step: int) -> None:
         """Take the next name of the list into the field, or the one before."""

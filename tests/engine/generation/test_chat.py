@@ -151,7 +151,9 @@ CONVERSATION = (
     [(1, False), (2, False), (3, False), (3, True), (4, False)],
     ids=["said", "replied", "names are tokens", "names are text", "replied again"],
 )
-@pytest.mark.parametrize("kind", ["chatml", "headers", "lines"])
+@pytest.mark.parametrize(
+    "kind", ["chatml", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("headers", "lines"))]
+)
 def test_the_words_of_the_last_turn_are_scored_in_its_frame(
     kind: str, literal: bool, n_turns: int, tmp_path: Path, answer: Answer
 ) -> None:

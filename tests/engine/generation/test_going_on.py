@@ -42,7 +42,14 @@ def written(reply: Reply) -> tuple[str, list[int]]:
 
 
 @pytest.mark.parametrize("prompt", ["", "ab", "abcdefgh" * 2, "hgfedcba" * 5 + "a"], ids=len)
-@pytest.mark.parametrize("options", [{}, PENALTIES, PENALTIES | {"penalty_window": 9}], ids=["plain", "all", "window"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, id="plain"),
+        pytest.param(PENALTIES, id="all", marks=pytest.mark.long),
+        pytest.param(PENALTIES | {"penalty_window": 9}, id="window"),
+    ],
+)
 def test_a_reply_that_goes_on_writes_what_it_would_have_written_without_a_stop(
     random_model, prompt: str, options: dict[str, object]
 ) -> None:

@@ -36,7 +36,7 @@ def decoded(model: GPT, tokens: torch.Tensor, cache: KVCache, start: int) -> tor
 
 @cases
 @pytest.mark.parametrize("column_major", [False, True])
-@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("rows", [1, pytest.param(3, marks=pytest.mark.long)])
 def test_a_step_is_the_whole_models(config, column_major, rows):
     model, tokens = random_model(config), random_tokens(rows, 24)
     with torch.inference_mode():

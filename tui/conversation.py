@@ -19,6 +19,7 @@ from .run_words import stage
 from .session_turns import messages_of, turns_of_path, turns_of_tree
 from .training_offer import TrainingOffer
 from .turn_colours import TurnColours
+from .widgets.border_words import set_subtitle
 from .widgets.prompt import Prompt
 from .widgets.transcript import Transcript
 
@@ -389,7 +390,7 @@ class Conversation:
         self._prompt.placeholder = Content(self._placeholder())
         self._prompt.busy = self._generator.generating
         waiting = len(self._waiting)
-        self._prompt.border_subtitle = f"{waiting} waiting for the model" if waiting else ""
+        set_subtitle(self._prompt, f"{waiting} waiting for the model" if waiting else "")
 
     def _placeholder(self) -> str:
         if self._offer is not None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
-from textual.content import Content
 from textual.timer import Timer
 
 from ..data.storage.errors import EXPECTED, sentence_of
@@ -26,6 +25,7 @@ from .document_tokens import DocumentTokens
 from .placed_tokens import Continuation, coloured, continuation_at, loss_of, node_at, tokens_between
 from .text import formatting
 from .text.document_text import TextSpan
+from .widgets.border_words import set_subtitle, set_title
 from .widgets.document_pane import DocumentPane
 from .widgets.siblings_panel import Sibling, SiblingsPanel
 from .widgets.token_panel import TokenPanel
@@ -380,7 +380,7 @@ class DocumentEditor:
         title = "document"
         if len(siblings) > 1 and current is not None:
             title += f" · {[node.id for node in siblings].index(current.id) + 1} of {len(siblings)} siblings here"
-        self._pane.border_title = title
+        set_title(self._pane, title)
         shown = tuple((node.id, node.length) for node in siblings)
         if text is not None and shown != self._shown_siblings:  # whose losses take a while where they are long
             self._shown_siblings = shown
@@ -400,7 +400,7 @@ class DocumentEditor:
         else:
             records = [token.record for token in tokens_between(text, written.start, written.end)]
             words = status(written.source, [loss_of(record) for record in records if record.known])
-        self._pane.border_subtitle = Content(words)
+        set_subtitle(self._pane, words)
 
 
 def status(source: Source, losses: Sequence[float]) -> str:

@@ -11,7 +11,6 @@ from typing import Literal
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ...data.storage.printable import visible
@@ -24,6 +23,7 @@ from ..current_session import CurrentSession
 from ..run_words import stage
 from ..settings import SettingsStore, load_history, save_history
 from ..text import formatting
+from ..widgets.border_words import set_subtitle, set_title
 from ..widgets.find_bar import FindArea
 from ..widgets.model_panel import ModelPanel
 from ..widgets.panels import Panels
@@ -89,12 +89,12 @@ class TurnsWay(WritingWay):
     def _show_title(self) -> None:
         roles = self.conversation.dialogue.roles
         who = f" · you are {visible(roles.you)}, {visible(roles.answering)} answers" if roles else ""
-        self.transcript.border_title = Content(self.way + who)
+        set_title(self.transcript, self.way + who)
 
     def _show_subtitle(self) -> None:
         preparing = self.bridge.training.preparing
         token = self._token if self.transcript.has_token else ""
-        self.transcript.border_subtitle = Content(f"{stage(preparing)} ..." if preparing else token)
+        set_subtitle(self.transcript, f"{stage(preparing)} ..." if preparing else token)
 
     # --- prompts --------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ...engine.requests import Alternative, TokenDetail
+from .border_words import set_subtitle
 from .facts import DIM, spread
 from .list_panel import ListPanel
 
@@ -66,7 +67,7 @@ class TokenPanel(ListPanel):
     def write(self) -> None:
         place, width = self._place, self.row_width
         self.list.display = place is not None and bool(place.alternatives)
-        self.border_subtitle = "Enter goes on from it" if self._takes and self.list.display else None
+        set_subtitle(self, "Enter goes on from it" if self._takes and self.list.display else "")
         if place is None or width <= 0:
             self.words.update(Content.styled(self._sentence, DIM))
             return

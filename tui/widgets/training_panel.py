@@ -10,6 +10,7 @@ from textual.widgets import Static
 from ..run_words import STAGES, STATE_STYLES
 from ..state import TrainingView
 from ..text import formatting
+from .border_words import set_subtitle
 from .facts import DIM, in_two_columns, spread
 from .loss_chart import LossChart
 
@@ -40,6 +41,7 @@ class TrainingPanel(Vertical):
         self._figures = Static(markup=False)
         self._chart = LossChart(ascii=ascii)
         self._view: TrainingView | None = None
+        self._rows = 0  # of figures; only where they become more or fewer is anything laid out anew
 
     @property
     def chart(self) -> LossChart:
@@ -72,12 +74,14 @@ class TrainingPanel(Vertical):
         view = self._view
         self._figures.display = view is not None and view.state is not None
         self._chart.display = height >= (1 if beside else 2 + CHART_ROWS)
-        self.border_subtitle = Content(formatting.one_line(view.name)) if view else None
+        set_subtitle(self, formatting.one_line(view.name) if view else "")
         if view is None or view.state is None:
             return
         lines = figures(view, min(width, _BESIDE) if beside else width, with_losses=not self._chart.display)
         room = height - CHART_ROWS if self._chart.display and not beside else height
-        self._figures.update(Content("\n").join(lines[:room]))
+        lines = lines[:room]
+        self._figures.update(Content("\n").join(lines), layout=len(lines) != self._rows)
+        self._rows = len(lines)
 
 
 def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:

@@ -152,6 +152,8 @@ class Transcript(SearchableView, can_focus=True):
         """The token that was chosen, by its offsets in the probabilities of all turns."""
         self._turns_begun = 0
         self._welcome: list[str] = []
+        self._welcome_strips: list[Strip] = []
+        self._welcome_size = (0, 0)  # that they were painted for
         self.hits: FoundInTurns = FoundInTurns()
 
     # Turns
@@ -219,7 +221,7 @@ class Transcript(SearchableView, can_focus=True):
 
         A line with a gap of two or more blanks is a key and what it does: the key stands out, the rest is a column.
         """
-        self._welcome = lines or []
+        self._welcome, self._welcome_size = lines or [], (0, 0)
         self.refresh()
 
     # The queue
@@ -295,14 +297,17 @@ class Transcript(SearchableView, can_focus=True):
     def notify_style_update(self) -> None:
         """Paint all rows again after a change of theme."""
         super().notify_style_update()
-        self._shades = []
+        self._shades, self._welcome_size = [], (0, 0)
         self._strips.clear()
 
     def paint_line(self, y: int, width: int) -> Strip:
         """Paint one line of the view: a row, or of the welcome where there is no conversation."""
         if self.turns.rows:
             return self._row(self.scroll_offset.y + y, width)
-        welcome = paint_welcome(self._welcome, width, self.size.height, self.component_style)
+        if (size := (width, self.size.height)) != self._welcome_size:
+            self._welcome_strips = paint_welcome(self._welcome, *size, self.component_style)
+            self._welcome_size = size
+        welcome = self._welcome_strips
         return welcome[y] if y < len(welcome) else Strip.blank(width, self.component_style("welcome"))
 
     def _row(self, index: int, width: int) -> Strip:

@@ -344,9 +344,10 @@ class SessionText(TreeChanges):
         if not (node.reason and parent.reason):
             raise UserError("a model still writes here; merge the nodes when it has ended")
         alone = all(child is node for child in self.tree.children(parent.id, deleted=True))
+        whole = [part._replace(stop=part.end) for part in parent.parts]  # others follow it now: it grows no more
         old, new = (
             (parent.id, packed(node.parts)),
-            (parent.parent, packed(joined((*parent.parts, *node.parts)) or node.parts)),
+            (parent.parent, packed(joined((*whole, *node.parts)) or node.parts)),
         )
         changes = [Change(node.id, "beginning", old, new)]
         if alone:

@@ -134,7 +134,7 @@ def cut(parts: Sequence[Part], at: int) -> tuple[tuple[Part, ...], tuple[Part, .
         if at < part.length:
             head, rest = part.cut(at)
             return joined([*before, head]), (rest, *parts[number + 1 :])
-        if at == part.length and part.stop is None:
+        if at == part.length and part.stop is None and number == len(parts) - 1:  # what it grows by stands behind
             head, rest = part.cut(at)
             return joined([*before, head]), (rest,)
         before.append(part)

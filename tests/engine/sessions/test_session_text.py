@@ -201,6 +201,18 @@ def test_bytes_of_one_character_stay_with_the_token_that_follows_them(text: Sess
     assert text.parts(1) == ("", (0, 1, 9))
 
 
+def test_an_edit_where_nodes_were_merged_leaves_what_stood_there_in_its_branch(text: SessionText, clock: Clock) -> None:
+    edit(text, clock, 0, 0, "one ")
+    edit(text, clock, 4, 4, "two")
+    node = text.path[-1]
+    text.merge(node)
+    edit(text, clock, 4, 7, "")
+    assert text.text == "one "
+    assert text.tree.text(node.id) == "one two"
+    text.undo()
+    assert text.text == "one two"
+
+
 def test_a_node_is_merged_into_its_parent_and_parted_again(text: SessionText, clock: Clock) -> None:
     edit(text, clock, 0, 0, "one ")
     node = generate(text, "two ")

@@ -1,5 +1,6 @@
 """One thread for each test process and its children: test files run side by side."""
 
+import contextlib
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
@@ -8,6 +9,14 @@ import zlib
 from collections.abc import Iterator
 
 import pytest
+
+with contextlib.suppress(ImportError):  # a machine that only has the engine runs its tests without it
+    from hypothesis import settings
+
+    # The same examples at each run; `--hypothesis-profile search` looks for others.
+    settings.register_profile("repeatable", derandomize=True, database=None)
+    settings.register_profile("search", derandomize=False)
+    settings.load_profile("repeatable")
 
 _LONGEST_ID = 80  # characters
 _SIGNALS = [getattr(signal, name) for name in ("SIGHUP", "SIGINT", "SIGTERM") if hasattr(signal, name)]

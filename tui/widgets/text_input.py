@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.events import Key, Paste
+from textual.reactive import reactive
 from textual.widgets import Input
 
 from ...data.storage.printable import without_controls
@@ -15,6 +16,8 @@ def unprintable_text(event: Key) -> str:
 
 class TextInput(Input):
     """Textual's own passes over what `str.isprintable` denies: no-break spaces (file names have them), joiners ..."""
+
+    cursor_blink = reactive(False, init=False)  # as in the prompt: a blinking cursor paints twice a second
 
     def on_key(self, event: Key) -> None:
         """Insert a character that Textual takes for no text."""

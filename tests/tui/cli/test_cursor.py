@@ -71,8 +71,11 @@ def test_the_cursor_is_shown_after_a_signal(trained: Path, verb: str, number: si
     assert code == 128 + number
     if verb == "resume":
         assert b"goes on in the background" in drawing.seen
-        stop = subprocess.run((*COMMAND, "stop", "cats"), env=os.environ | {"MINIGPT_HOME": str(trained)}, check=False)
-        assert stop.returncode == 0
+        stop = subprocess.run(
+            (*COMMAND, "stop", "cats"), env=os.environ | {"MINIGPT_HOME": str(trained)}, check=False,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert stop.returncode == 0 or "it is finished" in stop.stderr
 
 
 @pytest.mark.parametrize(

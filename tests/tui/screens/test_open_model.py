@@ -167,6 +167,7 @@ async def further(pilot: Pilot[Any]) -> NewRunScreen:
     screen = pilot.app.screen
     assert isinstance(screen, NewRunScreen)
     await wait_until(pilot, lambda: "the model's: char, 57 tokens" in shown(pilot))
+    await wait_until(pilot, lambda: screen.query_one("#n_layer", Input).value == "2")
     return screen
 
 

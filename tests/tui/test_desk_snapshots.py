@@ -64,20 +64,26 @@ def letters(engine: type[ScriptedEngine], monkeypatch: pytest.MonkeyPatch) -> Ru
     return make_run("play-01")
 
 
+async def written(pilot: Pilot) -> DocumentWay:
+    """A document with a beginning, and what the model wrote on."""
+    desk = pilot.app.screen
+    assert isinstance(desk, WriteDesk)
+    await wait_until(pilot, lambda: desk.bridge.generator.ready)
+    await next_way(pilot)
+    await pilot.pause()
+    way = desk.shown
+    assert isinstance(way, DocumentWay)
+    way.pane.insert("ROMEO:")
+    await pilot.press("ctrl+n")
+    await wait_until(pilot, lambda: not way.editor.writing and way.pane.is_settled)
+    return way
+
+
 @SIZES
 @THEMES
 def test_document(letters: Run, snap_compare, size: Size, theme: str):
     async def write(pilot: Pilot) -> None:
-        desk = pilot.app.screen
-        assert isinstance(desk, WriteDesk)
-        await wait_until(pilot, lambda: desk.bridge.generator.ready)
-        await next_way(pilot)
-        await pilot.pause()
-        way = desk.shown
-        assert isinstance(way, DocumentWay)
-        way.pane.insert("ROMEO:")
-        await pilot.press("ctrl+n")
-        await wait_until(pilot, lambda: not way.editor.writing and way.pane.is_settled)
+        way = await written(pilot)
         await pilot.press("f7", "left", "left", "left")
         await wait_until(pilot, lambda: "perplexity" in str(way.pane.border_subtitle))
         await wait_until(pilot, lambda: way.pane.token_at(0) is not None)
@@ -141,16 +147,7 @@ def test_frame(letters: Run, snap_compare, size: Size, theme: str):
 @THEMES
 def test_checkpoints(letters: Run, snap_compare, size: Size, theme: str):
     async def choose(pilot: Pilot) -> None:
-        desk = pilot.app.screen
-        assert isinstance(desk, WriteDesk)
-        await wait_until(pilot, lambda: desk.bridge.generator.ready)
-        await next_way(pilot)
-        await pilot.pause()
-        way = desk.shown
-        assert isinstance(way, DocumentWay)
-        way.pane.insert("ROMEO:")
-        await pilot.press("ctrl+n")
-        await wait_until(pilot, lambda: not way.editor.writing and way.pane.is_settled)
+        await written(pilot)
         await pilot.press("alt+n", "down")
         await wait_until(pilot, lambda: "step 1,000" in screen_text(pilot.app))
         await pilot.pause(0.4)

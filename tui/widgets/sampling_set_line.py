@@ -23,11 +23,11 @@ class SetLine(Widget, can_focus=True):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,down", "ask('next')", "Next set", id="set.next", tooltip="Take the values of the next set"),
-        Binding("left,up", "ask('previous')", "Set before", id="set.previous", tooltip="Take those of the set before"),
-        Binding("enter", "ask('back')", "Back", id="set.back", tooltip="Take the values of this set again"),
-        Binding("s", "ask('save')", "Save as", id="set.save", tooltip="Save these values as a set of your own"),
-        Binding("d,delete", "ask('delete')", "Delete", id="set.delete", tooltip="Delete this set of your own"),
+        Binding("right,down", "ask('next')", "next", id="set.next", tooltip="Take the values of the next set"),
+        Binding("left,up", "ask('previous')", "before", id="set.previous", tooltip="Take those of the set before"),
+        Binding("enter", "ask('back')", "again", id="set.back", tooltip="Take the values of this set again"),
+        Binding("s", "ask('save')", "save", id="set.save", tooltip="Save these values as a set of your own"),
+        Binding("d,delete", "ask('delete')", "delete", id="set.delete", tooltip="Delete this set of your own"),
     ]
     DEFAULT_CSS = """
     SetLine { height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }

@@ -174,7 +174,7 @@ async def test_escape_stops_and_what_was_written_stays(letters: Engine):
     async with opened() as pilot:
         await pilot.press("a", "ctrl+n")
         await wait_until(pilot, lambda: text(pilot) == "aonce")
-        assert "Esc stops" in screen_text(pilot.app)
+        await wait_until(pilot, lambda: "Esc stops" in screen_text(pilot.app))
         await press(pilot, "escape")
         assert text(pilot) == "aonce"
         await wait_until(pilot, lambda: "stopped" in screen_text(pilot.app))

@@ -300,7 +300,7 @@ async def test_a_document_is_refused_with_the_command_that_makes_a_text_of_it(en
         await choose_file(pilot, path)
         await wait_until(pilot, lambda: "an EPUB book" in form(pilot).problem)
         command = "pandoc -t plain --wrap=none -o 'my novel.txt' 'my novel.epub'"
-        assert f"make a text of it with: {command}" in sentences_on(pilot)
+        await wait_until(pilot, lambda: f"make a text of it with: {command}" in sentences_on(pilot))
         assert not form(pilot).query_one("#markup-field").display
         await pilot.press("f5")
         await pilot.pause()
@@ -321,7 +321,8 @@ async def test_a_text_in_another_script_is_learned_after_a_question_alone(engine
         await wait_until(pilot, lambda: form(pilot).text.corpus is not None and not form(pilot).problem)
         await pilot.press("f5")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, Question))
-        assert "model has no token for 16% of the characters of" in sentences_on(pilot)
+        words = "model has no token for 16% of the characters of"
+        await wait_until(pilot, lambda: words in sentences_on(pilot))
         await pilot.press(answer)
         if answer == "l":
             await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))

@@ -98,7 +98,7 @@ async def test_enter_opens_a_run_and_its_model(engine: Engine):
         assert app.bridge.run is not None
         assert app.bridge.run.name == "a-01"
         await wait_until(pilot, lambda: app.bridge.generator.ready)
-        assert "a-01" in screen_text(app).splitlines()[0]
+        await wait_until(pilot, lambda: "a-01" in screen_text(app).splitlines()[0])
 
 
 async def test_pause_resume_and_stop_are_commands(engine: Engine):

@@ -20,18 +20,20 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..data.storage.atomic import complete_file, write_atomic
 from ..data.storage.errors import UserError, sentence_of
 from ..data.storage.plain_files import open_plain, read_plain
 from ..data.storage.typed_json import SchemaError, dumps, loads, parse
-from ..data.text_files import Reading
 from ..data.typed_path import typed_path
 from ..models.config import ModelConfig
 from ..models.recipe import TokenizerKind, TrainingConfig, UnknownCharacters
 from . import locks, paths
 from .events import COMMANDS, ENDED_STATES, Command, RunState
+
+if TYPE_CHECKING:
+    from ..data.text_files import Reading
 
 ShownState = RunState | Literal["crashed"]
 
@@ -62,6 +64,8 @@ class CorpusRecord:
     @property
     def reading(self) -> Reading:
         """How the text is read again; what it is made of was agreed to when the run was made."""
+        from ..data.text_files import Reading
+
         return Reading(self.encoding, as_text=True, rules=self.reading_rules)
 
 

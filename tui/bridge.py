@@ -9,24 +9,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual.message import Message
 
-from ..data.corpus import open_corpus
 from ..data.storage.typed_json import SchemaError
-from ..data.text_files import DEFAULT_READING, Reading
 from ..engine.events import TRAINING_EVENTS, CheckpointSaved, Command, Evaluation, Note, TrainingEvent
 from ..engine.failed_start import discard_failed_start
 from ..engine.follow import LineFollower
-from ..engine.model_files import ModelFile
 from ..engine.requests import Loaded
 from ..engine.runs import Run, RunError, RunManifest, ShownState, list_runs
 from ..models.recipe import Recipe
-from .found_models import FoundModel
 from .generator import Generator
 from .messages import ModelOpened, Notice, RunAttached, RunForgotten, RunStateChanged
 from .state import ModelView, TrainingView
+
+if TYPE_CHECKING:
+    from ..data.text_files import Reading
+    from ..engine.model_files import ModelFile
+    from .found_models import FoundModel
 
 POLL_INTERVAL = 0.25  # seconds between two polls
 _CHUNK = 2**16  # bytes of events read in one go
@@ -105,16 +106,18 @@ class Bridge:
         name: str | None = None,
         start_from: ModelFile | None = None,
         *,
-        reading: Reading = DEFAULT_READING,
+        reading: Reading | None = None,
         drop_unknown: bool = False,
     ) -> Run:
         """Make a run, show it and start its training; with the weights of `start_from`, or with new ones.
 
         Raises UserError or OSError: MarkupError and UnknownTextError for what is done only where a person asks for it.
         """
-        from ..engine.launch import new_run, start_training  # slow to import, and the first frame does not need it
+        from ..data.corpus import open_corpus  # as the next slow to import, and the first frame does not need it
+        from ..data.text_files import DEFAULT_READING
+        from ..engine.launch import new_run, start_training
 
-        text = await asyncio.to_thread(open_corpus, corpus, reading=reading)
+        text = await asyncio.to_thread(open_corpus, corpus, reading=reading or DEFAULT_READING)
         run = await asyncio.to_thread(new_run, text, recipe, name, start_from=start_from, drop_unknown=drop_unknown)
         self._begun = run
         self.attach(run)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual.message import Message
 
 from ..engine.runs import ShownState
-from .found_models import FoundModel
+
+if TYPE_CHECKING:
+    from .found_models import FoundModel
 
 Severity = Literal["information", "warning", "error"]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..engine.events import Preparing
 from ..engine.runs import RunManifest, ShownState
-from .found_models import FoundModel
 from .state import TrainingView
 from .text import formatting
+
+if TYPE_CHECKING:
+    from .found_models import FoundModel
 
 
 class StateStyle(NamedTuple):

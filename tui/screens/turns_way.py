@@ -14,8 +14,6 @@ from textual.containers import Vertical
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ...data.storage.printable import visible
-from ...data.text_files import MarkupError, Reading
-from ...models.presets import DEFAULT_PRESET, preset
 from .. import keymap
 from ..bridge import Bridge
 from ..conversation import Conversation
@@ -31,7 +29,6 @@ from ..widgets.prompt import Prompt
 from ..widgets.sampling_panel import SamplingPanel
 from ..widgets.training_panel import TrainingPanel
 from ..widgets.transcript import Transcript
-from .questions import as_it_stands
 from .writing_way import WritingWay
 
 
@@ -120,6 +117,10 @@ class TurnsWay(WritingWay):
     @work(group="train", exclusive=True)
     async def _train(self, corpus: str) -> None:
         """Accept the offer; where the text cannot be used, say why and offer again."""
+        from ...data.text_files import MarkupError, Reading  # as the others here nothing that the first frame needs
+        from ...models.presets import DEFAULT_PRESET, preset
+        from .questions import as_it_stands
+
         offer = self.conversation.accept_offer()
         try:
             try:

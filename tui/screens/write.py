@@ -16,7 +16,6 @@ from ...engine.requests import TokenDetail
 from ...engine.sessions.tree import Way
 from .. import keymap, messages
 from ..bridge import POLL_INTERVAL, Bridge, run_to_open
-from ..found_models import FoundModel
 from ..run_words import model_opened, run_opened, state_changed
 from ..settings import SettingsStore
 from ..training_offer import BUILT_IN, TrainingOffer
@@ -24,6 +23,7 @@ from .desk import Desk
 from .turns_way import TurnsWay
 
 if TYPE_CHECKING:
+    from ..found_models import FoundModel
     from .document_way import DocumentWay
 
 

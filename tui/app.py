@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual import events, work
 from textual._compositor import CompositorUpdate
@@ -25,11 +26,10 @@ from ..engine.locks import check_locks
 from ..engine.runs import Run, list_runs
 from . import keymap
 from .bridge import POLL_INTERVAL
-from .found_models import FoundModel
 from .messages import ExportWanted
+from .opening import painting
 from .placed_rows import placed
 from .screens.desk import Desk
-from .screens.open_model import OpenModelScreen
 from .screens.sizes import BREAKPOINTS, is_too_small
 from .screens.too_small import TooSmallScreen
 from .screens.write import WriteDesk
@@ -37,6 +37,9 @@ from .settings import SettingsStore
 from .terminal import call_when_hung_up, encoding_problem, has_job_control, is_utf8
 from .themes import DARK, THEMES, counterpart
 from .widgets.header_line import DeskName, HeaderLine
+
+if TYPE_CHECKING:
+    from .found_models import FoundModel
 
 STOP_SECONDS = 60.0  # that quitting waits for runs to stop and save
 EXIT_SECONDS = 3.0  # that a clean exit may take after a signal
@@ -73,6 +76,7 @@ class MinigptApp(App[int]):
         self._set_theme()
         self._model_path = model_path
         self._last_size: Size | None = None
+        self._typed_early: list[events.Event] | None = []  # None once there is something to type into
         self._write = WriteDesk(self.store, corpus, model, poll_interval)
         self.bridge = self._write.bridge
         self._corpus = corpus
@@ -82,6 +86,8 @@ class MinigptApp(App[int]):
     def get_default_screen(self) -> Screen[Any]:
         """The app begins with the write desk, as its default screen: a mode's would have all styles computed twice."""
         self.add_mode("write", lambda: self._write)
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(painting())  # again: the terminal has cleared it for Textual
         return self._write
 
     def _train_desk(self) -> Screen[Any]:
@@ -101,9 +107,32 @@ class MinigptApp(App[int]):
         for problem in self._problems:
             self.notify(problem, severity="warning", timeout=10, markup=False)
         if self._model_path is not None:
+            from .screens.open_model import OpenModelScreen
+
             self.push_screen(OpenModelScreen(self.bridge, self._model_path))
         self.call_after_refresh(self.bridge.generator.start)
         self.call_after_refresh(self._tell_of_missing_locks)
+        self.call_after_refresh(self._started)
+
+    def _started(self) -> None:
+        """Take what was typed before the first frame stood, and collect no garbage that is none.
+
+        What the start has made stays: a collection that looks through all of it takes longer than a key may wait.
+        """
+        early, self._typed_early = self._typed_early or [], None
+        for event in early:
+            self.post_message(event)
+        if not self.is_headless:  # the tests' process makes many apps
+            gc.freeze()
+            gc.enable()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keep what is typed before there is something to type into."""
+        early = self._typed_early
+        if early is not None and isinstance(event, (events.Key, events.Paste)) and not self.is_headless:
+            early.append(event)
+        else:
+            await super().on_event(event)
 
     def _tell_of_missing_locks(self) -> None:
         """Say so where nothing can be trained in this home; its models can be used all the same."""

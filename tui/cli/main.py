@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.metadata
 import sys
 from collections.abc import Collection, Sequence
 from types import ModuleType
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from ...data.storage.errors import EXPECTED, sentence_of
 from ..terminal import encoding_problem, is_utf8
 from .exit_codes import INTERRUPTED, READER_GONE, complain, flushed_output
+from .start import open_app
 from .streams import accept_any_text
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
+    if not words:
+        return open_app()
     verbs = f"verbs are: {', '.join(VERBS)}"
     if words and not words[0].startswith("-") and words[0] not in VERBS:
         if len(words) > 1:
@@ -82,9 +84,7 @@ def _dispatch(words: list[str]) -> int:
         print(f"minigpt-tui: {encoding_problem(sys.stdout)}", file=sys.stderr)
     arguments = build_parser(words[:1]).parse_args(words)
     if arguments.verb is None:
-        from ..app import run_app
-
-        return run_app()
+        return open_app()
     return module_of(arguments.verb).run(arguments)
 
 
@@ -98,6 +98,8 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser(verbs: Collection[str] = ()) -> argparse.ArgumentParser:
     """The command line with all its verbs; only those named in `verbs` are imported and know their options."""
+    import importlib.metadata  # only here: the app starts without it
+
     parser = _Parser(
         prog="minigpt-tui",
         description="A workbench for small GPTs that lives in a terminal.",

@@ -9,6 +9,7 @@ from ...data.corpus import normalise
 from ...data.storage.errors import EXPECTED
 from ..found_models import look_up
 from .options import MODEL
+from .start import open_app
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -18,9 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look the model up before the app starts, so that what is wrong with it is said in the terminal."""
-    from ..app import run_app  # only here and below: Textual takes a fifth of a second to import
-
-    return run_app(model=look_up(arguments.model))
+    return open_app(model=look_up(arguments.model))
 
 
 def open_path(text: str) -> int:
@@ -28,9 +27,7 @@ def open_path(text: str) -> int:
     corpus = normalise(text)
     if os.path.isabs(corpus) and not os.path.lexists(corpus):
         raise FileNotFoundError(corpus)
-    from ..app import run_app
-
-    return run_app(model_path=corpus) if _may_be_model(corpus) else run_app(corpus)
+    return open_app(model_path=corpus) if _may_be_model(corpus) else open_app(corpus)
 
 
 def _may_be_model(path: str) -> bool:

@@ -30,6 +30,7 @@ from .runs import CorpusRecord, Run, RunError, RunManifest, create_run, free_nam
 
 MOST_LEFT_OUT = 0.1
 """Of a text: the share without which it is learned unasked."""
+_LOCKING_SECONDS = 5.0  # that a train process may take until it holds its lock; it imports torch after that
 _TRAIN_PROCESS = "minigpt_tui.engine.training.process"
 # Fields in which a fine-tuned model may differ from the one it starts from, and the one that the file decides.
 _MAY_DIFFER = ("context_length", "attention_dropout", "residual_dropout", "embedding_dropout", "vocab_size")
@@ -185,8 +186,9 @@ def start_training(
     """Start the run's train process, detached: it outlives this one. Returns its pid.
 
     `leave_core` leaves one core to the app; `budget`, as Budget.parse reads it, takes the place of the run's. With
-    several `devices`, or where the run says so, torchrun starts as many processes, and its pid is returned. Raises
-    RunError where the run trains already or nothing can be started; the folder of a new run is in the trash then.
+    several `devices`, or where the run says so, torchrun starts as many processes, and its pid is returned. From then
+    on the run counts as training, and can be told to stop. Raises RunError where the run trains already or nothing can
+    be started; the folder of a new run is in the trash then.
     """
     run.check_not_trained()
     run.check_files()
@@ -217,7 +219,15 @@ def start_training(
         raise RunError(f"'{run.name}' cannot be started: {error}") from error
     # waited for, so that a trainer that ends before the app does not stay behind as a zombie
     threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()
+    _wait_until_locked(run, process)
     return process.pid
+
+
+def _wait_until_locked(run: Run, process: subprocess.Popen[Any]) -> None:
+    """Wait until the train process holds the run's lock, has ended, or is too slow to be waited for."""
+    until = time.monotonic() + _LOCKING_SECONDS
+    while process.returncode is None and not run.seems_alive() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def _device_count(run: Run) -> int:

@@ -22,7 +22,7 @@ from .. import locks
 from ..events import Command
 from ..runs import Run
 from .errors import FolderGoneError
-from .loop.commands import CommandReader, StopRequested
+from .loop.commands import CommandReader, StopRequested, commands_size
 from .loop.event_log import EventLog
 
 FAILED, NOT_A_RUN, ALREADY_TRAINING = 1, 2, 3
@@ -44,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run.manifest()
         run.check_files()
+        # measured before the run counts as training: what is asked from then on is for this process
+        asked_before = commands_size(run) if options.resume else 0
         host, lock = run.other_host(), locks.acquire(run.lock_path)
     except EXPECTED as error:
         print(sentence_of(error), file=sys.stderr)
@@ -59,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
         return NOT_A_RUN
     with lock:
         is_gone = functools.partial(_is_gone, run, lock)
-        return _train(run, options.resume, options.leave_core, options.budget, is_gone)
+        commands = CommandReader(run, start=asked_before, is_gone=is_gone)
+        return _train(run, options.resume, options.leave_core, options.budget, commands, is_gone)
 
 
 def _is_gone(run: Run, lock: IO[bytes]) -> bool:
@@ -67,9 +70,10 @@ def _is_gone(run: Run, lock: IO[bytes]) -> bool:
     return not (locks.is_there(lock, run.lock_path) and os.path.lexists(run.path / "run.json"))
 
 
-def _train(run: Run, resume: bool, leave_core: bool, budget: str, is_gone: Callable[[], bool]) -> int:
+def _train(
+    run: Run, resume: bool, leave_core: bool, budget: str, commands: CommandReader, is_gone: Callable[[], bool]
+) -> int:
     before = run.status() if resume else None
-    commands = CommandReader(run, skip_existing=resume, is_gone=is_gone)
     commands.listen_to_signals()
     with EventLog(run, is_gone) as event_log:
         try:

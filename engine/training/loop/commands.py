@@ -31,15 +31,15 @@ class CommandReader:
     """Reads the commands of a run; a poll costs one question for the file's size.
 
     `stop_requested` is set by a stop command as soon as it is read, and by a signal; a resume after it takes the
-    command back, but no signal. With `skip_existing` the commands that an earlier process of the run was given are
-    passed over. A look raises FolderGoneError where the run's folder `is_gone`.
+    command back, but no signal. What stands before `start` in the file, in bytes, was asked of an earlier process of
+    the run and is passed over. A look raises FolderGoneError where the run's folder `is_gone`.
     """
 
-    def __init__(self, run: Run, *, skip_existing: bool = False, is_gone: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, run: Run, *, start: int = 0, is_gone: Callable[[], bool] = lambda: False) -> None:
         self.stop_requested = False
         self._run, self._is_gone = run, is_gone
         self._signalled = False
-        self._lines = LineFollower(run.commands_path, _size(run) if skip_existing else 0)
+        self._lines = LineFollower(run.commands_path, start)
         self._waiting: list[Command | str] = []
 
     def listen_to_signals(self) -> None:
@@ -164,7 +164,8 @@ class CommandHandler:
             self._event_log.state("running")
 
 
-def _size(run: Run) -> int:
+def commands_size(run: Run) -> int:
+    """The bytes of the commands that the run was given so far."""
     try:
         return run.commands_path.stat().st_size
     except OSError:

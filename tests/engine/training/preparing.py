@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from minigpt_tui.engine.events import Step, TrainingEvent
 from minigpt_tui.engine.runs import Run
-from minigpt_tui.engine.training.loop.commands import CommandReader
+from minigpt_tui.engine.training.loop.commands import CommandReader, commands_size
 from minigpt_tui.engine.training.loop.event_log import EventLog
 from minigpt_tui.engine.training.loop.trainer import REPORT_INTERVAL, Trainer
 from minigpt_tui.engine.training.setup import build_trainer
@@ -30,7 +30,7 @@ def prepared(
     run: Run, resume: bool = False, watch: Watch | None = None, report_interval: float = REPORT_INTERVAL
 ) -> Trainer:
     """The trainer of a run; `watch` sees its events, and may ask for a stop."""
-    commands = CommandReader(run, skip_existing=resume)
+    commands = CommandReader(run, start=commands_size(run) if resume else 0)
     event_log = WatchedEventLog(run, lambda event: watch(event, commands)) if watch else EventLog(run)
     return build_trainer(
         run, resume=resume, leave_core=False, event_log=event_log, commands=commands, report_interval=report_interval

@@ -265,6 +265,8 @@ def test_a_detached_run_is_stopped_by_name_and_resumed(home: Path) -> None:
     assert command(home, "stop", "apart").returncode == 0
     assert run.state() == "stopped"
     assert command(home, "resume", "apart", "--detach").returncode == 0
+    assert command(home, "stop", "apart").returncode == 0  # at once, while it is being prepared
+    assert command(home, "resume", "apart", "--detach").returncode == 0
     until(run, "running")
     assert command(home, "resume", "apart", "--budget", "a while").returncode == 2
     assert command(home, "resume", "apart", "--detach").returncode == 2  # it trains already

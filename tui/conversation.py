@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from textual.content import Content
-
 from ..data.storage.printable import visible
 from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens
 from ..engine.sessions.tree import Node, Origin
@@ -387,7 +385,7 @@ class Conversation:
     def show_what_enter_does(self) -> None:
         """The empty field says what Enter would do now; its frame says how many prompts wait."""
         self._prompt.refresh_bindings()
-        self._prompt.placeholder = Content(self._placeholder())
+        self._prompt.show_hint(self._placeholder())
         self._prompt.busy = self._generator.generating
         waiting = len(self._waiting)
         set_subtitle(self._prompt, f"{waiting} waiting for the model" if waiting else "")

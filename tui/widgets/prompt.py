@@ -22,6 +22,7 @@ from .text_input import unprintable_text
 TALLEST = 8
 """Rows the field grows to before it scrolls."""
 
+_DOT = " · "  # between the parts of a hint
 _MEASURED = 4096  # characters by which the width is chosen
 
 
@@ -77,6 +78,7 @@ class Prompt(TextArea):
         super().__init__(
             placeholder=Content(placeholder), highlight_cursor_line=False, name=name, id=id, classes=classes
         )
+        self._hint = placeholder
         self.cursor_blink = False
         self.match_cursor_bracket = False
         self.earlier = earlier if earlier is not None else []
@@ -84,6 +86,20 @@ class Prompt(TextArea):
         self._steps_back = 0
         """How many prompts back the text shown is; 0 is the draft."""
         self._draft = ""
+
+    def show_hint(self, hint: str) -> None:
+        """Say this while the field is empty; where it is too narrow, without the last of the parts between the dots."""
+        self._hint = hint
+        self._fit_hint()
+
+    def on_resize(self) -> None:
+        self._fit_hint()
+
+    def _fit_hint(self) -> None:
+        parts = self._hint.split(_DOT)
+        while len(parts) > 1 and self.size.width and cell_len(_DOT.join(parts)) >= self.size.width:
+            parts.pop()
+        self.placeholder = Content(_DOT.join(parts))
 
     def restore(self, text: str) -> None:
         """Put `text` back into the field as the draft, with the cursor behind it."""

@@ -230,3 +230,13 @@ async def test_a_placeholder_is_no_markup():
     app = PromptHost(Prompt(placeholder="ask [/play-01] something"))
     async with app.run_test(size=(40, 5)):
         assert app.prompt.render_line(0).text.rstrip() == "ask [/play-01] something"
+
+
+async def test_a_hint_that_does_not_fit_loses_its_last_part_and_gets_it_back():
+    async with PromptHost(Prompt()).run_test(size=(40, 10)) as pilot:
+        prompt = pilot.app.query_one(Prompt)
+        prompt.show_hint("Enter trains a model · or type the path of a text")
+        await pilot.pause()
+        assert str(prompt.placeholder) == "Enter trains a model"
+        await pilot.resize_terminal(60, 10)
+        await wait_until(pilot, lambda: str(prompt.placeholder) == "Enter trains a model · or type the path of a text")

@@ -18,6 +18,7 @@ from ..models.interop.foreign_folder import INDEX, WHOLE, check_weight_files, fi
 from ..models.interop.nanogpt import find_meta, read_alphabet, read_nanogpt
 from ..models.interop.own_folder import DESCRIPTION, DIGEST, is_own
 from .refusals import CHANGED_BY_ADAPTER, is_known_elsewhere, why_no_model, why_nothing
+from .run_about import named_run
 from .runs import Run, RunError, list_runs
 
 ModelKind = Literal["minigpt", "huggingface", "nanogpt"]
@@ -48,8 +49,7 @@ def find_model(text: str) -> ModelFile:
 
     Raises RunError for a run without a checkpoint, and UserError, which says what was found, for anything else.
     """
-    runs = list_runs()
-    if run := next((run for run in runs if run.name == text), None):
+    if run := named_run(text):
         return _of_run(run)
     try:
         path = typed_path(text).absolute()
@@ -58,7 +58,7 @@ def find_model(text: str) -> ModelFile:
         raise UserError(f"{text[:200]!r} is no path that can be looked at ({error}); check it") from None
     if there:
         return model_at(path)
-    raise UserError(why_nothing(text, path, [run.name for run in runs]))
+    raise UserError(why_nothing(text, path, [run.name for run in list_runs()]))
 
 
 def model_at(path: Path) -> ModelFile:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import socket
 import time
@@ -26,7 +27,6 @@ from ..data.storage.atomic import complete_file, write_atomic
 from ..data.storage.errors import UserError, sentence_of
 from ..data.storage.plain_files import open_plain, read_plain
 from ..data.storage.typed_json import SchemaError, dumps, loads, parse
-from ..data.typed_path import typed_path
 from ..models.config import ModelConfig
 from ..models.recipe import TokenizerKind, TrainingConfig, UnknownCharacters
 from . import locks, paths
@@ -103,6 +103,13 @@ class RunStatus:
     validation_loss: float | None = None
     best_validation_loss: float | None = None
     reason: str = ""
+    best_step: int | None = None  # of the best validation loss; as the following None in what older runs have written
+    bits_per_byte: float | None = None  # of the best validation loss
+    parameters: int | None = None
+    tokens: int | None = None  # learned from so far
+    seconds: float | None = None  # of training so far
+    tokens_per_second: float | None = None
+    remaining: float | None = None  # seconds until the budget ends
 
 
 class Run:
@@ -134,6 +141,15 @@ class Run:
     def commands_path(self) -> Path:
         """The commands to the run."""
         return self.path / "commands.jsonl"
+
+    def last_log_lines(self, count: int) -> list[str]:
+        """The last lines that its process printed; none where it printed nothing."""
+        try:
+            with open_plain(self.log_path, follow_links=False) as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 16_384))
+                return file.read().decode(errors="replace").splitlines()[-count:]
+        except OSError:
+            return []
 
     @property
     def lock_path(self) -> Path:
@@ -363,25 +379,6 @@ def list_runs() -> list[Run]:
     return sorted(_folders(), key=lambda run: run._created(), reverse=True)
 
 
-def find_run(name: str | None = None) -> Run:
-    """The run called `name`, a path to a run folder, or the newest run that can be read.
-
-    Raises RunError that lists what there is.
-    """
-    runs = list_runs()
-    if name is None:
-        if not runs:
-            raise RunError("there is no run yet; train one with: minigpt-tui train tales")
-        return next(filter(Run.is_readable, runs), runs[0])
-    for run in runs:
-        if run.name == name:
-            return run
-    if ((path := typed_path(name)) / "run.json").is_file():
-        return Run(path.absolute())
-    known = ", ".join(run.name for run in runs[:8]) or "none yet"
-    raise RunError(f"there is no run called '{name}'; there are: {known}")
-
-
 def trash_run(run: Run) -> Path:
     """Move a run to the trash folder and return where it is. Raises RunError while it trains."""
     if run.is_alive():
@@ -397,6 +394,31 @@ def trash_run(run: Run) -> Path:
     except OSError as error:
         raise RunError(f"'{run.name}' cannot be moved to {target}: {error}") from error
     return target
+
+
+def restore_run(name: str) -> Run:
+    """Bring the run back that was moved to the trash last under this name, or from this folder there.
+
+    Raises RunError where there is none, or another run has taken its name.
+    """
+    folders = sorted((path for path in paths.trash_dir().glob("*") if (path / "run.json").is_file()), reverse=True)
+    found = [path for path in folders if name in (path.name, _name_before(path))]
+    if not found:
+        known = ", ".join(path.name for path in folders[:8]) or "none"
+        raise RunError(f"there is no run called '{name}' in the trash; there are: {known}")
+    target = paths.runs_dir() / _name_before(found[0])
+    if target.exists():
+        raise RunError(f"there is a run called '{target.name}' again; rename the folder {found[0]} and restore that")
+    try:
+        shutil.move(found[0], target)
+    except OSError as error:
+        raise RunError(f"{found[0]} cannot be moved to {target}: {error}") from error
+    return Run(target)
+
+
+def _name_before(path: Path) -> str:
+    """The name of a run's folder before it was moved to the trash."""
+    return re.sub(r"-\d{8}-\d{6}(-\d+)?$", "", path.name)
 
 
 def _folders() -> Iterator[Run]:

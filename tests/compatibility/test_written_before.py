@@ -29,7 +29,7 @@ from minigpt_tui.data.corpus import open_corpus
 from minigpt_tui.data.corpus_tokenizer import corpus_tokenizer
 from minigpt_tui.data.encoding import encode_corpus
 from minigpt_tui.engine.requests import SamplingSettings
-from minigpt_tui.engine.runs import find_run
+from minigpt_tui.engine.run_about import find_run
 from minigpt_tui.tui.settings import load_history, load_settings
 
 ARCHIVE = Path(__file__).with_name("written_before_the_rooms.zip")

@@ -19,7 +19,8 @@ from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.data.tokenizers import CharTokenizer, TokenizerError, build_tokenizer
 from minigpt_tui.engine import paths
 from minigpt_tui.engine.model_files import checkpoint_with, find_model, read_config, read_tokenizer
-from minigpt_tui.engine.runs import Run, RunError, find_run
+from minigpt_tui.engine.run_about import find_run
+from minigpt_tui.engine.runs import Run, RunError
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface import save_checkpoint

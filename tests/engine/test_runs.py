@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from minigpt_tui.data.storage.typed_json import dumps, from_plain, to_plain
-from minigpt_tui.engine import locks, paths, runs
+from minigpt_tui.engine import locks, paths, run_about, runs
 from minigpt_tui.engine.events import COMMANDS, Command
 from minigpt_tui.engine.follow import LineFollower
 from minigpt_tui.engine.launch import start_training
@@ -103,7 +103,7 @@ def test_free_names_count_up() -> None:
 @pytest.mark.parametrize("name", ["Война", "红楼梦", "हिन्दी", "می\u200cروم", "e\u0301te", "Ελλάδα-2.0", "汉" * 64])
 def test_a_run_may_have_a_name_in_any_script(name: str) -> None:
     run = runs.create_run(manifest(name))
-    assert runs.find_run(name) == run
+    assert run_about.find_run(name) == run
     assert run.manifest().name == name
     free = runs.free_name(name)
     assert unicodedata.normalize("NFC", name)[:10] in free
@@ -120,17 +120,17 @@ def test_a_name_that_a_terminal_or_a_disk_could_not_take_is_refused(name: str) -
 
 def test_the_newest_run_comes_first_and_runs_are_found_by_name_or_path(home: Path) -> None:
     with pytest.raises(RunError, match="there is no run yet; train one with: minigpt-tui train tales"):
-        runs.find_run()
+        run_about.find_run()
     old, new = runs.create_run(manifest("old")), runs.create_run(manifest("new"))
     (paths.runs_dir() / "no run").mkdir()
     past = time.time() - 100
     os.utime(old.path / "run.json", (past, past))
     assert runs.list_runs() == [new, old]
-    assert runs.find_run() == new
-    assert runs.find_run("old") == old
-    assert runs.find_run(str(old.path)) == old
+    assert run_about.find_run() == new
+    assert run_about.find_run("old") == old
+    assert run_about.find_run(str(old.path)) == old
     with pytest.raises(RunError, match="no run called 'other'; there are: new, old"):
-        runs.find_run("other")
+        run_about.find_run("other")
 
 
 @pytest.mark.parametrize(
@@ -248,8 +248,8 @@ def test_the_newest_run_that_can_be_read_is_the_one_without_a_name() -> None:
     past = time.time() - 100
     os.utime(good.path / "run.json", (past, past))
     (damaged.path / "run.json").write_text("{")
-    assert runs.find_run() == good
-    assert runs.find_run("newer") == damaged
+    assert run_about.find_run() == good
+    assert run_about.find_run("newer") == damaged
 
 
 @pytest.mark.parametrize("state", ["finished", "stopped", "failed"])

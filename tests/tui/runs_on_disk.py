@@ -79,7 +79,12 @@ def evaluation(step: int, loss: float) -> Evaluation:
 
 def set_status(run: Run, state: RunState, steps: int) -> None:
     """Replace status.json."""
-    run.write_status(RunStatus(state, 1, "host", steps, TOTAL, CREATED, 1.6, 2.0, 1.9))
+    run.write_status(
+        RunStatus(
+            state, 1, "host", steps, TOTAL, CREATED, 1.6, 2.0, 1.9, best_step=150, bits_per_byte=2.74,
+            parameters=800_000, tokens_per_second=15_000.0,
+        )
+    )  # fmt: skip
 
 
 def save_checkpoint(run: Run) -> Path:

@@ -12,7 +12,7 @@ from ...data.typed_path import typed_path
 from ...engine.child_process import python_module
 from ...engine.model_files import find_model
 from ...engine.results import ExportResult
-from ...engine.runs import find_run
+from ...engine.run_about import find_run
 from .child import run_to_end
 from .exit_codes import DONE, complain
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from ...data.storage.errors import UserError
 from ...engine.model_files import find_model
 from ...engine.requests import Load, Quantization, SamplingSettings
-from ...engine.runs import find_run
+from ...engine.run_about import find_run
 from ...models.config import ConfigError, ModelConfig, descriptions
 from ...models.recipe import Recipe, TrainingConfig
 from ..sampling_sets import BUILT_IN, SHAPE

@@ -14,7 +14,8 @@ from ...data.storage.printable import visible
 from ...data.storage.typed_json import dumps
 from ...engine.quotes.finder import build_command
 from ...engine.quotes.searched_corpus import SearchedCorpus
-from ...engine.runs import RunError, find_run
+from ...engine.run_about import find_run
+from ...engine.runs import RunError
 from ..text.escapes import unescaped
 from .child import run_to_end
 from .exit_codes import DONE, FAILED, complain

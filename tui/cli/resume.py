@@ -8,7 +8,8 @@ import time
 from ...engine.events import Command
 from ...engine.follow import LineFollower
 from ...engine.launch import move_corpus, start_training
-from ...engine.runs import RunError, find_run
+from ...engine.run_about import find_run
+from ...engine.runs import RunError
 from ...models.config import ConfigError
 from ...models.recipe import Budget
 from .follow import follow, leave_detached

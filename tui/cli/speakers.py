@@ -9,7 +9,8 @@ from ...data.speakers.finding import Speakers
 from ...data.speakers.reading import speakers_of_corpus
 from ...data.storage.typed_json import dumps
 from ...data.text_files import Reading
-from ...engine.runs import find_run, list_runs
+from ...engine.run_about import find_run
+from ...engine.runs import list_runs
 from ...engine.speakers import speakers_of
 from .console import progress, show, table_of
 from .exit_codes import DONE, complain

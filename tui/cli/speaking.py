@@ -8,7 +8,7 @@ from ...data.speakers.finding import Speakers
 from ...data.speakers.form import LONGEST_NAME, Speech, SpeechForm
 from ...data.storage.errors import UserError
 from ...engine.model_files import find_model
-from ...engine.runs import find_run
+from ...engine.run_about import find_run
 from ...engine.speakers import speakers_of
 from .exit_codes import complain
 

@@ -7,7 +7,8 @@ import sys
 import time
 
 from ...engine.events import Command
-from ...engine.runs import RunError, find_run
+from ...engine.run_about import find_run
+from ...engine.runs import RunError
 from .exit_codes import DONE
 from .options import add_run_argument
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from time import time
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on, work
 from textual.color import Color
@@ -16,7 +16,8 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
 from ...data.storage.errors import EXPECTED
-from ...engine.runs import Run, RunError, RunManifest, ShownState, list_runs, trash_run
+from ...engine.run_summary import RunSummaries, RunSummary
+from ...engine.runs import Run, trash_run
 from .. import keymap
 from ..bridge import Bridge
 from ..messages import ExportWanted
@@ -28,62 +29,13 @@ from .questions import Answer, Question
 from .sizes import MEDIUM, WIDE
 
 REFRESH = 1.0  # seconds
+_FRAME = 8  # cells of borders, padding and scrollbar beside the columns
 _COLUMNS = {
-    "name": "run", "state": "state", "step": "step", "train": "train", "validation": "val", "best": "best",
-    "preset": "preset", "corpus": "corpus", "age": "age",
+    "name": "run", "state": "state", "step": "step", "best": "best @ step", "bits": "bits/B", "parameters": "params",
+    "speed": "tok/s", "age": "age", "tags": "tags", "changed": "changed",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """What the table shows about a run. None stands for what is not known."""
-
-    name: str
-    state: ShownState
-    step: int
-    total_steps: int | None
-    train_loss: float | None
-    validation_loss: float | None
-    best_loss: float | None
-    preset: str
-    corpus: str
-    created: float | None
-
-
-class RunReader:
-    """Reads the summaries again and again; run.json, which never changes, is read once for each run."""
-
-    def __init__(self) -> None:
-        self._manifests: dict[Run, RunManifest] = {}
-        self.runs: dict[str, Run] = {}
-
-    def read(self) -> dict[str, RunSummary]:
-        """All runs by name, the newest first."""
-        self.runs = {run.name: run for run in list_runs()}
-        return {name: self._summary(run) for name, run in self.runs.items()}
-
-    def _summary(self, run: Run) -> RunSummary:
-        manifest, status = self._manifest(run), run.status()
-        return RunSummary(
-            name=run.name,
-            state=run.shown_state(),
-            step=status.step if status else 0,
-            total_steps=status.total_steps if status else None,
-            train_loss=status.train_loss if status else None,
-            validation_loss=status.validation_loss if status else None,
-            best_loss=status.best_validation_loss if status else None,
-            preset=manifest.preset if manifest else "",
-            corpus=manifest.corpus.name if manifest else "unreadable run.json",
-            created=manifest.created if manifest else None,
-        )
-
-    def _manifest(self, run: Run) -> RunManifest | None:
-        if run not in self._manifests:
-            try:
-                self._manifests[run] = run.manifest()
-            except RunError:
-                return None
-        return self._manifests[run]
+_MEDIUM_ONLY = ("changed",)  # columns that a narrow window has no room for
+_WIDE_ONLY = ("bits", "parameters", "speed", "age")  # and those that only a wide one has
 
 
 class TrainDesk(Desk):
@@ -100,7 +52,7 @@ class TrainDesk(Desk):
 
     def __init__(self, bridge: Bridge, figures_changed: Signal[None] | None, corpus: str | None) -> None:
         super().__init__(bridge, figures_changed, corpus)
-        self._reader = RunReader()
+        self._summaries = RunSummaries()
         self._shown: dict[str, RunSummary] = {}
         self._columns: dict[str, str] = {}
 
@@ -132,10 +84,9 @@ class TrainDesk(Desk):
         """Build the table again with the columns that fit, and put the figures of the run where there is room."""
         self.training.set_class(self.wide, "-beside")
         columns = dict(_COLUMNS)
-        if self.app.size.width < WIDE:
-            del columns["preset"], columns["train"]
-        if self.app.size.width < MEDIUM:
-            del columns["corpus"], columns["age"]
+        width = self.app.size.width
+        for key in (*(_WIDE_ONLY if width < WIDE else ()), *(_MEDIUM_ONLY if width < MEDIUM else ())):
+            del columns[key]
         if columns != self._columns:
             self._columns, self._shown = columns, {}
             self.table.clear(columns=True)
@@ -145,12 +96,12 @@ class TrainDesk(Desk):
 
     def refresh_rows(self) -> None:
         """Add what is new, remove what is gone, update what changed."""
-        summaries = self._reader.read()
+        summaries = {summary.run.name: summary for summary in self._summaries.read()}
         if summaries.keys() != self._shown.keys():
             self._fill(summaries)
         else:
-            for name, summary in summaries.items():
-                for key, cell in self._cells(summary).items():
+            for name, cells in self._rows(summaries).items():
+                for key, cell in cells.items():
                     if cell != self.table.get_cell(name, key) or cell.style != self.table.get_cell(name, key).style:
                         self.table.update_cell(name, key, cell, update_width=True)
         self._shown = summaries
@@ -161,25 +112,44 @@ class TrainDesk(Desk):
     def _fill(self, summaries: dict[str, RunSummary]) -> None:
         selected = self._selected_name() or (self.bridge.run.name if self.bridge.run else None)
         self.table.clear()
-        for name, summary in summaries.items():
-            self.table.add_row(*self._cells(summary).values(), key=name)
+        for name, cells in self._rows(summaries).items():
+            self.table.add_row(*cells.values(), key=name)
         if selected in summaries:
             self.table.move_cursor(row=list(summaries).index(selected))
 
+    def _rows(self, summaries: dict[str, RunSummary]) -> dict[str, dict[str, Text]]:
+        """The cells of all runs; what was changed takes the width that the other columns leave."""
+        rows = {name: self._cells(summary) for name, summary in summaries.items()}
+        others = [key for key in self._columns if key != "changed"]
+        taken = sum(
+            2 + max([cell_len(self._columns[key]), *(cells[key].cell_len for cells in rows.values())]) for key in others
+        )
+        left = max(cell_len("changed"), self.app.size.width - _FRAME - taken)
+        for cells in rows.values():
+            if "changed" in cells:
+                cells["changed"].truncate(left, overflow="ellipsis")
+        return rows
+
     def _cells(self, run: RunSummary) -> dict[str, Text]:
-        on_screen = self.bridge.run is not None and self.bridge.run.name == run.name
-        total = "" if run.total_steps is None else f" / {run.total_steps:,}"
-        age = formatting.UNKNOWN if run.created is None else formatting.duration(max(0, time() - run.created))
+        on_screen = self.bridge.run is not None and self.bridge.run.name == run.run.name
+        status, manifest = run.status, run.manifest
+        total = f" / {status.total_steps:,}" if status and status.total_steps is not None else ""
+        best = formatting.loss(status.best_validation_loss if status else None)
+        at = f" @ {status.best_step:,}" if status and status.best_step is not None else ""
+        made = manifest.created if manifest else None
         cells = {
             "name": Text(formatting.one_line(run.name), self._colour("primary") if on_screen else ""),
             "state": Text(STATE_STYLES[run.state].label, self._colour(STATE_STYLES[run.state].colour)),
-            "step": Text(f"{run.step:,}{total}"),
-            "train": Text(formatting.loss(run.train_loss)),
-            "validation": Text(formatting.loss(run.validation_loss)),
-            "best": Text(formatting.loss(run.best_loss)),
-            "preset": Text(formatting.one_line(run.preset)),
-            "corpus": Text(formatting.one_line(run.corpus)),
-            "age": Text(age),
+            "step": Text(f"{status.step if status else 0:,}{total}"),
+            "best": Text(best + at),
+            "bits": Text(formatting.loss(status.bits_per_byte if status else None)),
+            "parameters": Text(formatting.parameters(run.parameters)),
+            "speed": Text(formatting.compact(status.tokens_per_second if status else None)),
+            "age": Text(formatting.UNKNOWN if made is None else formatting.duration(max(0, time() - made))),
+            "changed": Text(
+                formatting.one_line(", ".join(map(str, run.changed)) if manifest else "unreadable run.json")
+            ),
+            "tags": Text(formatting.one_line(" ".join(f"#{tag}" for tag in run.about.tags))),
         }
         return {key: cells[key] for key in self._columns}
 
@@ -268,7 +238,8 @@ class TrainDesk(Desk):
         self.app.switch_mode("write")
 
     def _selected(self) -> Run | None:
-        return self._reader.runs.get(self._selected_name() or "")
+        summary = self._shown.get(self._selected_name() or "")
+        return summary.run if summary else None
 
     def _selected_name(self) -> str | None:
         if not self.table.is_valid_coordinate(self.table.cursor_coordinate):

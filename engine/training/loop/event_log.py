@@ -122,14 +122,21 @@ def _after(status: RunStatus, event: TrainingEvent) -> RunStatus:
         case StateChanged():
             return dataclasses.replace(status, state=event.state, step=event.step, reason=event.reason)
         case Started():
-            return dataclasses.replace(status, step=event.step, total_steps=event.total_steps)
-        case Step():
-            return dataclasses.replace(status, step=event.step, total_steps=event.total_steps, train_loss=event.loss)
-        case Evaluation():
-            best = event.validation_loss if event.best else status.best_validation_loss
             return dataclasses.replace(
-                status, step=event.step, validation_loss=event.validation_loss, best_validation_loss=best
+                status, step=event.step, total_steps=event.total_steps, parameters=event.parameters
             )
+        case Step():
+            return dataclasses.replace(
+                status, step=event.step, total_steps=event.total_steps, train_loss=event.loss, tokens=event.tokens,
+                seconds=event.seconds, tokens_per_second=event.tokens_per_second, remaining=event.remaining,
+            )  # fmt: skip
+        case Evaluation(best=True):
+            return dataclasses.replace(
+                status, step=event.step, validation_loss=event.validation_loss, best_step=event.step,
+                best_validation_loss=event.validation_loss, bits_per_byte=event.bits_per_byte,
+            )  # fmt: skip
+        case Evaluation():
+            return dataclasses.replace(status, step=event.step, validation_loss=event.validation_loss)
         case _:
             return status
 

@@ -20,7 +20,9 @@ from minigpt_tui.data.storage.errors import UserError, sentence_of
 from minigpt_tui.engine.machine_speed import MachineSpeed, keep_speed, read_speed, speed_path
 from minigpt_tui.engine.model_files import find_model, read_config, read_tokenizer
 from minigpt_tui.engine.results import DeviceReport
-from minigpt_tui.engine.runs import Run, RunManifest, find_run, list_runs
+from minigpt_tui.engine.run_about import find_run
+from minigpt_tui.engine.run_summary import RunSummaries
+from minigpt_tui.engine.runs import Run, RunManifest, list_runs
 from minigpt_tui.engine.training.errors import FolderGoneError
 from minigpt_tui.engine.training.loop.commands import CommandReader
 from minigpt_tui.engine.training.loop.event_log import EventLog
@@ -29,7 +31,6 @@ from minigpt_tui.models.interop.huggingface import load_checkpoint
 from minigpt_tui.tui.bridge import Bridge, run_to_open
 from minigpt_tui.tui.found_models import look_up
 from minigpt_tui.tui.run_words import run_opened
-from minigpt_tui.tui.screens.train import RunReader
 from minigpt_tui.tui.settings import load_history, load_settings, save_history, save_settings, settings_path
 from minigpt_tui.tui.widgets.training_panel import figures
 
@@ -144,7 +145,7 @@ def test_a_run(home: Path, intact: Callable[[Path], bytes], name: str, examples:
         assert command(home, "runs").returncode == 0
         assert run_to_open() in list_runs()
         assert find_run().is_readable()
-        assert set(RunReader().read()) == {"cats", "dogs"}
+        assert {summary.name for summary in RunSummaries().read()} == {"cats", "dogs"}
         readable = run.is_readable()
         assert one_sentence(lambda: show(run)) == readable
         one_sentence(lambda: look_up("cats"))

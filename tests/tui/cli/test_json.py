@@ -32,7 +32,8 @@ VERBS = (
     ("quotes", "cats", "--text", "the cat\udce9"),
     ("export", "cats", "--to", "huggingface"), ("train", "cats.txt", "--steps", "2", "--name", "dogs", *TINY),
     ("resume", "cats", "--budget", "62 steps"), ("presets",), ("speakers", "cats"), ("corpora",), ("paths",),
-    ("doctor",),
+    ("doctor",), ("runs", "show", "cats"), ("runs", "compare", "cats", "cats"), ("runs", "export", "cats"),
+    ("runs", "note", "cats", "a\udce9"),
     ("bench", "--seconds", "0.3", "--preset", "self-attention"),
 )  # fmt: skip
 

@@ -53,7 +53,7 @@ async def test_every_run_is_a_row_with_its_figures(engine: Engine):
     async with opened() as pilot:
         assert table(pilot).table.row_count == 2
         row = cells(pilot, "a-01")
-        assert row[:8] == ["a-01", "■ stopped", "200 / 400", "1.60", "2.00", "1.90", "nanogpt-char-cpu", "tales"]
+        assert row[:6] == ["a-01", "■ stopped", "200 / 400", "1.90 @ 150", "2.74", "0.80M"]
         assert cells(pilot, "a-02")[1] == "✗ failed"
 
 

@@ -1,0 +1,127 @@
+"""What a list shows of each run: how far it is, its best loss, what was changed against the run before it. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from itertools import zip_longest
+
+from ..models.config import differing_fields, parameter_count
+from ..models.recipe import TrainingConfig
+from .run_about import About, about
+from .runs import Run, RunError, RunManifest, RunStatus, ShownState, list_runs
+
+# Fields of the training that change nothing of what is learned.
+_INDIFFERENT = {"checkpoint_interval", "checkpoint_history", "checkpoint_history_limit", "sample_interval",
+                "sample_prompt", "sample_temperature", "device", "devices", "threads"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Change:
+    """A field in which a run differs from the one before it."""
+
+    field: str
+    before: str
+    now: str
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.before}→{self.now}"
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in a list. None stands for what is not known; losses are nats per token."""
+
+    run: Run
+    state: ShownState
+    about: About
+    status: RunStatus | None
+    manifest: RunManifest | None  # None where run.json cannot be read
+    problem: str = ""  # why it cannot
+    changed: tuple[Change, ...] = ()  # against the run that was made before it
+
+    @property
+    def name(self) -> str:
+        """The name that a person gave it, else that of its folder."""
+        return self.about.name or self.run.name
+
+    @property
+    def parameters(self) -> int | None:
+        """How many are trained."""
+        if self.status is not None and self.status.parameters is not None:
+            return self.status.parameters
+        model = self.manifest.model if self.manifest else None
+        return parameter_count(model) if model and model.vocab_size else None
+
+
+def summary_of(run: Run, state_of: Callable[[Run], ShownState] = Run.shown_state) -> RunSummary:
+    """The summary of one run, with what was changed against the run before it."""
+    runs = list_runs()
+    older = runs[runs.index(run) + 1 :] if run in runs else []
+    return RunSummaries(state_of).summary(run, older[0] if older else None)
+
+
+class RunSummaries:
+    """Reads the summaries again and again; run.json, which never changes, is read once for each run.
+
+    The state is what `state_of` says: Run.state raises UserError where the file system has no locks.
+    """
+
+    def __init__(self, state_of: Callable[[Run], ShownState] = Run.shown_state) -> None:
+        self._state_of = state_of
+        self._manifests: dict[Run, RunManifest] = {}
+        self._changes: dict[tuple[Run, Run], tuple[Change, ...]] = {}
+
+    def read(self) -> list[RunSummary]:
+        """All runs, the newest first."""
+        runs = list_runs()
+        return [self.summary(run, older) for run, older in zip_longest(runs, runs[1:])]
+
+    def summary(self, run: Run, older: Run | None = None) -> RunSummary:
+        """One run, compared with an `older` one."""
+        manifest, problem = self._manifest(run)
+        changed = self._changed(run, older) if older else ()
+        return RunSummary(run, self._state_of(run), about(run), run.status(), manifest, problem, changed)
+
+    def _manifest(self, run: Run) -> tuple[RunManifest | None, str]:
+        if run not in self._manifests:
+            try:
+                self._manifests[run] = run.manifest()
+            except RunError as error:
+                return None, str(error)
+        return self._manifests[run], ""
+
+    def _changed(self, run: Run, older: Run) -> tuple[Change, ...]:
+        key, (now, _), (before, _) = (run, older), self._manifest(run), self._manifest(older)
+        if now is None or before is None:
+            return ()
+        if key not in self._changes:
+            self._changes[key] = tuple(changes(before, now))
+        return self._changes[key]
+
+
+def changes(before: RunManifest, now: RunManifest) -> list[Change]:
+    """The fields in which a run differs from another one, those that a person chooses first."""
+    pairs: list[tuple[str, object, object]] = [
+        ("preset", before.preset, now.preset),
+        ("corpus", before.corpus.name, now.corpus.name),
+        ("tokenizer", before.tokenizer, now.tokenizer),
+        ("start_from", before.start_from, now.start_from),
+    ]
+    models = [name for name in differing_fields(before.model, now.model) if name != "vocab_size"]
+    pairs += [(name, getattr(before.model, name), getattr(now.model, name)) for name in models]
+    pairs += [
+        (field.name, getattr(before.training, field.name), getattr(now.training, field.name))
+        for field in fields(TrainingConfig)
+        if field.name not in _INDIFFERENT
+    ]
+    return [Change(name, shown_value(old), shown_value(new)) for name, old, new in pairs if old != new]
+
+
+def shown_value(value: object) -> str:
+    """A field's value as a person would write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else str(value)

@@ -42,13 +42,26 @@ class Marks:
     hit_length: int = 0
     hit: int | None = None
     """That of them which is the current one."""
+    differing: Sequence[Range] = ()
+    """What differs from another text, in order."""
 
     def touch(self, start: int, end: int) -> bool:
         """Whether anything from `start` up to `end` is marked; a cursor at `end` counts as well."""
         overlap = any(first <= end and start < last for first, last in (self.selection, self.token))
         return (
-            overlap or (self.cursor is not None and start <= self.cursor <= end) or any(self.hits_between(start, end))
+            overlap
+            or (self.cursor is not None and start <= self.cursor <= end)
+            or any(self.hits_between(start, end))
+            or any(self.differing_between(start, end))
         )
+
+    def differing_between(self, start: int, end: int) -> Iterator[Range]:
+        """What differs and has characters between two offsets."""
+        index = max(0, bisect_right(self.differing, start, key=lambda stretch: stretch[0]) - 1)
+        while index < len(self.differing) and self.differing[index][0] < end:
+            if self.differing[index][1] > start:
+                yield self.differing[index]
+            index += 1
 
     def hits_between(self, start: int, end: int) -> Iterator[Range]:
         """The hits that have characters between two offsets."""
@@ -147,8 +160,8 @@ def _looks(
 def _cuts(document: DocumentText, begin: int, end: int, marks: Marks) -> Iterator[int]:
     """Where a mark begins or ends between two offsets."""
     cuts = [*marks.selection, *marks.token]
-    for hit in marks.hits_between(begin, end):
-        cuts += hit
+    for stretch in (*marks.hits_between(begin, end), *marks.differing_between(begin, end)):
+        cuts += stretch
     if marks.cursor is not None and begin <= marks.cursor < end:
         cuts += (marks.cursor, glyph_after(document.rows, marks.cursor))
     return (cut for cut in cuts if begin < cut < end)
@@ -169,6 +182,8 @@ def _split(parts: Iterator[tuple[int, int]], cuts: list[int]) -> Iterator[tuple[
 
 def _marked(style: Style, offset: int, styles: Styles, marks: Marks) -> Style:
     """A style, with that of whatever is marked at `offset`."""
+    if any(marks.differing_between(offset, offset + 1)):
+        style += styles("differing")
     if marks.token[0] <= offset < marks.token[1]:
         style += styles("token")
     for start, _ in marks.hits_between(offset, offset + 1):

@@ -52,6 +52,7 @@ class DocumentView(SearchableView):
         & > .document--token { text-style: underline; background: $panel; }
         & > .document--cursor { text-style: reverse; }
         & > .document--cursor-blurred { background: $primary-muted; text-style: underline; }
+        & > .document--differing { background: $secondary 30%; color: $foreground; }
         & > .document--hit { background: $accent 35%; color: $foreground; }
         & > .document--hit-current { background: $accent; color: $background; }
         & > .document--below { color: $text-primary; background: $primary-muted; text-style: bold; }
@@ -61,6 +62,7 @@ class DocumentView(SearchableView):
     DocumentView:nocolor {
         & > .document--person { text-style: bold; }
         & > .document--token { text-style: reverse; }
+        & > .document--differing { text-style: underline; }
         & > .document--hit { text-style: underline; }
         & > .document--hit-current { text-style: underline reverse; }
     }
@@ -71,6 +73,7 @@ class DocumentView(SearchableView):
         "document--model",
         "document--margin",
         "document--token",
+        "document--differing",
         "document--cursor",
         "document--cursor-blurred",
         "document--hit",

@@ -10,6 +10,7 @@ from ..data.storage.printable import visible
 from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens
 from ..engine.sessions.tree import Node, Origin
 from .bridge import Bridge
+from .comparison.prompts import TurnsPrompt
 from .current_session import CurrentSession
 from .dialogue import Dialogue, LeadingBlanks
 from .replies import Replies, status_line
@@ -246,6 +247,15 @@ class Conversation:
         self._edited = prompts[-1]
         self._prompt.restore(self._edited.text)
         return True
+
+    def compared_prompt(self) -> TurnsPrompt:
+        """What stands in the field, or where that is empty the last prompt that was answered, to be compared."""
+        nodes = self._session.text.tree.nodes if self._session.id is not None else {}
+        reply = nodes.get(self._reply) if self._reply is not None else None
+        answered = nodes.get(reply.parent) if reply and reply.parent is not None else None
+        return TurnsPrompt(
+            self._session, self.dialogue, self._prompt.text, self._edited, answered, lambda: self._prompt.restore("")
+        )
 
     def _prompts(self) -> list[Node]:
         text = self._session.text

@@ -73,8 +73,12 @@ class Dialogue:
         """What the model continues to answer a prompt, and the form of its answer; None where that is no speech."""
         if (line := self._lines.get(prompt.id)) is None:
             return prompt.text, None
+        return self.frame(prompt.text, line), line.roles.form
+
+    def frame(self, prompt: str, line: Line) -> str:
+        """What the model continues to answer a prompt that is this line."""
         roles = line.roles
-        return roles.form.frame(self._before(line) + _said(roles.you, prompt.text), roles.answering), roles.form
+        return roles.form.frame(self._before(line) + _said(roles.you, prompt), roles.answering)
 
     def before(self, path: Sequence[Node]) -> str:
         """What the model reads before the last node of a path, without which its words would not be as likely."""

@@ -75,6 +75,7 @@ class Generator:
         self._load_id: int | None = None
         self._pending: _Pending | None = None
         self._exits: list[float] = []
+        self._closed = False
         self.path: str | None = None  # the model that is wanted: a run folder, or one model on disk
         self._follow = False
         self.loaded: Loaded | None = None  # the model in memory
@@ -107,12 +108,16 @@ class Generator:
         except OSError as error:
             self._post(ModelFailed(f"the generate process cannot be started: {error}"))
             return
+        if self._closed:  # meanwhile
+            await process.close()
+            return
         self._process = process
         if self.path is not None:
             self._send_load(self.path)
 
     async def close(self) -> None:
-        """End the process with the app."""
+        """End the process, and start none any more."""
+        self._closed = True
         if self._process is not None:
             await self._process.close()
 

@@ -7,7 +7,9 @@ from typing import Literal
 
 from textual.binding import Binding
 
-Scope = Literal["app", "desk", "write", "turns", "document", "train", "inside", "sessions", "new-run", "open-model"]
+Scope = Literal[
+    "app", "desk", "write", "turns", "document", "compare", "train", "inside", "sessions", "new-run", "open-model"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,10 @@ ACTIONS: tuple[Action, ...] = (
         "tree", priority=True,
     ),
     Action(
+        "compare", "alt+c", "compare", "Side by side",
+        "Have the same prompt continued in columns: by several checkpoints or runs, with several settings or seeds.",
+    ),
+    Action(
         "session.new", "ctrl+l", "new_session", "New session", "Begin with an empty page; this session is kept.",
         priority=True,
     ),
@@ -155,6 +161,38 @@ ACTIONS: tuple[Action, ...] = (
         "document.again", "alt+n", "again", "Again on another checkpoint",
         "Have the continuation at the cursor written with the same seed by another checkpoint of the run.", "",
         "document",
+    ),
+    Action(
+        "compare.write", "space", "write_all", "Write again", "Let all columns write, with the same seeds.", "write",
+        "compare",
+    ),
+    Action(
+        "compare.go-on", "enter", "go_on", "Go on with this one",
+        "Make the reply of the column in focus that of the session, and close.", "go on", "compare",
+    ),
+    Action(
+        "compare.add", "a", "add", "Another column",
+        "Add a column with another checkpoint, run, set of settings or seed.", "add", "compare",
+    ),
+    Action(
+        "compare.change", "c", "change", "Change this column",
+        "Write the column in focus with another checkpoint, run, set of settings or seed.", "change", "compare",
+    ),
+    Action(
+        "compare.differences", "d", "differences", "Differences",
+        "Mark in the other columns what differs from the one in focus, or nothing any more.", "differ", "compare",
+    ),
+    Action("compare.seeds", "s", "seeds", "New seeds", "Let all columns write with new seeds.", "seeds", "compare"),
+    Action(
+        "compare.remove", "x,delete", "remove", "Remove this column", "Take the column in focus away.", "remove",
+        "compare",
+    ),
+    Action("compare.edit", "e", "edit", "Edit the prompt", "Go to the prompt; Enter sends it to all.", "", "compare"),
+    Action("compare.next", "right", "next", "Next column", "Go to the next column; 1 to 4 go to each.", "", "compare"),
+    Action("compare.previous", "left", "previous", "Previous column", "Go to the column before.", "", "compare"),
+    Action(
+        "compare.close", "escape", "close", "Stop, then close", "Stop all columns; pressed again, go back.", "close",
+        "compare",
     ),
     Action("runs.open", "enter", "open", "Open", "Write with this run's model.", "write", "train"),
     Action(

@@ -36,6 +36,7 @@ class ScriptedEngine:
     chat = False  # whether the model has a chat template
     checkpoint = ""  # of the model
     holds_replies = False  # True: replies are ended by the test, or by Cancel
+    pid = 1  # of no process that would be asked about it
 
     def __init__(
         self, on_message: Callable[[GenerationMessage], None], on_exit: Callable[[int, str], None] = lambda *_: None

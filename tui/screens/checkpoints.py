@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from textual import on
@@ -13,33 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList
 
-from ...engine.runs import Run
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A checkpoint that can be loaded."""
-
-    folder: Path
-    words: str
-
-
-def checkpoints_of(run: Run) -> list[Checkpoint]:
-    """The best one, the last one, and those of the history, the newest first."""
-    steps = {
-        folder.name.removeprefix("step-"): folder for folder in run.checkpoints.glob("step-*") if _is_complete(folder)
-    }
-    history = sorted(((int(step), folder) for step, folder in steps.items() if step.isdecimal()), reverse=True)
-    named = [
-        Checkpoint(run.checkpoints / name, words)
-        for name, words in (("best", "best: the lowest validation loss"), ("last", "last: the newest"))
-        if _is_complete(run.checkpoints / name)
-    ]
-    return [*named, *(Checkpoint(folder, f"step {step:,}") for step, folder in history)]
-
-
-def _is_complete(folder: Path) -> bool:
-    return (folder / "minigpt.json").is_file()
+from ..run_checkpoints import Checkpoint
 
 
 class CheckpointsBox(ModalScreen[Path | None]):

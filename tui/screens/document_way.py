@@ -10,8 +10,10 @@ from textual.app import ComposeResult
 from ...data.storage.errors import EXPECTED
 from .. import keymap
 from ..bridge import Bridge
+from ..comparison.prompts import DocumentPrompt
 from ..current_session import CurrentSession
 from ..document import DocumentEditor
+from ..run_checkpoints import checkpoints_of
 from ..settings import SettingsStore
 from ..widgets.document_pane import DocumentPane
 from ..widgets.find_bar import FindArea
@@ -192,6 +194,10 @@ class DocumentWay(WritingWay):
         self.editor.go_to(node, offset)
         self.pane.focus()
 
+    def compared_prompt(self) -> DocumentPrompt:
+        """The text up to the cursor."""
+        return DocumentPrompt(self.session, self.pane.cursor)
+
     def copy(self) -> None:
         """Copy what is selected, else the whole text."""
         words = self.pane.selected_text or self.pane.text
@@ -230,7 +236,7 @@ class DocumentWay(WritingWay):
     @work(group="again", exclusive=True)
     async def action_again(self) -> None:
         """Choose a checkpoint of the run, and have the continuation at the cursor written by that one as well."""
-        from .checkpoints import CheckpointsBox, checkpoints_of
+        from .checkpoints import CheckpointsBox
 
         run = self._bridge.run
         found = checkpoints_of(run) if run else []

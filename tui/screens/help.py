@@ -46,6 +46,7 @@ _SCOPES: tuple[tuple[Scope, str], ...] = (
     ("write", "on the write desk"),
     ("turns", "on the write desk, in turns and in a chat"),
     ("document", "on the write desk, in a document"),
+    ("compare", "side by side"),
     ("train", "on the train desk"),
     ("inside", "on the inside desk"),
     ("sessions", "in the list of sessions"),

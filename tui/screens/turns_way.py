@@ -16,6 +16,7 @@ from ...data.storage.errors import EXPECTED, sentence_of
 from ...data.storage.printable import visible
 from .. import keymap
 from ..bridge import Bridge
+from ..comparison.prompts import TurnsPrompt
 from ..conversation import Conversation
 from ..current_session import CurrentSession
 from ..run_words import stage
@@ -169,6 +170,10 @@ class TurnsWay(WritingWay):
         """Show what was said on the way to this node, and the place in its words, or what the session has become."""
         self.conversation.go_to(node, offset)
         self.prompt.focus()
+
+    def compared_prompt(self) -> TurnsPrompt:
+        """What stands in the field, or the last prompt."""
+        return self.conversation.compared_prompt()
 
     def copy(self) -> None:
         """Copy the last reply, or all samples of it, as generated."""

@@ -273,6 +273,27 @@ class WriteDesk(Desk):
         shown.give_up()
         shown.go_to(await self.app.push_screen_wait(TreeScreen(shown.session.text)))
 
+    @work(group="compare", exclusive=True)
+    async def action_compare(self) -> None:
+        """Have the prompt continued in several columns; the reply that is chosen there becomes that of the session."""
+        from ..comparison.variants import first_variants
+        from .compare import CompareScreen
+
+        shown, sampling = self.shown, self.shown.sampling.settings
+        variants = first_variants(self.bridge, sampling)
+        if not variants:
+            self.notify("There is no model yet: Ctrl+T trains one, Ctrl+O opens one.", markup=False)
+            return
+        shown.give_up()
+        prompt = shown.compared_prompt()
+        chosen = await self.app.push_screen_wait(CompareScreen(prompt, variants, shown.own_sets()))
+        if chosen is not None:
+            try:
+                prompt.keep(chosen.prompt, chosen.reply)
+            except EXPECTED as error:
+                self.refuse(error)
+        shown.go_to(None)
+
     def action_copy_reply(self) -> None:
         self.shown.copy()
 

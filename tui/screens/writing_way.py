@@ -8,6 +8,7 @@ from textual import on
 from textual.containers import Horizontal
 
 from ...engine.requests import SamplingSettings
+from ..comparison.prompts import ComparedPrompt
 from ..sampling_sets import applied
 from ..settings import SettingsStore
 from ..widgets.panels import Panels
@@ -25,6 +26,10 @@ class WritingWay(Horizontal):
     @abstractmethod
     def focus_text(self) -> None:
         """Go to where the person writes."""
+
+    @abstractmethod
+    def compared_prompt(self) -> ComparedPrompt:
+        """What the columns of a comparison continue."""
 
     @property
     def wide(self) -> bool:

@@ -182,18 +182,22 @@ ACTIONS: tuple[Action, ...] = (
         "compare.differences", "d", "differences", "Differences",
         "Mark in the other columns what differs from the one in focus, or nothing any more.", "differ", "compare",
     ),
+    Action(
+        "compare.close", "escape", "close", "Stop, then close", "Stop all columns; pressed again, go back.", "close",
+        "compare",
+    ),
     Action("compare.seeds", "s", "seeds", "New seeds", "Let all columns write with new seeds.", "seeds", "compare"),
     Action(
         "compare.remove", "x,delete", "remove", "Remove this column", "Take the column in focus away.", "remove",
         "compare",
     ),
+    Action(
+        "compare.copy", "ctrl+y,y", "copy", "Copy", "Copy what stands in the column in focus, as generated.", "",
+        "compare",
+    ),
     Action("compare.edit", "e", "edit", "Edit the prompt", "Go to the prompt; Enter sends it to all.", "", "compare"),
     Action("compare.next", "right", "next", "Next column", "Go to the next column; 1 to 4 go to each.", "", "compare"),
     Action("compare.previous", "left", "previous", "Previous column", "Go to the column before.", "", "compare"),
-    Action(
-        "compare.close", "escape", "close", "Stop, then close", "Stop all columns; pressed again, go back.", "close",
-        "compare",
-    ),
     Action("runs.open", "enter", "open", "Open", "Write with this run's model.", "write", "train"),
     Action(
         "runs.show", "space", "show", "Show", "Load this run's model and show its training below the list.", "show",

@@ -192,13 +192,13 @@ class ColumnWriter:
                     reply.details += event.details
                     reply.loss += sum(map(loss_of, event.details))
                     self._stream(event.text, event.details)
+                    return
                 case Ended():
                     reply.ended = event
                 case Failed():
                     self.problem = event.message
             self._changed()
-        if not isinstance(event, Tokens):
-            self._write_when_ready()
+        self._write_when_ready()
 
     def _take_message(self, message: Message) -> None:
         """What the generator tells of its process and its model."""

@@ -13,7 +13,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
-from ...data.storage.printable import visible
+from ...data.storage.errors import EXPECTED, sentence_of
+from ...data.storage.printable import visible_lines
 from ...engine.requests import SamplingSettings
 from .. import keymap
 from ..comparison.prompts import ComparedPrompt
@@ -30,6 +31,7 @@ from ..widgets.prompt import Prompt
 
 FEWEST, MOST = 2, 4  # columns
 NARROWEST = 30  # cells of a column: as many stand beside each other as fit
+PROGRESS_SECONDS = 0.2  # between two looks at the figures of what is being written
 _GIVEN_ROWS = 2  # of a text that is continued
 _GIVEN_CHARACTERS = 1000  # of its end, that are laid out for them
 
@@ -104,6 +106,7 @@ class CompareScreen(Screen[GoOn | None]):
     def on_mount(self) -> None:
         """Load the models, and begin where there is something to be continued."""
         self._field.restore(self._text)
+        self.set_interval(PROGRESS_SECONDS, self._show_progress)
         for column in self._columns:
             column.writer.start()
         if self._prompt.is_given:
@@ -139,6 +142,11 @@ class CompareScreen(Screen[GoOn | None]):
         if column is self._wanted:
             self._wanted = None
             self._go_on_with(column)
+
+    def _show_progress(self) -> None:
+        for number, column in enumerate(self._columns):
+            if column.writer.is_writing:
+                column.show(number + 1, self._own_sets)
 
     @on(Prompt.Submitted)
     def _submitted(self, event: Prompt.Submitted) -> None:
@@ -188,6 +196,12 @@ class CompareScreen(Screen[GoOn | None]):
         else:
             self.dismiss(GoOn(self._text, reply))
 
+    def action_copy(self) -> None:
+        """Copy the reply of the column in focus, as generated."""
+        if words := _text(self._columns[self._at]):
+            self.app.copy_to_clipboard(words)
+            self.notify(f"{len(words):,} characters are copied.", markup=False)
+
     # --- columns --------------------------------------------------------------------------------
 
     @work(group="variant", exclusive=True)
@@ -219,7 +233,11 @@ class CompareScreen(Screen[GoOn | None]):
 
         variant = self._columns[self._at].writer.variant
         columns = [column.writer.variant for column in self._columns]
-        found = await asyncio.to_thread(choices, variant, self._own_sets, columns)
+        try:
+            found = await asyncio.to_thread(choices, variant, self._own_sets, columns)
+        except EXPECTED as error:
+            self.notify(sentence_of(error), severity="warning", markup=False)
+            return None
         return await self.app.push_screen_wait(VariantBox(title, variant, found))
 
     def _begin_column(self, column: _Column) -> None:
@@ -310,8 +328,7 @@ class CompareScreen(Screen[GoOn | None]):
             column.show(number + 1, self._own_sets)
         self._shown = range(first, first + fitting)
         self._show_place()
-        rows = wrap(visible(self._text[-_GIVEN_CHARACTERS:]), max(1, self.app.size.width - 6))
-        self._given.update("\n".join(row.strip() for row in rows[-_GIVEN_ROWS:]))
+        self._given.update(_last_rows(self._text, max(1, self.app.size.width - 6)))
         self.refresh_bindings()
 
     def _show_place(self) -> None:
@@ -325,6 +342,13 @@ class CompareScreen(Screen[GoOn | None]):
 
     def _focus_column(self) -> None:
         self._columns[self._at].widget.text.focus()
+
+
+def _last_rows(text: str, width: int) -> str:
+    """The end of a text, as a few rows of that many cells."""
+    lines = visible_lines(text[-_GIVEN_CHARACTERS:]).split("\n")
+    rows = [row.strip() for line in lines for row in wrap(line, width) or [""]]
+    return "\n".join(rows[-_GIVEN_ROWS:])
 
 
 def _text(column: _Column) -> str:

@@ -280,7 +280,11 @@ class WriteDesk(Desk):
         from .compare import CompareScreen
 
         shown, sampling = self.shown, self.shown.sampling.settings
-        variants = first_variants(self.bridge, sampling)
+        try:
+            variants = first_variants(self.bridge, sampling)
+        except EXPECTED as error:
+            self.refuse(error)
+            return
         if not variants:
             self.notify("There is no model yet: Ctrl+T trains one, Ctrl+O opens one.", markup=False)
             return

@@ -64,6 +64,7 @@ class ComparedColumn(Vertical):
         super().__init__()
         self._how = Static(markup=False, classes="column--how")
         self._words = Static(markup=False, classes="column--words")
+        self._shown = ("", "", False)
         self._figures: list[list[str]] = [[]]  # in several forms, the longest first
 
     def compose(self) -> ComposeResult:
@@ -86,10 +87,12 @@ class ComparedColumn(Vertical):
         Where not all of them fit the notices are left out, and then the second of the figures.
         """
         set_title(self, title)
-        self._how.update(Content(how))
-        self._words.update(Content(words))
-        self._words.display = bool(words)
-        self._words.set_class(problem, "-problem")
+        if (how, words, problem) != self._shown:  # an update lays the screen out
+            self._shown = (how, words, problem)
+            self._how.update(Content(how))
+            self._words.update(Content(words))
+            self._words.display = bool(words)
+            self._words.set_class(problem, "-problem")
         self._figures = [[*figures, *notices], [*figures], [*figures[:1], *figures[2:]]]
         self._show_figures()
 

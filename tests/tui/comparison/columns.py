@@ -24,7 +24,7 @@ class ColumnEngine(ScriptedEngine):
         if isinstance(request, Load):
             name = Path(request.path).name
             if name in self.missing:
-                self.say(Failed(request.id, "checkpoint", f"{request.path} is no model any more; choose another"))
+                self.say(Failed(request.id, "checkpoint", f"{name} is no model any more; choose another"))
                 return
             self.step = int(name.removeprefix("step-")) if name.startswith("step-") else NEWEST
             digest = f"d{self.step}"

@@ -248,6 +248,14 @@ async def test_new_seeds_for_all_are_the_same_again_where_they_were(columns: Eng
         assert len(asked(columns)) == 9
 
 
+async def test_the_reply_of_a_column_is_copied(columns: Engine, run: Run):
+    async with started() as pilot:
+        await pilot.press("a")
+        await compare(pilot)
+        await pilot.press("2", "ctrl+y")
+        assert pilot.app.clipboard == "a at step 200 by seed 7"
+
+
 async def test_the_box_lists_what_differs_and_finds_it_by_words(columns: Engine, run: Run):
     save_settings(Settings(sampling=SamplingSettings(seed=7), sampling_sets={"my [b]": SamplingSettings(top_k=3)}))
     async with started() as pilot:

@@ -6,8 +6,8 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from string import ascii_letters
@@ -16,7 +16,7 @@ from time import monotonic
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
-from minigpt_tui.engine.requests import SamplingSettings
+from minigpt_tui.engine.requests import SamplingSettings, TokenDetail
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import checkpoints
 from minigpt_tui.engine.training.checkpoints import Counters
@@ -79,10 +79,14 @@ async def until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0.005)
 
 
+def writers(*variants: Variant) -> AbstractAsyncContextManager[list[ColumnWriter]]:
+    """Columns of these variants."""
+    return opened([ColumnWriter(one, lambda *_: None, lambda: None) for one in variants])
+
+
 @asynccontextmanager
-async def writers(*variants: Variant) -> AsyncIterator[list[ColumnWriter]]:
-    """Columns with their models loaded."""
-    columns = [ColumnWriter(one, lambda *_: None, lambda: None) for one in variants]
+async def opened(columns: list[ColumnWriter]) -> AsyncIterator[list[ColumnWriter]]:
+    """The columns with their models loaded."""
     for column in columns:
         column.start()
     try:
@@ -139,21 +143,22 @@ async def test_one_seed_writes_in_a_column_what_it_writes_alone(run: Run):
 
 
 async def test_no_column_starves(run: Run):
-    long = replace(SETTINGS, max_tokens=LONG)
-    async with writers(*(variant(run, 1, replace(long, seed=seed)) for seed in range(4))) as columns:
-        counts = list[tuple[int, ...]]()
+    long, counts, at_first_end = replace(SETTINGS, max_tokens=LONG), [0] * 4, list[int]()
 
-        def tokens(column: ColumnWriter) -> int:
-            return len(column.reply.details) if column.reply else 0
+    def counting(number: int) -> ColumnWriter:
+        def count(_: str, details: Sequence[TokenDetail]) -> None:
+            counts[number] += len(details)
+            if counts[number] == LONG and not at_first_end:
+                at_first_end.extend(counts)
 
-        for column in columns:
-            column._changed = lambda: counts.append(tuple(map(tokens, columns)))  # pyright: ignore[reportPrivateUsage]
+        return ColumnWriter(variant(run, 1, replace(long, seed=number)), count, lambda: None)
+
+    async with opened([counting(number) for number in range(4)]) as columns:
         for column in columns:
             column.write(Asked("the c"))
         await until(lambda: all(map(ended, columns)))
-    assert [tokens(column) for column in columns] == [LONG] * 4
-    first_end = next(count for count in counts if max(count) == LONG)
-    assert min(first_end) >= LONG // 8, f"when the first had ended, the others had {first_end}"
+    assert counts == [LONG] * 4
+    assert min(at_first_end) >= LONG // 8, f"when the first had ended, they had written {at_first_end}"
 
 
 async def test_a_writer_writes_again_and_another_variant_without_a_new_process(run: Run):

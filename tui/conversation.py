@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..data.storage.printable import visible
 from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens
 from ..engine.sessions.tree import Node, Origin
 from .bridge import Bridge
-from .comparison.prompts import TurnsPrompt
 from .current_session import CurrentSession
 from .dialogue import Dialogue, LeadingBlanks
 from .replies import Replies, status_line
@@ -21,6 +21,9 @@ from .turn_colours import TurnColours
 from .widgets.border_words import set_subtitle
 from .widgets.prompt import Prompt
 from .widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from .comparison.prompts import TurnsPrompt
 
 _FIRST_SAMPLE = 240  # tokens of the sample that the model of a new run writes as soon as it can
 
@@ -250,6 +253,8 @@ class Conversation:
 
     def compared_prompt(self) -> TurnsPrompt:
         """What stands in the field, or where that is empty the last prompt that was answered, to be compared."""
+        from .comparison.prompts import TurnsPrompt  # which the first frame does not need
+
         nodes = self._session.text.tree.nodes if self._session.id is not None else {}
         reply = nodes.get(self._reply) if self._reply is not None else None
         answered = nodes.get(reply.parent) if reply and reply.parent is not None else None

@@ -6,7 +6,7 @@ the model's chat template.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -16,7 +16,6 @@ from ...data.storage.errors import EXPECTED, sentence_of
 from ...data.storage.printable import visible
 from .. import keymap
 from ..bridge import Bridge
-from ..comparison.prompts import TurnsPrompt
 from ..conversation import Conversation
 from ..current_session import CurrentSession
 from ..run_words import stage
@@ -31,6 +30,9 @@ from ..widgets.sampling_panel import SamplingPanel
 from ..widgets.training_panel import TrainingPanel
 from ..widgets.transcript import Transcript
 from .writing_way import WritingWay
+
+if TYPE_CHECKING:
+    from ..comparison.prompts import TurnsPrompt
 
 
 class TurnsWay(WritingWay):

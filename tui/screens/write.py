@@ -291,6 +291,7 @@ class WriteDesk(Desk):
         shown.give_up()
         prompt = shown.compared_prompt()
         chosen = await self.app.push_screen_wait(CompareScreen(prompt, variants, shown.own_sets()))
+        shown.give_up()  # a new run may have written a first sample meanwhile
         if chosen is not None:
             try:
                 prompt.keep(chosen.prompt, chosen.reply)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.containers import Horizontal
 
 from ...engine.requests import SamplingSettings
-from ..comparison.prompts import ComparedPrompt
 from ..sampling_sets import applied
 from ..settings import SettingsStore
 from ..widgets.panels import Panels
 from ..widgets.sampling_panel import SamplingInput, SamplingPanel
 from .sizes import WIDE
+
+if TYPE_CHECKING:
+    from ..comparison.prompts import ComparedPrompt
 
 
 class WritingWay(Horizontal):

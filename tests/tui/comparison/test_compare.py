@@ -36,6 +36,13 @@ from ..waiting import wait_until
 from .columns import ColumnEngine, keep_checkpoint
 
 Engine = type[ColumnEngine]
+LONG = pytest.mark.long
+SIZES = [
+    pytest.param((60, 20), 2, id="60x20"),
+    pytest.param((80, 24), 2, id="80x24", marks=LONG),
+    pytest.param((120, 40), 4, id="120x40", marks=LONG),
+    pytest.param((200, 60), 4, id="200x60", marks=LONG),
+]
 
 
 @pytest.fixture
@@ -141,6 +148,8 @@ async def test_the_oldest_checkpoint_and_the_newest_write_with_one_seed_and_neut
         for request in asked(columns):
             assert request.settings == SamplingSettings(temperature=1.0, max_tokens=50, seed=7), "neutral"
             assert (request.samples, request.explain) == (1, True)
+        await pilot.press("2", "ctrl+y")
+        assert pilot.app.clipboard == "ROMEO at step 200 by seed 7"
 
 
 async def test_without_an_older_checkpoint_two_seeds_are_compared(columns: Engine):
@@ -177,11 +186,15 @@ async def test_the_prompt_is_written_there_where_there_is_none(columns: Engine, 
 @pytest.mark.parametrize(
     ("words", "title", "how", "text"),
     [
-        ("200", "3 · step 200 · play-01", "neutral · seed 7", "a at step 200 by seed 7"),
-        ("other", "3 · step 200 · other-01", "neutral · seed 7", "a at step 200 by seed 7"),
-        ("greedy", "3 · step 100 · play-01", "greedy · seed 7", "a at step 100 by seed 7"),
-        ("seed", "3 · step 100 · play-01", "neutral · seed 8", "a at step 100 by seed 8"),
-        ("12345", "3 · step 100 · play-01", "neutral · seed 12345", "a at step 100 by seed 12345"),
+        pytest.param("200", "step 200 · play-01", "neutral · seed 7", "a at step 200 by seed 7", id="step", marks=LONG),
+        pytest.param(
+            "other", "step 200 · other-01", "neutral · seed 7", "a at step 200 by seed 7", id="run", marks=LONG
+        ),
+        pytest.param("greedy", "step 100 · play-01", "greedy · seed 7", "a at step 100 by seed 7", id="set"),
+        pytest.param(
+            "seed", "step 100 · play-01", "neutral · seed 8", "a at step 100 by seed 8", id="next", marks=LONG
+        ),
+        pytest.param("321", "step 100 · play-01", "neutral · seed 321", "a at step 100 by seed 321", id="seed"),
     ],
 )
 async def test_another_column_differs_in_one_thing(
@@ -196,7 +209,7 @@ async def test_another_column_differs_in_one_thing(
         await compare(pilot)
         await choose(pilot, "a", words)
         await written(pilot, 3)
-        assert (titles(pilot)[-1], texts(pilot)[-1]) == (title, text)
+        assert (titles(pilot)[-1], texts(pilot)[-1]) == (f"3 · {title}", text)
         assert how in screen_text(pilot.app)
         assert texts(pilot)[0] == "a at step 100 by seed 7", "the others stay"
 
@@ -246,14 +259,6 @@ async def test_new_seeds_for_all_are_the_same_again_where_they_were(columns: Eng
         await written(pilot, 3)
         assert [int(text.split()[-1]) for text in texts(pilot)] == seeds, "written again with the same"
         assert len(asked(columns)) == 9
-
-
-async def test_the_reply_of_a_column_is_copied(columns: Engine, run: Run):
-    async with started() as pilot:
-        await pilot.press("a")
-        await compare(pilot)
-        await pilot.press("2", "ctrl+y")
-        assert pilot.app.clipboard == "a at step 200 by seed 7"
 
 
 async def test_the_box_lists_what_differs_and_finds_it_by_words(columns: Engine, run: Run):
@@ -334,6 +339,19 @@ async def test_to_a_prompt_that_was_answered_it_is_another_reply(columns: Engine
         await wait_until(pilot, lambda: "sample 2 of 2" in screen_text(pilot.app))
         await pilot.press("alt+up")
         await wait_until(pilot, lambda: "a at step 200" in way.transcript.plain_text())
+
+
+async def test_a_reply_that_streams_when_the_columns_open_ends_there_and_stays(columns: Engine, run: Run):
+    columns.holds_replies = True
+    async with started() as pilot:
+        way = desk_of(pilot).turns
+        await pilot.press("a", "enter")
+        await wait_until(pilot, lambda: "a at step 200" in way.transcript.plain_text())
+        await compare(pilot)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "a at step 100" in way.transcript.plain_text())
+        kept = {node.text: node.reason for node in model_nodes(way.session.id or 0)}
+        assert kept == {"a at step 200 by seed 7": "cancelled", "a at step 100 by seed 7": "cancelled"}
 
 
 async def test_a_document_goes_on_at_the_cursor(columns: Engine, run: Run):
@@ -576,7 +594,7 @@ async def test_what_differs_from_the_column_in_focus_is_marked(columns: Engine, 
         assert [marked(pilot, number) for number in (0, 1, 2)] == ["", "", ""]
 
 
-@pytest.mark.parametrize(("size", "fits"), [((60, 20), 2), ((80, 24), 2), ((120, 40), 4), ((200, 60), 4)], ids=str)
+@pytest.mark.parametrize(("size", "fits"), SIZES)
 async def test_as_many_columns_stand_side_by_side_as_fit_and_the_others_are_a_key_away(
     columns: Engine, run: Run, size: tuple[int, int], fits: int
 ):
@@ -612,7 +630,7 @@ async def test_the_window_may_change_its_size(columns: Engine, run: Run):
             assert "at step 200" in " ".join(screen_text(pilot.app).split())
 
 
-@pytest.mark.parametrize("size", [(60, 20), (120, 40)], ids=str)
+@pytest.mark.parametrize("size", [pytest.param((60, 20), id="60x20"), pytest.param((120, 40), id="120x40", marks=LONG)])
 async def test_what_models_and_folders_say_is_shown_and_never_obeyed(columns: Engine, run: Run, size: tuple[int, int]):
     columns.words = f"[red]y[/red]{EVIL}你好 é\u0301 👩\u200d💻"
     shutil.copytree(run.path, run.path.parent / f"run{EVIL}")
@@ -630,7 +648,7 @@ async def test_what_models_and_folders_say_is_shown_and_never_obeyed(columns: En
         shown(app)
         await pilot.press(*"run", "enter")
         await wait_until(pilot, lambda: isinstance(app.screen, CompareScreen))
-        await wait_until(pilot, lambda: "no model" in shown(app))
+        await wait_until(pilot, lambda: "more;" in shown(app))
         await pilot.press("1", "d")
         await pilot.pause()
         shown(app)

@@ -54,7 +54,7 @@ async def compared(pilot: Pilot) -> None:
         pytest.param((60, 20), DARK.name, id="60x20-dark"),
         pytest.param((80, 24), DARK.name, id="80x24-dark"),
         pytest.param((80, 24), LIGHT.name, id="80x24-light", marks=pytest.mark.long),
-        pytest.param((120, 40), DARK.name, id="120x40-dark"),
+        pytest.param((120, 40), DARK.name, id="120x40-dark", marks=pytest.mark.long),
     ],
 )
 def test_compare(columns: type[ColumnEngine], snap_compare, size: tuple[int, int], theme: str):
@@ -71,6 +71,7 @@ def test_compare(columns: type[ColumnEngine], snap_compare, size: tuple[int, int
     assert snap_compare(MinigptApp(), terminal_size=size, run_before=show)
 
 
+@pytest.mark.long
 def test_a_column_that_fails_and_what_else_there_is(columns: type[ColumnEngine], snap_compare):
     async def show(pilot: Pilot) -> None:
         await compared(pilot)

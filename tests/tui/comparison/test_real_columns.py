@@ -16,17 +16,24 @@ from time import monotonic
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
+from minigpt_tui.engine.model_files import checkpoint_with
 from minigpt_tui.engine.requests import SamplingSettings, TokenDetail
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import checkpoints
 from minigpt_tui.engine.training.checkpoints import Counters
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
+from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.comparison.variants import Variant, choices
 from minigpt_tui.tui.comparison.writer import Asked, ColumnWriter
 from minigpt_tui.tui.generator import Generator
+from minigpt_tui.tui.screens.write import WriteDesk
+from minigpt_tui.tui.settings import Settings, save_settings
+from minigpt_tui.tui.widgets.compared_column import ComparedColumn
 
 from ..runs_on_disk import make_run
+from ..seen import screen_text
+from ..waiting import wait_until
 
 SETTINGS = SamplingSettings(temperature=1.0, max_tokens=60, seed=7)
 LONG = 600  # tokens that are long enough for processes to take turns many times
@@ -171,6 +178,44 @@ async def test_a_writer_writes_again_and_another_variant_without_a_new_process(r
             assert column.reply.ended is not None
             assert column.reply.ended.step == column.step == int(one.checkpoint.split()[-1])
             assert column.reply.origin.settings == one.settings
+
+
+async def test_the_newest_weights_of_a_run_that_trains_write_each_reply(run: Run):
+    newest = Variant(run.path, True, str(run.path), run.name, "", SETTINGS)
+    async with writers(newest, variant(run, 1)) as (following, staying):
+        steps = list[tuple[int, int | None]]()
+        for folder in ("last", "step-000001"):
+            for column in (following, staying):
+                column.write(Asked("the c"))
+            await until(lambda: ended(following) and ended(staying))
+            assert following.reply is not None
+            assert following.reply.ended is not None
+            steps.append((following.reply.ended.step, staying.step))
+            shutil.copytree(run.checkpoints / "step-000040", run.path / "new")
+            shutil.rmtree(run.checkpoints / folder)
+            (run.path / "new").rename(run.checkpoints / folder)
+    assert steps == [(41, 1), (40, 1)], "a checkpoint stays what it is, also where another one takes its place"
+
+
+async def test_the_app_compares_two_checkpoints_and_goes_on_with_one(run: Run):
+    save_settings(Settings(sampling=SETTINGS))
+    app = MinigptApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_until(pilot, lambda: app.bridge.generator.ready)
+        desk = app.screen
+        assert isinstance(desk, WriteDesk)
+        await pilot.press(*"the c", "alt+c")
+        await wait_until(pilot, lambda: screen_text(app).count("/s · loss") == 2)
+        texts = [column.text.text for column in app.screen.query(ComparedColumn)]
+        assert texts[0] == await alone_with(run, "the c")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.screen is desk)
+        node = desk.turns.session.text.path[-1]
+        assert node.text == texts[0]
+        assert node.origin is not None
+        assert (node.origin.step, node.origin.seed, node.origin.settings) == (1, 7, SETTINGS)
+        assert checkpoint_with(run, node.origin.checkpoint) == run.checkpoints / "step-000001"
+        assert len(desk.turns.session.text.records(node)) == 60
 
 
 async def test_what_is_asked_while_it_writes_takes_the_place_of_that(run: Run):

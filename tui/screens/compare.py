@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from ...data.storage.errors import EXPECTED, sentence_of
-from ...data.storage.printable import visible_lines
+from ...data.storage.printable import visible_lines, without_controls
 from ...engine.requests import SamplingSettings
 from .. import keymap
 from ..comparison.prompts import ComparedPrompt
@@ -156,12 +156,19 @@ class CompareScreen(Screen[GoOn | None]):
         self._write(self._columns)
         self._focus_column()
 
+    def _take_text(self) -> None:
+        """Continue what stands in the field, where that was changed."""
+        if self._prompt.is_editable and self._field.text != without_controls(self._text):
+            self._text = self._field.text
+
     def action_write_all(self) -> None:
         """Let all columns write again: with the same seeds the same, unless a model has learned meanwhile."""
+        self._take_text()
         self._write(self._columns)
 
     def action_seeds(self) -> None:
         """Let all columns write with new seeds."""
+        self._take_text()
         variants = other_seeds([column.writer.variant for column in self._columns])
         for column, variant in zip(self._columns, variants, strict=True):
             column.writer.change(variant)

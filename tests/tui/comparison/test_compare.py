@@ -181,6 +181,13 @@ async def test_the_prompt_is_written_there_where_there_is_none(columns: Engine, 
         assert texts(pilot)[0] == "ab at step 100 by seed 7"
         await pilot.press("e", "c", "enter")
         await wait_until(pilot, lambda: texts(pilot)[1] == "abc at step 200 by seed 7")
+        await pilot.press("e", "d", "escape")
+        await pilot.pause()
+        assert texts(pilot)[1] == "abc at step 200 by seed 7", "what is typed is not sent yet"
+        await pilot.press("space")
+        await wait_until(pilot, lambda: texts(pilot)[1] == "abcd at step 200 by seed 7")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "abcd\n\nabcd at step" in desk_of(pilot).turns.transcript.plain_text())
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from ..storage.memo import recall, remember
 from ..storage.plain_files import open_plain
 from ..storage.typed_json import SchemaError, from_plain
 from .matches import SortedSuffixes
-from .quotes import Passage, Quotes, longest_of, share
-from .stored_text import StoredText, TextLayout, file_names, file_sizes, text_length, typecode
+from .quotes import Occurrences, Passage, Quotes, longest_of, passages_of, share
+from .stored_text import Place, StoredText, TextLayout, file_names, file_sizes, text_length, typecode
 
 _FORMAT = 1  # of the files; part of their name
 MAX_SIZE = 12 * 10**9  # bytes of all indexes; the one of a gigabyte of English has five
@@ -84,11 +84,22 @@ class QuoteIndex:
         matches = self._suffixes.matches(text)
         longest = longest_of(matches)
         passage = longest and Passage(longest.start, longest.end, self._text.place(longest.position))
-        return Quotes(passage, share(matches, 10), share(matches, 20), share(matches, 50))
+        return Quotes(
+            passage, share(matches, 10), share(matches, 20), share(matches, 50), tuple(passages_of(matches, 10))
+        )
+
+    def occurrences(self, text: str, most: int = 1000) -> Occurrences:
+        """Where `text` stands in the corpus; where that is in more than `most` places, so many of them."""
+        positions, complete = self._suffixes.positions(text, most) if text else ([], True)
+        return Occurrences(tuple(map(self._text.place, positions)), complete)
+
+    def around(self, place: Place, length: int, before: int = 200, after: int = 200) -> tuple[str, str, str]:
+        """`length` characters of the corpus from a place on, with at most so many of its file before and after them."""
+        return self._text.around(place.position, length, before, after)
 
     def surroundings(self, passage: Passage, before: int = 200, after: int = 200) -> tuple[str, str, str]:
         """The passage where it stands in the corpus: at most `before` characters of the same file, itself, `after`."""
-        return self._text.around(passage.place.position, len(passage), before, after)
+        return self.around(passage.place, len(passage), before, after)
 
 
 def index_path(corpus: Corpus, length: int | None = None) -> Path:

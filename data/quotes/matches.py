@@ -5,11 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from mmap import mmap
 
 from .stored_text import DEEPEST, DEPTH, MANY
 
 _TOPS = 1 << 10  # places at even distances whose texts are kept in memory: the first ten steps of a search
+_MOST_COMPARED = 100_000  # places that are looked at to find where one passage stands
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,22 @@ class SortedSuffixes:
             found.append(Match(number, character_at[end], position))
         found.reverse()
         return found
+
+    def positions(self, text: str, most: int) -> tuple[list[int], bool]:
+        """At most `most` of the bytes at which `text` stands, in their order, and whether those are all of them."""
+        query = text.encode("utf-8", "surrogatepass")
+        low, high, depth = 0, len(self._places), min(len(query), DEPTH)
+        while True:
+            key = query[:depth]
+            low = self._search(key, depth, low, high)
+            high = self._search(key + b"\0", depth, low, high)  # the first that is behind the key
+            if depth in (len(query), DEEPEST) or high - low <= MANY:
+                break
+            depth = min(len(query), depth + DEPTH)
+        likely = self._places[low : min(high, low + _MOST_COMPARED)]
+        found = (place for place in likely if self._content[place : place + len(query)] == query)
+        positions = [*islice(found, most + 1)]
+        return sorted(positions[:most]), len(positions) <= most and high - low <= _MOST_COMPARED
 
     def _longest(self, query: bytes) -> tuple[int, int]:
         """How many bytes of `query` stand somewhere at most, from its beginning on, and where."""

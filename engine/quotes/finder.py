@@ -8,16 +8,19 @@ import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ...data.corpus import Corpus
 from ...data.quotes.index import QuoteIndex
-from ...data.quotes.quotes import Passage, Quotes
+from ...data.quotes.quotes import Occurrences, Passage, Quotes
+from ...data.quotes.stored_text import Place
 from ...data.storage.errors import EXPECTED, UserError, sentence_of
 from ...data.storage.typed_json import dumps
 from .. import paths
 from ..child_process import child_environment, python_module
 from .searched_corpus import SearchedCorpus
+
+T = TypeVar("T")
 
 _GRACE = 2.0  # seconds that the process has to remove what it has half written
 
@@ -31,14 +34,22 @@ class Indexing:
 
 
 @dataclass(frozen=True)
+class NotIndexed:
+    """There is no index, and none was asked for, as that takes its time: the text has so many bytes."""
+
+    n_bytes: int
+
+
+@dataclass(frozen=True)
 class QuotesFailed:
     """No quotes can be found, as the sentence says; the text has changed or is gone, or the disk is full."""
 
     message: str
 
 
-QuotesListener = Callable[[Quotes | Indexing | QuotesFailed], None]
-"""Receives, in the event loop, Indexing as often as there is progress, and at last one Quotes or one QuotesFailed."""
+QuotesAnswer = Quotes | NotIndexed | Indexing | QuotesFailed
+QuotesListener = Callable[[QuotesAnswer], None]
+"""Receives, in the event loop, Indexing as often as there is progress, and at last one of the others."""
 
 
 class QuoteFinder:
@@ -47,7 +58,7 @@ class QuoteFinder:
         finder = QuoteFinder(SearchedCorpus.of_run(run))  # at once; nothing is read yet
         finder.find(reply, self._show_quotes)             # returns at once, any number may be asked
 
-        def _show_quotes(self, found: Quotes | Indexing | QuotesFailed) -> None:
+        def _show_quotes(self, found: QuotesAnswer) -> None:
             match found:
                 case Indexing(fraction=fraction, doing=doing):
                     self.line = f"quotes: {doing} {fraction:.0%}"
@@ -63,14 +74,16 @@ class QuoteFinder:
         await finder.close()                                 # with the app, or when another model answers
 
     All of it is called in the event loop, from which the listener is called too. The first `find` opens the index, or
-    starts a process of low priority that builds it; all who ask meanwhile wait for that one. Some thousand characters
-    are searched in some hundredths of a second, in a thread. A finder that has failed fails for every text; another
-    one tries again. `find` returns the task that answers, whose `cancel` takes the question back.
+    starts a process of low priority that builds it; all who ask meanwhile wait for that one. With `build=False` it is
+    left at what there is, or is being built. Some thousand characters are searched in some hundredths of a second, in a
+    thread. A finder that has failed fails for every text; another one tries again. `find` returns the task that
+    answers, whose `cancel` takes the question back.
     """
 
     def __init__(self, searched: SearchedCorpus) -> None:
         self._searched = searched
-        self._opening: asyncio.Task[QuoteIndex] | None = None
+        self._reading: asyncio.Task[Corpus] | None = None
+        self._building: asyncio.Task[None] | None = None
         self._index: QuoteIndex | None = None
         self._answering = set[asyncio.Task[None]]()
         self._waiting = dict[asyncio.Task[Any], QuotesListener]()
@@ -82,9 +95,9 @@ class QuoteFinder:
         """Whether the index is open, so that an answer comes without progress before it."""
         return self._index is not None
 
-    def find(self, text: str, listener: QuotesListener) -> asyncio.Task[None]:
+    def find(self, text: str, listener: QuotesListener, *, build: bool = True) -> asyncio.Task[None]:
         """Tell `listener` what of `text` is quoted: its longest passage, and the shares in passages of 10, 20, 50."""
-        answering = asyncio.create_task(self._answer(text, listener), name="quotes")
+        answering = asyncio.create_task(self._answer(text, listener, build), name="quotes")
         self._answering.add(answering)
         answering.add_done_callback(self._answering.discard)
         return answering
@@ -98,39 +111,71 @@ class QuoteFinder:
             raise ValueError("a passage has surroundings in the index that it was found in")
         return self._index.surroundings(passage, before, after)
 
+    async def occurrences(self, text: str, most: int = 1000) -> Occurrences:
+        """Where `text` stands in the corpus, `most` places of it. Raises ValueError before an index is open."""
+        if self._index is None:
+            raise ValueError("where a text stands is known of an index")
+        return await asyncio.to_thread(self._index.occurrences, text, most)
+
+    def around(self, place: Place, length: int, before: int = 400, after: int = 400) -> tuple[str, str, str]:
+        """`length` characters of the corpus from a place on, and what precedes and follows them in its file.
+
+        Raises ValueError before an index is open.
+        """
+        if self._index is None:
+            raise ValueError("a place is one in the index that it was found in")
+        return self._index.around(place, length, before, after)
+
     async def close(self) -> None:
         """Take all questions back, later ones too, and end the process that builds; it leaves nothing half written."""
         self._closed = True
-        tasks = [*self._answering, *([self._opening] if self._opening else [])]
+        asked: list[asyncio.Task[Any] | None] = [*self._answering, self._reading, self._building]
+        tasks = [task for task in asked if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _answer(self, text: str, listener: QuotesListener) -> None:
+    async def _answer(self, text: str, listener: QuotesListener, build: bool) -> None:
         if self._closed:
             return
         try:
-            index = self._index or await self._opened(listener)
+            index = self._index or await self._opened(listener, build)
         except EXPECTED as error:
             listener(QuotesFailed(sentence_of(error)))
             return
-        listener(await asyncio.to_thread(index.find, text))
+        listener(index if isinstance(index, NotIndexed) else await asyncio.to_thread(index.find, text))
 
-    async def _opened(self, listener: QuotesListener) -> QuoteIndex:
+    async def _opened(self, listener: QuotesListener, build: bool) -> QuoteIndex | NotIndexed:
         """The index, once it is open; until then `listener` hears how far that is."""
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._open(), name="index of quotes")
-        task = asyncio.current_task()
-        assert task is not None
-        if not self._opening.done():
-            listener(self._progress)
-        self._waiting[task] = listener
-        try:
-            return await asyncio.shield(self._opening)  # whoever no longer waits leaves it to the others
-        finally:
-            del self._waiting[task]
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read(), name="text for quotes")
+        corpus = await self._wait(self._reading, listener)
+        await self._open(corpus)
+        if self._index is None and (build or self._building is not None):
+            if self._building is None:
+                self._building = asyncio.create_task(self._build(), name="index of quotes")
+            await self._wait(self._building, listener)
+            await self._open(corpus)
+            if self._index is None:
+                raise UserError(
+                    f"the index of quotes from {corpus.name} was damaged as soon as it was built; try again"
+                )
+        return self._index or NotIndexed(corpus.n_bytes)
 
-    async def _open(self) -> QuoteIndex:
+    async def _wait(self, task: asyncio.Task[T], listener: QuotesListener) -> T:
+        """What the task returns; until then `listener` hears how far it is."""
+        asking = asyncio.current_task()
+        assert asking is not None
+        if not task.done():
+            listener(self._progress)
+        self._waiting[asking] = listener
+        try:
+            return await asyncio.shield(task)  # whoever no longer waits leaves it to the others
+        finally:
+            del self._waiting[asking]
+
+    async def _read(self) -> Corpus:
+        """Open the text. Raises UserError where it is not the one that the index would be of."""
         loop = asyncio.get_running_loop()
 
         def read(fraction: float) -> None:
@@ -138,18 +183,12 @@ class QuoteFinder:
                 raise UserError("quotes are no longer looked for")  # in the thread, so that it ends
             loop.call_soon_threadsafe(self._tell, Indexing(fraction, "reading"))
 
-        def opened() -> tuple[Corpus, QuoteIndex | None]:
-            corpus = self._searched.open(read)
-            return corpus, QuoteIndex.open(corpus, self._searched.length)
+        return await asyncio.to_thread(self._searched.open, read)
 
-        corpus, index = await asyncio.to_thread(opened)
-        if index is None:
-            await self._build()
-            index = await asyncio.to_thread(QuoteIndex.open, corpus, self._searched.length)
-        if index is None:
-            raise UserError(f"the index of quotes from {corpus.name} was damaged as soon as it was built; try again")
-        self._index = index
-        return index
+    async def _open(self, corpus: Corpus) -> None:
+        """Open the index where there is one by now."""
+        if self._index is None:
+            self._index = await asyncio.to_thread(QuoteIndex.open, corpus, self._searched.length)
 
     async def _build(self) -> None:
         """Let the process build the index. Raises UserError with its last words where it fails."""

@@ -29,7 +29,7 @@ from ..results import ProgressLines
 from .searched_corpus import SearchedCorpus
 
 USER_ERROR, INTERRUPTED = 2, 130
-_NICE = 10  # of the background: the training and the app go first
+_NICE = 19  # of the background: the training, which is nice itself, goes first, and so does all else
 _LOOK = 0.5  # seconds between two looks whether another process is done
 
 
@@ -41,8 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     end_with_parent()
     torch.set_num_threads(1)  # a sort gains little from more
-    if options.background and hasattr(os, "nice"):
-        os.nice(_NICE)
+    if options.background:
+        _let_all_else_go_first()
     try:
         path = _build(options.corpus)
     except KeyboardInterrupt:
@@ -53,6 +53,15 @@ def main(arguments: list[str] | None = None) -> int:
         return USER_ERROR
     print(json.dumps({"index": str(path)}), flush=True)
     return 0
+
+
+def _let_all_else_go_first() -> None:
+    """Run when a core would be idle; where the system knows no such thing, with the lowest priority."""
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+    if hasattr(os, "sched_setscheduler"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _build(searched: SearchedCorpus) -> Path:

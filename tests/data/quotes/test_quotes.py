@@ -54,6 +54,13 @@ def check(index: QuoteIndex, corpus: Corpus, files: tuple[str, ...], text: str) 
     lengths = [longest_at(text, start, files) for start in range(len(text))]
     quotes = index.find(text)
     assert (quotes.share10, quotes.share20, quotes.share50) == tuple(share(lengths, n) for n in (10, 20, 50))
+    ends = [start + length for start, length in enumerate(lengths)]
+    inner = [start > 0 and ends[start - 1] >= ends[start] for start in range(len(text))]
+    assert [*quotes.passages] == [
+        (start, ends[start]) for start in range(len(text)) if lengths[start] >= 10 and not inner[start]
+    ]
+    for start, end in quotes.passages[:3]:
+        check_occurrences(index, files, text[start:end])
     longest = max(lengths, default=0)
     if not longest:
         assert quotes.longest is None
@@ -62,6 +69,21 @@ def check(index: QuoteIndex, corpus: Corpus, files: tuple[str, ...], text: str) 
     assert (quotes.longest.start, len(quotes.longest)) == (lengths.index(longest), longest)
     check_place(index, corpus, files, quotes.longest, text)
     return quotes
+
+
+def check_occurrences(index: QuoteIndex, files: tuple[str, ...], quoted: str) -> None:
+    """All places, in their order, and the text around one."""
+    found = index.occurrences(quoted, 10_000)
+    begins = list[tuple[str, int, int]]()
+    for number, file in enumerate(files, 1):
+        starts = (start for start in range(len(file)) if file.startswith(quoted, start))
+        lines = (file[:start].rpartition("\n") for start in starts)
+        begins += [(f"{number}.txt", above.count("\n") + bool(end) + 1, len(line) + 1) for above, end, line in lines]
+    assert [(place.file, place.line, place.column) for place in found.places] == begins
+    assert found.complete
+    assert len(index.occurrences(quoted, 1).places) == 1
+    assert index.occurrences(quoted, 1).complete == (len(begins) == 1)
+    assert index.around(found.places[-1], len(quoted), 0, 0) == ("", quoted, "")
 
 
 def check_place(index: QuoteIndex, corpus: Corpus, files: tuple[str, ...], passage: Passage, text: str) -> None:

@@ -17,7 +17,7 @@ from minigpt_tui.data.quotes.quotes import Quotes
 from minigpt_tui.data.storage.typed_json import dumps
 from minigpt_tui.engine import locks
 from minigpt_tui.engine.quotes import finder as finders
-from minigpt_tui.engine.quotes.finder import Indexing, QuoteFinder, QuotesFailed
+from minigpt_tui.engine.quotes.finder import Indexing, NotIndexed, QuoteFinder, QuotesAnswer, QuotesFailed
 from minigpt_tui.engine.quotes.process import main
 from minigpt_tui.engine.quotes.searched_corpus import SearchedCorpus
 from minigpt_tui.engine.runs import CorpusRecord, RunManifest, create_run
@@ -26,7 +26,7 @@ from minigpt_tui.models.recipe import TrainingConfig
 
 TEXT = "the cat sat on the mat\nand the dog sat on the log\n"
 
-Heard = list[Quotes | Indexing | QuotesFailed]
+Heard = list[QuotesAnswer]
 
 
 @pytest.fixture
@@ -73,6 +73,39 @@ async def test_an_index_that_is_there_needs_no_process(text: Path, monkeypatch: 
     finder, heard = QuoteFinder(SearchedCorpus(str(text))), Heard()
     await finder.find("the dog", heard.append)
     assert isinstance(heard[-1], Quotes)
+    await finder.close()
+
+
+async def test_an_index_is_built_only_for_whom_that_is_wanted(text: Path) -> None:
+    finder, heard, other = QuoteFinder(SearchedCorpus(str(text))), Heard(), Heard()
+    await finder.find("the dog", heard.append, build=False)
+    assert heard[-1] == NotIndexed(len(TEXT))
+    assert not cache(text).exists()
+    await asyncio.gather(finder.find("the dog", other.append), finder.find("the dog", heard.append, build=False))
+    assert isinstance(other[-1], Quotes)
+    await finder.find("the dog", heard.append, build=False)
+    assert heard[-1] == other[-1], "once it is there everybody is answered"
+    await finder.close()
+
+
+async def test_an_index_that_another_process_has_built_meanwhile_is_used(text: Path) -> None:
+    finder, heard = QuoteFinder(SearchedCorpus(str(text))), Heard()
+    await finder.find("the dog", heard.append, build=False)
+    build_index(open_corpus(str(text)))
+    await finder.find("the dog", heard.append, build=False)
+    assert [type(event) for event in heard if not isinstance(event, Indexing)] == [NotIndexed, Quotes]
+    await finder.close()
+
+
+async def test_all_places_of_a_passage_and_the_text_around_them(text: Path) -> None:
+    build_index(open_corpus(str(text)))
+    finder, heard = QuoteFinder(SearchedCorpus(str(text))), Heard()
+    with pytest.raises(ValueError, match="index"):
+        await finder.occurrences("the ")
+    await finder.find("the dog sat on the moon", heard.append)
+    found = await finder.occurrences(" sat on the ")
+    assert [(place.line, place.column) for place in found.places] == [(1, 8), (2, 12)]
+    assert finder.around(found.places[1], 12, 3, 3) == ("dog", " sat on the ", "log")
     await finder.close()
 
 

@@ -47,6 +47,11 @@ def cache_folder() -> Path:
     return folder("cache")
 
 
+def downloaded_path(name: str, cache_dir: Path | None = None) -> Path:
+    """Where the file of an entry lies once it was downloaded."""
+    return (cache_dir or cache_folder()) / "corpora" / f"{name}.txt"
+
+
 def download(
     entry: CatalogEntry, cache_dir: Path | None = None, progress: Callable[[float], None] | None = None
 ) -> Path:
@@ -57,7 +62,7 @@ def download(
     """
     if entry.url is None or entry.sha256 is None or entry.n_bytes is None:
         raise ValueError(f"{entry.name} is not downloaded but made")
-    path = (cache_dir or cache_folder()) / "corpora" / f"{entry.name}.txt"
+    path = downloaded_path(entry.name, cache_dir)
     if path.exists():
         _verify(path, entry.sha256)
         return path

@@ -175,6 +175,7 @@ class MinigptApp(App[int]):
             call_when_hung_up((sys.__stdin__.fileno(), sys.__stderr__.fileno()), lambda: leave(HUNG_UP_SECONDS))
 
     async def on_unmount(self) -> None:
+        await self._write.texts.close()
         await self.bridge.generator.close()
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:

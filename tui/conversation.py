@@ -17,7 +17,9 @@ from .replies import Replies, status_line
 from .run_words import stage
 from .session_turns import messages_of, turns_of_path, turns_of_tree
 from .training_offer import TrainingOffer
+from .training_texts import TrainingTexts
 from .turn_colours import TurnColours
+from .turn_quotes import TurnQuotes
 from .widgets.border_words import set_subtitle
 from .widgets.prompt import Prompt
 from .widgets.transcript import Transcript
@@ -38,6 +40,7 @@ class Conversation:
         prompt: Prompt,
         session: CurrentSession,
         settings: Callable[[], tuple[SamplingSettings, int]],  # and how many samples of a prompt
+        texts: TrainingTexts,
     ) -> None:
         self._bridge = bridge
         self._generator = bridge.generator
@@ -57,6 +60,7 @@ class Conversation:
         self._looked_at: int | None = None  # the turn that is explained; None stands for the last replies
         self.dialogue = Dialogue(bridge, session)
         self.colours = TurnColours(bridge.generator, transcript, session, self.note, self.dialogue.before)
+        self.quotes = TurnQuotes(texts, transcript, session)
         self.frame = ""  # the last prompt as the model read it: in a chat or a dialogue
         self._notes: list[str] = []  # to be written when the replies are complete
 
@@ -165,6 +169,7 @@ class Conversation:
         self._alone, self.frame = set(), ""
         self._transcript.clear()
         self.colours.clear()
+        self.quotes.clear()
 
     # --- what the session has -------------------------------------------------------------------
 
@@ -172,6 +177,7 @@ class Conversation:
         """Write the turns of the session into the transcript, anew, `without` the replies that are to come."""
         self._transcript.clear()
         self.colours.clear()
+        self.quotes.clear()
         text = self._session.text
         turns = turns_of_path(text) if self._session.way == "chat" else turns_of_tree(text.tree, self._alone, text.leaf)
         for turn in turns:
@@ -181,10 +187,17 @@ class Conversation:
             self._transcript.append(turn.text, self.colours.known(turn.node) if turn.node is not None else ())
             self._transcript.end_turn(turn.status)
             if turn.node is not None:
-                self.colours.place(turn.node, number)
+                self._place(turn.node, number)
                 self._reply = turn.node if turn.role == "model" else self._reply
         if not without:  # what is to come is written first
             self.colours.ask()
+        if self._generator.loaded is not None:
+            self.quotes.show()
+
+    def _place(self, node: int, turn: int) -> None:
+        """The prompt or the reply of this node is shown as this turn."""
+        self.colours.place(node, turn)
+        self.quotes.place(node, turn)
 
     def retry(self) -> bool:
         """Have another reply to the last prompt written, a sibling of the one that is shown; whether there is one."""
@@ -311,7 +324,7 @@ class Conversation:
         else:
             nodes = self._session.ask(prompt, samples, origin, after=self._session.text.leaf if chat else None)
             if prompt:
-                self.colours.place(self._session.text.path[-2].id, self._transcript.begin_turn("you", prompt))
+                self._place(self._session.text.path[-2].id, self._transcript.begin_turn("you", prompt))
                 self._transcript.end_turn()
         self._edited = None
         path = self._session.text.path[:-1]
@@ -322,7 +335,7 @@ class Conversation:
     def _answer(self, path: Sequence[Node], nodes: Sequence[int], settings: SamplingSettings) -> None:
         """Stream the replies to what the nodes of `path` say, of which in turns only the last is the prompt."""
         prompt, first = path[-1].text, len(self._session.text.siblings(nodes[0])) - len(nodes)
-        replies = self._replies = Replies(self._transcript, prompt, nodes, first, self.colours.place)
+        replies = self._replies = Replies(self._transcript, prompt, nodes, first, self._place)
         self._reply, self._looked_at = nodes[0], None
         chat, blanks = self._session.way == "chat", LeadingBlanks()
         framed, form = ("", None) if chat else self.dialogue.framed(path[-1])
@@ -360,6 +373,7 @@ class Conversation:
         self._sample_when_ready = False
         self._send_next()
         self.colours.ask()
+        self.quotes.show()
 
     def model_failed(self, sentence: str) -> None:
         """No model can answer; the prompts that wait go back into the field."""
@@ -389,6 +403,8 @@ class Conversation:
                     self._prompt.restore(replies.prompt)
         if replies.complete:
             self._write_notes()
+            if shown:
+                self.quotes.written(replies.nodes)
         if isinstance(event, Failed):
             self.show_what_enter_does()
         else:

@@ -7,7 +7,6 @@ then shows what the tree's text is.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,13 +17,15 @@ from textual.timer import Timer
 from ..data.storage.errors import EXPECTED, sentence_of
 from ..engine.requests import Alternative, Ended, Failed, SamplingSettings, TokenDetail, Tokens
 from ..engine.sessions.session_text import SessionText
-from ..engine.sessions.tree import Node, Origin, Source
+from ..engine.sessions.tree import Node, Origin
 from .bridge import Bridge
 from .current_session import CurrentSession
+from .document_figures import figures, sibling, status
 from .document_tokens import DocumentTokens
 from .placed_tokens import Continuation, coloured, continuation_at, loss_of, node_at, tokens_between
-from .text import formatting
+from .quotes_line import QuotesLine
 from .text.document_text import TextSpan
+from .training_texts import Quotable, TrainingTexts
 from .widgets.border_words import set_subtitle, set_title
 from .widgets.document_pane import DocumentPane
 from .widgets.siblings_panel import Sibling, SiblingsPanel
@@ -66,11 +67,14 @@ class DocumentEditor:
         session: CurrentSession,
         settings: Callable[[], tuple[SamplingSettings, int]],  # and how many continuations
         tell: Callable[[str], None],
+        texts: TrainingTexts,
     ) -> None:
         self._bridge, self._generator = bridge, bridge.generator
         self._pane, self._siblings_panel = pane, siblings_panel
         self._session, self._settings, self._tell = session, settings, tell
         self._tokens = DocumentTokens(self._generator, pane, token_panel, lambda: settings()[0], self._answered)
+        self._quotes = QuotesLine(texts, self._show_status)
+        self._written: set[int] = set()  # the sources that were written since the text was opened
         self._writing: _Writing | None = None
         self._waiting: Callable[[], bool] | None = None  # what the model is asked as soon as it can answer
         self._timer: Timer | None = None
@@ -87,6 +91,7 @@ class DocumentEditor:
     def opened(self, cursor: int | None = None) -> None:
         """Show the text of the session, which is another one now, or none; without `cursor` that is at its end."""
         self._writing = None
+        self._written.clear()
         self._tokens.forget()
         text = self._text
         self._show(cursor=len(text) if text and cursor is None else cursor or 0)
@@ -247,6 +252,7 @@ class DocumentEditor:
     def _leave_writing(self) -> None:
         """The continuations are complete: another model that wrote them goes, and their figures are shown."""
         writing, self._writing = self._writing, None
+        self._written.update(writing.nodes if writing else ())
         if writing is not None and writing.back_to is not None:
             self._generator.load(writing.back_to, follow=self._bridge.run is not None)
         self._show_around_cursor()
@@ -385,7 +391,7 @@ class DocumentEditor:
         if text is not None and shown != self._shown_siblings:  # whose losses take a while where they are long
             self._shown_siblings = shown
             several = len({node.origin.step for node in siblings if node.origin}) > 1
-            self._rows = [_sibling(text, node, several) for node in siblings]
+            self._rows = [sibling(text, node, several) for node in siblings]
         self._siblings_panel.show(self._rows if siblings else [], current.id if current else None)
 
     def _show_status(self) -> None:
@@ -394,33 +400,36 @@ class DocumentEditor:
         if self._waiting is not None:
             words = "the model is not ready yet; it goes on as soon as it is · Esc takes that back"
         elif self._writing is not None:
-            words = " · ".join([*_figures(self._writing.tokens, self._writing.loss), "Esc stops"])
+            words = " · ".join([*figures(self._writing.tokens, self._writing.loss), "Esc stops"])
+        elif self._pane.selected_text:
+            words = self._quotes_in(self.quotable(), fresh=True)
         elif text is None or (written := self._continuation()) is None:
             words = ""
         else:
             records = [token.record for token in tokens_between(text, written.start, written.end)]
-            words = status(written.source, [loss_of(record) for record in records if record.known])
+            losses = [loss_of(record) for record in records if record.known]
+            quotes = self._quotes_in(self.quotable(), fresh=written.source.id in self._written)
+            words = status(written.source, losses, quotes, self._pane.size.width - 2)
         set_subtitle(self._pane, words)
 
+    # --- quotes ---------------------------------------------------------------------------------
 
-def status(source: Source, losses: Sequence[float]) -> str:
-    """The figures of a continuation: tokens, speed, mean loss and perplexity, and how it ended."""
-    tokens, *others = _figures(len(losses), sum(losses)) if losses else [f"{source.tokens:,} tokens"]
-    speed = [f"{formatting.compact(source.tokens_per_second)}/s"] if source.tokens_per_second else []
-    step = [f"step {source.origin.step:,}"] if source.origin and source.origin.step else []
-    stopped = ["stopped"] if source.reason == "cancelled" else []
-    return " · ".join([tokens, *speed, *others, *step, *stopped, *source.notices])
+    def quotable(self) -> Quotable | None:
+        """What is selected, else the continuation at the cursor; None where there is neither, or no model to it."""
+        if selected := self._pane.selected_text:
+            model = self._generator.path
+            return Quotable(selected, model, "the marked text") if model else None
+        written = self._continuation()
+        if self._text is None or written is None or written.source.origin is None:
+            return None
+        return Quotable(self._text.between(written.start, written.end), written.source.origin.model, "the continuation")
 
+    def look_for_quotes(self) -> None:
+        """Look once more: by now there may be an index."""
+        self._quotes.look_again()
+        self._show_status()
 
-def _figures(tokens: int, loss: float) -> list[str]:
-    if not tokens:
-        return ["0 tokens"]
-    mean = loss / tokens
-    perplexity = formatting.compact(math.exp(mean)) if mean > 5 else f"{math.exp(mean):.1f}"
-    return [f"{tokens:,} tokens", f"loss {formatting.loss(mean)}", f"perplexity {perplexity}"]
-
-
-def _sibling(text: SessionText, node: Node, several_steps: bool) -> Sibling:
-    losses = [loss_of(record) for record in text.records(node) if record.known]
-    by = f"step {node.origin.step:,}" if several_steps and node.origin else ""
-    return Sibling(node.id, node.begin(120), sum(losses) / len(losses) if losses else None, by)
+    def _quotes_in(self, about: Quotable | None, *, fresh: bool) -> str:
+        """What is said of them; an index is built for what was marked, or written just now."""
+        known = self._generator.loaded is not None
+        return self._quotes.words(about, "when idle" if fresh else "never") if known else ""

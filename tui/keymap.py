@@ -84,6 +84,10 @@ ACTIONS: tuple[Action, ...] = (
         "all of it.", priority=True,
     ),
     Action(
+        "quotes", "alt+q", "quotes", "Quotes",
+        "Show what of the reply in view, or of what is marked, stands word for word in the training text, and where.",
+    ),
+    Action(
         "tree", "ctrl+x", "tree", "Tree", "All versions of this text: go to one, bookmark, delete or merge them.",
         "tree", priority=True,
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...data.catalog import CATALOG, downloaded_path
 from ...data.corpus import Corpus, open_corpus, split_position
 from ...data.storage.errors import UserError
 from ...data.text_files import DEFAULT_READING, Progress, Reading
@@ -25,6 +26,12 @@ class SearchedCorpus:
         record = run.manifest().corpus
         length = split_position(record.n_characters, record.validation_fraction)
         return cls(record.spec, record.reading, record.fingerprint, length)
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether nothing has to be downloaded for it."""
+        entry = CATALOG.get(self.spec)
+        return entry is None or entry.url is None or downloaded_path(entry.name).exists()
 
     def open(self, progress: Progress | None = None) -> Corpus:
         """Open the corpus. Raises UserError where that cannot be, or where it is another text than the run's."""

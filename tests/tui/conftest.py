@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from minigpt_tui.engine import launch
+from minigpt_tui.engine.quotes import finder
 from minigpt_tui.tui import generator
 from warm_python import warm_python
 
-from .scripted_engine import ScriptedEngine
+from .scripted_engine import ScriptedEngine, SilentFinder
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -50,11 +51,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> type[ScriptedEngine]:
-    """The app without its two kinds of processes: replies are scripted, trainings are only noted down."""
+    """The app without its processes: replies are scripted, trainings are only noted down, no quotes are looked for."""
 
     class Engine(ScriptedEngine):
         processes = []
 
     monkeypatch.setattr(generator, "GenerateProcess", Engine)
+    monkeypatch.setattr(finder, "QuoteFinder", SilentFinder)
     monkeypatch.setattr(launch, "start_training", lambda run, **options: 1)
     return Engine

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from minigpt_tui.engine.quotes.finder import QuotesListener
+from minigpt_tui.engine.quotes.searched_corpus import SearchedCorpus
 from minigpt_tui.engine.requests import (
     Alternative,
     Cancel,
@@ -146,3 +148,17 @@ class LetterEngine(ScriptedEngine):
     def asked(self, kind: type[Request]) -> list[Request]:
         """The requests of one kind."""
         return [request for request in self.requests if isinstance(request, kind)]
+
+
+class SilentFinder:
+    """Stands in for engine.quotes.finder.QuoteFinder: the texts of runs that a test has made up are not there."""
+
+    def __init__(self, searched: SearchedCorpus) -> None:
+        self.searched = searched
+
+    def find(self, text: str, listener: QuotesListener, *, build: bool = True) -> asyncio.Task[object]:
+        """Never answer."""
+        return asyncio.create_task(asyncio.Event().wait())
+
+    async def close(self) -> None:
+        """Nothing was begun."""

@@ -15,6 +15,7 @@ from ..current_session import CurrentSession
 from ..document import DocumentEditor
 from ..run_checkpoints import checkpoints_of
 from ..settings import SettingsStore
+from ..training_texts import Quotable, TrainingTexts
 from ..widgets.document_pane import DocumentPane
 from ..widgets.find_bar import FindArea
 from ..widgets.model_panel import ModelPanel
@@ -49,7 +50,7 @@ class DocumentWay(WritingWay):
     }
     """
 
-    def __init__(self, bridge: Bridge, store: SettingsStore) -> None:
+    def __init__(self, bridge: Bridge, store: SettingsStore, texts: TrainingTexts) -> None:
         super().__init__(id="document-way")
         self._bridge = bridge
         self._store = store
@@ -72,7 +73,7 @@ class DocumentWay(WritingWay):
         self.editor = DocumentEditor(
             bridge, self.pane, self.tokens, self.sibling_list, self.session,
             lambda: (self.sampling.settings, self.sampling.samples),
-            lambda sentence: self.notify(sentence, markup=False),
+            lambda sentence: self.notify(sentence, markup=False), texts,
         )  # fmt: skip
 
     def compose(self) -> ComposeResult:
@@ -203,6 +204,14 @@ class DocumentWay(WritingWay):
         words = self.pane.selected_text or self.pane.text
         self.app.copy_to_clipboard(words)
         self.notify(f"{len(words):,} characters are copied.", markup=False)
+
+    def quotable(self) -> Quotable | None:
+        """What is selected, else the continuation at the cursor."""
+        return self.editor.quotable()
+
+    def look_for_quotes(self) -> None:
+        """Say what is quoted where nothing was said yet."""
+        self.editor.look_for_quotes()
 
     def focus_text(self) -> None:
         """Go to where the person writes."""

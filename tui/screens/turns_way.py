@@ -18,9 +18,11 @@ from .. import keymap
 from ..bridge import Bridge
 from ..conversation import Conversation
 from ..current_session import CurrentSession
+from ..quotes_line import QuotesLine
 from ..run_words import stage
 from ..settings import SettingsStore, load_history, save_history
 from ..text import formatting
+from ..training_texts import Quotable, TrainingTexts
 from ..widgets.border_words import set_subtitle, set_title
 from ..widgets.find_bar import FindArea
 from ..widgets.model_panel import ModelPanel
@@ -40,7 +42,9 @@ class TurnsWay(WritingWay):
 
     BINDINGS = [*keymap.bindings("turns")]
 
-    def __init__(self, bridge: Bridge, store: SettingsStore, way: Literal["turns", "chat"] = "turns") -> None:
+    def __init__(
+        self, bridge: Bridge, store: SettingsStore, texts: TrainingTexts, way: Literal["turns", "chat"] = "turns"
+    ) -> None:
         super().__init__(id=f"{way}-way", classes="turns-way")
         self.bridge = bridge
         self.way: Literal["turns", "chat"] = way
@@ -62,8 +66,9 @@ class TurnsWay(WritingWay):
         )
         self.conversation = Conversation(
             bridge, self.transcript, self.prompt, self.session,
-            lambda: (self.sampling.settings, self.sampling.samples),
+            lambda: (self.sampling.settings, self.sampling.samples), texts,
         )  # fmt: skip
+        self._marked = QuotesLine(texts, self._show_subtitle)
         self.session.leave(way)
         self.conversation.explain = store.settings.explain
 
@@ -94,7 +99,8 @@ class TurnsWay(WritingWay):
     def _show_subtitle(self) -> None:
         preparing = self.bridge.training.preparing
         token = self._token if self.transcript.has_token else ""
-        set_subtitle(self.transcript, f"{stage(preparing)} ..." if preparing else token)
+        marked = self._marked.words(self._selected, "when idle")
+        set_subtitle(self.transcript, f"{stage(preparing)} ..." if preparing else marked or token)
 
     # --- prompts --------------------------------------------------------------------------------
 
@@ -145,6 +151,28 @@ class TurnsWay(WritingWay):
     def _sampling_changed(self, event: SamplingPanel.Changed) -> None:
         event.stop()
         self._store.change(sampling=event.settings, samples=event.samples)
+
+    # --- quotes -----------------------------------------------------------------------------------
+
+    @property
+    def _selected(self) -> Quotable | None:
+        """What is marked, as a text of the model on screen."""
+        text, model = self.transcript.selected_text, self.bridge.generator.path
+        return Quotable(text, model, "the marked text") if text.strip() and model else None
+
+    def quotable(self) -> Quotable | None:
+        """What is marked, else the last reply in view."""
+        return self._selected or self.conversation.quotes.in_view()
+
+    def look_for_quotes(self) -> None:
+        """Say what is quoted where nothing was said yet."""
+        self._marked.look_again()
+        self._show_subtitle()
+        self.conversation.quotes.look_again()
+
+    def show_selection(self) -> None:
+        """Say what of the marked text is quoted."""
+        self._show_subtitle()
 
     # --- what the desk asks of each way -----------------------------------------------------------
 

@@ -19,6 +19,7 @@ from ..bridge import POLL_INTERVAL, Bridge, run_to_open
 from ..run_words import model_opened, run_opened, state_changed
 from ..settings import SettingsStore
 from ..training_offer import BUILT_IN, TrainingOffer
+from ..training_texts import TrainingTexts
 from .desk import Desk
 from .turns_way import TurnsWay
 
@@ -47,6 +48,7 @@ class WriteDesk(Desk):
     ) -> None:
         super().__init__(Bridge(self.post_message), corpus=corpus)
         self.figures_changed: Signal[None] = Signal(self, "figures changed")
+        self.texts = TrainingTexts(self.bridge)
         self._store = store
         self._model = model
         self._poll_interval = poll_interval
@@ -56,7 +58,7 @@ class WriteDesk(Desk):
     # --- composition ----------------------------------------------------------------------------
 
     def parts(self) -> Iterable[Widget]:
-        self.turns = TurnsWay(self.bridge, self._store)
+        self.turns = TurnsWay(self.bridge, self._store, self.texts)
         self._ways["turns"] = self.turns
         with Container(id="body"):
             yield self.turns
@@ -140,8 +142,8 @@ class WriteDesk(Desk):
         if way == "document":
             from .document_way import DocumentWay  # which the first frame seldom needs
 
-            return DocumentWay(self.bridge, self._store)
-        return TurnsWay(self.bridge, self._store, "chat")
+            return DocumentWay(self.bridge, self._store, self.texts)
+        return TurnsWay(self.bridge, self._store, self.texts, "chat")
 
     def action_next_way(self) -> None:
         """Turn to the next way of writing; Chat is one where the model has a template for it."""
@@ -299,6 +301,21 @@ class WriteDesk(Desk):
                 self.refuse(error)
         shown.go_to(None)
 
+    def action_quotes(self) -> None:
+        """Show what of the text that the person looks at is quoted, and where it stands in the training text."""
+        from .quotes import QuotesBox
+
+        about = self.shown.quotable()
+        if about is None:
+            self.notify("There is no reply yet that could quote what the model has learned from.", markup=False)
+        elif not self.texts.is_run(about.model):
+            self.notify(
+                "Quotes are found in the text that a run has learned from, and this model is not from a run.",
+                severity="warning", markup=False,
+            )  # fmt: skip
+        else:
+            self.app.push_screen(QuotesBox(self.texts, about), lambda _: self.shown.look_for_quotes())
+
     def action_copy_reply(self) -> None:
         self.shown.copy()
 
@@ -315,6 +332,10 @@ class WriteDesk(Desk):
     def focus_text(self) -> None:
         """Go to where the person writes."""
         self.shown.focus_text()
+
+    def on_text_selected(self) -> None:
+        """Say what of the marked text is quoted."""
+        self.shown.show_selection()
 
     # --- explained replies ----------------------------------------------------------------------
 

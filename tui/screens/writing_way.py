@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from ...engine.requests import SamplingSettings
 from ..sampling_sets import applied
 from ..settings import SettingsStore
+from ..training_texts import Quotable
 from ..widgets.panels import Panels
 from ..widgets.sampling_panel import SamplingInput, SamplingPanel
 from .sizes import WIDE
@@ -33,6 +34,17 @@ class WritingWay(Horizontal):
     @abstractmethod
     def compared_prompt(self) -> ComparedPrompt:
         """What the columns of a comparison continue."""
+
+    @abstractmethod
+    def quotable(self) -> Quotable | None:
+        """What is marked, else what the model wrote where the person is; None where there is neither."""
+
+    @abstractmethod
+    def look_for_quotes(self) -> None:
+        """Say what is quoted where nothing was said yet: by now there may be an index."""
+
+    def show_selection(self) -> None:
+        """Say what there is to say of what the mouse has marked on the screen."""
 
     @property
     def wide(self) -> bool:

@@ -11,7 +11,7 @@ positions are kept as locations.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import groupby
@@ -70,6 +70,8 @@ class TranscriptText:
         """The paragraphs with which the turns begin."""
         self._replies: list[int] = []
         """The paragraphs with which the model's replies to the last prompt begin."""
+        self._statuses: dict[int, str] = {}
+        """The status lines of the turns that have ended."""
 
     def begin_turn(self, role: Role, heading: str = "", *, further: bool = False) -> None:
         """Open a turn below the last one, with its heading, if any, and an empty row for its first words.
@@ -115,15 +117,46 @@ class TranscriptText:
 
     def end_turn(self, status: str = "") -> None:
         """Close the open turn, with a status line below it unless `status` is empty."""
-        if self.open_role is not None and status:
+        if self.open_role is not None:
+            status = status.replace("\n", " ")
+            self._statuses[len(self._turns) - 1] = status
             last = self.rows[-1]
-            self._add(last.paragraph, RowKind.STATUS, last.role, status.replace("\n", " "))
+            if status:
+                self._add(last.paragraph, RowKind.STATUS, last.role, status)
         self.open_role = None
+
+    def add_to_status(self, turn: int, words: str) -> tuple[int, int]:
+        """Say `words` behind the status line of a turn that has ended, instead of what was said there before.
+
+        Returns the first row that may have changed, and by how many rows there are more now.
+        """
+        if (status := self._statuses.get(turn)) is None:
+            return len(self.rows), 0
+        paragraph = self._last_paragraph(turn)
+        first, end = (
+            bisect_left(self.rows, (paragraph, kind), key=lambda row: row[:2]) for kind in (RowKind.STATUS, RowKind.GAP)
+        )
+        role, behind = self.rows[first - 1].role, self.rows[end:]
+        del self.rows[first:]
+        if line := " · ".join(filter(None, (status, words.replace("\n", " ")))):
+            self._add(paragraph, RowKind.STATUS, role, line)
+        added = len(self.rows) - end
+        self.rows += behind
+        return first, added
+
+    def _last_paragraph(self, turn: int) -> int:
+        """The paragraph with the last words of a turn."""
+        if turn + 1 == len(self._turns):
+            return len(self._paragraph_starts) - 1
+        before = self._turns[turn + 1] - 1  # or the heading of the next one, which has no text
+        row = self.rows[self.find((before, RowKind.TEXT, 0))]
+        return before if (row.paragraph, row.kind) == (before, RowKind.TEXT) else before - 1
 
     def clear(self) -> None:
         self.rows.clear()
         self._replies.clear()
         self._turns.clear()
+        self._statuses.clear()
         self._paragraph_starts.clear()
         self.probabilities.clear()
         self.open_role = None
@@ -156,6 +189,10 @@ class TranscriptText:
     def turn_start(self, turn: int) -> int:
         """Where the text of a turn begins, among the characters of `probabilities`; turns are counted from 0."""
         return self._paragraph_starts[self._turns[turn]]
+
+    def turn_in_row(self, index: int) -> int:
+        """The turn of row `index`, -1 where there is none; a heading still belongs to the turn before it."""
+        return bisect_right(self._turns, self.rows[index].paragraph) - 1 if self.rows else -1
 
     def turn_of(self, offset: int) -> tuple[int, int]:
         """The turn with this character of `probabilities`, and where it begins."""

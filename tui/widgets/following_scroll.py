@@ -201,6 +201,14 @@ class FollowingScroll(ScrollView):
         self._following = True
         self.scroll_to_row(self.max_scroll_y)
 
+    def rows_added(self, row: int, count: int) -> None:
+        """So many rows were put in at `row`, or taken out where negative, which are nothing new: what is read stays."""
+        if row < self._seen:
+            self._seen += count
+        if count and row < self.scroll_offset.y and self.is_attached:
+            self._set_row_count()
+            self.scroll_to_row(self.scroll_offset.y + count)
+
     def begin_anew(self) -> None:
         """Follow, with nothing seen yet: the rows are those of another text."""
         self._seen = 0

@@ -39,6 +39,11 @@ class _End(NamedTuple):
     status: str
 
 
+class _Addition(NamedTuple):
+    turn: int
+    words: str
+
+
 class _Piece(NamedTuple):
     text: str
     tokens: Sequence[ColouredToken]
@@ -145,7 +150,7 @@ class Transcript(SearchableView, can_focus=True):
     ) -> None:
         super().__init__(clock=clock, name=name, id=id, classes=classes)
         self.turns = TranscriptText(width=80)
-        self._queue: deque[_Piece | _Begin | _End] = deque()
+        self._queue: deque[_Piece | _Begin | _End | _Addition] = deque()
         self._strips: LRUCache[int, Strip] = LRUCache(1024)
         self._shades: list[Style] = []
         self._token: ColouredToken | None = None
@@ -195,6 +200,10 @@ class Transcript(SearchableView, can_focus=True):
         """Close the open turn, with `status` as a dim line below it."""
         self._enqueue(_End(without_surrogates(status)))
 
+    def add_to_status(self, turn: int, words: str) -> None:
+        """Say `words` behind the status line of a turn that has ended, instead of what was said there before."""
+        self._enqueue(_Addition(turn, without_surrogates(words)))
+
     def clear(self) -> None:
         self._queue.clear()
         self.turns.clear()
@@ -226,7 +235,7 @@ class Transcript(SearchableView, can_focus=True):
 
     # The queue
 
-    def _enqueue(self, edit: _Piece | _Begin | _End) -> None:
+    def _enqueue(self, edit: _Piece | _Begin | _End | _Addition) -> None:
         self._queue.append(edit)
         self.run_while_queued()
 
@@ -245,6 +254,11 @@ class Transcript(SearchableView, can_focus=True):
                     turns.begin_turn(role, heading, further=further)
                 case _End(status):
                     turns.end_turn(status)
+                case _Addition(turn, words):
+                    row, added = turns.add_to_status(turn, words)
+                    self._strips.clear()
+                    self.rows_added(row, added)
+                    first_changed = min(first_changed, row)
                 case _Piece() as piece:
                     turns.append(*self._with_following_text(piece))
             if self._clock() >= deadline:
@@ -286,6 +300,18 @@ class Transcript(SearchableView, can_focus=True):
 
     def row_at(self, position: tuple[int, int, int]) -> int:
         return self.turns.find(position)
+
+    @property
+    def last_turn_in_view(self) -> int:
+        """The number of the turn with the last row in view; -1 where there is none."""
+        return self.turns.turn_in_row(min(self.row_count, self.scroll_offset.y + self.size.height) - 1)
+
+    @property
+    def selected_text(self) -> str:
+        """The selected text as it was generated."""
+        selection = self.text_selection if self.is_attached else None
+        found = self.get_selection(selection) if selection is not None else None
+        return found[0] if found else ""
 
     @property
     def has_selection(self) -> bool:

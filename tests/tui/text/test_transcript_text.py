@@ -109,6 +109,43 @@ def test_laying_out_again_equals_laying_out_at_once():
     assert other.rows == whole.rows
 
 
+@pytest.mark.parametrize("further", ["", "sample 2 of 2"], ids=["alone", "headed"])
+@pytest.mark.parametrize("width", [8, 80])
+def test_what_is_added_to_a_status_line_stands_there_as_if_it_had_been_said_at_once(width: int, further: str):
+    def said(added: bool, *statuses: str) -> TranscriptText:
+        text = TranscriptText(width)
+        text.begin_turn("you", further)
+        text.append("one")
+        text.end_turn("first")
+        text.begin_turn("model", further)
+        text.append("two\nlines of words")
+        text.end_turn("5 tokens")
+        text.begin_turn("model", further, further=True)
+        text.append("three")
+        text.end_turn("")
+        for turn, words in ((1, "no quotes at all"), (2, "something"), (1, statuses[0])) if added else ():
+            before = len(text.rows)
+            first, more = text.add_to_status(turn, words)
+            assert len(text.rows) == before + more
+            assert text.rows[first].kind == RowKind.STATUS
+        return text
+
+    late, at_once = said(True, "longest quote 23 characters"), TranscriptText(width)
+    for role, words, status, is_further in (
+        ("you", "one", "first", False),
+        ("model", "two\nlines of words", "5 tokens · longest quote 23 characters", False),
+        ("model", "three", "something", True),
+    ):
+        at_once.begin_turn(role, further, further=is_further)
+        at_once.append(words)
+        at_once.end_turn(status)
+    assert late.rows == at_once.rows
+    assert late.add_to_status(1, "")[1] <= 0
+    assert "".join(row.text for row in late.rows if row.kind is RowKind.STATUS).count("5 tokens") == 1
+    late.begin_turn("model")
+    assert late.add_to_status(3, "of a turn that has not ended") == (len(late.rows), 0)
+
+
 def test_a_place_is_found_again_at_another_width():
     text = conversation()
     position = text.rows[3].position

@@ -73,6 +73,30 @@ async def test_follows_at_the_bottom():
         assert app.below == []
 
 
+async def test_what_is_added_to_a_status_line_moves_nothing_that_somebody_reads():
+    app = TranscriptHost()
+    async with app.run_test(size=(40, 12)) as pilot:
+        transcript = app.transcript
+        for turn in range(30):
+            transcript.begin_turn("model", f"reply {turn}")
+            transcript.end_turn("5 tokens")
+        await settle(pilot, transcript)
+        transcript.add_to_status(29, "longest quote 23 characters of a text")
+        await settle(pilot, transcript)
+        assert shown(transcript)[-2:] == ["      5 tokens · longest quote 23", "      characters of a text"]
+        transcript.scroll_to_row(30)
+        await settle(pilot, transcript)
+        before = shown(transcript)
+        transcript.add_to_status(2, "longest quote 23 characters of a text")
+        transcript.add_to_status(28, "longest quote 23 characters of a text")
+        await settle(pilot, transcript)
+        assert shown(transcript) == before
+        assert app.below in ([], [0])
+        transcript.add_to_status(2, "")
+        await settle(pilot, transcript)
+        assert shown(transcript) == before
+
+
 @pytest.mark.parametrize("key", ["up", "k", "pageup", "home", "g"])
 async def test_does_not_move_while_somebody_reads_and_counts_what_is_new(key: str):
     app = TranscriptHost()

@@ -8,7 +8,7 @@ Losses are nats per token, rates per second, times seconds, memory bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..data.speakers.form import SpeechForm
@@ -64,16 +64,41 @@ class SamplingSettings:
             if any(not text for text in getattr(self, name)):
                 raise ValueError(f"a {name} text cannot be empty")
 
+    def shaped_as(self, other: SamplingSettings) -> SamplingSettings:
+        """These with what shapes the distribution of `other`."""
+        return replace(self, **{name: getattr(other, name) for name in SHAPE})
+
     @property
     def has_penalties(self) -> bool:
         """Whether any penalty is on."""
         return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1, 0, 0)
 
 
+SHAPE = (
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "typical_p",
+    "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+    "penalty_window",
+)
+"""The fields of SamplingSettings that shape the distribution: what is changed while a reply is written."""
+
 SAMPLING_RANGES: dict[str, tuple[float, float]] = {
     "temperature": (0, 100), "top_k": (0, 1_000_000), "min_p": (0, 1), "presence_penalty": (-100, 100),
     "frequency_penalty": (-100, 100), "penalty_window": (0, 1_000_000), "max_tokens": (1, 1_000_000),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SettingsChange:
+    """Behind the first `at` tokens of a reply, the others were drawn with the shape of these settings."""
+
+    at: int
+    settings: SamplingSettings
 
 
 MOST_SAMPLES = 256  # of one prompt at once
@@ -117,6 +142,7 @@ class Generate:
     `SpeechForm.frame` makes it, and the reply ends with it: before the next speaker's line, whoever speaks there.
 
     With `explain`, Tokens carry the details of each token, with `alternatives` of each place; nothing else differs.
+    `changes` of the settings, in the order of their tokens, are made again as in a reply before, whose Ended has them.
     Raises ValueError for a number of samples or of alternatives that cannot be, and for a prompt beside messages.
     """
 
@@ -129,6 +155,7 @@ class Generate:
     alternatives: int = 10
     messages: tuple[Turn, ...] = ()
     speech: SpeechForm | None = None
+    changes: tuple[SettingsChange, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.samples <= MOST_SAMPLES:
@@ -188,15 +215,30 @@ class Cancel:
 
 
 @dataclass(frozen=True)
+class ChangeSampling:
+    """Draw what follows of the Generate with this id, from the next token on, with the shape of these settings."""
+
+    id: int
+    settings: SamplingSettings
+
+
+@dataclass(frozen=True)
 class Ping:
     """Answered by Pong at once, also while text streams."""
 
     id: int
 
 
-Request = Load | Generate | ExplainPlace | ScoreText | Cancel | Ping
+Request = Load | Generate | ExplainPlace | ScoreText | Cancel | ChangeSampling | Ping
 REQUESTS: MessageCodec[Request] = MessageCodec(
-    "request", load=Load, generate=Generate, explain=ExplainPlace, score=ScoreText, cancel=Cancel, ping=Ping
+    "request",
+    load=Load,
+    generate=Generate,
+    explain=ExplainPlace,
+    score=ScoreText,
+    cancel=Cancel,
+    change=ChangeSampling,
+    ping=Ping,
 )
 
 
@@ -299,6 +341,7 @@ class Ended:
     sample: int = 0
     checkpoint: str = ""  # of the weights that wrote it, as in Loaded
     prompt_text: str = ""  # the messages as the chat template framed them; of a very long frame the end
+    changes: tuple[SettingsChange, ...] = ()  # of the settings while it was written: with them the seed repeats it
 
 
 @dataclass(frozen=True)

@@ -411,6 +411,11 @@ class Conversation:
             self._send_next()
         self.colours.ask()
 
+    def settings_changed(self) -> None:
+        """Draw what follows of the replies as the panel says now; the seed and the number of samples stay."""
+        if self._replies is not None and not self._replies.complete:
+            self._generator.change(self._settings()[0])
+
     # --- the prompt field -----------------------------------------------------------------------
 
     def show_what_enter_does(self) -> None:

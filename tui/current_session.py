@@ -199,8 +199,9 @@ class CurrentSession:
             self.change(lambda text: text.finish(reply.node, reason, notices=notices))
             return
         origin = replace(
-            reply.origin, step=ended.step, seed=ended.seed, checkpoint=ended.checkpoint or reply.origin.checkpoint
-        )
+            reply.origin, step=ended.step, seed=ended.seed, checkpoint=ended.checkpoint or reply.origin.checkpoint,
+            changes=ended.changes,
+        )  # fmt: skip
         self.change(
             lambda text: text.finish(
                 reply.node, reason, tokens=ended.tokens, tokens_per_second=ended.tokens_per_second, origin=origin,

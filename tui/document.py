@@ -15,7 +15,7 @@ from time import monotonic
 from textual.timer import Timer
 
 from ..data.storage.errors import EXPECTED, sentence_of
-from ..engine.requests import Alternative, Ended, Failed, SamplingSettings, TokenDetail, Tokens
+from ..engine.requests import Alternative, Ended, Failed, SamplingSettings, SettingsChange, TokenDetail, Tokens
 from ..engine.sessions.session_text import SessionText
 from ..engine.sessions.tree import Node, Origin
 from .bridge import Bridge
@@ -167,7 +167,12 @@ class DocumentEditor:
         back_to = Path(self._generator.path or origin.model)
         self._generator.load_checkpoint(checkpoint)
         settings = replace(origin.settings, seed=origin.seed)
-        self._ask(lambda: self._write(continuation.start, settings, 1, back_to, origin.model))
+        self._ask(lambda: self._write(continuation.start, settings, 1, back_to, origin.model, origin.changes))
+
+    def settings_changed(self) -> None:
+        """Draw what follows of the continuations as the panel says now, not of those that are written again."""
+        if self._writing is not None and self._writing.back_to is None:
+            self._generator.change(self._settings()[0])
 
     def stop(self) -> None:
         """Stop the model; what it has written stays."""
@@ -187,11 +192,13 @@ class DocumentEditor:
         samples: int,
         back_to: Path | None = None,
         ids_of: str | None = None,
+        changes: tuple[SettingsChange, ...] = (),
     ) -> bool:
         """Ask for continuations at `offset`; False where the model cannot write now.
 
         The model reads the ids of tokens that the model at the path `ids_of` wrote: its own, or those of another
-        checkpoint of it, in whose place it writes until that one, `back_to`, is loaded again.
+        checkpoint of it, in whose place it writes until that one, `back_to`, is loaded again. `changes` of the settings
+        are made again.
         """
         if not self._generator.ready:
             return False
@@ -207,7 +214,7 @@ class DocumentEditor:
         self._show(cursor=offset)
         self._generator.generate(
             prompt, settings, lambda event: self._take(event, writing), samples=samples, explain=True, then=then,
-            alternatives=0,
+            alternatives=0, changes=changes,
         )  # fmt: skip
         self._show_status()
         return True

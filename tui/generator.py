@@ -15,6 +15,7 @@ from ..data.speakers.form import SpeechForm
 from ..engine.client import GenerateProcess
 from ..engine.requests import (
     Cancel,
+    ChangeSampling,
     Ended,
     ExplainPlace,
     Failed,
@@ -27,6 +28,7 @@ from ..engine.requests import (
     Scored,
     ScoreProgress,
     ScoreText,
+    SettingsChange,
     Tokens,
     Turn,
 )
@@ -162,14 +164,16 @@ class Generator:
         alternatives: int = 10,
         messages: tuple[Turn, ...] = (),
         speech: SpeechForm | None = None,
+        changes: tuple[SettingsChange, ...] = (),
     ) -> bool:
         """Continue `prompt` and the tokens `then`, or the `messages`, `samples` times; `listener` receives the replies.
 
-        With a `speech` each ends with the one in that form that the prompt opens. False where that cannot be now, and
+        With a `speech` each ends with the one in that form that the prompt opens. `changes` of the settings are made
+        again, as when a reply was written before. False where that cannot be now, and
         nothing was asked.
         """
         return self._ask(
-            lambda id: Generate(id, prompt, settings, samples, explain, then, alternatives, messages, speech),
+            lambda id: Generate(id, prompt, settings, samples, explain, then, alternatives, messages, speech, changes),
             listener,
             samples,
         )
@@ -203,6 +207,11 @@ class Generator:
         Of `messages` it is the last one. False where that cannot be now, and nothing was asked.
         """
         return self._ask(lambda id: ScoreText(id, text, explain, literal, alternatives, start, messages), listener)
+
+    def change(self, settings: SamplingSettings) -> None:
+        """Draw what follows of the replies that stream with the shape of these settings, from the next token on."""
+        if self.generating and self._pending is not None and self._process is not None:
+            self._process.send(ChangeSampling(self._pending.id, settings))
 
     def cancel(self) -> None:
         """Stop what is being answered. What is still on its way is dropped; each end is reported once."""

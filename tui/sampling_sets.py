@@ -7,7 +7,6 @@ written, not to a set.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ..engine.requests import SamplingSettings
 
@@ -20,23 +19,11 @@ BUILT_IN: dict[str, SamplingSettings] = {
     "greedy": SamplingSettings(temperature=0.0),
     "wild": SamplingSettings(temperature=1.3, min_p=0.02),
 }
-SHAPE = (
-    "temperature",
-    "top_k",
-    "top_p",
-    "min_p",
-    "typical_p",
-    "repetition_penalty",
-    "presence_penalty",
-    "frequency_penalty",
-    "penalty_window",
-)
-"""The fields of SamplingSettings that a set decides."""
 
 
 def applied(chosen: SamplingSettings, settings: SamplingSettings) -> SamplingSettings:
     """`settings` with the shape of the set `chosen`."""
-    return replace(settings, **{name: getattr(chosen, name) for name in SHAPE})
+    return settings.shaped_as(chosen)
 
 
 def name_of(settings: SamplingSettings, own: Mapping[str, SamplingSettings]) -> str | None:

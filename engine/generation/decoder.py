@@ -6,6 +6,7 @@ import math
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -45,6 +46,14 @@ def window_anchor(ids: Sequence[int], longest: int, shortest: int) -> int:
     tokens, size = array("I", ids[first:]).tobytes(), array("I").itemsize
     places = range(longest - shortest + 1)
     return first + min(places, key=lambda at: zlib.crc32(tokens[at * size : (at + _ANCHOR_TOKENS) * size]))
+
+
+class Draws(Protocol):
+    """What draws tokens: a sampler."""
+
+    def draw(self, logits: Tensor) -> Tensor:
+        """Token ids [B] from logits [B, V], as Sampler.draw does."""
+        ...
 
 
 class Decoder:
@@ -108,7 +117,7 @@ class Decoder:
         return notices
 
     @torch.inference_mode()
-    def tokens(self, ids: Sequence[int], sampler: Sampler) -> Iterator[int]:
+    def tokens(self, ids: Sequence[int], sampler: Draws) -> Iterator[int]:
         """Token after token that continues `ids` (1 to context_length of them), without end, whatever ends a text.
 
         What `ids` shares with the text in the cache is not computed again. Past the context length the last half of
@@ -207,7 +216,17 @@ class SingleDecoding:
     """One continuation, in the decoder's own cache; otherwise as BatchDecoding of one row."""
 
     def __init__(self, decoder: Decoder, ids: Sequence[int], sampler: Sampler) -> None:
-        self._tokens, self._sampler = decoder.tokens(ids, sampler), sampler
+        self._sampler = sampler
+        self._tokens = decoder.tokens(ids, self)
+
+    def draw(self, logits: Tensor) -> Tensor:
+        """By the present sampler."""
+        return self._sampler.draw(logits)
+
+    def drawing_by(self, sampler: Sampler) -> SingleDecoding:
+        """The same that draws by this sampler from the next token on."""
+        self._sampler = sampler
+        return self
 
     @property
     def figures(self) -> list[list[float]]:
@@ -254,6 +273,11 @@ class BatchDecoding:
         for text, token in zip(self._texts, tokens, strict=True):
             text.append(token)
         return tokens
+
+    def drawing_by(self, sampler: Sampler) -> BatchDecoding:
+        """The same that draws by this sampler, which has a row for each that is left, from the next token on."""
+        self._sampler = sampler
+        return self
 
     @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> None:

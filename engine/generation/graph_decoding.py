@@ -31,11 +31,11 @@ class GraphDecoding:
         self, decoder: Decoder, graphs: DecodeGraphs, texts: Sequence[Sequence[int]], sampler: Sampler
     ) -> None:
         """`texts` are what each row continues. Raises UserError as `Decoder.tokens` does."""
-        self._decoder, self._texts = decoder, [list(text) for text in texts]
+        self._decoder, self._graphs, self._texts = decoder, graphs, [list(text) for text in texts]
         self._rows = list(range(len(texts)))  # those that go on
         decoder.prefill(texts[0])
         self._graph = graphs.graph_for(len(texts), sampler, decoder.vocab_size)
-        self._unread: deque[Callable[[], list[Any]]] = deque()
+        self._unread: deque[tuple[int, Callable[[], list[Any]]]] = deque()  # of each, how many tokens of a row
         self._drawn: deque[tuple[list[int], list[list[float]]]] = deque()  # of each row, token and figures
         self._last_figures: list[list[float]] = []
         if all(text == self._texts[0] for text in self._texts):
@@ -60,6 +60,16 @@ class GraphDecoding:
             text.append(token)
         return [tokens[row] for row in self._rows]
 
+    def drawing_by(self, sampler: Sampler) -> GraphDecoding:
+        """One that draws by this sampler, which has a row for each that goes on, from the next token on.
+
+        What was drawn ahead is thrown away, and what the model sees of the texts is read again.
+        """
+        ahead = len(self._drawn) + sum(n for n, _ in self._unread)
+        filled, decoder = self._filled - ahead, self._decoder
+        length = filled + 1 if filled < decoder.context_length else decoder.reread_length
+        return GraphDecoding(decoder, self._graphs, [self._texts[row][-length:] for row in self._rows], sampler)
+
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows alone, in this order."""
         self._rows = [self._rows[row] for row in rows]
@@ -72,7 +82,7 @@ class GraphDecoding:
             self._read(self._decoder.reread_length)
         while len(self._unread) < _UNREAD and self._filled < self._decoder.context_length:
             self._launch()
-        return self._unread.popleft()()
+        return self._unread.popleft()[1]()
 
     def _launch(self) -> None:
         """Launch one replay: of several tokens where the window and the prepared noise have room for them."""
@@ -84,7 +94,7 @@ class GraphDecoding:
         graph.sampler.prepare(n)
         graph.replay(n, self._filled)
         drawn = (graph.drawn[:n], graph.figures[:n]) if graph.sampler.explains else (graph.drawn[:n],)
-        self._unread.append(_read_back(*drawn))
+        self._unread.append((n, _read_back(*drawn)))
         self._filled += n
 
     def _read(self, length: int) -> None:

@@ -24,6 +24,7 @@ from ..requests import (
     GENERATION_MESSAGES,
     REQUESTS,
     Cancel,
+    ChangeSampling,
     ExplainPlace,
     Failed,
     Generate,
@@ -33,6 +34,7 @@ from ..requests import (
     Ping,
     Pong,
     Ready,
+    SamplingSettings,
     ScoreText,
 )
 
@@ -68,10 +70,11 @@ class QueuedRequest:
 
     request: Load | Generate | ExplainPlace | ScoreText
     cancelled: bool = False
+    settings: SamplingSettings | None = None  # that are wanted for what follows of a reply
 
 
 class RequestReader:
-    """Reads requests in a thread: Ping and Cancel take effect at once, the others wait in order in `queue`."""
+    """Reads requests in a thread: Ping, Cancel and ChangeSampling act at once, the others wait in order in `queue`."""
 
     def __init__(self, pipe: BinaryIO, writer: MessageWriter) -> None:
         self.queue: queue.SimpleQueue[QueuedRequest] = queue.SimpleQueue()
@@ -109,6 +112,9 @@ class RequestReader:
         elif isinstance(request, Cancel):
             if queued := self._open.get(request.id):
                 queued.cancelled = True
+        elif isinstance(request, ChangeSampling):
+            if queued := self._open.get(request.id):
+                queued.settings = request.settings
         else:
             queued = self._open[request.id] = QueuedRequest(request)
             self.queue.put(queued)
@@ -150,7 +156,9 @@ def main() -> None:
     with varying_lengths():
         while True:
             queued = reader.queue.get()
-            responder.answer(queued.request, lambda queued=queued: queued.cancelled)
+            responder.answer(
+                queued.request, lambda queued=queued: queued.cancelled, lambda queued=queued: queued.settings
+            )
             reader.done(queued)
 
 

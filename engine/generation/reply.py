@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from ...data.speakers.form import SpeechForm
-from ..requests import RequestError, SamplingSettings, TokenDetail
+from ..requests import RequestError, SamplingSettings, SettingsChange, TokenDetail
 from .decoder import BatchDecoding, Decoder, SingleDecoding
 from .detokenizer import Detokenizer
 from .graph_decoding import GraphDecoding
@@ -38,6 +38,8 @@ class Reply:
         self.tokens = 0
         self.ended = False
         self.details: list[TokenDetail] = []
+        self.changes: list[SettingsChange] = []  # of the settings so far
+        self.drawn: list[int] = []  # the tokens, also one that ends it
         self.settings, self.explains, self.alternatives = settings, explain, alternatives
         self._decoder, self._literal = decoder, settings.literal or decoder.literal
         self._cancelled = False
@@ -83,8 +85,14 @@ class Reply:
             self.reason = "cancelled"
         return self._cancelled or self.tokens >= self.settings.max_tokens
 
+    def change(self, settings: SamplingSettings) -> None:
+        """Draw with the shape of these settings from the next token on."""
+        self.settings = self.settings.shaped_as(settings)
+        self.changes.append(SettingsChange(self.tokens, self.settings))
+
     def add(self, token: int, detail: TokenDetail | None = None) -> str:
         """Take in `token`; returns the text that can be shown, empty in the middle of a character or a stop string."""
+        self.drawn.append(token)
         if token in self._ends:
             self.reason, self.ended = "stop", True
             return self._detokenizer.finish(whole=True)
@@ -105,10 +113,9 @@ class Reply:
     def notices(self) -> tuple[str, ...]:
         """Sentences for the person: what of the prompt was left out, and whether the text passed the context."""
         context, read = self._decoder.context_length, len(self.ids) + self.tokens - 1
-        if read <= context:
-            return tuple(self._notices)
-        passed = f"context {context} passed, last {self._decoder.reread_length} re-read"
-        return (*self._notices, passed)
+        passed = [f"context {context} passed, last {self._decoder.reread_length} re-read"] if read > context else []
+        times = f"{len(self.changes)} times" if len(self.changes) > 1 else "once"
+        return (*self._notices, *passed, *([f"settings changed {times}"] if self.changes else []))
 
     def _note_impossible_stops(self) -> None:
         """Say which stop texts never end the reply: the model cannot write them."""
@@ -133,13 +140,20 @@ class Reply:
         return sequences
 
 
-def stream_replies(decoder: Decoder, replies: Sequence[Reply]) -> Iterator[tuple[int, str]]:
+def stream_replies(
+    decoder: Decoder,
+    replies: Sequence[Reply],
+    settings_at: Callable[[int], SamplingSettings | None] = lambda drawn: None,
+) -> Iterator[tuple[int, str]]:
     """The pieces of several replies to one prompt, each with the number of its reply; one pass a token for all.
 
     The replies differ in nothing but their seeds. A reply's text is the one that it would write alone, but for
     rounding: a matrix product over more rows may add up in another order, which in float32 moves a logit by some
     millionths of the largest, and so a text changes only where two tokens came that near to each other in the draw, or
     one to the border of a filter. In bfloat16 rounding is coarser, so texts differ earlier.
+
+    Before each token `settings_at` is asked, with how many tokens there are of each reply, for the settings whose shape
+    the next ones are drawn with; None leaves them. The same answers at the same places write the same texts again.
     """
     decoding = _start_decoding(decoder, replies)
     rows = list(range(len(replies)))  # the reply that each row writes
@@ -152,6 +166,12 @@ def stream_replies(decoder: Decoder, replies: Sequence[Reply]) -> Iterator[tuple
             return
         decoding.keep(kept)
         rows = [rows[place] for place in kept]
+        left = [replies[row] for row in rows]
+        wanted = settings_at(left[0].tokens)
+        if wanted is not None and left[0].settings.shaped_as(wanted) != left[0].settings:
+            for reply in left:
+                reply.change(wanted)
+            decoding = decoding.drawing_by(_sampler(decoder, left))
         tokens = decoding.step()
         if min(tokens) < 0:
             raise RequestError("the forbidden texts leave no token that could be written next; forbid fewer")
@@ -162,15 +182,21 @@ def stream_replies(decoder: Decoder, replies: Sequence[Reply]) -> Iterator[tuple
             yield row, replies[row].add(token, detail)
 
 
+def _sampler(decoder: Decoder, replies: Sequence[Reply]) -> Sampler:
+    """What draws the next token of each of the replies, which have as many tokens."""
+    first = replies[0]
+    texts = [reply.all_ids + reply.drawn for reply in replies]
+    return Sampler(
+        first.settings, decoder.vocab_size, decoder.device, [reply.seed for reply in replies], texts, first.forbidden,
+        first.explains, first.alternatives, len(first.drawn),
+    )  # fmt: skip
+
+
 def _start_decoding(decoder: Decoder, replies: Sequence[Reply]) -> SingleDecoding | BatchDecoding | GraphDecoding:
     """Prefill the prompt, with a row for each reply."""
-    first, ids, seeds = replies[0], [reply.ids for reply in replies], [reply.seed for reply in replies]
+    ids = [reply.ids for reply in replies]
     decoder.check_ids(ids[0])
-    texts = [reply.all_ids for reply in replies]
-    sampler = Sampler(
-        first.settings, decoder.vocab_size, decoder.device, seeds, texts, first.forbidden, first.explains,
-        first.alternatives,
-    )  # fmt: skip
+    sampler = _sampler(decoder, replies)
     if decoder.graphs is not None and decoder.graphs.has_room(len(replies)):
         return GraphDecoding(decoder, decoder.graphs, ids, sampler)
     return SingleDecoding(decoder, ids[0], sampler) if len(ids) == 1 else BatchDecoding(decoder, ids, sampler)

@@ -22,6 +22,7 @@ from ..requests import (
     GenerationMessage,
     Load,
     RequestError,
+    SamplingSettings,
     Scored,
     ScoreProgress,
     ScoreText,
@@ -54,8 +55,16 @@ class Responder:
         """End the processes that it has started."""
         self._framing.close()
 
-    def answer(self, request: Load | Generate | ExplainPlace | ScoreText, cancelled: Callable[[], bool]) -> None:
-        """Carry out one request; whatever goes wrong becomes a Failed."""
+    def answer(
+        self,
+        request: Load | Generate | ExplainPlace | ScoreText,
+        cancelled: Callable[[], bool],
+        changed: Callable[[], SamplingSettings | None] = lambda: None,
+    ) -> None:
+        """Carry out one request; whatever goes wrong becomes a Failed.
+
+        `changed` gives the settings that were wanted last for what follows of a reply, None where none were.
+        """
         try:
             if isinstance(request, Load):
                 self._free_model()
@@ -68,7 +77,7 @@ class Responder:
             elif isinstance(request, ExplainPlace):
                 self._explain_place(request, cancelled)
             else:
-                self._generate(request, cancelled)
+                self._generate(request, cancelled, changed)
         except UnknownCharacterError as error:
             self._send(Failed(request.id, "prompt", f"the prompt cannot be read: {error}"))
         except RequestError as error:
@@ -79,7 +88,9 @@ class Responder:
             traceback.print_exc()
             self._send(unexpected_failure(request, error))
 
-    def _generate(self, request: Generate, cancelled: Callable[[], bool]) -> None:
+    def _generate(
+        self, request: Generate, cancelled: Callable[[], bool], changed: Callable[[], SamplingSettings | None]
+    ) -> None:
         model, start = self._loaded(), time.perf_counter()
         decoder = model.begin_reply()
         prompt, frame = self._prompt(request, decoder)
@@ -98,8 +109,12 @@ class Responder:
                 for reply in replies:
                     reply.cancel()
 
+        def settings_at(drawn: int) -> SamplingSettings | None:
+            before = [change.settings for change in request.changes if change.at <= drawn]
+            return changed() or (before[-1] if before else None)
+
         cancel_if_asked()
-        for sample, piece in stream_replies(decoder, replies):
+        for sample, piece in stream_replies(decoder, replies, settings_at):
             throughput = streams[sample].add(piece, time.perf_counter())
             if throughput and len(replies) == 1:
                 model.threads.observe(*throughput)
@@ -214,6 +229,7 @@ class _ReplyStream:
                 sample=self._sample,
                 checkpoint=model.checkpoint,
                 prompt_text=prompt_text,
+                changes=tuple(reply.changes),
             )
         )
 

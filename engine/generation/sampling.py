@@ -94,6 +94,14 @@ class GumbelNoise:
         self._at.add_(1)
         return noise
 
+    def skip(self, draws: int) -> None:
+        """Go on as after so many more draws."""
+        while draws > 0:
+            step = min(draws, self.left)
+            self.prepare(step)
+            self._at.add_(step)
+            draws -= step
+
     def state(self) -> list[Tensor]:
         """The tensors that `next` reads."""
         return [self._block, self._at]
@@ -129,9 +137,11 @@ class Sampler:
         forbidden: TokenSequences = (),
         explains: bool = False,
         alternatives: int = 0,
+        draws: int = 0,
     ) -> None:
         """A row for each of `seeds`, one with the settings' own where there are none; `texts` is what stands before
-        the first draw of each, `forbidden` the sequences of tokens that are never completed.
+        the first draw of each, `forbidden` the sequences of tokens that are never completed. So many `draws` of the
+        same seeds came before.
         """
         seeds = seeds or [chosen_seed(settings.seed)]
         sequences = [sequence for sequence in forbidden if sequence]
@@ -147,6 +157,8 @@ class Sampler:
             self._by_text.append(ForbiddenSequences(sequences, texts, device))
         self._filters = None if self.greedy else Filters(settings, vocab_size, device)
         self._noise = None if self.greedy else GumbelNoise(seeds, vocab_size, device)
+        if self._noise is not None:
+            self._noise.skip(draws)
 
     @property
     def graph_key(self) -> Hashable:

@@ -59,7 +59,7 @@ def _let_all_else_go_first() -> None:
     """Run when a core would be idle; where the system knows no such thing, with the lowest priority."""
     if hasattr(os, "nice"):
         os.nice(_NICE)
-    if hasattr(os, "sched_setscheduler"):
+    if hasattr(os, "SCHED_IDLE"):  # Linux
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 

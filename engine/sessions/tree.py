@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from ...data.storage.typed_json import SchemaError, loads
-from ..requests import SamplingSettings
+from ..requests import SamplingSettings, SettingsChange
 
 Way = Literal["turns", "document", "chat"]
 Author = Literal["person", "model", "note"]
@@ -29,6 +29,7 @@ class Origin:
     seed: int
     settings: SamplingSettings
     checkpoint: str = ""  # SHA-256 of its weights, where it is known
+    changes: tuple[SettingsChange, ...] = ()  # of the settings while it was written
 
 
 class Source:

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 from ...data.storage.errors import UserError
 from ...engine.model_files import find_model
-from ...engine.requests import Load, Quantization, SamplingSettings
+from ...engine.requests import SHAPE, Load, Quantization, SamplingSettings
 from ...engine.run_about import find_run
 from ...models.config import ConfigError, ModelConfig, descriptions
 from ...models.recipe import Recipe, TrainingConfig
-from ..sampling_sets import BUILT_IN, SHAPE
+from ..sampling_sets import BUILT_IN
 from ..settings import load_settings
 from ..text.escapes import unescaped
 

@@ -110,6 +110,7 @@ class DocumentWay(WritingWay):
     def _sampling_changed(self, event: SamplingPanel.Changed) -> None:
         event.stop()
         self._store.change(document_sampling=event.settings, document_samples=event.samples)
+        self.editor.settings_changed()
         self.editor.cursor_moved()
 
     # --- sessions -------------------------------------------------------------------------------

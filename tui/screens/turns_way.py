@@ -151,6 +151,7 @@ class TurnsWay(WritingWay):
     def _sampling_changed(self, event: SamplingPanel.Changed) -> None:
         event.stop()
         self._store.change(sampling=event.settings, samples=event.samples)
+        self.conversation.settings_changed()
 
     # --- quotes -----------------------------------------------------------------------------------
 

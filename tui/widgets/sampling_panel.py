@@ -16,10 +16,10 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
-from ...engine.requests import SamplingSettings
+from ...engine.requests import SHAPE, SamplingSettings
 from ...models.config import descriptions
 from ..sampling_fields import FOLDED, FRONT, SAMPLES, SamplingField
-from ..sampling_sets import BUILT_IN, SHAPE, applied, check_name, name_of
+from ..sampling_sets import BUILT_IN, applied, check_name, name_of
 from ..settings import check_samples
 from .sampling_set_line import SetLine, SetName
 from .text_input import TextInput
@@ -107,10 +107,11 @@ class SamplingPanel(Widget):
 
     HELP = (
         "Up and down change a value, Enter or leaving the field takes it, = takes that of the set again. An empty "
-        "field means what it shows in grey. On the first line left and right choose a set of values, Enter takes all "
-        "of its values again, s saves the present ones as a set of your own, d deletes yours. The line below the seed "
-        "shows typical-p, the other penalties, whether the names of special tokens in a prompt are literal text, and "
-        "texts that end a reply or never stand in it."
+        "field means what it shows in grey. What shapes the distribution also acts on a reply that streams, from its "
+        "next token on. On the first line left and right choose a set of values, Enter takes all of its values again, "
+        "s saves the present ones as a set of your own, d deletes yours. The line below the seed shows typical-p, the "
+        "other penalties, whether the names of special tokens in a prompt are literal text, and texts that end a reply "
+        "or never stand in it."
     )
     DEFAULT_CSS = """
     SamplingPanel {

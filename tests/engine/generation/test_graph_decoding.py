@@ -46,12 +46,17 @@ def ahead(made: tuple[GPT, Tokenizer], tokens_per_replay: int) -> Decoder:
 
 
 def written(
-    decoder: Decoder, prompt: str, settings: SamplingSettings, n: int = 1, explain: bool = False
+    decoder: Decoder,
+    prompt: str,
+    settings: SamplingSettings,
+    n: int = 1,
+    explain: bool = False,
+    changes: Callable[[int], SamplingSettings | None] = lambda drawn: None,
 ) -> list[Reply]:
     each = [replace(settings, seed=sample_seed(settings.seed or 3, i)) for i in range(n)]
     replies = [Reply(decoder, prompt, one, explain) for one in each]
     texts = [""] * n
-    for sample, piece in stream_replies(decoder, replies):
+    for sample, piece in stream_replies(decoder, replies, changes):
         texts[sample] += piece
     for reply, text in zip(replies, texts, strict=True):
         reply.text = text  # pyright: ignore[reportAttributeAccessIssue]
@@ -75,6 +80,25 @@ def test_the_text_is_that_of_a_token_at_a_time(
     for seed, prompt in enumerate(("abc", "abcdefgh" * 3, "", "abc"), 1):
         some = replace(settings, seed=seed)
         assert summary(written(drawn_ahead, prompt, some)) == summary(written(plain, prompt, some))
+
+
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_settings_that_change_act_on_the_next_token_whatever_was_drawn_ahead(
+    random_model, settings: SamplingSettings, n: int
+) -> None:
+    """Before the context is full, when it is, and after."""
+    made = random_model()
+    wanted = {3: "filters", 13: "greedy", 14: "plain", 16: "penalties", 31: "filters", 32: "plain"}
+
+    def changes(drawn: int) -> SamplingSettings | None:
+        names = [name for at, name in wanted.items() if at <= drawn]
+        return SETTINGS[names[-1]] if names else None
+
+    for prompt in ("abc", "abcdefgh" * 3):
+        plain = written(Decoder(*made), prompt, settings, n, changes=changes)
+        assert summary(written(ahead(made, 4), prompt, settings, n, changes=changes)) == summary(plain)
+        assert summary(written(Decoder(*made), prompt, settings, n, changes=changes)) == summary(plain)
 
 
 @pytest.mark.parametrize("alternatives", [0, 3])

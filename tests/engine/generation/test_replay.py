@@ -10,6 +10,8 @@ import pytest
 import torch
 from minigpt_tui.engine.generation.responder import Responder
 from minigpt_tui.engine.requests import (
+    Cancel,
+    ChangeSampling,
     Ended,
     Generate,
     GenerationMessage,
@@ -18,6 +20,7 @@ from minigpt_tui.engine.requests import (
     Loaded,
     Ready,
     SamplingSettings,
+    SettingsChange,
     Tokens,
 )
 
@@ -41,6 +44,7 @@ class Record:
     settings: SamplingSettings  # with the seed that the reply told
     checkpoint: str
     ids: list[int]
+    changes: tuple[SettingsChange, ...] = ()
 
 
 def records(request: Generate, messages: list[GenerationMessage]) -> list[Record]:
@@ -50,7 +54,7 @@ def records(request: Generate, messages: list[GenerationMessage]) -> list[Record
         details = [d for m in messages if isinstance(m, Tokens) and m.sample == ended.sample for d in m.details]
         settings = replace(request.settings, seed=ended.seed)
         ids = [detail.token for detail in details]
-        made.append(Record(request.prompt, request.then, settings, ended.checkpoint, ids))
+        made.append(Record(request.prompt, request.then, settings, ended.checkpoint, ids, ended.changes))
     return made
 
 
@@ -103,6 +107,7 @@ def child(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
 
 def replayed(child: Child, record: Record) -> Record:
     request = Generate(3, record.prompt, record.settings, explain=True, then=record.then, alternatives=0)
+    request = replace(request, changes=record.changes)
     child.send(request)
     (again,) = records(request, child.until_end(3))
     return again
@@ -136,3 +141,71 @@ def test_another_checkpoint_of_the_run_is_asked_with_the_same_seed(
     assert sum(other.ids != record.ids for other, record in zip(others, some, strict=True)) > len(some) / 2
     load(child, checkpoints[0])
     assert replayed(child, written[0]) == written[0]
+
+
+CHANGES = {
+    "wilder": [(4, replace(WILD, temperature=2.0))],
+    "greedy and back": [(2, replace(WILD, temperature=0)), (9, WILD), (20, replace(WILD, temperature=0))],
+    "filters": [(1, replace(WILD, top_k=3)), (8, replace(WILD, top_p=0.6, min_p=0.1)), (25, WILD)],
+    "penalties": [
+        (3, replace(WILD, repetition_penalty=1.6, penalty_window=5)),
+        (15, replace(WILD, presence_penalty=1)),
+    ],
+    "at once": [(0, replace(WILD, temperature=0.3))],
+    "what no token depends on": [(5, replace(WILD, seed=99, max_tokens=3, stop=("a",), forbidden=("b",)))],
+}
+
+
+class _Person:
+    """Wants other settings after some tokens; asked once before each token."""
+
+    def __init__(self, changes: list[tuple[int, SamplingSettings]]) -> None:
+        self._changes, self._asked, self.wanted = changes, -1, None
+
+    def __call__(self) -> SamplingSettings | None:
+        self._asked += 1
+        self.wanted = dict(self._changes).get(self._asked, self.wanted)
+        return self.wanted
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+def test_a_reply_whose_settings_were_changed_is_written_again_with_the_changes(
+    child: Child, checkpoints: list[Path], changes: list[tuple[int, SamplingSettings]], samples: int
+) -> None:
+    sent: list[GenerationMessage] = []
+    responder = Responder(sent.append)
+    responder.answer(Load(1, str(checkpoints[0]), device="cpu"), lambda: False)
+    load(child, checkpoints[0])
+    for start in (replace(WILD, seed=5), replace(WILD, seed=6, temperature=0), replace(WILD, seed=7, top_k=4)):
+        made: list[list[Record]] = []
+        for person in (_Person(changes), _Person([])):
+            sent.clear()
+            request = Generate(2, "abc" * 9, start, samples, explain=True, alternatives=0)
+            responder.answer(request, lambda: False, person)
+            made.append(records(request, sent))
+        for record, unchanged in zip(*made, strict=True):
+            first = record.changes[0].at if record.changes else 30
+            assert record.ids[:first] == unchanged.ids[:first], "what was written before stays"
+            assert [change.at for change in record.changes] in ([], *([at for at, _ in changes[n:]] for n in (0, 1)))
+            assert {change.settings.seed for change in record.changes} <= {record.settings.seed}
+            assert len(record.ids) == len(unchanged.ids) == 30
+            assert replayed(child, record) == record
+
+
+def test_a_change_acts_on_the_text_that_streams(child: Child, checkpoints: list[Path]) -> None:
+    load(child, checkpoints[0])
+    settings = replace(WILD, seed=3, max_tokens=100_000)
+    child.send(request := Generate(7, "abc", settings, explain=True, alternatives=0))
+    messages = [child.next()]
+    child.send(ChangeSampling(6, replace(WILD, temperature=50)))  # of another request
+    child.send(ChangeSampling(7, replace(WILD, temperature=0)))
+    while sum(isinstance(message, Tokens) for message in messages) < 8:
+        messages.append(child.next())
+    child.send(Cancel(7))
+    (record,) = records(request, [*messages, *child.until_end(7)])
+    assert [change.settings.temperature for change in record.changes] == [0]
+    assert 0 < record.changes[0].at < len(record.ids)
+    again = replayed(child, replace(record, settings=replace(record.settings, max_tokens=len(record.ids))))
+    assert again.ids == record.ids
+    assert replayed(child, replace(record, changes=(), settings=again.settings)).ids != record.ids

@@ -20,6 +20,7 @@ from minigpt_tui.tui.found_models import look_up
 from minigpt_tui.tui.screens.document_way import DocumentWay
 from minigpt_tui.tui.screens.quotes import QuotesBox
 from minigpt_tui.tui.screens.write import WriteDesk
+from minigpt_tui.tui.settings import Settings, save_settings
 from textual.pilot import Pilot
 
 from .next_way import next_way
@@ -261,6 +262,25 @@ async def test_what_the_mouse_has_marked_in_the_transcript_is_looked_at(indexed:
         await seen(pilot, "longest quote 15 characters, days.txt line 2 · 100% in quotes of 10+ ")
         box = await open_box(pilot)
         assert box.corpus.current == "and the [b]cloc"
+
+
+async def test_each_of_several_samples_has_its_line_and_the_key_shows_that_in_view(indexed: Path) -> None:
+    save_settings(Settings(samples=3))
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        await ask(pilot)
+        await wait_until(pilot, lambda: on_one_line(screen_text(pilot.app)).count("longest quote 29 characters") == 2)
+        assert on_one_line(screen_text(pilot.app)).count("nothing is quoted") == 1
+        await pilot.press("ctrl+k")
+        await wait_until(pilot, lambda: on_one_line(screen_text(pilot.app)).count("nothing is quoted") == 2)
+        await open_box(pilot, lambda: "Nothing is quoted: not one" in on_one_line(screen_text(pilot.app)))
+        await pilot.press("escape")
+        transcript = desk_of(pilot).turns.transcript
+        transcript.focus()
+        await pilot.resize_terminal(60, 20)
+        await pilot.press("home")
+        await wait_until(pilot, lambda: transcript.scroll_offset.y == 0)
+        box = await open_box(pilot)
+        assert box.own.current == LONGEST
 
 
 async def test_an_opened_session_says_it_of_all_replies_where_the_index_is_there(indexed: Path) -> None:

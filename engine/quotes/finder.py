@@ -153,6 +153,7 @@ class QuoteFinder:
         await self._open(corpus)
         if self._index is None and (build or self._building is not None):
             if self._building is None:
+                self._progress = Indexing(0.0, "indexing")
                 self._building = asyncio.create_task(self._build(), name="index of quotes")
             await self._wait(self._building, listener)
             await self._open(corpus)

@@ -416,7 +416,7 @@ class DocumentEditor:
             records = [token.record for token in tokens_between(text, written.start, written.end)]
             losses = [loss_of(record) for record in records if record.known]
             quotes = self._quotes_in(self.quotable(), fresh=written.source.id in self._written)
-            words = status(written.source, losses, quotes, self._pane.size.width - 2)
+            words = status(written.source, losses, quotes, self._pane.size.width - 4)
         set_subtitle(self._pane, words)
 
     # --- quotes ---------------------------------------------------------------------------------

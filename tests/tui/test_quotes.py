@@ -249,6 +249,20 @@ async def test_a_document_says_it_of_the_continuation_and_of_what_is_selected(in
         assert "Of the continuation" in on_one_line(screen_text(pilot.app))
 
 
+@pytest.mark.parametrize("width", [80, 78, 76, 70, 60])
+async def test_the_line_of_a_document_is_not_cut_off_in_its_quotes(
+    indexed: Path, letters: type[LetterEngine], width: int
+) -> None:
+    letters.words = ["~~"]
+    async with MinigptApp().run_test(size=(width, 20)) as pilot:
+        await wait_until(pilot, lambda: desk_of(pilot).bridge.generator.ready)
+        await next_way(pilot)
+        await pilot.press("a", "ctrl+n")
+        await seen(pilot, "nothing is quoted")
+        assert "…" not in screen_text(pilot.app)
+        assert "2 tokens · " in screen_text(pilot.app)
+
+
 async def test_what_the_mouse_has_marked_in_the_transcript_is_looked_at(indexed: Path) -> None:
     async with MinigptApp().run_test(size=(120, 40)) as pilot:
         await ask(pilot)

@@ -20,12 +20,14 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from ..data.storage.errors import EXPECTED, UserError, sentence_of
+from ..data.storage.printable import printable
 from ..engine import paths
 from ..engine.events import ENDED_STATES
 from ..engine.locks import check_locks
 from ..engine.runs import Run, list_runs
-from . import keymap
+from . import keymap, keys
 from .bridge import POLL_INTERVAL
+from .keyed_node import KeyedNode
 from .messages import ExportWanted
 from .opening import painting
 from .placed_rows import placed
@@ -33,7 +35,7 @@ from .screens.desk import Desk
 from .screens.sizes import BREAKPOINTS, is_too_small
 from .screens.too_small import TooSmallScreen
 from .screens.write import WriteDesk
-from .settings import SettingsStore
+from .settings import SettingsStore, where
 from .terminal import call_when_hung_up, encoding_problem, has_job_control, is_utf8
 from .themes import DARK, THEMES, counterpart
 from .widgets.header_line import DeskName, HeaderLine
@@ -46,7 +48,7 @@ EXIT_SECONDS = 3.0  # that a clean exit may take after a signal
 HUNG_UP_SECONDS = 1.5  # that it may take when the terminal is gone, and nothing is left to be put right there
 
 
-class MinigptApp(App[int]):
+class MinigptApp(KeyedNode, App[int]):
     """Three desks, each with a stack of screens of its own: boxes lie above a desk for a while."""
 
     TITLE = "minigpt"
@@ -74,6 +76,7 @@ class MinigptApp(App[int]):
         self.store = SettingsStore(lambda sentence: self.notify(sentence, severity="warning", markup=False))
         self._problems = list(self.store.problems)  # to be told when there is a screen
         self._set_theme()
+        self._set_keys()
         self._model_path = model_path
         self._last_size: Size | None = None
         self._typed_early: list[events.Event] | None = []  # None once there is something to type into
@@ -149,10 +152,18 @@ class MinigptApp(App[int]):
             self.register_theme(theme)
         theme = self.store.settings.theme
         if theme not in self.available_themes:
-            self._problems.append(f"there is no theme '{theme}'; {DARK.name} is used")
+            self._problems.append(f"{where('theme')}: there is no theme '{printable(theme)}'; {DARK.name} is used")
             theme = DARK.name
         self.set_reactive(App.theme, theme)
         self.stylesheet.set_variables(self.get_css_variables())
+
+    def _set_keys(self) -> None:
+        """Take the person's keys, and name those that cannot be used."""
+        for name, reason in keys.use(self.store.settings.keys).items():
+            otherwise = "its usual key stays" if name in keymap.BY_ID else "it is ignored"
+            self._problems.append(
+                f"{where('keys', name)}: 'keys.{printable(name)}' cannot be used ({reason}); {otherwise}"
+            )
 
     def _end_with_the_terminal(self) -> None:
         """Exit cleanly when the terminal closes or SIGTERM comes. Trainings are processes of their own and go on."""
@@ -221,8 +232,9 @@ class MinigptApp(App[int]):
         for action in keymap.ACTIONS:
             target = targets.get(action.scope)
             if target is not None and action.palette and hasattr(target, f"action_{action.method}"):
+                key = keys.shown(action)
                 yield SystemCommand(
-                    f"{action.title}  ({keymap.shown_key(action)})",
+                    f"{action.title}  ({key})" if key else action.title,
                     action.help,
                     lambda target=target, method=action.method: self.run_action(method, target),
                 )
@@ -262,10 +274,12 @@ class MinigptApp(App[int]):
         self._write.set_explain(False)
 
     def action_help(self) -> None:
-        """Show the keys and how the parts work together."""
+        """Show the keys and how the parts work together, or no more."""
         from .screens.help import HelpScreen
 
-        if not isinstance(self.screen, HelpScreen):
+        if isinstance(self.screen, HelpScreen):
+            self.screen.dismiss()
+        else:
             self.push_screen(HelpScreen())
 
     def action_toggle_theme(self) -> None:

@@ -20,6 +20,7 @@ from ..engine.follow import LineFollower
 from ..engine.requests import Loaded
 from ..engine.runs import Run, RunError, RunManifest, ShownState, list_runs
 from ..models.recipe import Recipe
+from . import keys
 from .generator import Generator
 from .messages import ModelOpened, Notice, RunAttached, RunForgotten, RunStateChanged
 from .state import ModelView, TrainingView
@@ -144,7 +145,8 @@ class Bridge:
         """Send a command to `run`, or to the run on screen. Raises RunError where no process would read it."""
         run = run or self.run
         if run is None:
-            raise RunError("there is no run on screen; start one with ^T or open one with ^R")
+            new, others = keys.spoken("run.new"), keys.spoken("desk.train")
+            raise RunError(f"there is no run on screen; {new} starts one, {others} shows all runs")
         if not run.is_alive():
             raise RunError(f"'{run.name}' is not training: it is {run.state()}")
         try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..data.storage.printable import visible
 from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens
 from ..engine.sessions.tree import Node, Origin
+from . import keys
 from .bridge import Bridge
 from .current_session import CurrentSession
 from .dialogue import Dialogue, LeadingBlanks
@@ -431,12 +432,13 @@ class Conversation:
             return self._offer.placeholder
         if self._reading_text:
             return "reading the text ..."
+        opens, runs, trains, stop = map(keys.spoken, ("model.open", "desk.train", "run.new", "reply.stop"))
         if self._problem:
-            return "no model can answer now · Ctrl+O or Ctrl+R opens another, Ctrl+T trains one"
+            return f"no model can answer now · {opens} or {runs} opens another, {trains} trains one"
         if self._generator.generating:
             if self._replies and self._replies.count > 1:
-                return f"Esc stops all {self._replies.count} samples · what you send now is answered after them"
-            return "Esc stops the reply · what you send now is answered after it"
+                return f"{stop} stops all {self._replies.count} samples · what you send now is answered after them"
+            return f"{stop} stops the reply · what you send now is answered after it"
         if self._generator.loaded is not None:
             if roles := self.dialogue.roles:
                 you, answering = visible(roles.you), visible(roles.answering)
@@ -448,4 +450,4 @@ class Conversation:
             return f"{stage(preparing)} · what you send now is answered as soon as it can"
         if self._bridge.is_training:
             return "the first words come soon · what you send now is answered as soon as it can"
-        return "no model yet · Ctrl+T trains one, Ctrl+O opens one, Ctrl+R shows all runs"
+        return f"no model yet · {trains} trains one, {opens} opens one, {runs} shows all runs"

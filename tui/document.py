@@ -18,6 +18,7 @@ from ..data.storage.errors import EXPECTED, sentence_of
 from ..engine.requests import Alternative, Ended, Failed, SamplingSettings, SettingsChange, TokenDetail, Tokens
 from ..engine.sessions.session_text import SessionText
 from ..engine.sessions.tree import Node, Origin
+from . import keys
 from .bridge import Bridge
 from .current_session import CurrentSession
 from .document_figures import figures, sibling, status
@@ -141,7 +142,9 @@ class DocumentEditor:
     def go_on(self) -> None:
         """Let the model write on from the cursor. What stood behind it stays as a branch."""
         if self._generator.path is None:
-            self._tell("There is no model yet: Ctrl+T trains one, Ctrl+O opens one.")
+            self._tell(
+                f"There is no model yet: {keys.spoken('run.new')} trains one, {keys.spoken('model.open')} opens one."
+            )
         elif not self.writing:
             settings, samples = self._settings()
             self._ask(lambda: self._write(self._pane.cursor, settings, samples))
@@ -149,7 +152,9 @@ class DocumentEditor:
     def retry(self) -> None:
         """Take the continuation at the cursor back, and have another one written in its place."""
         if (continuation := self._continuation()) is None:
-            self._tell("The model has written nothing before the cursor; Ctrl+N lets it go on.")
+            self._tell(
+                f"The model has written nothing before the cursor; {keys.spoken('document.go-on')} lets it go on."
+            )
             return
         self.give_up()
         settings, samples = self._settings()
@@ -286,7 +291,7 @@ class DocumentEditor:
         """Go to the next sibling of what stands at the cursor, or the one before."""
         siblings, current = self._siblings()
         if len(siblings) < 2 or current is None:
-            self._tell("There is no other continuation at this place; Ctrl+K writes one.")
+            self._tell(f"There is no other continuation at this place; {keys.spoken('document.retry')} writes one.")
             return
         ids = [node.id for node in siblings]
         self.choose(ids[(ids.index(current.id) + step) % len(ids)])
@@ -405,9 +410,12 @@ class DocumentEditor:
         """Below the text: what the model does, else the figures of what it wrote at the cursor."""
         text = self._text
         if self._waiting is not None:
-            words = "the model is not ready yet; it goes on as soon as it is · Esc takes that back"
+            words = (
+                f"the model is not ready yet; it goes on as soon as it is · {keys.spoken('reply.stop')} takes that back"
+            )
         elif self._writing is not None:
-            words = " · ".join([*figures(self._writing.tokens, self._writing.loss), "Esc stops"])
+            stops = f"{keys.spoken('reply.stop')} stops"
+            words = " · ".join([*figures(self._writing.tokens, self._writing.loss), stops])
         elif self._pane.selected_text:
             words = self._quotes_in(self.quotable(), fresh=True)
         elif text is None or (written := self._continuation()) is None:

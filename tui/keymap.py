@@ -1,15 +1,32 @@
-"""Every action of the app in one table: the bindings, the footer, F1's help and the palette are all made from it."""
+"""Every action of the app in one table: the bindings, the footer, F1's help and the palette are all made from it.
+
+The keys here are the usual ones; `keys` knows which are in force.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from textual.binding import Binding
+if TYPE_CHECKING:
+    from textual.binding import Binding
 
 Scope = Literal[
     "app", "desk", "write", "turns", "document", "compare", "train", "inside", "sessions", "new-run", "open-model"
 ]  # fmt: skip
+
+TOGETHER: tuple[tuple[Scope, ...], ...] = (
+    ("app", "desk", "write", "turns"),
+    ("app", "desk", "write", "document"),
+    ("app", "desk", "train"),
+    ("app", "desk", "inside"),
+    ("app", "sessions"),
+    ("app", "new-run"),
+    ("app", "open-model"),
+)
+"""Whose actions work on a screen at the same time, where one key is one action."""
+TYPING: tuple[Scope, ...] = ("app", "desk", "write", "turns", "document", "new-run", "open-model")
+"""Where a person types: a letter cannot be the key of an action there."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +43,15 @@ class Action:
     priority: bool = False
     palette: bool = True
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The usual keys, as Textual calls them."""
+        return tuple(self.key.split(","))
+
     def binding(self) -> Binding:
-        """The Textual binding; its id is what a keymap file would name."""
+        """The Textual binding; its id is what `[keys]` in settings.toml names."""
+        from textual.binding import Binding  # commands know the table as well, and never load Textual
+
         return Binding(
             self.key,
             self.method,
@@ -297,7 +321,11 @@ ACTIONS: tuple[Action, ...] = (
         "quit", "ctrl+q", "quit", "Quit", "Leave; a training that runs can be left alone or stopped and saved.", "quit",
         "app", True,
     ),
+    Action(
+        "palette", "ctrl+p", "command_palette", "All commands", "All commands by name.", "palette", "app", True, False
+    ),
 )  # fmt: skip
+BY_ID = {action.id: action for action in ACTIONS}
 
 
 def bindings(scope: Scope) -> list[Binding]:
@@ -308,13 +336,3 @@ def bindings(scope: Scope) -> list[Binding]:
 def actions(scope: Scope) -> list[Action]:
     """The actions of one screen, or of the app."""
     return [action for action in ACTIONS if action.scope == scope]
-
-
-def shown_key(action: Action) -> str:
-    """The key as a person reads it: "ctrl+t" is ^T, "escape" is Esc."""
-    key = action.key.split(",")[0]
-    if key.startswith("ctrl+") and len(key) == 6:
-        return f"^{key[-1].upper()}"
-    return {"escape": "Esc", "enter": "Enter", "tab": "Tab", "shift+tab": "Shift+Tab"}.get(
-        key, key if len(key) == 1 else key.upper()
-    )

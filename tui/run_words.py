@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..engine.events import Preparing
 from ..engine.runs import RunManifest, ShownState
+from . import keys
 from .state import TrainingView
 from .text import formatting
 
@@ -81,12 +82,12 @@ def model_opened(found: FoundModel, still_training: str = "") -> str:
     name, where = formatting.one_line(found.file.name), formatting.one_line(str(found.file.path))
     size = formatting.parameters(found.parameters)
     if still_training:
-        beside = f"{formatting.one_line(still_training)} trains on without it, Ctrl+R shows it"
+        beside = f"{formatting.one_line(still_training)} trains on without it, {keys.spoken('desk.train')} shows it"
     else:
         beside = "Nothing trains here"
     return (
         f"{name} is opened, a {found.kind} of {size} parameters: {where}. "
-        f"{beside}; F6 trains {name if still_training else 'it'} further on a text of yours."
+        f"{beside}; {keys.spoken('model.train')} trains {name if still_training else 'it'} further on a text of yours."
     )
 
 
@@ -102,14 +103,15 @@ def state_changed(training: TrainingView, before: ShownState | None, state: Show
         case "stopped":
             why = f" ({formatting.one_line(reason)})" if reason else ""
             return (
-                f"{name} is stopped and saved at step {training.step:,}{why}; Ctrl+R lists it, and c continues it.",
+                f"{name} is stopped and saved at step {training.step:,}{why}; "
+                f"{keys.spoken('desk.train')} lists it, and {keys.spoken('runs.continue')} continues it.",
                 True,
             )
         case "failed" | "crashed":
             why = formatting.one_line(reason) or "the train process did not say why; its log.txt may"
             return f"{name} {_verb(state)} at step {training.step:,}: {why}", True
         case "paused":
-            return f"{name} is paused at step {training.step:,}; F5 lets it go on", False
+            return f"{name} is paused at step {training.step:,}; {keys.spoken('run.pause')} lets it go on", False
         case "running" if before == "paused":
             return f"{name} goes on", False
         case _:

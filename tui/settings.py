@@ -11,15 +11,18 @@ import json
 import tomllib
 from collections.abc import Callable, MutableMapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.storage.atomic import write_atomic
 from ..data.storage.errors import sentence_of
 from ..data.storage.plain_files import read_plain
+from ..data.storage.printable import printable
 from ..data.storage.typed_json import SchemaError, from_plain
 from ..engine import paths
 from ..engine.requests import MOST_SAMPLES, SamplingSettings
+from ..models.config import described
 from .sampling_sets import check_name
 
 if TYPE_CHECKING:
@@ -28,20 +31,26 @@ if TYPE_CHECKING:
 HISTORY_LENGTH = 500
 _TABLES = ("sampling", "document_sampling")  # of settings within the settings
 _SETS = "sampling_sets"  # a table of such tables
+_KEYS = "keys"  # a table by the ids of actions
 
 
 @dataclass(frozen=True)
 class Settings:
     """The person's choices; every field has a default, so an empty file is a good one."""
 
-    theme: str = "minigpt-dark"
-    panels: bool = True  # whether the panels stand beside the transcript in a wide window
-    explain: bool = False  # whether the tokens of replies are explained
-    sampling: SamplingSettings = SamplingSettings()
-    samples: int = 1  # replies to one prompt
-    document_sampling: SamplingSettings = SamplingSettings(temperature=1.0)  # begins neutral: nothing is cut
-    document_samples: int = 1  # continuations at one place
-    sampling_sets: dict[str, SamplingSettings] = field(default_factory=dict)  # the person's own, by name
+    theme: str = described("minigpt-dark", "The colours of the app.")
+    panels: bool = described(True, "Panels stand beside the text in a wide window.")
+    explain: bool = described(False, "The tokens of replies are coloured and explained.")
+    sampling: SamplingSettings = described(SamplingSettings(), "How the tokens of replies are drawn.")
+    samples: int = described(1, "Replies to one prompt.")
+    document_sampling: SamplingSettings = described(  # begins neutral: nothing is cut
+        SamplingSettings(temperature=1.0), "How the tokens of a document are drawn."
+    )
+    document_samples: int = described(1, "Continuations at one place of a document.")
+    sampling_sets: dict[str, SamplingSettings] = field(
+        default_factory=dict, metadata={"description": "Your own sets of sampling settings, by name."}
+    )
+    keys: dict[str, str] = field(default_factory=dict, metadata={"description": "The keys of actions, by their ids."})
 
     def __post_init__(self) -> None:
         check_samples(self.samples)
@@ -82,10 +91,11 @@ def settings_path() -> Path:
 
 
 def load_settings() -> tuple[Settings, list[str]]:
-    """The settings, and one sentence for each thing in the file that could not be used."""
+    """The settings, and one sentence for each thing in the file that could not be used, with its line."""
     path = settings_path()
     try:
-        table = tomllib.loads(read_plain(path).decode("utf-8-sig"))
+        text = read_plain(path).decode("utf-8-sig")
+        table = tomllib.loads(text)
     except FileNotFoundError:
         return Settings(), []
     except OSError as error:
@@ -93,50 +103,103 @@ def load_settings() -> tuple[Settings, list[str]]:
     except (ValueError, RecursionError) as error:  # also an integer without end, and tables without end in each other
         later = f"the next change of a setting renames it to {path.name}.damaged"
         return Settings(), [f"{path} is no TOML ({error}); the defaults are used, and {later}"]
-    return _read_settings(table, path)
+    found = _Problems(path, text)
+    return _read_settings(table, found), found.sentences
 
 
-def _read_settings(table: dict[str, Any], path: Path) -> tuple[Settings, list[str]]:
-    others = {name: value for name, value in table.items() if name not in (*_TABLES, _SETS)}
-    settings, problems = Settings(), list[str]()
+def where(*place: str) -> str:
+    """The file and the line of a setting in it, such as "settings.toml:12"; of one that is not there, the file."""
+    path = settings_path()
+    try:
+        text = read_plain(path).decode("utf-8-sig")
+        tomllib.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return str(path)
+    return _Problems(path, text).where(*place)
+
+
+@dataclass
+class _Problems:
+    """What of the file could not be used."""
+
+    path: Path
+    text: str
+    sentences: list[str] = field(default_factory=list)
+
+    def add(self, place: tuple[str, ...], sentence: str) -> None:
+        """A sentence about the setting at this place of the tables."""
+        shown = f"{self.where(*place)}: {sentence}"
+        self.sentences.append(printable(shown, longest=len(shown)))
+
+    def where(self, *place: str) -> str:
+        line = next((line for path, line in self._lines.items() if ".".join(path) == ".".join(place)), None)
+        return str(self.path) if line is None else f"{self.path}:{line}"
+
+    @cached_property
+    def _lines(self) -> dict[tuple[str, ...], int]:
+        from .toml_lines import lines_of  # which a file without problems does not need
+
+        return lines_of(self.text)
+
+
+def _read_settings(table: dict[str, Any], problems: _Problems) -> Settings:
+    others = {name: value for name, value in table.items() if name not in (*_TABLES, _SETS, _KEYS)}
+    settings = Settings()
     for name in _TABLES:
-        value, found = _read_table(getattr(settings, name), table.get(name, {}), f"{name}.", path)
-        settings, problems = replace(settings, **{name: value}), problems + found
-    settings, found = _read_table(settings, others, "", path)
-    sets, bad_sets = _read_sets(table.get(_SETS, {}), path)
-    return replace(settings, sampling_sets=sets), problems + found + bad_sets
+        read = _read_table(getattr(settings, name), table.get(name, {}), (name,), problems)
+        settings = replace(settings, **{name: read})
+    settings = _read_table(settings, others, (), problems)
+    sets, keys = _read_sets(table.get(_SETS, {}), problems), _read_keys(table.get(_KEYS, {}), (), problems)
+    return replace(settings, sampling_sets=sets, keys=keys)
 
 
-def _read_sets(table: Any, path: Path) -> tuple[dict[str, SamplingSettings], list[str]]:
+def _read_sets(table: Any, problems: _Problems) -> dict[str, SamplingSettings]:
     if not isinstance(table, dict):
-        return {}, [f"{path}: '{_SETS}' must be a table of tables; it is ignored"]
-    sets, problems = dict[str, SamplingSettings](), list[str]()
+        problems.add((_SETS,), f"'{_SETS}' must be a table of tables; it is ignored")
+        return {}
+    sets = dict[str, SamplingSettings]()
     for name, values in table.items():
         try:
             check_name(name)
         except ValueError as error:
-            problems.append(f"{path}: '{_SETS}.{name}' cannot be used ({error}); it is ignored")
+            problems.add((_SETS, name), f"'{_SETS}.{name}' cannot be used ({error}); it is ignored")
             continue
-        sets[name], found = _read_table(SamplingSettings(), values, f"{_SETS}.{name}.", path)
-        problems += found
-    return sets, problems
+        sets[name] = _read_table(SamplingSettings(), values, (_SETS, name), problems)
+    return sets
 
 
-def _read_table(default: Any, table: Any, prefix: str, path: Path) -> tuple[Any, list[str]]:
-    """`default` with the values of `table` that fit, one at a time, and a sentence for each that does not."""
+def _read_keys(table: Any, place: tuple[str, ...], problems: _Problems) -> dict[str, str]:
+    """The keys by the ids of actions, which have dots: `"run.new" = "f10"`, or as TOML reads it without the quotes."""
+    if isinstance(table, str) and place:
+        return {".".join(place): table}
     if not isinstance(table, dict):
-        return default, [f"{path}: '{prefix.rstrip('.')}' must be a table; its defaults are used"]
-    known, problems, value = {field.name for field in fields(default)}, [], default
-    for name, raw in table.items():
-        if name not in known:
-            problems.append(f"{path}: there is no setting '{prefix}{name}'; it is ignored")
+        name = ".".join((_KEYS, *place))
+        what = 'the names of keys, such as "ctrl+e, f5"' if place else "a table"
+        problems.add((_KEYS, *place), f"'{name}' must be {what}; it is ignored")
+        return {}
+    keys = dict[str, str]()
+    for name, value in table.items():
+        keys |= _read_keys(value, (*place, name), problems)
+    return keys
+
+
+def _read_table(default: Any, table: Any, place: tuple[str, ...], problems: _Problems) -> Any:
+    """`default` with the values of `table` that fit, one at a time."""
+    if not isinstance(table, dict):
+        problems.add(place, f"'{'.'.join(place)}' must be a table; its defaults are used")
+        return default
+    known, value = {field.name for field in fields(default)}, default
+    for key, raw in table.items():
+        name = ".".join((*place, key))
+        if key not in known:
+            problems.add((*place, key), f"there is no setting '{name}'; it is ignored")
             continue
         try:
-            checked = getattr(from_plain(type(default), {name: raw}, "settings"), name)
-            value = replace(value, **{name: checked})
+            checked = getattr(from_plain(type(default), {key: raw}, "settings"), key)
+            value = replace(value, **{key: checked})
         except (SchemaError, ValueError) as error:
-            problems.append(f"{path}: '{prefix}{name}' cannot be used ({error}); the default stays")
-    return value, problems
+            problems.add((*place, key), f"'{name}' cannot be used ({error}); the default stays")
+    return value
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -151,11 +214,12 @@ def save_settings(settings: Settings) -> None:
 
     path = settings_path()
     document = _read_document(path)
-    before, _ = _read_settings(document.unwrap(), path)
-    plain_before, plain = asdict(before), asdict(settings)
+    plain_before, plain = asdict(_read_settings(document.unwrap(), _Problems(path, ""))), asdict(settings)
     sets_before, sets = plain_before.pop(_SETS), plain.pop(_SETS)
+    keys_before, keys = plain_before.pop(_KEYS), plain.pop(_KEYS)
     _write_changes(document, plain_before, plain)
     _write_sets(document, sets_before, sets)
+    _write_keys(document, keys_before, keys)
     write_atomic(path, tomlkit.dumps(document))
 
 
@@ -209,6 +273,29 @@ def _write_sets(document: TOMLDocument, before: dict[str, Any], after: dict[str,
         if name not in table:
             table[name] = {}
         _write_changes(table[name], before.get(name, asdict(SamplingSettings())), values)
+
+
+def _write_keys(document: TOMLDocument, before: dict[str, str], after: dict[str, str]) -> None:
+    """Write the keys that differ, each where the file has it, and take out those that are the usual ones again."""
+    if before == after:
+        return
+    if not isinstance(document.get(_KEYS), MutableMapping):
+        document[_KEYS] = {}
+    for name in before.keys() - after.keys():
+        table, key = _place_of_key(document[_KEYS], name)
+        table.pop(key, None)
+    for name, keys in after.items():
+        if keys != before.get(name):
+            table, key = _place_of_key(document[_KEYS], name)
+            table[key] = keys
+
+
+def _place_of_key(table: MutableMapping[str, Any], name: str) -> tuple[MutableMapping[str, Any], str]:
+    """The table, and the key in it, of an action's keys; `"run.new"` where the file has none yet."""
+    first, _, rest = name.partition(".")
+    if name not in table and rest and isinstance(inner := table.get(first), MutableMapping) and rest in inner:
+        return inner, rest
+    return table, name
 
 
 # --- the prompt history ---------------------------------------------------------------------------

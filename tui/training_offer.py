@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..data.catalog import CATALOG
 from ..data.typed_path import typed_path
+from . import keys
 from .text.typed_paths import looks_like_path
 
 BUILT_IN = "tales"
@@ -36,7 +37,7 @@ class TrainingOffer:
             "This trains a small GPT on a text, here on this machine, and lets you talk to it while it learns.",
             what,
             "Or type the path of a text file or folder of yours and press Enter: it learns from that instead. "
-            "Ctrl+O opens a model that you have.",
+            f"{keys.spoken('model.open')} opens a model that you have.",
         )
 
     @property

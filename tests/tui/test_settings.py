@@ -37,7 +37,12 @@ def test_without_a_file_there_are_defaults_and_no_notices(home: Path):
     [
         Settings(),
         Settings(
-            "minigpt-light", False, True, EVERYTHING, sampling_sets={"mine": EVERYTHING, "käse 2": SamplingSettings()}
+            "minigpt-light",
+            False,
+            True,
+            EVERYTHING,
+            sampling_sets={"mine": EVERYTHING, "käse 2": SamplingSettings()},
+            keys={"run.new": "ctrl+e, f5", "a": ""},
         ),
     ],
 )
@@ -57,6 +62,9 @@ def test_bad_values_fall_back_one_by_one_and_say_so(home: Path):
     assert settings == Settings(panels=False, sampling=SamplingSettings(top_k=12))
     named = ["sampling.temperature", "sampling.top_p", "theme", "colour"]
     assert [name for name, notice in zip(named, notices, strict=True) if f"'{name}'" in notice] == named
+    assert [f"settings.toml:{line}: " in notice for line, notice in zip((5, 7, 1, 3), notices, strict=True)] == [
+        True
+    ] * 4
 
 
 @pytest.mark.parametrize("text", ["theme = ", "\x00", "sampling = 3\n"])

@@ -8,9 +8,10 @@ from textual.screen import Screen
 
 from ...data.storage.errors import sentence_of
 from .. import keymap
+from ..keyed_node import KeyedNode
 
 
-class ActionScreen(Screen[None]):
+class ActionScreen(KeyedNode, Screen[None]):
     """A screen that has actions of its own in the keymap: those of its scope."""
 
     SCOPE: ClassVar[keymap.Scope]

@@ -8,7 +8,7 @@ from textual import on, work
 from textual.app import ComposeResult
 
 from ...data.storage.errors import EXPECTED
-from .. import keymap
+from .. import keymap, keys
 from ..bridge import Bridge
 from ..comparison.prompts import DocumentPrompt
 from ..current_session import CurrentSession
@@ -26,8 +26,6 @@ from ..widgets.token_panel import TokenPanel
 from ..widgets.training_panel import TrainingPanel
 from .sizes import TALL
 from .writing_way import WritingWay
-
-_PLACEHOLDER = "write how a text begins and press Ctrl+N: the model goes on from the cursor"
 
 
 class DocumentWay(WritingWay):
@@ -54,7 +52,9 @@ class DocumentWay(WritingWay):
         super().__init__(id="document-way")
         self._bridge = bridge
         self._store = store
-        self.pane = DocumentPane(placeholder=_PLACEHOLDER, id="document")
+        go_on = keys.spoken("document.go-on")
+        placeholder = f"write how a text begins and press {go_on}: the model goes on from the cursor"
+        self.pane = DocumentPane(placeholder=placeholder, id="document")
         self.tokens = TokenPanel(id="token")
         self.sibling_list = SiblingsPanel(id="siblings")
         settings = store.settings

@@ -11,13 +11,14 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ..keymap import Scope, actions, shown_key
+from .. import keys
+from ..keymap import Scope, actions
 
 _ABOUT = """\
 A model learns from a text of yours in a process of its own, and writes what it has learned here, while it learns.
 There are three desks: write, train and inside. On the first you write with the model in one of these ways, and \
-Ctrl+W turns from one to the next. In turns each prompt begins a text of its own, and Enter sends it. A document is \
-one text that you and the model write together: Ctrl+N lets the model go on from the cursor. In a chat the model \
+{way} turns from one to the next. In turns each prompt begins a text of its own, and Enter sends it. A document is \
+one text that you and the model write together: {go_on} lets the model go on from the cursor. In a chat the model \
 answers; for that it needs a chat template. A small model does not answer questions; it continues texts like the one \
 that it has read.
 Every version of a text stays: what you edit, retry or undo becomes a branch. All of it is saved as it is written.
@@ -35,10 +36,7 @@ _EXTRA: dict[Scope, tuple[tuple[str, str], ...]] = {
         ("Tab", "To the token panel, where Enter goes on from an alternative, and to the siblings."),
         ("^F", "Search in the text."),
     ),
-    "app": (
-        ("^P", "All commands by name."),
-        ("^C", "Copy what is selected. It never quits."),
-    ),
+    "app": (("^C", "Copy what is selected. It never quits."),),
 }
 _TEXT_WIDTH = 56
 _SCOPES: tuple[tuple[Scope, str], ...] = (
@@ -57,13 +55,14 @@ _SCOPES: tuple[tuple[Scope, str], ...] = (
 
 
 class HelpScreen(ModalScreen[None]):
-    BINDINGS = [Binding("escape,f1,q,enter", "dismiss", "Close")]
+    BINDINGS = [Binding("escape,q,enter", "dismiss", "Close")]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as page:
             page.border_title = "help"
             page.border_subtitle = "Esc closes"
-            yield Static(_ABOUT, markup=False, classes="help-about")
+            about = _ABOUT.format(way=keys.spoken("way"), go_on=keys.spoken("document.go-on"))
+            yield Static(about, markup=False, classes="help-about")
             yield Static(_keys())
 
 
@@ -71,7 +70,7 @@ def _keys() -> Content:
     parts: list[tuple[str, str]] = []
     for scope, title in _SCOPES:
         parts.append((f"\n{title}\n", "bold $primary"))
-        rows = [(shown_key(action), action.help) for action in actions(scope)]
+        rows = [(keys.shown(action), action.help) for action in actions(scope)]
         rows = [*_EXTRA.get(scope, ()), *rows]
         for key, text in rows:
             parts.append((f"  {key:<15}", "$accent"))

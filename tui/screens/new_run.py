@@ -20,7 +20,7 @@ from ...models.config import ConfigError, descriptions, parameter_count
 from ...models.memory import expected_memory
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
 from ...models.recipe import Recipe
-from .. import keymap
+from .. import keymap, keys
 from ..bridge import Bridge
 from ..text import formatting
 from ..training_offer import BUILT_IN
@@ -86,8 +86,8 @@ class NewRunScreen(ActionScreen):
                     yield Static(id="preview", markup=False)
         yield Static(id="problem", markup=False)
         with Horizontal(id="buttons"):
-            yield Button("Start training  F5", id="start", variant="primary", compact=True)
-            yield Button("Cancel  Esc", id="cancel", compact=True)
+            yield Button(keys.labelled("Start training", "new-run.start"), id="start", variant="primary", compact=True)
+            yield Button(keys.labelled("Cancel", "new-run.cancel"), id="cancel", compact=True)
         yield FooterLine()
 
     def _recipe_fields(self) -> ComposeResult:

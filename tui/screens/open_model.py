@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from ...data.storage.errors import EXPECTED
-from .. import keymap
+from .. import keymap, keys
 from ..bridge import Bridge
 from ..found_models import FoundModel
 from ..text import formatting, model_words
@@ -49,9 +49,9 @@ class OpenModelScreen(ActionScreen, ModalScreen[None]):
                 yield ModelInput(self._path, placeholder="~/models/gpt2", id="model-path")
             yield Static(_HINT, id="model-found", markup=False)
             with Horizontal(id="buttons"):
-                yield Button("Open  Enter", id="open", variant="primary", compact=True)
-                yield Button("Train further  F6", id="train", compact=True)
-                yield Button("Cancel  Esc", id="cancel", compact=True)
+                yield Button(keys.labelled("Open", "open-model.open"), id="open", variant="primary", compact=True)
+                yield Button(keys.labelled("Train further", "open-model.train"), id="train", compact=True)
+                yield Button(keys.labelled("Cancel", "open-model.cancel"), id="cancel", compact=True)
         yield FooterLine()
 
     def on_mount(self) -> None:

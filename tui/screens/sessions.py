@@ -19,7 +19,7 @@ from ...data.storage.errors import EXPECTED, sentence_of
 from ...data.typed_path import typed_path
 from ...engine.sessions.documents import export_file, import_file
 from ...engine.sessions.store import Found, Session, SessionStore
-from .. import keymap
+from .. import keymap, keys
 from ..text import formatting
 from ..widgets.footer_line import FooterLine
 from ..widgets.text_input import TextInput
@@ -220,7 +220,10 @@ class SessionsScreen(Screen[ChosenSession | None]):
         if session is None:
             return
         if session.id == self._on_screen:
-            self.notify("This session is on screen; ^L begins another, then it can be deleted.", markup=False)
+            self.notify(
+                f"This session is on screen; {keys.spoken('session.new')} begins another, then it can be deleted.",
+                markup=False,
+            )
         elif not self._act(lambda: self._store.claim(session.id)):
             self.notify("This session is open in another window; close it there.", markup=False)
         else:

@@ -7,6 +7,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
+from .. import keys
 from .sizes import SMALLEST
 
 
@@ -20,7 +21,7 @@ class TooSmallScreen(Screen[None]):
         self.query_one("#sentence", Static).update(
             f"minigpt needs a window of at least {SMALLEST.width} x {SMALLEST.height} characters;\n"
             f"this one has {size.width} x {size.height}.\n"
-            "Make it larger, or press Ctrl+Q to quit."
+            f"Make it larger, or press {keys.spoken('quit')} to quit."
         )
 
     def on_mount(self) -> None:

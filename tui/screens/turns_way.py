@@ -14,7 +14,7 @@ from textual.containers import Vertical
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ...data.storage.printable import visible
-from .. import keymap
+from .. import keymap, keys
 from ..bridge import Bridge
 from ..conversation import Conversation
 from ..current_session import CurrentSession
@@ -232,7 +232,10 @@ class TurnsWay(WritingWay):
             case True:
                 self.notify("The text is read again, to say how likely its tokens are.", markup=False)
             case False:
-                self.notify("The tokens of the next reply are explained: press F7 after it.", markup=False)
+                self.notify(
+                    f"The tokens of the next reply are explained: press {keys.spoken('reply.explain')} after it.",
+                    markup=False,
+                )
             case None:
                 pass
 
@@ -259,7 +262,9 @@ class TurnsWay(WritingWay):
 
     def _turn(self, step: int) -> None:
         if not self.conversation.turn_reply(step):
-            self.notify("There is no other reply to the last prompt; Ctrl+K writes one.", markup=False)
+            self.notify(
+                f"There is no other reply to the last prompt; {keys.spoken('reply.retry')} writes one.", markup=False
+            )
 
     def action_edit_prompt(self) -> None:
         if not self.conversation.edit_prompt():
@@ -288,7 +293,8 @@ class TurnsWay(WritingWay):
 
         if self.bridge.run is None:
             self.notify(
-                "Speakers are found in the text of a run, and there is none on screen; Ctrl+R shows all runs.",
+                "Speakers are found in the text of a run, and there is none on screen; "
+                f"{keys.spoken('desk.train')} shows all runs.",
                 severity="warning", markup=False,
             )  # fmt: skip
             return

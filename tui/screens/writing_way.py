@@ -9,6 +9,7 @@ from textual import on
 from textual.containers import Horizontal
 
 from ...engine.requests import SamplingSettings
+from ..keyed_node import KeyedNode
 from ..sampling_sets import applied
 from ..settings import SettingsStore
 from ..training_texts import Quotable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..comparison.prompts import ComparedPrompt
 
 
-class WritingWay(Horizontal):
+class WritingWay(KeyedNode, Horizontal):
     """One way of writing. `panels` and `sampling`, which is one of them, are made by the way itself."""
 
     panels: Panels

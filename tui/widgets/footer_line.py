@@ -95,13 +95,9 @@ class FooterLine(Widget, can_focus=False):
         keys: dict[str, Key] = {}  # by action: one of several keys for it is enough
         pinned: list[Key] = []
         active_bindings = self.screen.active_bindings
-        palette = active_bindings.get(self.app.COMMAND_PALETTE_BINDING)
-        shown = [active for active in active_bindings.values() if active.binding.show]
-        if palette is not None:
-            shown.append(palette)
-        for active in shown:
+        for active in active_bindings.values():
             binding = active.binding
-            if binding.action in keys:
+            if not binding.show or binding.action in keys:
                 continue
             key = Key(
                 binding.key,

@@ -220,6 +220,8 @@ class MinigptApp(KeyedNode, App[int]):
             return self._driver is not None and self._driver.can_suspend and has_job_control()
         if isinstance(self.screen, TooSmallScreen):
             return action == "quit"
+        if getattr(self.screen, "TAKES_ALL_KEYS", False):
+            return False
         return action not in ("train", "inside") or action != self.current_mode  # the footer names the other desks
 
     # --- actions --------------------------------------------------------------------------------
@@ -270,6 +272,14 @@ class MinigptApp(KeyedNode, App[int]):
         if self.screen is self._write:
             self._write.open_sessions()
 
+    def on_settings_changed(self) -> None:
+        """Take over the settings."""
+        keys.use(self.store.settings.keys)
+        if self.store.settings.theme in self.available_themes:
+            self.theme = self.store.settings.theme
+        self._write.show_settings()
+        self.screen.refresh_bindings()
+
     def on_explain_no_more(self) -> None:
         self._write.set_explain(False)
 
@@ -281,6 +291,13 @@ class MinigptApp(KeyedNode, App[int]):
             self.screen.dismiss()
         else:
             self.push_screen(HelpScreen())
+
+    def action_settings(self) -> None:
+        """Show all settings."""
+        from .screens.settings import SettingsScreen
+
+        if not any(isinstance(screen, SettingsScreen) for screen in self.screen_stack):
+            self.push_screen(SettingsScreen(self.store, sorted(self.available_themes)))
 
     def action_toggle_theme(self) -> None:
         self.theme = counterpart(self.current_theme.dark)

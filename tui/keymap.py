@@ -12,20 +12,23 @@ if TYPE_CHECKING:
     from textual.binding import Binding
 
 Scope = Literal[
-    "app", "desk", "write", "turns", "document", "compare", "train", "inside", "sessions", "new-run", "open-model"
+    "app", "desk", "write", "turns", "document", "compare", "train", "inside", "sessions", "new-run", "open-model",
+    "settings",
 ]  # fmt: skip
 
 TOGETHER: tuple[tuple[Scope, ...], ...] = (
     ("app", "desk", "write", "turns"),
     ("app", "desk", "write", "document"),
+    ("app", "compare"),
     ("app", "desk", "train"),
     ("app", "desk", "inside"),
     ("app", "sessions"),
     ("app", "new-run"),
     ("app", "open-model"),
+    ("app", "settings"),
 )
 """Whose actions work on a screen at the same time, where one key is one action."""
-TYPING: tuple[Scope, ...] = ("app", "desk", "write", "turns", "document", "new-run", "open-model")
+TYPING: tuple[Scope, ...] = ("app", "desk", "write", "turns", "document", "new-run", "open-model", "settings")
 """Where a person types: a letter cannot be the key of an action there."""
 
 
@@ -293,6 +296,11 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("open-model.cancel", "escape", "cancel", "Cancel", "Go back to the desk.", "cancel", "open-model"),
     Action(
+        "settings.default", "ctrl+d", "default", "Take the default", "Give the setting in focus its default again.",
+        "default", "settings", True,
+    ),
+    Action("settings.close", "escape", "close", "Close the settings", "Go back.", "close", "settings"),
+    Action(
         "desk.write", "f4,alt+1", "write", "Write desk", "The first desk: the text, or from a panel back to it.",
         "", "app",
     ),
@@ -303,6 +311,10 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "desk.inside", "f12,alt+3", "inside", "Inside desk", "The third desk: what the model is made of.",
         "inside", "app",
+    ),
+    Action(
+        "settings", "alt+s", "settings", "Settings", "All settings with their defaults, the sets of sampling settings, "
+        "and the keys.", "", "app", True,
     ),
     Action("help", "f1", "help", "Help", "The keys, and how the parts work together.", "help", "app"),
     Action("focus.next", "tab", "focus_next", "Next widget", "Go to the next widget.", "", "app", True, False),

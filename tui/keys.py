@@ -106,6 +106,11 @@ def shown(action: Action) -> str:
     return next(map(key_names.shown, keys_of(action)), "")
 
 
+def usual(action: Action) -> str:
+    """What `shown` says of it where no other key was chosen."""
+    return key_names.shown(action.keys[0])
+
+
 def labelled(words: str, name: str) -> str:
     """A button's words with the key of the action of this id behind them."""
     return f"{words}  {shown(BY_ID[name])}".rstrip()

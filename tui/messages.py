@@ -82,5 +82,9 @@ class SessionsWanted(Message):
     """The person wants the list of all sessions."""
 
 
+class SettingsChanged(Message):
+    """The person has changed something in the settings."""
+
+
 class ExplainNoMore(Message):
     """The person does not want the tokens of later replies explained."""

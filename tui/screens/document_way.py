@@ -80,6 +80,12 @@ class DocumentWay(WritingWay):
         yield FindArea(self.pane)
         yield self.panels
 
+    def show_settings(self) -> None:
+        """Take over the settings, which were changed elsewhere."""
+        settings = self._store.settings
+        self.sampling.settings, self.sampling.samples = settings.document_sampling, settings.document_samples
+        super().show_settings()
+
     def on_mount(self) -> None:
         self.arrange_panels()
 

@@ -39,7 +39,7 @@ _EXTRA: dict[Scope, tuple[tuple[str, str], ...]] = {
     "app": (("^C", "Copy what is selected. It never quits."),),
 }
 _TEXT_WIDTH = 56
-_SCOPES: tuple[tuple[Scope, str], ...] = (
+SCOPES: tuple[tuple[Scope, str], ...] = (
     ("desk", "on every desk"),
     ("write", "on the write desk"),
     ("turns", "on the write desk, in turns and in a chat"),
@@ -50,8 +50,10 @@ _SCOPES: tuple[tuple[Scope, str], ...] = (
     ("sessions", "in the list of sessions"),
     ("new-run", "in the form of a new run"),
     ("open-model", "where a model is opened"),
+    ("settings", "in the settings"),
     ("app", "everywhere"),
 )
+"""Where the actions of each scope work, in words."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -68,7 +70,7 @@ class HelpScreen(ModalScreen[None]):
 
 def _keys() -> Content:
     parts: list[tuple[str, str]] = []
-    for scope, title in _SCOPES:
+    for scope, title in SCOPES:
         parts.append((f"\n{title}\n", "bold $primary"))
         rows = [(keys.shown(action), action.help) for action in actions(scope)]
         rows = [*_EXTRA.get(scope, ()), *rows]

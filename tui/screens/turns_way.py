@@ -308,6 +308,14 @@ class TurnsWay(WritingWay):
         """Send what waits, where the model has answered something else meanwhile."""
         self.conversation.send_what_waits()
 
+    def show_settings(self) -> None:
+        """Take over the settings, which were changed elsewhere."""
+        settings = self._store.settings
+        self.sampling.settings, self.sampling.samples = settings.sampling, settings.samples
+        self.conversation.explain = settings.explain
+        self.conversation.show_what_enter_does()  # whose words name keys
+        super().show_settings()
+
     def model_loading(self) -> None:
         """A model was asked for."""
         self.conversation.model_loading()

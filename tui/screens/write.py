@@ -337,6 +337,12 @@ class WriteDesk(Desk):
         """Say what of the marked text is quoted."""
         self.shown.show_selection()
 
+    def show_settings(self) -> None:
+        """Take over the settings, which were changed elsewhere."""
+        for way in self._ways.values():
+            way.show_settings()
+        self.refresh_bindings()
+
     # --- explained replies ----------------------------------------------------------------------
 
     def explained(self) -> list[list[TokenDetail]]:

@@ -66,6 +66,11 @@ class WritingWay(KeyedNode, Horizontal):
         if not self.panels.display:
             self.focus_text()
 
+    def show_settings(self) -> None:
+        """Take over the settings, which were changed elsewhere."""
+        self.sampling.show_set()
+        self.arrange_panels()
+
     def own_sets(self) -> dict[str, SamplingSettings]:
         """The person's own sets of sampling settings."""
         return self._store.settings.sampling_sets

@@ -28,7 +28,7 @@ from ..engine.runs import Run, list_runs
 from . import keymap, keys
 from .bridge import POLL_INTERVAL
 from .keyed_node import KeyedNode
-from .messages import ExportWanted
+from .messages import ExportWanted, RepliesEnded
 from .opening import painting
 from .placed_rows import placed
 from .screens.desk import Desk
@@ -39,6 +39,7 @@ from .settings import SettingsStore, where
 from .terminal import call_when_hung_up, encoding_problem, has_job_control, is_utf8
 from .themes import DARK, THEMES, counterpart
 from .widgets.header_line import DeskName, HeaderLine
+from .window_title import WindowTitle
 
 if TYPE_CHECKING:
     from .found_models import FoundModel
@@ -79,6 +80,7 @@ class MinigptApp(KeyedNode, App[int]):
         self._set_keys()
         self._model_path = model_path
         self._last_size: Size | None = None
+        self._title = WindowTitle(self._write_to_terminal)
         self._typed_early: list[events.Event] | None = []  # None once there is something to type into
         self._write = WriteDesk(self.store, corpus, model, poll_interval)
         self.bridge = self._write.bridge
@@ -135,6 +137,8 @@ class MinigptApp(KeyedNode, App[int]):
         if early is not None and isinstance(event, (events.Key, events.Paste)) and not self.is_headless:
             early.append(event)
         else:
+            if isinstance(event, (events.Key, events.MouseDown, events.AppFocus)):  # somebody is here again
+                self._title.take_back()
             await super().on_event(event)
 
     def _tell_of_missing_locks(self) -> None:
@@ -185,7 +189,22 @@ class MinigptApp(KeyedNode, App[int]):
         if not self.is_headless and sys.__stdin__ and sys.__stderr__:
             call_when_hung_up((sys.__stdin__.fileno(), sys.__stderr__.fileno()), lambda: leave(HUNG_UP_SECONDS))
 
+    def on_replies_ended(self, message: RepliesEnded) -> None:
+        """Tell of the end of a long reply, where the person wants that."""
+        settings = self.store.settings
+        if message.seconds < settings.reply_end_seconds:
+            return
+        if settings.reply_end in ("bell", "both"):
+            self.bell()
+        if settings.reply_end in ("title", "both"):
+            self._title.show(f"minigpt: a reply is complete, after {message.seconds:.0f} s")
+
+    def _write_to_terminal(self, text: str) -> None:
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(text)
+
     async def on_unmount(self) -> None:
+        self._title.take_back()
         await self._write.texts.close()
         await self.bridge.generator.close()
 
@@ -334,6 +353,7 @@ class MinigptApp(KeyedNode, App[int]):
 
         The terminal is given back first: once another process of the job has stopped, the shell writes to it.
         """
+        self._title.take_back()
         with self.suspend():
             os.kill(0, signal.SIGTSTP)
 

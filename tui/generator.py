@@ -32,7 +32,7 @@ from ..engine.requests import (
     Tokens,
     Turn,
 )
-from .messages import ModelFailed, ModelLoading, ModelReady, Notice
+from .messages import ModelFailed, ModelLoading, ModelReady, Notice, RepliesEnded
 
 MAX_EXITS = 3  # unexpected ones within EXIT_WINDOW: then the process is not started again
 EXIT_WINDOW = 60.0  # seconds
@@ -52,6 +52,7 @@ class _Pending:
     request: Generate | ExplainPlace | ScoreText
     listener: Callable[[Any], None]
     incomplete: int  # answers that have not come: of a prompt, its samples that have not ended
+    begun: float  # when it was asked, on the monotonic clock
     cancelled: bool = False
 
     @property
@@ -229,7 +230,7 @@ class Generator:
         if not self.ready or self._process is None:
             return False
         made = request(self._new_id())
-        self._pending = _Pending(made, listener, ends)
+        self._pending = _Pending(made, listener, ends, time.monotonic())
         self._process.send(made)
         return True
 
@@ -252,6 +253,8 @@ class Generator:
                 pending.incomplete -= 1
                 self._pending = pending if pending.incomplete else None
                 pending.listener(message)
+                if not (pending.incomplete or pending.cancelled) and isinstance(pending.request, Generate):
+                    self._post(RepliesEnded(time.monotonic() - pending.begun))
             case Failed(id=id) if pending and id == pending.id:
                 self._pending = None
                 pending.listener(message)

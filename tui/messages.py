@@ -82,6 +82,14 @@ class SessionsWanted(Message):
     """The person wants the list of all sessions."""
 
 
+class RepliesEnded(Message):
+    """All replies to a prompt are complete, `seconds` after they were asked for."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
 class SettingsChanged(Message):
     """The person has changed something in the settings."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..data.storage.atomic import write_atomic
 from ..data.storage.errors import sentence_of
@@ -28,7 +28,10 @@ from .sampling_sets import check_name
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
+ReplyEnd = Literal["none", "bell", "title", "both"]
+
 HISTORY_LENGTH = 500
+LONGEST_REPLY = 86_400  # seconds
 _TABLES = ("sampling", "document_sampling")  # of settings within the settings
 _SETS = "sampling_sets"  # a table of such tables
 _KEYS = "keys"  # a table by the ids of actions
@@ -50,11 +53,19 @@ class Settings:
     sampling_sets: dict[str, SamplingSettings] = field(
         default_factory=dict, metadata={"description": "Your own sets of sampling settings, by name."}
     )
+    reply_end: ReplyEnd = described(
+        "none", "What tells of the end of a long reply: a bell, the window's title, or both."
+    )
+    reply_end_seconds: float = described(10.0, "Seconds from which on a reply is long.")
     keys: dict[str, str] = field(default_factory=dict, metadata={"description": "The keys of actions, by their ids."})
 
     def __post_init__(self) -> None:
         check_samples(self.samples)
         check_samples(self.document_samples)
+        if not 0 <= self.reply_end_seconds <= LONGEST_REPLY:
+            raise ValueError(
+                f"reply_end_seconds must lie between 0 and {LONGEST_REPLY:,}, not {self.reply_end_seconds}"
+            )
 
 
 def check_samples(number: int) -> None:

@@ -42,6 +42,8 @@ def test_without_a_file_there_are_defaults_and_no_notices(home: Path):
             True,
             EVERYTHING,
             sampling_sets={"mine": EVERYTHING, "käse 2": SamplingSettings()},
+            reply_end="both",
+            reply_end_seconds=2.5,
             keys={"run.new": "ctrl+e, f5", "a": ""},
         ),
     ],

@@ -379,6 +379,13 @@ def list_runs() -> list[Run]:
     return sorted(_folders(), key=lambda run: run._created(), reverse=True)
 
 
+def run_to_open() -> Run | None:
+    """The run that a start of the app shows: the newest that trains, else the newest with a model."""
+    runs = [run for run in list_runs() if run.is_readable()]
+    alive = next((run for run in runs if run.seems_alive()), None)
+    return alive or next((run for run in runs if run.checkpoint() is not None), None)
+
+
 def trash_run(run: Run) -> Path:
     """Move a run to the trash folder and return where it is. Raises RunError while it trains."""
     if run.is_alive():

@@ -18,7 +18,7 @@ from ..engine.events import TRAINING_EVENTS, CheckpointSaved, Command, Evaluatio
 from ..engine.failed_start import discard_failed_start
 from ..engine.follow import LineFollower
 from ..engine.requests import Loaded
-from ..engine.runs import Run, RunError, RunManifest, ShownState, list_runs
+from ..engine.runs import Run, RunError, RunManifest, ShownState
 from ..models.recipe import Recipe
 from . import keys
 from .generator import Generator
@@ -261,10 +261,3 @@ class Bridge:
         """Weights are saved before they are evaluated, so the loss of those in memory comes with a later event."""
         if self.model.step is not None:
             self.model.validation_loss = self._validation_losses.get(self.model.step, self.model.validation_loss)
-
-
-def run_to_open() -> Run | None:
-    """The run that a start of the app shows: the newest that trains, else the newest with a model."""
-    runs = [run for run in list_runs() if run.is_readable()]
-    alive = next((run for run in runs if run.seems_alive()), None)
-    return alive or next((run for run in runs if run.checkpoint() is not None), None)

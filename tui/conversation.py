@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 from ..data.storage.printable import visible
 from ..engine.requests import Ended, Failed, SamplingSettings, TokenDetail, Tokens
+from ..engine.sessions.messages import messages_of
 from ..engine.sessions.tree import Node, Origin
 from . import keys
 from .bridge import Bridge
 from .current_session import CurrentSession
 from .dialogue import Dialogue, LeadingBlanks
-from .replies import Replies, status_line
+from .replies import Replies
+from .reply_words import status_line
 from .run_words import stage
-from .session_turns import messages_of, turns_of_path, turns_of_tree
+from .session_turns import turns_of_path, turns_of_tree
 from .training_offer import TrainingOffer
 from .training_texts import TrainingTexts
 from .turn_colours import TurnColours

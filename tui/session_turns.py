@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..engine.requests import Turn
 from ..engine.sessions.session_text import SessionText
 from ..engine.sessions.tree import Node, Tree
-from .replies import heading_of, status_line_of
+from .reply_words import heading_of, status_line_of
 from .text.transcript_text import Role
 
 
@@ -51,11 +49,6 @@ def turns_of_path(text: SessionText) -> list[ShownTurn]:
             siblings = text.siblings(node)
             turns.append(_reply(node, siblings.index(node), len(siblings)))
     return turns
-
-
-def messages_of(path: Iterable[Node]) -> tuple[Turn, ...]:
-    """What the nodes of a path say, as a conversation that a chat template frames."""
-    return tuple(Turn("user" if node.author == "person" else "assistant", node.text) for node in path)
 
 
 def _note(node: Node) -> ShownTurn:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..engine.requests import Failed, Scored, ScoreProgress, TokenDetail
+from ..engine.sessions.messages import messages_of
 from ..engine.sessions.records import TokenRecord, record_of
 from ..engine.sessions.tree import Node
 from .current_session import CurrentSession
 from .generator import Generator
 from .placed_tokens import coloured_end, colours_of
-from .session_turns import messages_of
 from .text.token_probabilities import ColouredToken
 from .widgets.transcript import Transcript
 

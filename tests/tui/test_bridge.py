@@ -10,10 +10,10 @@ import pytest
 from minigpt_tui.engine.events import COMMANDS, Note, StateChanged
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.requests import Failed, Load
-from minigpt_tui.engine.runs import Run, RunError, list_runs
+from minigpt_tui.engine.runs import Run, RunError, list_runs, run_to_open
 from minigpt_tui.models.config import ConfigError
 from minigpt_tui.models.presets import preset
-from minigpt_tui.tui.bridge import Bridge, run_to_open
+from minigpt_tui.tui.bridge import Bridge
 from minigpt_tui.tui.messages import ModelFailed, ModelLoading, ModelReady, Notice, RunAttached, RunStateChanged
 from textual.message import Message
 

@@ -13,9 +13,8 @@ import pytest
 from minigpt_tui.data.storage.errors import UserError
 from minigpt_tui.engine import locks
 from minigpt_tui.engine.events import RunState
-from minigpt_tui.engine.runs import Run
+from minigpt_tui.engine.runs import Run, run_to_open
 from minigpt_tui.tui.app import MinigptApp
-from minigpt_tui.tui.bridge import run_to_open
 from minigpt_tui.tui.screens.train import TrainDesk
 
 from .runs_on_disk import make_run

@@ -50,6 +50,9 @@ without a verb the app opens; with a file or folder it offers to train on that t
   minigpt-tui my-novel.txt
 and with open it begins with a model:
   minigpt-tui open ~/models/gpt2
+with --plain the conversation is read and written line by line, for screen readers and pipes:
+  minigpt-tui --plain
+  minigpt-tui --plain ~/models/gpt2
 """
 
 
@@ -70,6 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(words: list[str]) -> int:
     if not words:
         return open_app()
+    if (model := _plain_model(words)) is not None:
+        from .plain import talk
+
+        return talk(model or None)
     verbs = f"verbs are: {', '.join(VERBS)}"
     if words and not words[0].startswith("-") and words[0] not in VERBS:
         if len(words) > 1:
@@ -82,10 +89,21 @@ def _dispatch(words: list[str]) -> int:
             return complain(f"there is no verb and no file called '{words[0]}'; {verbs}")
     if sys.stdout is not None and sys.stdout.isatty() and not is_utf8(sys.stdout):
         print(f"minigpt-tui: {encoding_problem(sys.stdout)}", file=sys.stderr)
-    arguments = build_parser(words[:1]).parse_args(words)
+    parser = build_parser([word for word in words if word != "--plain"][:1])
+    arguments = parser.parse_args(words)
+    if arguments.plain and arguments.verb != "open":
+        parser.error(f"--plain is the app's conversation and goes with no verb, so not with {arguments.verb}")
     if arguments.verb is None:
         return open_app()
     return module_of(arguments.verb).run(arguments)
+
+
+def _plain_model(words: list[str]) -> str | None:
+    """The model that stands beside `--plain`, "" where there is none; None where something else is asked for."""
+    others = [word for word in words if word != "--plain"]
+    if len(others) == len(words) or len(others) > 1 or others[:1] == ["open"]:
+        return None
+    return "".join(others) if not others or not (others[0].startswith("-") or others[0] in VERBS) else None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -109,6 +127,7 @@ def build_parser(verbs: Collection[str] = ()) -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action="version", version=f"minigpt-tui {importlib.metadata.version('minigpt-tui')}"
     )
+    parser.add_argument("--plain", action="store_true", help="the app's conversation line by line, without a screen")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB")
     for verb, summary in VERBS.items():
         verb_parser = subparsers.add_parser(verb, help=summary)

@@ -15,10 +15,17 @@ from .start import open_app
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Open the app with a model in the chat."
     parser.add_argument("model", help=MODEL)
+    parser.add_argument(
+        "--plain", action="store_true", default=argparse.SUPPRESS, help="talk to it line by line, without a screen"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Look the model up before the app starts, so that what is wrong with it is said in the terminal."""
+    if arguments.plain:
+        from .plain import talk
+
+        return talk(arguments.model)
     return open_app(model=look_up(arguments.model))
 
 

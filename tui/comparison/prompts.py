@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ...engine.requests import Turn
+from ...engine.sessions.messages import messages_of
 from ...engine.sessions.tree import Node
 from ..current_session import CurrentSession
 from ..dialogue import Dialogue, Line
-from ..session_turns import messages_of
 from .writer import Asked, WrittenReply
 
 

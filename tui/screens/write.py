@@ -13,9 +13,10 @@ from textual.widget import Widget
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ...engine.requests import TokenDetail
+from ...engine.runs import run_to_open
 from ...engine.sessions.tree import Way
 from .. import keymap, messages
-from ..bridge import POLL_INTERVAL, Bridge, run_to_open
+from ..bridge import POLL_INTERVAL, Bridge
 from ..run_words import model_opened, run_opened, state_changed
 from ..settings import SettingsStore
 from ..training_offer import BUILT_IN, TrainingOffer

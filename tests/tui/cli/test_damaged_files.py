@@ -22,13 +22,13 @@ from minigpt_tui.engine.model_files import find_model, read_config, read_tokeniz
 from minigpt_tui.engine.results import DeviceReport
 from minigpt_tui.engine.run_about import find_run
 from minigpt_tui.engine.run_summary import RunSummaries
-from minigpt_tui.engine.runs import Run, RunManifest, list_runs
+from minigpt_tui.engine.runs import Run, RunManifest, list_runs, run_to_open
 from minigpt_tui.engine.training.errors import FolderGoneError
 from minigpt_tui.engine.training.loop.commands import CommandReader
 from minigpt_tui.engine.training.loop.event_log import EventLog
 from minigpt_tui.engine.training.setup import build_trainer
 from minigpt_tui.models.interop.huggingface import load_checkpoint
-from minigpt_tui.tui.bridge import Bridge, run_to_open
+from minigpt_tui.tui.bridge import Bridge
 from minigpt_tui.tui.found_models import look_up
 from minigpt_tui.tui.run_words import run_opened
 from minigpt_tui.tui.settings import load_history, load_settings, save_history, save_settings, settings_path

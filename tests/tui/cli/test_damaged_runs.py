@@ -16,9 +16,8 @@ from typing import Any
 
 import pytest
 import torch
-from minigpt_tui.engine.runs import Run, list_runs
+from minigpt_tui.engine.runs import Run, list_runs, run_to_open
 from minigpt_tui.models.tensor_file import load_tensors, save_tensors
-from minigpt_tui.tui.bridge import run_to_open
 
 from .command import TEXT, TINY, command
 

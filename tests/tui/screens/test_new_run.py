@@ -77,6 +77,18 @@ async def test_it_begins_with_the_built_in_text_and_says_what_it_comes_to(engine
             assert words in text
 
 
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (100, 30)], ids=["60x20", "80x24", "100x30"])
+async def test_the_preview_of_the_text_has_room_and_a_key_leads_to_it(engine: Engine, size: tuple[int, int]):
+    async with MinigptApp().run_test(size=size) as pilot:
+        await pilot.press("ctrl+t")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+        preview = form(pilot).query_one("#preview")
+        await wait_until(pilot, lambda: preview.size.height > 4)
+        assert preview.size.width >= 30
+        await pilot.press("pagedown", "pagedown")
+        await wait_until(pilot, lambda: "met a sad goat" in sentences_on(pilot))
+
+
 @pytest.mark.long
 async def test_it_begins_with_the_text_that_the_app_was_started_with(engine: Engine, tmp_path: Path):
     text = tmp_path / "[b]mine.txt"

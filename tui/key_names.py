@@ -18,12 +18,14 @@ _EDITING = frozenset(
     ("space", "enter", "tab", "backspace", "delete", "left", "right", "up", "down", "home", "end", "pageup", "pagedown")
 )
 _REFUSED = {
-    "ctrl+i": "to a terminal it is Tab",
-    "ctrl+m": "to a terminal it is Enter",
-    "ctrl+h": "to a terminal it is Backspace",
-    "ctrl+left_square_bracket": "to a terminal it is Escape",
-    "ctrl+c": "it copies what is selected",
+    "ctrl+i": "is Tab to a terminal",
+    "ctrl+m": "is Enter to a terminal",
+    "ctrl+h": "is Backspace to a terminal",
+    "ctrl+left_square_bracket": "is Escape to a terminal",
+    "ctrl+c": "copies what is selected",
 }
+
+_SENT_AS = {"ctrl+space": "ctrl+@", "ctrl+at": "ctrl+@"}  # by terminals, and as Textual calls it then
 
 
 def keys_of(text: str) -> tuple[str, ...]:
@@ -49,8 +51,8 @@ def key_of(text: str) -> str:
         raise ValueError(f"'{written}' is written as the character that it types, such as '{character.upper()}'")
     key = "+".join((*modifiers, name))
     if key in _REFUSED:
-        raise ValueError(f"'{written}' cannot be used: {_REFUSED[key]}")
-    return key
+        raise ValueError(f"'{written}' {_REFUSED[key]}")
+    return _SENT_AS.get(key, key)
 
 
 def _named(name: str, *, alone: bool) -> str:

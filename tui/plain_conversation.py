@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
-from ..data.storage.errors import UserError
+from ..data.storage.errors import EXPECTED, UserError
 from ..engine.client import GenerateProcess
 from ..engine.requests import (
     Cancel,
@@ -103,8 +104,11 @@ class PlainConversation:
 
     def go_on(self) -> int | None:
         """Go on with the session that was changed last, where it has turns; its number, None where none is opened."""
-        last = self.session.store.last() if self.session.store else None
-        return last.id if last and last.way != "document" and self.go_on_with(last.id) else None
+        with suppress(*EXPECTED):  # what is written is kept in memory, and that was said
+            last = self.session.store.last() if self.session.store else None
+            if last and last.way != "document" and self.go_on_with(last.id):
+                return last.id
+        return None
 
     def go_on_with(self, number: int) -> bool:
         """Go on with this session; False where another window has it. Raises UserError for one that is a document."""
@@ -153,6 +157,11 @@ class PlainConversation:
         return True
 
     async def _be_ready(self) -> None:
+        """Have a model that can answer; where the process has ended meanwhile, by another one. Raises UserError."""
+        if self._process is not None and self._process.exited is not None and self._process.exited.done():
+            self._process = self.loaded = None
+            while not self._messages.empty():
+                self._messages.get_nowait()
         if self.loaded is None and self.found is not None:
             await self.open(self.found)
         if self.way == "chat" and self.loaded is not None and not self.loaded.chat:

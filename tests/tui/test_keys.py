@@ -39,6 +39,7 @@ def usual_keys() -> Iterator[None]:
         ("/", "slash", "/", "/"),
         ("+", "plus", "+", "+"),
         ("B", "B", "B", "B"),
+        ("ctrl+space", "ctrl+@", "^@", "Ctrl+@"),
     ],
 )
 def test_a_key_is_read_as_people_write_it(written: str, key: str, in_a_list: str, in_a_sentence: str):
@@ -54,7 +55,7 @@ def test_what_is_no_key_is_named(text: str):
 
 @pytest.mark.parametrize("text", ["ctrl+i", "^M", "Ctrl+H", "ctrl+[", "ctrl+c"])
 def test_keys_that_a_terminal_or_the_app_needs_otherwise_are_refused(text: str):
-    with pytest.raises(ValueError, match="cannot be used: "):
+    with pytest.raises(ValueError, match=r"to a terminal|copies"):
         key_of(text)
 
 
@@ -151,7 +152,7 @@ async def test_keys_that_cannot_be_used_are_named_with_their_line_and_the_usual_
     async with MinigptApp().run_test(size=(120, 40)) as pilot:
         await wait_until(pilot, lambda: len(notices(pilot)) >= 4)
         said = notices(pilot)
-        for line, words in ((2, "'Sessions'"), (3, "no such action"), (4, "'keys.quit' must be"), (5, "it is Tab")):
+        for line, words in ((2, "'Sessions'"), (3, "no such action"), (4, "'keys.quit' must be"), (5, "is Tab")):
             assert any(f"settings.toml:{line}: " in sentence and words in sentence for sentence in said)
         await pilot.press("ctrl+t")
         assert isinstance(pilot.app.screen, NewRunScreen)

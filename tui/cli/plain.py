@@ -32,7 +32,7 @@ def talk(model: str | None) -> int:
     say_where_logs_go()
     if model is None:
         run = run_to_open()
-        if run is None or run.checkpoint() is None:
+        if run is None:
             return complain(
                 "there is no model yet; train one with: minigpt-tui train tales, or name one: minigpt-tui --plain MODEL"
             )

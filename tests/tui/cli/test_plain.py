@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import pty
+import select
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,12 @@ from minigpt_tui.tui.settings import load_settings
 from .command import Outcome, command
 
 PLAIN = ("-m", "minigpt_tui.tui.cli.main", "--plain")
+
+
+@pytest.fixture
+def cats(trained_once: Path, tmp_path: Path) -> Path:
+    """A folder with a trained run, and no sessions."""
+    return shutil.copytree(trained_once, tmp_path / "cats")
 
 
 def plain(home: Path, text: str | bytes, *words: str) -> Outcome:
@@ -40,15 +48,15 @@ def sessions(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         return [[f"{node.author}: {node.text}" for node in tree.nodes.values()] for tree in found]
 
 
-def test_a_whole_conversation_through_a_pipe(trained: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_whole_conversation_through_a_pipe(cats: Path, monkeypatch: pytest.MonkeyPatch):
     script = (
         "/set seed 7\n/set max_tokens 20\nthe cat\n/retry\n/set temperature 1000\n/set top_p\n/set precise\n"
         "the dog\\\nsat\n//the\n/model\n/train status\n/sessions\n/nothing\n"
     )
-    done = plain(trained, script)
+    done = plain(cats, script)
     settings = ("--seed", "7", "--max-tokens", "20")
-    first = command(trained, "generate", "cats", "--prompt", "the cat", *settings).stdout
-    last = command(trained, "generate", "cats", "--prompt", "/the", *settings, "--set", "precise").stdout
+    first = command(cats, "generate", "cats", "--prompt", "the cat", *settings).stdout
+    last = command(cats, "generate", "cats", "--prompt", "/the", *settings, "--set", "precise").stdout
     assert done.stdout.startswith(f"seed 7\nmax_tokens 20\n{first}")
     assert last in done.stdout
     assert "top_p 1.0. Draw from the likeliest tokens" in done.stdout
@@ -57,18 +65,18 @@ def test_a_whole_conversation_through_a_pipe(trained: Path, monkeypatch: pytest.
     assert "1 the cat (turns, this one)" in done.stdout
     assert ["temperature must lie between 0 and 100" in done.stderr, "no command /nothing" in done.stderr] == [True] * 2
     assert (done.returncode, "\x1b" in done.stdout + done.stderr) == (2, False)
-    monkeypatch.setenv("MINIGPT_HOME", str(trained))
+    monkeypatch.setenv("MINIGPT_HOME", str(cats))
     assert load_settings()[0].sampling.seed == 7  # as the app, it keeps what was set
 
-    (said,) = sessions(trained, monkeypatch)
+    (said,) = sessions(cats, monkeypatch)
     assert [words for words in said if words.startswith("person")] == [
         "person: the cat", "person: the dog\nsat", "person: /the",
     ]  # fmt: skip
     assert f"model: {first[:-1]}" in said
     assert len(said) == 3 + 4  # a retry is a sibling
 
-    more = plain(trained, "the log\n/new\nthe mat\n/open 1\n/open 99\n/quit\nnever\n", "cats")
-    newer = sessions(trained, monkeypatch)
+    more = plain(cats, "the log\n/new\nthe mat\n/open 1\n/open 99\n/quit\nnever\n", "cats")
+    newer = sessions(cats, monkeypatch)
     assert [len(nodes) for nodes in newer] == [2, 9]
     assert "person: the log" in newer[1]
     assert ("session 1 goes on" in more.stdout, "there is no session 99" in more.stderr) == (True, True)
@@ -92,9 +100,9 @@ def test_without_a_model_it_says_what_to_do(home: Path, words: list[str], code: 
     assert (done.returncode, done.stdout, sentence in done.stderr) == (code, "", True)
 
 
-def test_nothing_to_read_and_bytes_that_are_no_text_are_no_trouble(trained: Path):
-    assert plain(trained, "") == (0, "", "")
-    done = plain(trained, b"/set max_tokens 3\nthe \xff\x00\x1b[2J\r\nthe", "cats")
+def test_nothing_to_read_and_bytes_that_are_no_text_are_no_trouble(cats: Path):
+    assert plain(cats, "") == (0, "", "")
+    done = plain(cats, b"/set max_tokens 3\nthe \xff\x00\x1b[2J\r\nthe", "cats")
     assert (done.returncode, len(done.stdout) > len("max_tokens 3\n\n\n")) == (0, True)
 
 
@@ -116,10 +124,10 @@ class Typed:
     def wait_for(self, words: str) -> None:
         """Read on until these words have come, which then count as read."""
         while words not in self.seen:
-            try:
-                data = os.read(self.terminal, 4096)
-            except OSError:
-                data = b""
+            data = b""
+            if select.select([self.terminal], [], [], 60)[0]:
+                with suppress(OSError):  # there is nobody at the other end any more
+                    data = os.read(self.terminal, 4096)
             assert data, f"{words!r} did not come: {self.seen!r}"
             assert b"\x1b" not in data
             self.seen += data.decode(errors="replace")
@@ -137,8 +145,8 @@ def typed(home: Path) -> Iterator[Typed]:
         os.close(conversation.terminal)
 
 
-def test_at_a_terminal_ctrl_c_stops_the_reply_and_ctrl_d_leaves(trained: Path):
-    with typed(trained) as conversation:
+def test_at_a_terminal_ctrl_c_stops_the_reply_and_ctrl_d_leaves(cats: Path):
+    with typed(cats) as conversation:
         conversation.wait_for("/help says what can be typed")
         conversation.wait_for("> ")
         conversation.type("/set max_tokens 1000000\n")
@@ -162,16 +170,35 @@ def test_at_a_terminal_ctrl_c_stops_the_reply_and_ctrl_d_leaves(trained: Path):
         assert conversation.process.wait(30) == 0
 
 
-def test_a_signal_ends_it_with_all_of_it_saved(trained: Path, monkeypatch: pytest.MonkeyPatch):
-    with typed(trained) as conversation:
+def test_a_signal_ends_it_with_all_of_it_saved(cats: Path, monkeypatch: pytest.MonkeyPatch):
+    with typed(cats) as conversation:
         conversation.wait_for("> ")
         conversation.type("/new\n/set max_tokens 1000000\nthe plain\n")
         conversation.wait_for("the plain\r\n")
         conversation.wait_for("the")
         conversation.process.send_signal(signal.SIGTERM)
         assert conversation.process.wait(30) == 128 + signal.SIGTERM
-    said = sessions(trained, monkeypatch)[0]
+    said = sessions(cats, monkeypatch)[0]
     assert (said[0], len(said[1]) > len("model: ")) == ("person: the plain", True)
+
+
+def test_a_process_that_ends_is_named_and_started_again(cats: Path):
+    with typed(cats) as conversation:
+        conversation.wait_for("/help says what can be typed")
+        conversation.type("/new\n/set max_tokens 1000000\nthe plain\n")
+        conversation.wait_for("the plain\r\n")
+        conversation.wait_for("the")
+        os.kill(generate_process(conversation.process.pid), signal.SIGKILL)
+        conversation.wait_for("ended by SIGKILL")
+        conversation.type("/set max_tokens 5\nthe log\n")
+        conversation.wait_for("5 tokens")
+
+
+def generate_process(conversation: int) -> int:
+    """The number of the one process that the conversation has started."""
+    found = subprocess.run(["pgrep", "-P", str(conversation)], capture_output=True, text=True, check=True)
+    (child,) = found.stdout.split()
+    return int(child)
 
 
 def test_samples_are_printed_one_after_the_other_and_a_terminal_obeys_none_of_them(capsys: pytest.CaptureFixture[str]):

@@ -17,6 +17,7 @@ _OTHER_NAMES = {
 _EDITING = frozenset(
     ("space", "enter", "tab", "backspace", "delete", "left", "right", "up", "down", "home", "end", "pageup", "pagedown")
 )
+_MOVING = frozenset(("left", "right", "up", "down", "home", "end", "pageup", "pagedown"))
 _REFUSED = {
     "ctrl+i": "is Tab to a terminal",
     "ctrl+m": "is Enter to a terminal",
@@ -84,6 +85,11 @@ def _character(key: str) -> str:
 def is_typed(key: str) -> bool:
     """Whether the key writes a character in a text, or moves or deletes there."""
     return key.removeprefix("shift+") in _EDITING or bool(_character(key))
+
+
+def moves(key: str) -> bool:
+    """Whether the key goes from one row of a list to another."""
+    return key.removeprefix("shift+") in _MOVING
 
 
 def shown(key: str) -> str:

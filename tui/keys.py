@@ -53,9 +53,18 @@ def _keys_for(name: str, text: str) -> tuple[str, ...]:
     if not chosen and name in _NEEDED:
         raise ValueError("it needs a key")
     for key in chosen:
-        if action.scope in TYPING and key_names.is_typed(key) and key not in action.keys:
-            raise ValueError(f"'{key_names.spoken(key)}' writes or moves in a text, and one types there")
+        if key not in action.keys and (reason := _needed_for(key, typing=action.scope in TYPING)):
+            raise ValueError(f"'{key_names.spoken(key)}' {reason}")
     return chosen
+
+
+def _needed_for(key: str, *, typing: bool) -> str:
+    """What a key does wherever an action would work; nothing where it is free."""
+    if key == "escape":
+        return "stops and closes what is open"
+    if typing and key_names.is_typed(key):
+        return "writes or moves in a text, and one types there"
+    return "moves in a list" if key_names.moves(key) else ""
 
 
 def _first_clash(accepted: Chosen) -> tuple[str, str] | None:

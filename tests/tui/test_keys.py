@@ -79,13 +79,16 @@ def test_the_usual_keys_can_all_be_chosen():
         ({"run.new": "ctrl+e", "document.redo": "ctrl+e"}, {"document.redo": "New run"}),
         ({"tree": "f10", "way": "f10"}, {"way": "'F10' is the key of 'Tree'"}),
         ({"quit": ""}, {"quit": "needs a key"}),
+        ({"run.new": "escape"}, {"run.new": "closes"}),
+        ({"runs.show": "down"}, {"runs.show": "moves in a list"}),
+        ({"reply.stop": "escape,f10", "runs.show": "enter", "runs.open": "space,f10"}, {}),
         ({"tree": "ctrl+w", "way": "ctrl+i"}, {"way": "Tab", "tree": "Way of writing"}),
         ({"tree": "ctrl+w", "way": "ctrl+x"}, {}),
         ({"reply.retry": "f10", "document.retry": "f10", "runs.show": "f10"}, {}),
         ({"runs.pause": "x", "run.new": "", "sessions.copy": "ctrl+t"}, {}),
         ({"quit": "f10", "run.new": "ctrl+q"}, {}),
     ],
-    ids=range(16),
+    ids=range(19),
 )
 def test_of_the_keys_that_are_chosen_those_are_refused_with_which_two_actions_would_answer(
     chosen: dict[str, str], refused: dict[str, str]

@@ -52,9 +52,7 @@ class DocumentWay(WritingWay):
         super().__init__(id="document-way")
         self._bridge = bridge
         self._store = store
-        go_on = keys.spoken("document.go-on")
-        placeholder = f"write how a text begins and press {go_on}: the model goes on from the cursor"
-        self.pane = DocumentPane(placeholder=placeholder, id="document")
+        self.pane = DocumentPane(placeholder=_placeholder(), id="document")
         self.tokens = TokenPanel(id="token")
         self.sibling_list = SiblingsPanel(id="siblings")
         settings = store.settings
@@ -84,6 +82,7 @@ class DocumentWay(WritingWay):
         """Take over the settings, which were changed elsewhere."""
         settings = self._store.settings
         self.sampling.settings, self.sampling.samples = settings.document_sampling, settings.document_samples
+        self.pane.placeholder = _placeholder()
         super().show_settings()
 
     def on_mount(self) -> None:
@@ -271,3 +270,8 @@ class DocumentWay(WritingWay):
         if self.wide:
             self.model.display = self.app.size.height >= TALL
         self.call_after_refresh(self.editor.cursor_moved)
+
+
+def _placeholder() -> str:
+    go_on = keys.spoken("document.go-on")
+    return f"write how a text begins and press {go_on}: the model goes on from the cursor"

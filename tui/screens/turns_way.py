@@ -313,7 +313,9 @@ class TurnsWay(WritingWay):
         settings = self._store.settings
         self.sampling.settings, self.sampling.samples = settings.sampling, settings.samples
         self.conversation.explain = settings.explain
-        self.conversation.show_what_enter_does()  # whose words name keys
+        if offer := self.conversation.offer:
+            self.conversation.make_offer(offer)  # whose words name keys
+        self.conversation.show_what_enter_does()
         super().show_settings()
 
     def model_loading(self) -> None:

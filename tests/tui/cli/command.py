@@ -1,6 +1,8 @@
 """The command line, called within the test's own process: a process of its own would add nothing but its start."""
 
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +12,8 @@ from minigpt_tui.tui.cli.main import main
 
 TEXT = "the cat sat on the mat and the dog sat on the log while the rain fell on the plain.\n" * 60
 TINY = ("--context-length=16", "--n-layer=1", "--n-head=2", "--n-kv-head=1", "--d-model=32", "--batch-size=8")
+
+PLAIN = ("-m", "minigpt_tui.tui.cli.main", "--plain")
 
 
 class Outcome(NamedTuple):
@@ -37,3 +41,12 @@ def command(home: Path, *words: str, stdin: str = "") -> Outcome:
         text = output.getvalue().decode(errors="surrogateescape")  # a path may be any bytes
         said = errors.getvalue().decode()
     return Outcome(code, text, said)
+
+
+def plain(home: Path, text: str | bytes, *words: str) -> Outcome:
+    """What a script gets that pipes `text` into the conversation."""
+    done = subprocess.run(
+        [sys.executable, *PLAIN, *words], input=text.encode() if isinstance(text, str) else text, cwd=home,
+        env={**os.environ, "MINIGPT_HOME": str(home)}, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())

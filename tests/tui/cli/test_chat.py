@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import torch
 from minigpt_tui.data.tokenizers import CharTokenizer
+from minigpt_tui.engine.sessions.session_text import SessionText
+from minigpt_tui.engine.sessions.store import SessionStore
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.interop.huggingface import save_checkpoint
 
-from .command import command
+from .command import command, plain
 
 TEMPLATE = (
     "{% for message in messages %}{{ '[' + message.role[0] + ':' + message.content + ']' }}{% endfor %}"
@@ -57,3 +60,19 @@ def test_what_cannot_be_a_conversation_is_refused_in_one_sentence(home: Path) ->
         assert (result.returncode, result.stdout) == (2, "")
         assert says in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+def test_a_chat_line_by_line_is_one_conversation_in_the_sessions(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "/set max_tokens 5\n/new chat\nhi\nbe sly\n/retry\n"
+    done = plain(home, script, "./chat")
+    assert (done.returncode, "a new session, a chat" in done.stdout) == (0, True)
+    refused = plain(home, "hi\n/new chat\n/new\n", "./plain")
+    assert (refused.returncode, refused.stderr.count("chat")) == (2, 3)
+    monkeypatch.setenv("MINIGPT_HOME", str(home))
+    with closing(SessionStore()) as store:
+        last = store.last()
+        assert last is not None
+        assert last.way == "chat"
+        path = SessionText(store, last.id).path
+    assert [node.author for node in path] == ["person", "model", "person", "model"]
+    assert [path[0].text, path[2].text] == ["hi", "be sly"]

@@ -20,24 +20,13 @@ from minigpt_tui.engine.sessions.store import SessionStore
 from minigpt_tui.tui.cli.plain import Replies
 from minigpt_tui.tui.settings import load_settings
 
-from .command import Outcome, command
-
-PLAIN = ("-m", "minigpt_tui.tui.cli.main", "--plain")
+from .command import PLAIN, command, plain
 
 
 @pytest.fixture
 def cats(trained_once: Path, tmp_path: Path) -> Path:
     """A folder with a trained run, and no sessions."""
     return shutil.copytree(trained_once, tmp_path / "cats")
-
-
-def plain(home: Path, text: str | bytes, *words: str) -> Outcome:
-    """What a script gets that pipes `text` into the conversation."""
-    done = subprocess.run(
-        [sys.executable, *PLAIN, *words], input=text.encode() if isinstance(text, str) else text, cwd=home,
-        env={**os.environ, "MINIGPT_HOME": str(home)}, capture_output=True, timeout=120, check=False,
-    )  # fmt: skip
-    return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def sessions(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:

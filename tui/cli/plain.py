@@ -107,6 +107,8 @@ class _Talk:
                 return await plain_commands.carry_out(line, self._conversation, self._store, self._print_replies())
             prompt = line[1:] if line.startswith("//") else line
             await self._conversation.ask(prompt, self._print_replies())
+        except BrokenPipeError:  # nobody reads it any more
+            raise
         except EXPECTED as error:
             self._fail(error)
         return True

@@ -95,6 +95,21 @@ def test_nothing_to_read_and_bytes_that_are_no_text_are_no_trouble(cats: Path):
     assert (done.returncode, len(done.stdout) > len("max_tokens 3\n\n\n")) == (0, True)
 
 
+def test_without_a_reader_it_ends_as_every_verb_does(cats: Path):
+    process = subprocess.Popen(
+        [sys.executable, *PLAIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cats,
+        env={**os.environ, "MINIGPT_HOME": str(cats)},
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    process.stdin.write(b"the cat\nthe dog\n")
+    process.stdin.close()
+    assert (process.stderr.read(), process.wait(60)) == (b"", 141)
+    process.stderr.close()
+
+
 class Typed:
     """The conversation in a terminal of its own, which echoes what is typed."""
 

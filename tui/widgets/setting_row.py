@@ -68,7 +68,8 @@ class SettingRow(Horizontal):
     def compose(self) -> ComposeResult:
         yield Label(self.field.name, markup=False)
         if self._choices:
-            options = [(Content(choice), choice) for choice in self._choices]
+            choices = dict.fromkeys((*self._choices, self._value))  # the file may name one that is not there
+            options = [(Content(choice), choice) for choice in choices]
             yield Select(options, value=self._value, allow_blank=False, compact=True)
         elif isinstance(self._value, bool):
             yield Checkbox(self.field.text(self._value), value=self._value, compact=True)

@@ -15,7 +15,7 @@ from minigpt_tui.tui.screens.key_box import KeyBox
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.settings import SettingsScreen
 from minigpt_tui.tui.screens.write import WriteDesk
-from minigpt_tui.tui.settings import Settings, load_settings, settings_path
+from minigpt_tui.tui.settings import Settings, load_settings, save_settings, settings_path
 from minigpt_tui.tui.widgets.setting_row import SettingRow
 from textual.pilot import Pilot
 from textual.widgets import Tabs
@@ -129,6 +129,15 @@ async def test_choices_and_boxes_act_at_once(by_hand: None):
         await wait_until(pilot, lambda: not desk.turns.panels.display)
         assert desk.turns.conversation.explain
         assert settings_path().read_text().startswith('# mine\n\ntheme = "minigpt-dark"  # bright\nmood = "calm"\n')
+
+
+async def test_a_theme_that_is_not_there_is_shown_and_another_can_be_chosen(engine: type[ScriptedEngine]):
+    save_settings(Settings(theme="no [such] theme"))
+    async with MinigptApp().run_test(size=(80, 24)) as pilot:
+        await open_part(pilot, "app")
+        assert "no [such] theme" in screen_text(pilot.app)
+        rows(pilot)["theme"].query_one("Select").value = "minigpt-light"  # type: ignore[attr-defined]
+        await wait_until(pilot, lambda: pilot.app.theme == "minigpt-light")
 
 
 async def test_sets_are_made_changed_and_deleted(by_hand: None):

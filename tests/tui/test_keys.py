@@ -1,17 +1,22 @@
 """The keys of a person's own: which are taken, and that footer, help, palette and sentences name those in force."""
 
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from minigpt_tui.tui import keys
+from minigpt_tui.tui import keys, screens
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.key_names import key_of, shown, spoken
+from minigpt_tui.tui.keyed_node import KeyedNode
 from minigpt_tui.tui.keymap import ACTIONS, BY_ID, TOGETHER
 from minigpt_tui.tui.screens.help import HelpScreen
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.settings import Settings, load_settings, save_settings, settings_path
+from textual.binding import Binding
+from textual.dom import DOMNode
 
 from .scripted_engine import ScriptedEngine
 from .seen import notices, screen_text
@@ -63,6 +68,23 @@ def test_the_usual_keys_can_all_be_chosen():
     chosen = {action.id: action.key for action in ACTIONS}
     assert keys.checked(chosen) == ({name: BY_ID[name].keys for name in chosen}, {})
     assert {action.scope for action in ACTIONS} == {scope for scopes in TOGETHER for scope in scopes}
+
+
+def test_whatever_has_actions_of_the_table_follows_the_keys_in_force():
+    for module in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}."):
+        importlib.import_module(module.name)
+    classes, seen = [DOMNode], set[type[DOMNode]]()
+    while classes:
+        cls = classes.pop()
+        seen.add(cls)
+        classes += [below for below in cls.__subclasses__() if below not in seen]
+    owners = [
+        cls
+        for cls in seen
+        if any(isinstance(binding, Binding) and binding.id in BY_ID for binding in cls.__dict__.get("BINDINGS", ()))
+    ]
+    assert {"CompareScreen", "SessionsScreen", "WriteDesk"} <= {cls.__name__ for cls in owners}
+    assert [cls for cls in owners if not issubclass(cls, KeyedNode)] == []
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from .. import keymap
 from ..comparison.prompts import ComparedPrompt
 from ..comparison.variants import Variant, choices, other_seeds
 from ..comparison.writer import ColumnWriter, WrittenReply
+from ..keyed_node import KeyedNode
 from ..placed_tokens import coloured
 from ..text import formatting
 from ..text.difference import differing_words
@@ -69,7 +70,7 @@ class _Column:
         )  # fmt: skip
 
 
-class CompareScreen(Screen[GoOn | None]):
+class CompareScreen(KeyedNode, Screen[GoOn | None]):
     """Dismissed with the reply that the session goes on with, or None. Its processes end with it."""
 
     SCOPE = "compare"

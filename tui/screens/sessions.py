@@ -20,6 +20,7 @@ from ...data.typed_path import typed_path
 from ...engine.sessions.documents import export_file, import_file
 from ...engine.sessions.store import Found, Session, SessionStore
 from .. import keymap, keys
+from ..keyed_node import KeyedNode
 from ..text import formatting
 from ..widgets.footer_line import FooterLine
 from ..widgets.text_input import TextInput
@@ -54,7 +55,7 @@ class _Row:
     found: Found | None = None
 
 
-class SessionsScreen(Screen[ChosenSession | None]):
+class SessionsScreen(KeyedNode, Screen[ChosenSession | None]):
     """Dismissed with the session that comes on screen, or None."""
 
     SCOPE = "sessions"

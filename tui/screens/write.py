@@ -15,7 +15,7 @@ from ...data.storage.errors import EXPECTED, sentence_of
 from ...engine.requests import TokenDetail
 from ...engine.runs import run_to_open
 from ...engine.sessions.tree import Way
-from .. import keymap, messages
+from .. import keymap, keys, messages
 from ..bridge import POLL_INTERVAL, Bridge
 from ..run_words import model_opened, run_opened, state_changed
 from ..settings import SettingsStore
@@ -289,7 +289,8 @@ class WriteDesk(Desk):
             self.refuse(error)
             return
         if not variants:
-            self.notify("There is no model yet: Ctrl+T trains one, Ctrl+O opens one.", markup=False)
+            trains, opens = keys.spoken("run.new"), keys.spoken("model.open")
+            self.notify(f"There is no model yet: {trains} trains one, {opens} opens one.", markup=False)
             return
         shown.give_up()
         prompt = shown.compared_prompt()

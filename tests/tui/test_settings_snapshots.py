@@ -15,10 +15,11 @@ from .waiting import wait_until
 
 
 @pytest.mark.parametrize(
-    ("size", "part"), [((60, 20), "turns"), ((80, 24), "keys"), ((120, 40), "sets")], ids=["60x20", "80x24", "120x40"]
+    ("size", "part"), [((60, 20), "turns"), ((80, 24), "document"), ((120, 40), "sets")], ids=["60x20", "80x24", "120x40"]
 )
 def test_settings(engine: type[ScriptedEngine], snap_compare, size: tuple[int, int], part: str):
     async def open_part(pilot: Pilot) -> None:
+        pilot.app.animation_level = "none"  # the line below the names would move
         await pilot.press("alt+s")
         await wait_until(pilot, lambda: bool(pilot.app.screen.query(Tabs)))
         assert isinstance(pilot.app.screen, SettingsScreen)
@@ -26,7 +27,7 @@ def test_settings(engine: type[ScriptedEngine], snap_compare, size: tuple[int, i
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
         await pilot.press("tab", "down")
-        await pilot.pause(0.5)  # the line below the names moves
+        await pilot.pause()
 
     save_settings(Settings(sampling_sets={"calm": SamplingSettings(temperature=0.3)}))
     assert snap_compare(MinigptApp(), terminal_size=size, run_before=open_part)

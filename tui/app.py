@@ -44,6 +44,7 @@ from .window_title import WindowTitle
 if TYPE_CHECKING:
     from .found_models import FoundModel
 
+_MOST_NOTICES = 4  # that fit above each other in a small window
 STOP_SECONDS = 60.0  # that quitting waits for runs to stop and save
 EXIT_SECONDS = 3.0  # that a clean exit may take after a signal
 HUNG_UP_SECONDS = 1.5  # that it may take when the terminal is gone, and nothing is left to be put right there
@@ -109,8 +110,7 @@ class MinigptApp(KeyedNode, App[int]):
         """Start the generate process once the first frame is painted."""
         self.theme_changed_signal.subscribe(self, lambda theme: self.store.change(theme=theme.name))
         self._end_with_the_terminal()
-        for problem in self._problems:
-            self.notify(problem, severity="warning", timeout=10, markup=False)
+        self._tell_of_problems()
         if self._model_path is not None:
             from .screens.open_model import OpenModelScreen
 
@@ -140,6 +140,16 @@ class MinigptApp(KeyedNode, App[int]):
             if isinstance(event, (events.Key, events.MouseDown, events.AppFocus)):  # somebody is here again
                 self._title.take_back()
             await super().on_event(event)
+
+    def _tell_of_problems(self) -> None:
+        """Say what of the settings cannot be used; where that is much, the settings screen has all of it."""
+        shown = self._problems
+        if len(shown) > _MOST_NOTICES:
+            shown = shown[: _MOST_NOTICES - 1]
+            more = len(self._problems) - len(shown)
+            shown.append(f"{more} more lines of the settings cannot be used; {keys.spoken('settings')} lists them.")
+        for problem in shown:
+            self.notify(problem, severity="warning", timeout=10, markup=False)
 
     def _tell_of_missing_locks(self) -> None:
         """Say so where nothing can be trained in this home; its models can be used all the same."""
@@ -316,7 +326,8 @@ class MinigptApp(KeyedNode, App[int]):
         from .screens.settings import SettingsScreen
 
         if not any(isinstance(screen, SettingsScreen) for screen in self.screen_stack):
-            self.push_screen(SettingsScreen(self.store, sorted(self.available_themes)))
+            self.clear_notifications()  # which would cover what they are about
+            self.push_screen(SettingsScreen(self.store, sorted(self.available_themes), self._problems))
 
     def action_toggle_theme(self) -> None:
         self.theme = counterpart(self.current_theme.dark)

@@ -1,13 +1,14 @@
 """What the app remembers between two starts: settings.toml in the configuration folder, and the prompt history.
 
-settings.toml may be written by hand. A value that cannot be used is named, and the default is used instead; a save
-writes only what was changed in the app, so comments, order and keys that we do not know stay as they are.
+settings.toml may be written by hand. A value that cannot be used is named with its line, and the default is used; a
+save writes only what was changed in the app, so comments, order and keys that we do not know stay as they are.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
 import tomllib
 from collections.abc import Callable, MutableMapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -113,7 +114,9 @@ def load_settings() -> tuple[Settings, list[str]]:
         return Settings(), [f"{sentence_of(error)}; the defaults are used"]
     except (ValueError, RecursionError) as error:  # also an integer without end, and tables without end in each other
         later = f"the next change of a setting renames it to {path.name}.damaged"
-        return Settings(), [f"{path} is no TOML ({error}); the defaults are used, and {later}"]
+        line = re.search(r" \(at line (\d+)", str(error))
+        at = f"{path}:{line[1]}" if line else path
+        return Settings(), [f"{at} is no TOML ({error}); the defaults are used, and {later}"]
     found = _Problems(path, text)
     return _read_settings(table, found), found.sentences
 
@@ -125,7 +128,7 @@ def where(*place: str) -> str:
         text = read_plain(path).decode("utf-8-sig")
         tomllib.loads(text)
     except (OSError, ValueError, RecursionError):
-        return str(path)
+        return path.name
     return _Problems(path, text).where(*place)
 
 
@@ -144,7 +147,7 @@ class _Problems:
 
     def where(self, *place: str) -> str:
         line = next((line for path, line in self._lines.items() if ".".join(path) == ".".join(place)), None)
-        return str(self.path) if line is None else f"{self.path}:{line}"
+        return self.path.name if line is None else f"{self.path.name}:{line}"
 
     @cached_property
     def _lines(self) -> dict[tuple[str, ...], int]:
@@ -209,7 +212,8 @@ def _read_table(default: Any, table: Any, place: tuple[str, ...], problems: _Pro
             checked = getattr(from_plain(type(default), {key: raw}, "settings"), key)
             value = replace(value, **{key: checked})
         except (SchemaError, ValueError) as error:
-            problems.add((*place, key), f"'{name}' cannot be used ({error}); the default stays")
+            reason = str(error).partition(": ")[2] if isinstance(error, SchemaError) else error
+            problems.add((*place, key), f"'{name}' cannot be used ({reason}); the default stays")
     return value
 
 

@@ -69,13 +69,15 @@ def test_bad_values_fall_back_one_by_one_and_say_so(home: Path):
     ] * 4
 
 
-@pytest.mark.parametrize("text", ["theme = ", "\x00", "sampling = 3\n"])
-def test_a_damaged_file_is_one_notice(home: Path, text: str):
+@pytest.mark.parametrize(
+    ("text", "line"), [("samples = 1\ntheme = \n", 2), ("\x00", 1), ("\n\nsampling = 3\n", 3)], ids=range(3)
+)
+def test_a_damaged_file_is_one_notice(home: Path, text: str, line: int):
     written(text)
     settings, notices = load_settings()
     assert settings == Settings()
     assert len(notices) == 1
-    assert str(settings_path()) in notices[0]
+    assert f"settings.toml:{line}" in notices[0]
 
 
 HAND_WRITTEN = """\

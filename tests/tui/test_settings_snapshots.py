@@ -15,7 +15,9 @@ from .waiting import wait_until
 
 
 @pytest.mark.parametrize(
-    ("size", "part"), [((60, 20), "turns"), ((80, 24), "document"), ((120, 40), "sets")], ids=["60x20", "80x24", "120x40"]
+    ("size", "part"),
+    [((60, 20), "turns"), ((80, 24), "document"), ((120, 40), "sets")],
+    ids=["60x20", "80x24", "120x40"],
 )
 def test_settings(engine: type[ScriptedEngine], snap_compare, size: tuple[int, int], part: str):
     async def open_part(pilot: Pilot) -> None:

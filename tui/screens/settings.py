@@ -55,9 +55,10 @@ class SettingsScreen(ActionScreen):
     part = query_one("#settings-part", Vertical)
     about = query_one("#settings-about", Static)
 
-    def __init__(self, store: SettingsStore, themes: Sequence[str]) -> None:
+    def __init__(self, store: SettingsStore, themes: Sequence[str], problems: Sequence[str] = ()) -> None:
+        """`problems` are what of the file could not be used when the app began."""
         super().__init__()
-        self._store = store
+        self._store, self._problems = store, problems
         self._choices = {"theme": themes}  # that the fields do not know themselves
         self._shown: dict[str, Widget] = {}  # the parts that were seen, by name
 
@@ -89,7 +90,8 @@ class SettingsScreen(ActionScreen):
             return [self._key_list()]
         settings = list(fields_at(Settings()))
         if name == "app":
-            return [self._row(field) for field in settings if field.name not in (*_TURNS, *_DOCUMENT)]
+            rows = [self._row(field) for field in settings if field.name not in (*_TURNS, *_DOCUMENT)]
+            return [*rows, *(Static(problem, markup=False, classes="settings-problem") for problem in self._problems)]
         number, table = _TURNS if name == "turns" else _DOCUMENT
         sampling = fields_at(getattr(Settings(), table), table)
         return [self._row(field) for field in (*(f for f in settings if f.name == number), *sampling)]

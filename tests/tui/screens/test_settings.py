@@ -21,7 +21,7 @@ from textual.pilot import Pilot
 from textual.widgets import Tabs
 
 from ..scripted_engine import ScriptedEngine
-from ..seen import screen_text
+from ..seen import notices, screen_text
 from ..waiting import wait_until
 
 FILE = '# mine\n\ntheme = "minigpt-light"  # bright\nmood = "calm"\n\n[sampling]\ntop_k = 40  # few\n'
@@ -138,6 +138,21 @@ async def test_a_theme_that_is_not_there_is_shown_and_another_can_be_chosen(engi
         assert "no [such] theme" in screen_text(pilot.app)
         rows(pilot)["theme"].query_one("Select").value = "minigpt-light"  # type: ignore[attr-defined]
         await wait_until(pilot, lambda: pilot.app.theme == "minigpt-light")
+
+
+async def test_all_that_cannot_be_used_is_listed_with_its_line(engine: type[ScriptedEngine]):
+    settings_path().parent.mkdir(parents=True)
+    settings_path().write_text(
+        'theme = "x"\na = 1\nb = 2\n[sampling]\ntop_p = 3\nc = 4\n[keys]\n"run.new" = "ctrl+i"\n'
+    )
+    async with MinigptApp().run_test(size=(80, 24)) as pilot:
+        await wait_until(pilot, lambda: len(notices(pilot)) == 4)
+        assert "3 more lines of the settings cannot be used; Alt+S lists them." in notices(pilot)[3]
+        await open_part(pilot, "app")
+        listed = [str(line.render()) for line in pilot.app.screen.query(".settings-problem")]
+        assert sorted(line.split(": ")[0] for line in listed) == [
+            f"settings.toml:{line}" for line in (1, 2, 3, 5, 6, 8)
+        ]
 
 
 async def test_sets_are_made_changed_and_deleted(by_hand: None):

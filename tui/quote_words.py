@@ -6,6 +6,7 @@ from ..data.quotes.quotes import Passage, Quotes
 from ..data.quotes.stored_text import Place
 from ..data.storage.printable import printable, visible
 from ..engine.quotes.finder import Indexing, NotIndexed, QuotesAnswer
+from . import keys
 from .text import formatting
 
 _LONGEST_NAME = 24  # cells of a file's name on a line
@@ -29,9 +30,9 @@ def on_line(answer: QuotesAnswer) -> str:
         case Indexing():
             return f"quotes: {progress(answer)}"
         case NotIndexed():
-            return "quotes: no index yet, Alt+Q makes one"
+            return f"quotes: no index yet, {keys.spoken('quotes')} makes one"
         case _:
-            return "no quotes: Alt+Q says why"
+            return f"no quotes: {keys.spoken('quotes')} says why"
 
 
 def progress(indexing: Indexing) -> str:

@@ -127,7 +127,7 @@ async def test_chosen_keys_act_and_are_named_wherever_keys_are_named(engine: typ
         "way": "alt+x",
     }  # fmt: skip
     save_settings(Settings(keys=chosen))
-    async with MinigptApp().run_test(size=(120, 260)) as pilot:
+    async with MinigptApp().run_test(size=(200, 300)) as pilot:
         app = pilot.app
         await wait_until(pilot, lambda: "^e new run" in screen_text(app))
         footer = screen_text(app).splitlines()[-1]

@@ -123,7 +123,7 @@ def test_of_the_keys_that_are_chosen_those_are_refused_with_which_two_actions_wo
 
 async def test_chosen_keys_act_and_are_named_wherever_keys_are_named(engine: type[ScriptedEngine]):
     chosen = {
-        "run.new": "ctrl+e,f10", "quit": "alt+q", "palette": "f11", "help": "f8", "run.stop": "alt+h", "theme": "",
+        "run.new": "ctrl+e,f10", "quit": "alt+z", "palette": "f11", "help": "f8", "run.stop": "alt+h", "theme": "",
         "way": "alt+x",
     }  # fmt: skip
     save_settings(Settings(keys=chosen))
@@ -131,7 +131,7 @@ async def test_chosen_keys_act_and_are_named_wherever_keys_are_named(engine: typ
         app = pilot.app
         await wait_until(pilot, lambda: "^e new run" in screen_text(app))
         footer = screen_text(app).splitlines()[-1]
-        assert [key in footer for key in ("alt+q quit", "f11 palette", "f8 help")] == [True] * 3
+        assert [key in footer for key in ("alt+z quit", "f11 palette", "f8 help")] == [True] * 3
         assert [key in footer for key in ("^t", "^q", "^p", "f1 ")] == [False] * 4
         await pilot.press("ctrl+t", "f9", "f1")
         assert (type(app.screen), app.theme) == (WriteDesk, Settings().theme)
@@ -139,7 +139,7 @@ async def test_chosen_keys_act_and_are_named_wherever_keys_are_named(engine: typ
         assert isinstance(app.screen, HelpScreen)
         await pilot.pause()
         text = screen_text(app)
-        assert [word in text for word in ("^E ", "Alt+Q", "F11", "F8", "Alt+X turns")] == [True] * 5
+        assert [word in text for word in ("^E ", "Alt+Z", "F11", "F8", "Alt+X turns")] == [True] * 5
         assert [word in text for word in ("^T ", "^Q", "^P", "F9")] == [False] * 4
         await pilot.press("f8")
         assert isinstance(app.screen, WriteDesk)

@@ -1,4 +1,4 @@
-"""The app: its three desks, themes, the palette, window sizes, and how it ends."""
+"""The app: its three desks, the palette, window sizes, and how it ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual import events, work
 from textual._compositor import CompositorUpdate
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.screen import Screen
@@ -36,8 +36,9 @@ from .screens.sizes import BREAKPOINTS, is_too_small
 from .screens.too_small import TooSmallScreen
 from .screens.write import WriteDesk
 from .settings import SettingsStore, where
-from .terminal import call_when_hung_up, encoding_problem, has_job_control, is_utf8
-from .themes import DARK, THEMES, counterpart
+from .terminal import call_when_hung_up, has_job_control, shows_ascii_only
+from .themed_app import ThemedApp
+from .typed_bytes import read_any_bytes
 from .widgets.header_line import DeskName, HeaderLine
 from .window_title import WindowTitle
 
@@ -50,7 +51,7 @@ EXIT_SECONDS = 3.0  # that a clean exit may take after a signal
 HUNG_UP_SECONDS = 1.5  # that it may take when the terminal is gone, and nothing is left to be put right there
 
 
-class MinigptApp(KeyedNode, App[int]):
+class MinigptApp(KeyedNode, ThemedApp):
     """Three desks, each with a stack of screens of its own: boxes lie above a desk for a while."""
 
     TITLE = "minigpt"
@@ -72,12 +73,11 @@ class MinigptApp(KeyedNode, App[int]):
         *,
         model: FoundModel | None = None,
         model_path: str | None = None,
+        ascii_only: bool = False,
         poll_interval: float = POLL_INTERVAL,
     ) -> None:
-        super().__init__()
-        self.store = SettingsStore(lambda sentence: self.notify(sentence, severity="warning", markup=False))
-        self._problems = list(self.store.problems)  # to be told when there is a screen
-        self._set_theme()
+        store = SettingsStore(lambda sentence: self.notify(sentence, severity="warning", markup=False))
+        super().__init__(store, ascii_only=ascii_only)
         self._set_keys()
         self._model_path = model_path
         self._last_size: Size | None = None
@@ -108,7 +108,7 @@ class MinigptApp(KeyedNode, App[int]):
 
     def on_mount(self) -> None:
         """Start the generate process once the first frame is painted."""
-        self.theme_changed_signal.subscribe(self, lambda theme: self.store.change(theme=theme.name))
+        self.remember_theme()
         self._end_with_the_terminal()
         self._tell_of_problems()
         if self._model_path is not None:
@@ -143,10 +143,10 @@ class MinigptApp(KeyedNode, App[int]):
 
     def _tell_of_problems(self) -> None:
         """Say what of the settings cannot be used; where that is much, the settings screen has all of it."""
-        shown = self._problems
+        shown = self.problems
         if len(shown) > _MOST_NOTICES:
             shown = shown[: _MOST_NOTICES - 1]
-            more = len(self._problems) - len(shown)
+            more = len(self.problems) - len(shown)
             shown.append(f"{more} more lines of the settings cannot be used; {keys.spoken('settings')} lists them.")
         for problem in shown:
             self.notify(problem, severity="warning", timeout=10, markup=False)
@@ -160,22 +160,11 @@ class MinigptApp(KeyedNode, App[int]):
         except OSError:  # not made yet, or not to be written: a training says so
             return
 
-    def _set_theme(self) -> None:
-        """Set the theme before anything is composed: a later change computes every style again."""
-        for theme in THEMES:
-            self.register_theme(theme)
-        theme = self.store.settings.theme
-        if theme not in self.available_themes:
-            self._problems.append(f"{where('theme')}: there is no theme '{printable(theme)}'; {DARK.name} is used")
-            theme = DARK.name
-        self.set_reactive(App.theme, theme)
-        self.stylesheet.set_variables(self.get_css_variables())
-
     def _set_keys(self) -> None:
         """Take the person's keys, and name those that cannot be used."""
         for name, reason in keys.use(self.store.settings.keys).items():
             otherwise = "its usual key stays" if name in keymap.BY_ID else "it is ignored"
-            self._problems.append(
+            self.problems.append(
                 f"{where('keys', name)}: 'keys.{printable(name)}' cannot be used ({reason}); {otherwise}"
             )
 
@@ -304,8 +293,7 @@ class MinigptApp(KeyedNode, App[int]):
     def on_settings_changed(self) -> None:
         """Take over the settings."""
         keys.use(self.store.settings.keys)
-        if self.store.settings.theme in self.available_themes:
-            self.theme = self.store.settings.theme
+        self.show_chosen_theme()
         self._write.show_settings()
         self.screen.refresh_bindings()
 
@@ -327,10 +315,7 @@ class MinigptApp(KeyedNode, App[int]):
 
         if not any(isinstance(screen, SettingsScreen) for screen in self.screen_stack):
             self.clear_notifications()  # which would cover what they are about
-            self.push_screen(SettingsScreen(self.store, sorted(self.available_themes), self._problems))
-
-    def action_toggle_theme(self) -> None:
-        self.theme = counterpart(self.current_theme.dark)
+            self.push_screen(SettingsScreen(self.store, sorted(self.available_themes), self.problems))
 
     def action_export(self) -> None:
         if self.bridge.opened is not None:
@@ -418,9 +403,7 @@ def run_app(corpus: str | None = None, *, model: FoundModel | None = None, model
             file=sys.stderr,
         )
         return 2
-    if not is_utf8(sys.__stderr__):
-        print(f"minigpt-tui: {encoding_problem(sys.__stderr__)}; then start the app again", file=sys.stderr)
-        return 2
-    app = MinigptApp(corpus, model=model, model_path=model_path)
+    read_any_bytes(sys.__stdin__.encoding)
+    app = MinigptApp(corpus, model=model, model_path=model_path, ascii_only=shows_ascii_only(sys.__stderr__))
     result = app.run()
     return result if result is not None else app.return_code or 0

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable
 
-from .terminal import is_utf8
+from ..data.storage.locations import folder
+from ..data.storage.plain_files import read_plain
+from .terminal import shows_ascii_only
 
 _ENTER, _LEAVE = "\x1b[?1049h", "\x1b[?1049l"  # the alternate screen, as Textual enters and leaves it
 _LEAST = (60, 20)  # columns and rows below which the app says that the window is too small
@@ -31,7 +34,9 @@ def paint() -> Callable[[], None]:
 def painting() -> str:
     """What paints the empty desk; empty where it would not look like it."""
     keyboard, terminal = sys.__stdin__, sys.__stderr__
-    if not (keyboard and keyboard.isatty() and terminal and terminal.isatty() and is_utf8(terminal)):
+    if not (keyboard and keyboard.isatty() and terminal and terminal.isatty()):
+        return ""
+    if shows_ascii_only(terminal) or _ascii_is_set():
         return ""
     try:
         width, height = os.get_terminal_size(terminal.fileno())
@@ -41,6 +46,17 @@ def painting() -> str:
         return ""
     rows = "\r\n".join(frame(width, height))
     return f"\x1b[H\x1b[2m{rows}\x1b[m\x1b[{height - 2};2H"  # dim, and the cursor in the prompt
+
+
+def _ascii_is_set() -> bool:
+    """Whether the settings may ask for ASCII: reading them as the app does would take longer than painting."""
+    try:
+        return (
+            re.search(rb"^\s*ascii\s*=\s*true", read_plain(folder("config") / "settings.toml"), re.MULTILINE)
+            is not None
+        )
+    except OSError:
+        return False
 
 
 def frame(width: int, height: int) -> list[str]:

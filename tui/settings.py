@@ -58,6 +58,7 @@ class Settings:
         "none", "What tells of the end of a long reply: a bell, the window's title, or both."
     )
     reply_end_seconds: float = described(10.0, "Seconds from which on a reply is long.")
+    ascii: bool = described(False, "Nothing but ASCII is drawn, from the next start on.")
     keys: dict[str, str] = field(default_factory=dict, metadata={"description": "The keys of actions, by their ids."})
 
     def __post_init__(self) -> None:

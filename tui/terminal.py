@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import select
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, TextIO
@@ -55,6 +56,23 @@ class TerminalStream:
 def is_utf8(stream: TextIO) -> bool:
     """Whether all characters can be written to `stream`."""
     return "utf" in (getattr(stream, "encoding", None) or "").lower()
+
+
+def shows_ascii_only(stream: TextIO) -> bool:
+    """Whether the terminal behind `stream` is to be shown nothing but ASCII.
+
+    MINIGPT_ASCII says so (1) or not (0). Otherwise the encoding does, and a locale that is set to C or POSIX: Python
+    takes UTF-8 for these too, other programs do not. PYTHONUTF8=1 says that the terminal knows UTF-8 all the same.
+    """
+    wanted = os.environ.get("MINIGPT_ASCII", "")
+    if wanted in ("0", "1"):
+        return wanted == "1"
+    if not is_utf8(stream):
+        return True
+    # what Python has taken for C, it may have named anew in LC_CTYPE
+    named = (os.environ.get(name) for name in ("LC_ALL", "LANG"))
+    locale = next(filter(None, named), "")
+    return bool(sys.flags.utf8_mode) and os.environ.get("PYTHONUTF8") != "1" and locale in ("C", "POSIX")
 
 
 def encoding_problem(stream: TextIO) -> str:

@@ -55,6 +55,10 @@ class Terminal:
         """Type text literally."""
         self._tmux("send-keys", "-l", text)
 
+    def bytes(self, data: bytes) -> None:
+        """Send these bytes, whatever they are."""
+        self._tmux("send-keys", "-H", *(f"{byte:02x}" for byte in data))
+
     def paste(self, text: str) -> None:
         """Paste text, marked as such where the command has asked for that."""
         self._tmux("set-buffer", "--", text, ";", "paste-buffer", "-p", "-r")

@@ -244,11 +244,12 @@ def terminal() -> Iterator[Finding]:
 def _colours() -> Finding:
     from rich.console import Console
 
-    depth = Console(force_terminal=True).color_system
-    names = {"truecolor": "16 million", "256": "256", "standard": "16", "windows": "16"}
+    from ..colour_depth import depth_of
+
     if os.environ.get("NO_COLOR"):
         return Finding("terminal", "colours", "none, because NO_COLOR is set")
-    return Finding("terminal", "colours", names.get(depth or "", "none"))
+    depth = depth_of(Console(force_terminal=True).color_system, os.environ)
+    return Finding("terminal", "colours", {"truecolor": "16 million"}.get(depth, depth))
 
 
 def _encoding() -> Finding:
@@ -256,6 +257,7 @@ def _encoding() -> Finding:
     if "utf" in encoding.lower():
         return Finding("terminal", "encoding", encoding)
     return Finding(
-        "terminal", "encoding", encoding, "warning", "most characters of a text are shown as ?",
+        "terminal", "encoding", encoding, "warning",
+        "the app is drawn in ASCII, and most characters of a text are shown as ?",
         "set PYTHONUTF8=1, or LANG to a locale with UTF-8",
     )  # fmt: skip

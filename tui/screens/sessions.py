@@ -151,7 +151,7 @@ class SessionsScreen(KeyedNode, Screen[ChosenSession | None]):
 
     def _cells(self, row: _Row) -> dict[str, Text]:
         session = row.session
-        style = self.app.theme_variables["text-primary"] if session.id == self._on_screen else ""
+        style = "bold" if session.id == self._on_screen else ""
         cells = {
             "title": Text(_excerpt(row.found) if row.found else formatting.one_line(session.title), style),
             "changed": Text(f"{formatting.duration(max(0.0, time.time() - session.changed))} ago"),

@@ -67,8 +67,9 @@ class TrainDesk(Desk):
         yield TrainingPanel(id="run-training")
 
     def on_mount(self) -> None:
-        """Refresh the table at a steady pace."""
+        """Refresh the table at a steady pace, and its colours with the theme."""
         self.set_interval(REFRESH, self._refresh_if_seen)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._refresh_if_seen())
 
     def _refresh_if_seen(self) -> None:
         if self in self.app.screen_stack:
@@ -138,7 +139,7 @@ class TrainDesk(Desk):
         at = f" @ {status.best_step:,}" if status and status.best_step is not None else ""
         made = manifest.created if manifest else None
         cells = {
-            "name": Text(formatting.one_line(run.name), self._colour("primary") if on_screen else ""),
+            "name": Text(formatting.one_line(run.name), f"bold {self._colour('primary')}" if on_screen else ""),
             "state": Text(STATE_STYLES[run.state].label, self._colour(STATE_STYLES[run.state].colour)),
             "step": Text(f"{status.step if status else 0:,}{total}"),
             "best": Text(best + at),

@@ -51,7 +51,7 @@ class DocumentView(SearchableView):
         & > .document--margin { color: $secondary; }
         & > .document--token { text-style: underline; background: $panel; }
         & > .document--cursor { text-style: reverse; }
-        & > .document--cursor-blurred { background: $primary-muted; text-style: underline; }
+        & > .document--cursor-blurred { background: $primary-muted; color: $foreground; text-style: underline; }
         & > .document--differing { background: $secondary 30%; color: $foreground; }
         & > .document--hit { background: $accent 35%; color: $foreground; }
         & > .document--hit-current { background: $accent; color: $background; }
@@ -62,6 +62,7 @@ class DocumentView(SearchableView):
     DocumentView:nocolor {
         & > .document--person { text-style: bold; }
         & > .document--token { text-style: reverse; }
+        & > .document--cursor { text-style: bold underline reverse; }
         & > .document--differing { text-style: underline; }
         & > .document--hit { text-style: underline; }
         & > .document--hit-current { text-style: underline reverse; }

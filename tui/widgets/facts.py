@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-DIM = "$foreground 60%"  # Content cannot resolve $text-muted, which is relative to what lies behind it
+DIM = "$foreground-muted"  # Content cannot resolve $text-muted where a theme says "auto" for it
 GAP = 2
 
 

@@ -26,8 +26,8 @@ class Key:
     @property
     def content(self) -> Content:
         """The key and what it does, in the colours of the line."""
-        key = "bold $footer-key-foreground" if self.enabled else "dim $footer-key-foreground"
-        return Content.assemble((self.shown, key), " ", (self.does, "" if self.enabled else "dim"))
+        key, does = ("bold $footer-key-foreground", "") if self.enabled else ("$foreground-disabled",) * 2
+        return Content.assemble((self.shown, key), " ", (self.does, does))
 
 
 def fitted(keys: Sequence[Key], pinned: Sequence[Key], width: int) -> list[tuple[int, Key]]:

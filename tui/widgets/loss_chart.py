@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from ..charts.loss_plot import draw
 from ..charts.series import Series
+from ..line_filters import draws_ascii
 
 SMALLEST_WINDOW = 1 / 64
 
@@ -43,17 +44,16 @@ class LossChart(Widget, can_focus=True):
         min-height: 3;
         .loss-chart--train { color: $text-secondary; }
         .loss-chart--validation { color: $accent; }
-        .loss-chart--floor { color: $text-success 80%; }
-        .loss-chart--axis { color: $foreground 45%; }
-        .loss-chart--legend { color: $foreground 80%; }
+        .loss-chart--floor { color: $text-success; }
+        .loss-chart--axis { color: $text-muted; }
+        .loss-chart--legend { color: $foreground; }
         .loss-chart--alarm { color: $text-error; }
         .loss-chart--band { background: $text-secondary 16%; }
     }
     """
 
-    def __init__(self, *, ascii: bool = False, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self.ascii = ascii
         self._train = Series()
         self._validation = Series()
         self._floor: float | None = None
@@ -106,7 +106,7 @@ class LossChart(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row of the drawing, which is made once for each size and content."""
-        wanted = (self.size, self.ascii, self.get_visual_style().rich_style)
+        wanted = (self.size, draws_ascii(self.app), self.get_visual_style().rich_style)
         if wanted != self._strips_for:
             self._strips = list(self._drawn())
             self._strips_for = wanted
@@ -119,7 +119,7 @@ class LossChart(Widget, can_focus=True):
     def _drawn(self) -> Iterator[Strip]:
         rows = draw(
             self._train, self._validation, self._floor, self.size.width, self.size.height,
-            logarithmic=self._logarithmic, window=self._window, ascii=self.ascii, empty=self._empty,
+            logarithmic=self._logarithmic, window=self._window, ascii=draws_ascii(self.app), empty=self._empty,
         )  # fmt: skip
         styles: dict[tuple[str, bool], Style] = {}
         for row in rows:

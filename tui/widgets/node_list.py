@@ -153,19 +153,21 @@ class NodeList(ScrollView, can_focus=True):
         if number >= len(self._rows):
             return Strip.blank(width, ground)
         row, theme = self._rows[number], self.app.theme_variables
+        muted, accent, model = (Style(color=theme[name]) for name in ("text-muted", "accent", "primary"))
         if number == self.cursor:
             ground += Style(bgcolor=theme["block-cursor-background"], color=theme["block-cursor-foreground"])
-        muted, plain = Style(color=theme["text-muted"]), Style()
+            muted = accent = model = Style()  # fit for the page, not for this ground
+        plain = Style()
         if row.node.deleted:
             plain = muted
         elif row.on_path:
             plain = Style(bold=True)
-        label = Style(color=theme["primary"]) if row.node.author == "model" else muted
+        label = model if row.node.author == "model" else muted
         place = "●" if row.is_place else "›" if row.on_path else " "
         guides = "│ " * (min(row.depth, _DEEPEST) - 1) + ("├ " if row.begins else "│ ") if row.depth else ""
         head = [
             Segment("▸" if number == self.cursor else " ", ground),
-            Segment(f"{place} ", ground + Style(color=theme["accent"])),
+            Segment(f"{place} ", ground + accent),
             Segment(f"{_WHO[row.node.author]:<5}", ground + label),
             Segment(guides, ground + muted),
         ]
@@ -175,7 +177,7 @@ class NodeList(ScrollView, can_focus=True):
             Segment(words, ground + plain),
             Segment(" " * max(0, room - cell_len(words)), ground),
             Segment(self._info(row), ground + muted),
-            Segment("★" if row.node.bookmarked else " ", ground + Style(color=theme["accent"])),
+            Segment("★" if row.node.bookmarked else " ", ground + accent),
         ]
         return Strip([*head, *tail]).adjust_cell_length(width, ground)
 

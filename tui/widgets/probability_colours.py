@@ -13,6 +13,8 @@ from rich.style import Style
 from textual.app import App
 from textual.color import Color
 
+from ..line_filters import drawn_depth
+
 SHADES = 16
 
 LINE_BREAK = "↵"
@@ -31,9 +33,10 @@ _WEIGHTS = ("", "underline", "bold", "bold underline")
 def probability_styles(app: App[Any]) -> list[Style]:
     """The styles that fit the app's theme and terminal, SHADES of them; see `style_number`."""
     background = Color.parse(app.theme_variables["background"])
-    if app.no_color:
+    depth = drawn_depth(app)
+    if app.no_color or depth == "none":
         return spread(_WEIGHTS)
-    if app.console.color_system in ("standard", "windows"):
+    if depth == "16" or app.console.color_system in ("standard", "windows"):
         return spread(_SIXTEEN_ON_DARK if is_dark(background) else _SIXTEEN_ON_LIGHT)
     return shades(background)
 

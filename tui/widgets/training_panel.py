@@ -36,10 +36,10 @@ class TrainingPanel(Vertical):
     """
     BORDER_TITLE = "training"
 
-    def __init__(self, *, ascii: bool = False, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._figures = Static(markup=False)
-        self._chart = LossChart(ascii=ascii)
+        self._chart = LossChart()
         self._view: TrainingView | None = None
         self._rows = 0  # of figures; only where they become more or fewer is anything laid out anew
 

@@ -64,7 +64,7 @@ class Transcript(SearchableView, can_focus=True):
         & > .transcript--you { color: $text-muted; }
         & > .transcript--model { color: $foreground; }
         & > .transcript--note { color: $text-muted; text-style: italic; }
-        & > .transcript--status { color: $foreground 50%; }
+        & > .transcript--status { color: $text-muted; }
         & > .transcript--cursor { color: $text-primary; }
         & > .transcript--below { color: $text-primary; background: $primary-muted; text-style: bold; }
         & > .transcript--token { text-style: underline; background: $panel; }

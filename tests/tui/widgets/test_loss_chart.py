@@ -1,6 +1,8 @@
 """The widget of the loss chart."""
 
+import pytest
 from minigpt_tui.tui.charts.series import Series
+from minigpt_tui.tui.line_filters import AsciiFilter
 from minigpt_tui.tui.widgets.loss_chart import LossChart
 
 from ..curves import falling, series
@@ -76,9 +78,12 @@ async def test_follows_the_theme_and_can_be_maximized():
         assert pilot.app.screen.maximize(chart)
 
 
-async def test_ascii_only_where_it_is_asked_for():
-    chart = LossChart(ascii=True)
-    async with Host(chart).run_test(size=SIZE):
+async def test_ascii_where_the_app_draws_nothing_else(monkeypatch: pytest.MonkeyPatch):
+    chart = LossChart()
+    host = Host(chart)
+    filters = [*host.get_line_filters(), AsciiFilter()]
+    monkeypatch.setattr(host, "get_line_filters", lambda: filters)
+    async with host.run_test(size=SIZE):
         chart.show(falling(), series((100, 1.9), (200, 1.6)), 0.55)
         picture = "".join(shown(chart))
         assert picture.isascii()

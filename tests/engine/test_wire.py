@@ -64,6 +64,8 @@ CODECS: list[tuple[MessageCodec[Any], list[Any]]] = [
             Generate(
                 13, "Bo:", speech=SpeechForm("[01/03/24] ", ": ", "\n", "line", "", "title", ("Bo", "\ud83d"), ("- ",))
             ),
+            Generate(14, "a", changes=(requests.SettingsChange(3, SamplingSettings(top_k=3)),)),
+            requests.ChangeSampling(14, SamplingSettings(temperature=0.5)),
             requests.Cancel(4),
             requests.Ping(5),
         ],
@@ -103,7 +105,8 @@ def test_a_message_becomes_one_line_of_ascii_and_comes_back_equal(codec: Message
 def test_the_round_trip_covers_every_message() -> None:
     tried = {type(message) for _, message in EVERY}
     own = {kind for module in (events, requests) for kind in vars(module).values() if dataclasses.is_dataclass(kind)}
-    assert own - tried == {SamplingSettings, requests.TokenDetail, requests.Alternative, requests.Turn, SpeechForm}
+    parts = {requests.TokenDetail, requests.Alternative, requests.Turn, requests.SettingsChange}
+    assert own - tried == {SamplingSettings, SpeechForm, *parts}
 
 
 @pytest.mark.parametrize(

@@ -131,11 +131,12 @@ def test_what_is_added_to_a_status_line_stands_there_as_if_it_had_been_said_at_o
         return text
 
     late, at_once = said(True, "longest quote 23 characters"), TranscriptText(width)
-    for role, words, status, is_further in (
+    turns: list[tuple[Role, str, str, bool]] = [
         ("you", "one", "first", False),
         ("model", "two\nlines of words", "5 tokens · longest quote 23 characters", False),
         ("model", "three", "something", True),
-    ):
+    ]
+    for role, words, status, is_further in turns:
         at_once.begin_turn(role, further, further=is_further)
         at_once.append(words)
         at_once.end_turn(status)

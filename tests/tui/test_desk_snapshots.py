@@ -124,6 +124,8 @@ def test_chat(letters: Run, snap_compare, size: Size, theme: str):
         await wait_until(
             pilot, lambda: colours.token_beside(end, 1) is not None and not way.conversation.colours.asking
         )
+        if way.wide:  # the panels stand beside the text, with the run's figures
+            await wait_until(pilot, lambda: "bits/byte" in screen_text(pilot.app))
         await pilot.pause(0.4)
 
     save_settings(Settings(theme=theme))

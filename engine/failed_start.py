@@ -8,7 +8,8 @@ from ..data.storage.errors import EXPECTED
 from ..data.storage.typed_json import SchemaError
 from .events import TRAINING_EVENTS, Note, Preparing, StateChanged
 from .follow import LineFollower
-from .runs import Run, trash_run
+from .run_trash import trash_run
+from .runs import Run
 
 _OURS = {"run.json", "metrics.jsonl", "status.json", "commands.jsonl", "lock", "log.txt", "checkpoints"}
 

@@ -10,6 +10,7 @@ from minigpt_tui.engine.events import CheckpointSaved, Evaluation, Started, Step
 from minigpt_tui.engine.run_about import About, about, change_about, find_run, rename_run
 from minigpt_tui.engine.run_filter import matching
 from minigpt_tui.engine.run_summary import RunSummaries, RunSummary, changes, summary_of
+from minigpt_tui.engine.run_trash import restore_run, trash_run
 from minigpt_tui.engine.runs import (
     CorpusRecord,
     Run,
@@ -17,8 +18,6 @@ from minigpt_tui.engine.runs import (
     RunManifest,
     RunStatus,
     create_run,
-    restore_run,
-    trash_run,
 )
 from minigpt_tui.engine.training.loop.event_log import EventLog
 from minigpt_tui.models.presets import preset

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from minigpt_tui.data.storage.typed_json import dumps, from_plain, to_plain
-from minigpt_tui.engine import locks, paths, run_about, runs
+from minigpt_tui.engine import locks, paths, run_about, run_trash, runs
 from minigpt_tui.engine.events import COMMANDS, Command
 from minigpt_tui.engine.follow import LineFollower
 from minigpt_tui.engine.launch import start_training
@@ -194,7 +194,7 @@ def test_running_with_a_free_lock_is_crashed() -> None:
         run.write_status(status("running", pid=trainer.pid))
         assert (run.is_alive(), run.state()) == (True, "running")
         with pytest.raises(RunError, match="'tales-01' is training; stop it before you delete it"):
-            runs.trash_run(run)
+            run_trash.trash_run(run)
         trainer.kill()
         trainer.wait()
     assert (run.is_alive(), run.state()) == (False, "crashed")
@@ -303,7 +303,7 @@ def test_deleting_moves_to_the_trash_and_never_over_what_lies_there(monkeypatch:
     targets = []
     for number in range(4):
         run = runs.create_run(manifest(preset=str(number)))
-        targets.append(runs.trash_run(run))
+        targets.append(run_trash.trash_run(run))
         assert not run.path.exists()
     assert [Run(target).manifest().preset for target in targets] == ["0", "1", "2", "3"]
     assert all(target.parent == paths.trash_dir() for target in targets)
@@ -313,7 +313,7 @@ def test_a_trash_that_cannot_be_written_loses_nothing(home: Path) -> None:
     run = runs.create_run(manifest())
     paths.trash_dir().write_text("a file")
     with pytest.raises(RunError, match="'tales-01' cannot be moved to"):
-        runs.trash_run(run)
+        run_trash.trash_run(run)
     assert run.manifest().name == "tales-01"
 
 

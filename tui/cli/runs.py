@@ -11,7 +11,8 @@ from ...data.storage.typed_json import dumps, to_plain
 from ...engine.run_about import About, change_about, find_run, rename_run
 from ...engine.run_filter import FIGURES, matching, value_of
 from ...engine.run_summary import RunSummaries, RunSummary, changes, summary_of
-from ...engine.runs import Run, restore_run, trash_run
+from ...engine.run_trash import restore_run, trash_run
+from ...engine.runs import Run, RunError
 from ..text import formatting
 from .console import Console, show, table_of
 from .exit_codes import DONE
@@ -124,6 +125,8 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
+    if len(arguments.runs) < 2:
+        raise RunError("one run cannot be compared; name two or more")
     runs = [summary_of(find_run(name)) for name in arguments.runs]
     first = runs[0].manifest
     names = list(dict.fromkeys(

@@ -17,7 +17,8 @@ from textual.widgets import DataTable, Static
 
 from ...data.storage.errors import EXPECTED
 from ...engine.run_summary import RunSummaries, RunSummary
-from ...engine.runs import Run, trash_run
+from ...engine.run_trash import trash_run
+from ...engine.runs import Run
 from .. import keymap
 from ..bridge import Bridge
 from ..messages import ExportWanted

@@ -6,7 +6,8 @@ import argparse
 import csv
 import io
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from ...engine.runs import Run
 from ..run_words import stage
 from ..text import formatting
 from .exit_codes import DONE, complain
+from .options import with_message
 
 _POLL = 0.2  # seconds between looks at the run's events
 _COLUMNS = ("run", "kind", "step", "seconds", "tokens", "train_loss", "validation_loss", "perplexity", "bits_per_byte",
@@ -40,7 +42,16 @@ _COLUMNS = ("run", "kind", "step", "seconds", "tokens", "train_loss", "validatio
 def add_tail_options(parser: argparse.ArgumentParser) -> None:
     """What `tail` takes."""
     parser.add_argument("--follow", action="store_true", help="go on until the run ends")
-    parser.add_argument("--lines", type=int, default=10, metavar="N", help="the last N (default: 10); 0 for all")
+    parser.add_argument(
+        "--lines", type=with_message(_count), default=10, metavar="N", help="the last N (default: 10); 0 for all"
+    )
+
+
+def _count(text: str) -> int:
+    """A number of lines. Raises ValueError."""
+    if not text.isdecimal():
+        raise ValueError(f"'{text}' is no number of lines; 0 shows all")
+    return int(text)
 
 
 def add_export_options(parser: argparse.ArgumentParser) -> None:
@@ -55,12 +66,10 @@ def add_export_options(parser: argparse.ArgumentParser) -> None:
 
 def events_of(run: Run) -> Iterator[TrainingEvent]:
     """What a run has told so far; lines that are no events are left out."""
-    follower = LineFollower(run.metrics_path)
-    while lines := follower.read():
-        yield from _decoded(lines)
+    return _decoded(_all_lines(LineFollower(run.metrics_path)))
 
 
-def _decoded(lines: list[bytes]) -> Iterator[TrainingEvent]:
+def _decoded(lines: Iterable[bytes]) -> Iterator[TrainingEvent]:
     for line in lines:
         try:
             yield TRAINING_EVENTS.decode(line)
@@ -72,11 +81,10 @@ def tail(arguments: argparse.Namespace) -> int:
     """The last events of a run, and with `--follow` those to come until its process is gone."""
     run = find_run(arguments.run)
     follower = LineFollower(run.metrics_path)
-    events = list(_decoded(list(_all_lines(follower))))
-    _print(events[-arguments.lines :] if arguments.lines > 0 else events, arguments.json)
+    _print(_decoded(deque(_all_lines(follower), maxlen=arguments.lines or None)), arguments.json)
     while arguments.follow:
         alive = run.seems_alive()  # asked before the read, so that the last lines are not missed
-        _print(list(_decoded(list(_all_lines(follower)))), arguments.json)
+        _print(_decoded(_all_lines(follower)), arguments.json)
         if not alive:
             break
         time.sleep(_POLL)
@@ -88,7 +96,7 @@ def _all_lines(follower: LineFollower) -> Iterator[bytes]:
         yield from lines
 
 
-def _print(events: list[TrainingEvent], as_json: bool) -> None:
+def _print(events: Iterable[TrainingEvent], as_json: bool) -> None:
     for event in events:
         print(TRAINING_EVENTS.encode(event) if as_json else f"{_words(event)}\n", end="", flush=True)
 
@@ -129,7 +137,7 @@ def export(arguments: argparse.Namespace) -> int:
     if output is None:
         print(content, end="")
     else:
-        write_atomic(output, content)
+        write_atomic(output, content, make_folder=False)
         print(output)
     return DONE
 

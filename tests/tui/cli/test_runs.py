@@ -65,6 +65,7 @@ def test_runs_are_compared_by_the_fields_that_differ(two: Path) -> None:
     assert rows[1]["fields"]["learning_rate"] == 0.001
     assert set(rows[0]["fields"]) == {"budget", "learning_rate"}
     assert "learning_rate" in command(two, "runs", "compare", "cats", "dogs").stdout
+    assert "name two or more" in command(two, "runs", "compare", "cats").stderr
 
 
 def test_tail_tells_the_last_events(two: Path) -> None:
@@ -76,6 +77,7 @@ def test_tail_tells_the_last_events(two: Path) -> None:
     ]
     assert events[-1]["state"] == "finished"
     assert events[0]["event"] in ("state", "preparing")
+    assert "no number of lines" in command(two, "runs", "tail", "dogs", "--lines", "-3").stderr
     assert command(two, "runs", "tail", "dogs", "--follow", "--lines", "1").stdout == "step 6: finished\n"
 
 
@@ -87,6 +89,10 @@ def test_curves_are_exported_for_other_programs(two: Path) -> None:
     assert all(float(row["validation_loss"]) > 0 for row in evaluations)
     assert command(two, "runs", "export", "cats", "--to", "json", "--output", "curves.json").returncode == 0
     assert len(json.loads((two / "curves.json").read_text())) == sum(row["run"] == "cats" for row in rows)
+    nowhere = command(two, "runs", "export", "cats", "--output", "no folder/curves.csv")
+    assert nowhere.returncode == 2
+    assert "no folder" in nowhere.stderr
+    assert not (two / "no folder").exists()
     refused = command(two, "runs", "export", "cats", "--output", "curves.json")
     assert refused.returncode == 2
     assert "--force" in refused.stderr

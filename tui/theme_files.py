@@ -25,6 +25,7 @@ from ..data.storage.plain_files import read_plain
 from ..data.storage.printable import visible
 from ..engine import paths
 from .themes import DARK, PALETTES, Palette
+from .toml_lines import lines_of
 
 MOST_FILES = 100
 MOST_BYTES = 65_536
@@ -64,10 +65,11 @@ def read_theme(path: Path) -> tuple[Theme | None, list[str]]:
     if name in PALETTES:
         return None, [f"{path}: {name} is a theme of the app; another name is needed, and the file is ignored"]
     try:
-        text = read_plain(path)
-        if len(text) > MOST_BYTES:
+        content = read_plain(path)
+        if len(content) > MOST_BYTES:
             return None, [f"{path} is too large for a theme; it is ignored"]
-        table = tomllib.loads(text.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        table = tomllib.loads(text)
     except OSError as error:
         return None, [f"{sentence_of(error)}; the theme is ignored"]
     except (ValueError, RecursionError) as error:
@@ -75,7 +77,8 @@ def read_theme(path: Path) -> tuple[Theme | None, list[str]]:
     base, changes, problems = DARK.name, dict[str, Any](), list[str]()
     for key, value, problem in _checked(table):
         if problem:
-            problems.append(f"{path}, line {_line_of(key, text)}: {problem}")
+            line = lines_of(text).get((key,))
+            problems.append(f"{path}:{line}: {problem}" if line else f"{path}: {problem}")
         elif key == "based_on":
             base = value
         else:
@@ -100,9 +103,3 @@ def _checked(table: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
             good = isinstance(value, str) and value in PALETTES
             known = ", ".join(PALETTES)
             yield key, value, "" if good else f"'based_on' must be one of {known}; {DARK.name} is taken"
-
-
-def _line_of(key: str, text: bytes) -> int:
-    """The line that begins with a key, in a file that is TOML."""
-    found = re.search(rb"^[ \t]*[\"']?" + key.encode() + rb"\b", text, re.MULTILINE)
-    return text.count(b"\n", 0, found.start()) + 1 if found else 1

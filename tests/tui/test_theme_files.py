@@ -49,15 +49,15 @@ def test_every_colour_can_be_named(folder: Path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('primary = "red"', "line 2: 'primary'"),
-        ('primary = "#12345"', "line 2: 'primary'"),
-        ('primary = "[red]x[/]"', "line 2: 'primary'"),
-        ('primary = "ansi_red"', "line 2: 'primary'"),
-        ("primary = 5", "line 2: 'primary'"),
-        ("  primary = { red = 1 }", "line 2: 'primary'"),
-        ('dark = "yes"', "line 2: 'dark'"),
-        ('based_on = "nord"', "line 2: 'based_on'"),
-        ("based_on = []", "line 2: 'based_on'"),
+        ('primary = "red"', "mine.toml:2: 'primary'"),
+        ('primary = "#12345"', "mine.toml:2: 'primary'"),
+        ('primary = "[red]x[/]"', "mine.toml:2: 'primary'"),
+        ('primary = "ansi_red"', "mine.toml:2: 'primary'"),
+        ("primary = 5", "mine.toml:2: 'primary'"),
+        ("  primary = { red = 1 }", "mine.toml:2: 'primary'"),
+        ('dark = "yes"', "mine.toml:2: 'dark'"),
+        ('based_on = "nord"', "mine.toml:2: 'based_on'"),
+        ("based_on = []", "mine.toml:2: 'based_on'"),
         ('primari = "#123456"', "no 'primari'"),
         ("[variables]\nx = 1", "no 'variables'"),
     ],
@@ -118,7 +118,7 @@ async def test_the_app_wears_it_and_says_what_was_wrong(engine: Engine, folder: 
         await pilot.pause()
         assert app.current_theme.name == "sea-dark"
         assert app.screen.styles.background.hex == "#001020"
-        assert ["line 2" in notice for notice in notices(pilot)] == [True]
+        assert [".toml:2: " in notice for notice in notices(pilot)] == [True]
         await pilot.press("f9")
         assert (app.theme, load_settings()[0].theme) == ("sea-light", "sea-light")
         await pilot.press("f9")

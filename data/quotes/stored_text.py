@@ -56,10 +56,14 @@ class TextLayout:
 
 
 def file_names(corpus: Corpus) -> list[str]:
-    """How the files of the corpus are called, in their order: by the path below its folder, or by their name."""
-    if not isinstance(corpus.source, TextFiles):
+    """How the files of the corpus are called, in their order: by the path below its folder, or by their name.
+
+    A corpus that is known by name lies in a file of ours, of which nobody knows: that has the name of the corpus.
+    """
+    folder = Path(corpus.spec)
+    if not isinstance(corpus.source, TextFiles) or (corpus.n_files == 1 and not folder.is_absolute()):
         return [corpus.name]
-    folder, paths = Path(corpus.spec), [file.path for file in corpus.source.files]
+    paths = [file.path for file in corpus.source.files]
     return [
         str(path.relative_to(folder)) if path != folder and path.is_relative_to(folder) else path.name for path in paths
     ]

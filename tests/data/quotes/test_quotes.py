@@ -216,6 +216,7 @@ def test_a_corpus_that_is_made_has_a_file_as_well(home: Path) -> None:
     found = build_index(corpus).find(text).longest
     assert found is not None
     assert (len(found), found.place.offset) == (80, 5000)
+    assert found.place.file == corpus.name == "tales", "nobody knows the file that it is kept in"
 
 
 # --- the cache --------------------------------------------------------------------------------------

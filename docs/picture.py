@@ -3,7 +3,8 @@
     python docs/picture.py [FOLDER]
 
 first-minute.svg moves: frames of one run from the first screen to a complete reply, shown in turn by CSS; screen.svg is
-its last frame, and stands still. document.svg and tree.svg are of a text that was written with the same model.
+its last frame, and stands still. document.svg and tree.svg are of a text that was written with the same model,
+compare.svg, quotes.svg and settings.svg of what else can be done with it.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def main() -> None:
             frames = asyncio.run(record())
         finally:
             end_training()
-        pictures = asyncio.run(write_a_document())
+        pictures = asyncio.run(write_a_document()) | asyncio.run(compare_and_look_up())
     pictures |= {"screen": frames[-1].svg, "first-minute": moving_picture(frames)}
     for name, picture in pictures.items():
         path = folder / f"{name}.svg"
@@ -154,6 +155,38 @@ async def write_a_document() -> dict[str, str]:
         await pilot.press("ctrl+x")
         await pilot.pause(0.5)
         pictures["tree"] = app.export_screenshot()
+        await pilot.press("escape")
+    return pictures
+
+
+async def compare_and_look_up() -> dict[str, str]:
+    """Continue a prompt side by side, look up what of a reply is quoted, and open the settings."""
+    save_settings(Settings(sampling=SamplingSettings(max_tokens=REPLY_TOKENS, seed=3)))
+    app, pictures = MinigptApp(), dict[str, str]()
+    async with app.run_test(size=SIZE) as pilot:
+
+        def shows(words: str, times: int = 1) -> bool:
+            return app.export_screenshot().replace("&#160;", " ").count(words) >= times
+
+        await until(pilot, lambda: app.bridge.generator.ready)
+        desk = app.screen
+        assert isinstance(desk, WriteDesk)
+        desk.show_way("turns")
+        await pilot.press("ctrl+l")
+        desk.turns.prompt.insert(PROMPT)
+        await pilot.press("enter")
+        await until(pilot, lambda: shows("longest quote"))
+        await pilot.press("alt+c")
+        await until(pilot, lambda: shows(f"{REPLY_TOKENS} tokens", 2))
+        pictures["compare"] = app.export_screenshot()
+        await pilot.press("escape", "alt+q")
+        await until(pilot, lambda: shows("Esc closes"))
+        await pilot.pause(1.0)
+        pictures["quotes"] = app.export_screenshot()
+        await pilot.press("escape", "alt+s")
+        await until(pilot, lambda: shows("saved in settings.toml"))
+        await pilot.pause(0.5)
+        pictures["settings"] = app.export_screenshot()
         await pilot.press("escape")
     return pictures
 

@@ -93,12 +93,12 @@ def test_a_template_that_refuses_says_why() -> None:
 
 
 def answer(template: str, **more: object) -> dict[str, str]:
-    """What the process answers."""
+    """What the process answers; where the system ended it instead, "problem" says so."""
     job = {"template": template, "messages": CONVERSATIONS["several"], "special_tokens": {}} | more
     command = [sys.executable, "-P", "-m", "minigpt_tui.data.tokenizers.chat_template"]
     done = subprocess.run(command, input=json.dumps(job) + "\n", capture_output=True, text=True, timeout=60)
     assert "Traceback" not in done.stderr
-    return json.loads(done.stdout) if done.stdout else {"ended": str(done.returncode)}
+    return json.loads(done.stdout) if done.stdout else {"problem": f"ended by {-done.returncode}"}
 
 
 def test_the_process_gives_the_same_text() -> None:
@@ -116,12 +116,13 @@ HARMFUL = {
     "an import": ("{% import 'os' as os %}{{ os }}", "loader"),
     "nonsense": ("{% if %}", "an error in line 1"),
     "a macro in itself": ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "without an end"),
-    "nested lists": ("{{ " + "[" * 5000 + "]" * 5000 + " }}", "without an end|error in line"),
+    "nested lists": ("{{ " + "[" * 5000 + "]" * 5000 + " }}", "without an end|error in line|ended"),
     "much output": ("{% for i in range(90000) %}{{ 'x' * 1000 }}{% endfor %}", "more than 8,000,000 characters"),
     "a huge text": ("{{ 'x' * 10 ** 10 }}", "memory"),
     "a padded text": ("{{ '%2000000000d' % 1 }}", "memory"),
     "a doubled text": (
-        "{% set n = namespace(t='xx') %}{% for i in range(99) %}{% set n.t = n.t ~ n.t %}{% endfor %}", "memory",
+        "{% set n = namespace(t='xx') %}{% for i in range(99) %}{% set n.t = n.t ~ n.t %}{% endfor %}",
+        "memory|ended",
     ),
     "a division": ("{{ 1 // 0 }}", "ZeroDivisionError"),
 }  # fmt: skip
@@ -130,10 +131,10 @@ HARMFUL = {
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are those of POSIX")
 @pytest.mark.parametrize("name", sorted(HARMFUL))
 def test_a_harmful_template_is_stopped(name: str) -> None:
-    template, says = HARMFUL[name]
+    template, says = HARMFUL[name]  # a slow machine may reach the limit of time before that of memory
     assert re.search(says, answer(template)["problem"])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are those of POSIX")
 def test_a_template_without_end_is_ended() -> None:
-    assert "ended" in answer("{{ 10 ** (10 ** 10) }}")
+    assert "ended" in answer("{{ 10 ** (10 ** 10) }}")["problem"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from string import ascii_letters
 from typing import Any
@@ -24,6 +25,7 @@ from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.tui import generator
 from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.messages import SettingsChanged
 from minigpt_tui.tui.screens.checkpoints import CheckpointsBox
 from minigpt_tui.tui.screens.document_way import DocumentWay
 from minigpt_tui.tui.screens.turns_way import TurnsWay
@@ -139,10 +141,17 @@ async def test_a_change_is_for_what_streams_on_this_way_alone(letters: type[Lett
         (asked,) = [request for request in process.asked(Generate) if isinstance(request, Generate)]
         (change,) = [request for request in process.asked(ChangeSampling) if isinstance(request, ChangeSampling)]
         assert (change.id, round(change.settings.temperature, 2)) == (asked.id, 0.9)
+        app.store.change(sampling=replace(app.store.settings.sampling, top_k=5))  # as the settings screen does
+        app.post_message(SettingsChanged())
+        app.post_message(SettingsChanged())
+        await wait_until(pilot, lambda: len(process.asked(ChangeSampling)) == 2)
+        change = process.asked(ChangeSampling)[-1]
+        assert isinstance(change, ChangeSampling)
+        assert (change.id, change.settings.top_k) == (asked.id, 5)
         await pilot.press("f4")
         await next_way(pilot)
         await pilot.press("f3", "down")
-        assert len(process.asked(ChangeSampling)) == 1, "the panel of the document is not that of the turns"
+        assert len(process.asked(ChangeSampling)) == 2, "the panel of the document is not that of the turns"
 
 
 async def test_another_checkpoint_writes_it_again_with_the_same_changes(letters: type[Letters]) -> None:

@@ -80,8 +80,10 @@ class DocumentWay(WritingWay):
 
     def show_settings(self) -> None:
         """Take over the settings, which were changed elsewhere."""
-        settings = self._store.settings
+        settings, before = self._store.settings, self.sampling.settings
         self.sampling.settings, self.sampling.samples = settings.document_sampling, settings.document_samples
+        if settings.document_sampling != before:
+            self.editor.settings_changed()
         self.pane.placeholder = _placeholder()
         super().show_settings()
 

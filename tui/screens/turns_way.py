@@ -310,8 +310,10 @@ class TurnsWay(WritingWay):
 
     def show_settings(self) -> None:
         """Take over the settings, which were changed elsewhere."""
-        settings = self._store.settings
+        settings, before = self._store.settings, self.sampling.settings
         self.sampling.settings, self.sampling.samples = settings.sampling, settings.samples
+        if settings.sampling != before:
+            self.conversation.settings_changed()
         self.conversation.explain = settings.explain
         if offer := self.conversation.offer:
             self.conversation.make_offer(offer)  # whose words name keys

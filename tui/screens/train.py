@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual import on, work
 from textual.color import Color
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.getters import query_one
 from textual.signal import Signal
 from textual.widget import Widget
@@ -58,14 +58,16 @@ class TrainDesk(Desk):
         self._columns: dict[str, str] = {}
 
     def parts(self) -> Iterable[Widget]:
-        """The table, or a sentence where it is empty, above the training of the run on screen."""
+        """The table, or a sentence where it is empty, above the curves of runs, and one line of what they mean."""
         with Vertical(id="runs") as box:
             box.border_title = "runs"
             yield DataTable(id="runs-table", cursor_type="row", zebra_stripes=False)
             yield Static(
                 "There is no run yet. Press n to train a model on a text of yours.", id="runs-empty", markup=False
             )
-        yield TrainingPanel(id="run-training")
+        with Horizontal(id="run-curves"):
+            yield TrainingPanel(id="run-training")
+        yield Static(id="meaning", markup=False)
 
     def on_mount(self) -> None:
         """Refresh the table at a steady pace, and its colours with the theme."""
@@ -80,7 +82,7 @@ class TrainDesk(Desk):
         """Header and panel; the table marks the run on screen."""
         super().show_figures()
         self.training.show(self.bridge.training)
-        self.training.display = self.bridge.run is not None
+        self.query_one("#run-curves").display = self.bridge.run is not None
 
     def on_resize(self) -> None:
         """Build the table again with the columns that fit, and put the figures of the run where there is room."""

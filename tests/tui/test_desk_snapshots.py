@@ -11,7 +11,6 @@ from minigpt_tui.engine.requests import Ended
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.tui import generator
 from minigpt_tui.tui.app import MinigptApp
-from minigpt_tui.tui.screens import train
 from minigpt_tui.tui.screens.document_way import DocumentWay
 from minigpt_tui.tui.screens.inside import InsideDesk
 from minigpt_tui.tui.screens.train import TrainDesk
@@ -19,6 +18,7 @@ from minigpt_tui.tui.screens.turns_way import TurnsWay
 from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.settings import Settings, save_settings
 from minigpt_tui.tui.themes import DARK, LIGHT
+from minigpt_tui.tui.widgets import runs_table
 from textual.pilot import Pilot
 
 from .next_way import next_way
@@ -191,7 +191,7 @@ def test_train(engine: type[ScriptedEngine], snap_compare, monkeypatch: pytest.M
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, TrainDesk))
         await pilot.pause(0.2)
 
-    monkeypatch.setattr(train, "time", lambda: CREATED + 4000)
+    monkeypatch.setattr(runs_table, "time", lambda: CREATED + 4000)
     save_settings(Settings(theme=theme))
     for number, state in enumerate(("finished", "failed", "stopped"), 1):
         make_run(f"tales-{number:02}", state, steps=100 * number)

@@ -68,7 +68,7 @@ async def test_a_desk_keeps_its_marked_row_and_a_box_above_it(engine: Engine):
         row = pilot.app.screen.query_one("#runs-table").cursor_row  # type: ignore[attr-defined]
         await pilot.press("f12", "ctrl+r")
         assert isinstance(pilot.app.screen, TrainDesk)
-        assert pilot.app.screen.table.cursor_row == row
+        assert pilot.app.screen.runs.table.cursor_row == row
         await pilot.press("d")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, Question))
         await pilot.press("f4")

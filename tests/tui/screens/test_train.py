@@ -14,6 +14,7 @@ from minigpt_tui.tui.screens.questions import Question
 from minigpt_tui.tui.screens.train import TrainDesk
 from minigpt_tui.tui.screens.write import WriteDesk
 from textual.pilot import Pilot
+from textual.widgets import DataTable
 
 from ..runs_on_disk import append, make_run, set_status
 from ..scripted_engine import ScriptedEngine
@@ -32,17 +33,21 @@ async def opened():
         yield pilot
 
 
-def table(pilot: Pilot[Any]) -> TrainDesk:
+def desk(pilot: Pilot[Any]) -> TrainDesk:
     assert isinstance(pilot.app.screen, TrainDesk)
     return pilot.app.screen
 
 
+def table(pilot: Pilot[Any]) -> DataTable[Any]:
+    return desk(pilot).runs.table
+
+
 def cells(pilot: Pilot[Any], name: str) -> list[str]:
-    return [cell.plain for cell in table(pilot).table.get_row(name)]
+    return [cell.plain for cell in table(pilot).get_row(name)]
 
 
 async def choose(pilot: Pilot[Any], name: str) -> None:
-    runs = table(pilot).table
+    runs = table(pilot)
     runs.move_cursor(row=runs.get_row_index(name))
     await pilot.pause()
 
@@ -51,7 +56,7 @@ async def test_every_run_is_a_row_with_its_figures(engine: Engine):
     make_run("a-01", "stopped")
     make_run("a-02", "failed", steps=50, checkpoint=False)
     async with opened() as pilot:
-        assert table(pilot).table.row_count == 2
+        assert table(pilot).row_count == 2
         row = cells(pilot, "a-01")
         assert row[:6] == ["a-01", "■ stopped", "200 / 400", "1.90 @ 150", "2.74", "0.80M"]
         assert cells(pilot, "a-02")[1] == "✗ failed"
@@ -64,13 +69,13 @@ async def test_rows_follow_their_runs_and_the_cursor_stays(engine: Engine):
         async with opened() as pilot:
             await choose(pilot, "a-01")
             set_status(run, "running", 60)
-            table(pilot).refresh_rows()
+            desk(pilot).refresh_rows()
             assert cells(pilot, "a-02")[1:3] == ["● training", "60 / 400"]
             make_run("a-03")
-            table(pilot).refresh_rows()
+            desk(pilot).refresh_rows()
             await pilot.pause()
-            assert table(pilot).table.row_count == 3
-            assert table(pilot).table.get_row_at(table(pilot).table.cursor_row)[0].plain == "a-01"
+            assert table(pilot).row_count == 3
+            assert table(pilot).get_row_at(table(pilot).cursor_row)[0].plain == "a-01"
 
 
 async def test_an_unreadable_run_is_a_row_and_a_refusal(engine: Engine):

@@ -56,13 +56,13 @@ def diverged(readings: Readings, _: Surroundings) -> Finding | None:
     """The trainer itself goes back once by itself, and ends a run that diverges again: that is no matter of opinion."""
     if readings.state != "failed" or "diverged" not in readings.reason:
         return None
-    rate = readings.training.learning_rate / 4  # half of it has diverged as well
+    rate = _lower_rate(readings, 4)  # half of it has diverged as well
     return Finding(
         "diverged",
         f"the training diverged at step {_latest_step(readings):,} and was ended",
-        f"try a learning rate of {rate:.1g}, or a longer warm-up",
+        f"try a learning rate of {rate:g}, or a longer warm-up",
         "error",
-        {"learning_rate": float(f"{rate:.1g}")},
+        {"learning_rate": rate},
     )
 
 
@@ -114,18 +114,40 @@ def recovered(readings: Readings, _: Surroundings) -> Finding | None:
     diverged_at, back_to = readings.divergence
     if readings.state != "running" or readings.latest.step - back_to > max(diverged_at, 200):
         return None
+    rate = _lower_rate(readings, 2)
     return Finding(
         "recovered",
         f"diverged at step {diverged_at:,} and went on from step {back_to:,} with half the learning rate",
-        f"a next run should begin with {readings.training.learning_rate / 2:.1g}",
+        f"a next run should begin with {rate:g}",
         "warning",
-        {"learning_rate": float(f"{readings.training.learning_rate / 2:.1g}")},
+        {"learning_rate": rate},
+    )
+
+
+def rate_is_unusual(readings: Readings, _: Surroundings) -> Finding | None:
+    """Two signs at once: a rate that is far from what is usual for a model of this size, and little learned after 200
+    updates behind the warm-up. A low rate alone is right for a fine-tuning, which begins with a low loss.
+    """
+    trained = _behind_warm_up(readings)
+    if len(trained) < 8 or readings.vocabulary < 2 or trained[-1].step - readings.training.warmup_steps < 200:
+        return None
+    usual, rate, loss = _usual_rate(readings), _peak_rate(readings), _mean(trained[-4:])
+    if usual / _span(readings) <= rate <= usual * _span(readings) or loss < 0.5 * math.log(readings.vocabulary):
+        return None
+    high = rate > usual
+    return Finding(
+        f"learning rate too {'high' if high else 'low'}",
+        f"learning goes {'badly' if high else 'slowly'}: the loss is {loss:.2f} after {trained[-1].step:,} steps, at a "
+        f"learning rate of {rate:.2g}",
+        f"try {usual:g}, which is usual for a model of this size",
+        "warning",
+        {"learning_rate": usual},
     )
 
 
 def not_learning(readings: Readings, _: Surroundings) -> Finding | None:
-    """A loss that stays near that of a model that knows nothing, or only how frequent each token is. Of its causes the
-    rate alone shows in the figures: it is named where it lies far from what is usual for a model of this size.
+    """A loss that stays near that of a model that knows nothing, or only how frequent each token is. The figures do not
+    say why: the rate is looked at before.
     """
     trained = _behind_warm_up(readings)
     if len(trained) < 8 or _latest_step(readings) < 200 or readings.vocabulary < 2:
@@ -134,17 +156,12 @@ def not_learning(readings: Readings, _: Surroundings) -> Finding | None:
     before, now = _mean(half[: len(half) // 2]), _mean(half[len(half) // 2 :])
     if now < 0.6 * math.log(readings.vocabulary) or before - now > 0.01 * now:
         return None
-    text = f"the model has not learned anything since step {half[0].step:,}: its loss stays at {now:.2f}"
-    usual, rate = _usual_rate(readings), _peak_rate(readings)
-    if rate > _span(readings) * usual:
-        return Finding(
-            "learning rate too high",
-            text,
-            f"the learning rate of {rate:.2g} is far above what is usual; try {usual:.1g}",
-            "error",
-            {"learning_rate": usual},
-        )
-    return Finding("not learning", text, "", "warning")
+    return Finding(
+        "not learning",
+        f"nothing was learned since step {half[0].step:,}: the loss stays at {now:.2f}, and a model that knows nothing "
+        f"has {math.log(readings.vocabulary):.2f}",
+        severity="warning",
+    )
 
 
 def spikes(readings: Readings, _: Surroundings) -> Finding | None:
@@ -162,33 +179,14 @@ def spikes(readings: Readings, _: Surroundings) -> Finding | None:
     high = [one.step for one, level in zip(recent, calm, strict=True) if one.highest - level > max(0.4, 10 * usual)]
     if len(high) < 4:
         return None
+    rate = _lower_rate(readings, 2)
     return Finding(
         "spikes",
         f"the loss jumped up {len(high)} times since step {recent[0].step:,}, the last time at step {high[-1]:,}: the "
         "learning rate is rather high",
-        f"try {_peak_rate(readings) / 2:.2g}, or gradient clipping at 1",
+        f"try {rate:g}, or gradient clipping at 1",
         "warning",
-        {"learning_rate": float(f"{readings.training.learning_rate / 2:.2g}")},
-    )
-
-
-def rate_too_low(readings: Readings, _: Surroundings) -> Finding | None:
-    """Two signs at once: a rate far below what is usual for a model of this size, and little learned after 200 updates
-    behind the warm-up. A low rate alone is right for a fine-tuning, which begins with a low loss.
-    """
-    trained = _behind_warm_up(readings)
-    if len(trained) < 8 or readings.vocabulary < 2 or trained[-1].step - readings.training.warmup_steps < 200:
-        return None
-    usual, rate = _usual_rate(readings), _peak_rate(readings)
-    if rate * _span(readings) > usual or trained[-1].loss < 0.5 * math.log(readings.vocabulary):
-        return None
-    return Finding(
-        "learning rate too low",
-        f"learning goes slowly: the loss is {trained[-1].loss:.2f} after {trained[-1].step:,} steps, at a learning "
-        f"rate of {rate:.1g}",
-        f"try {usual:.1g}, which is usual for a model of this size",
-        "warning",
-        {"learning_rate": usual},
+        {"learning_rate": rate},
     )
 
 
@@ -202,6 +200,12 @@ def _usual_rate(readings: Readings) -> float:
     parameters = readings.started.parameters if readings.started else parameter_count(readings.model)
     rate = 0.003239 - 0.0001395 * math.log(max(parameters, 1000))
     return float(f"{max(rate, 1e-4):.1g}")
+
+
+def _lower_rate(readings: Readings, times: float) -> float:
+    """The recipe's rate divided by `times`; the usual one where it lies far above that."""
+    rate, usual = readings.training.learning_rate, _usual_rate(readings)
+    return usual if rate > usual * _span(readings) else float(f"{rate / times:.2g}")
 
 
 def _span(readings: Readings) -> float:
@@ -230,10 +234,7 @@ def by_heart(readings: Readings, _: Surroundings) -> Finding | None:
     then, now = _training_loss_at(readings, best.step), _training_loss_at(readings, since[-1].step)
     if then is None or now is None or now > then - _RISE:
         return None
-    text = (
-        f"learning by heart since step {best.step:,}: on held-out text the loss rose by {rise:.2f}, on its own it fell "
-        f"by {then - now:.2f}"
-    )
+    text = f"learning by heart since step {best.step:,}: validation loss +{rise:.2f}, training loss -{then - now:.2f}"
     kept = "the best state is kept" if best.best else ""
     dropout = _more_dropout(readings)
     tried = "" if dropout is None else f"more text, or a dropout of {dropout:g}, would help a next run"
@@ -278,15 +279,15 @@ def trend(readings: Readings, _: Surroundings) -> Finding | None:
     seldom = latest is None or latest.step < 0.6 * steps or len(readings.evaluations) < 4
     if latest is None or seldom or not earlier or latest.step - earlier[-1].step > 0.6 * latest.step:
         return _trend_of_training(readings)
-    fall, width = earlier[-1].validation_loss - latest.validation_loss, latest.step - earlier[-1].step
+    fall = earlier[-1].validation_loss - latest.validation_loss
     share = fall / max(earlier[-1].validation_loss, 1e-9)
-    words = f"{fall:.2f} in the last {width:,} steps"
+    words = f"{fall:.2f} since step {earlier[-1].step:,}"
     if readings.state in ENDED_STATES:
         return _ended(readings, share, words)
     if share > 0.05:
-        return Finding("falling fast", f"still falling fast, {words}", severity="good")
+        return Finding("falling fast", f"still falling fast: {words}", severity="good")
     if share > 0.008:
-        return Finding("falling", f"still falling, {words}", _what_the_schedule_does(readings), severity="good")
+        return Finding("falling", f"still falling: {words}", _what_the_schedule_does(readings), severity="good")
     if abs(share) < 0.004 and _scatter(readings.evaluations, earlier[-1].step) < 0.006 * latest.validation_loss:
         return Finding("flattening", f"flat: the loss is {latest.validation_loss:.2f} since step {earlier[-1].step:,}",
                        _what_the_schedule_does(readings) or "a lower learning rate, or the end")  # fmt: skip
@@ -301,11 +302,12 @@ def _trend_of_training(readings: Readings) -> Finding | None:
     eighth, middle = len(trained) // 8, len(trained) // 2
     now, before = trained[-eighth:], trained[middle - eighth : middle]
     fall = _mean(before) - _mean(now)
-    if fall < 0.06 * _mean(before):
+    knows_nothing = readings.vocabulary > 1 and _mean(now) > math.log(readings.vocabulary)
+    if fall < 0.06 * _mean(before) or knows_nothing:
         return None
     return Finding(
         "falling fast",
-        f"still falling fast, the training loss by {fall:.2f} in the last {now[-1].step - before[-1].step:,} steps",
+        f"still falling fast, the training loss by {fall:.2f} since step {before[-1].step:,}",
         severity="good",
     )
 
@@ -313,7 +315,7 @@ def _trend_of_training(readings: Readings) -> Finding | None:
 def _ended(readings: Readings, share: float, words: str) -> Finding | None:
     if readings.state != "finished" or share <= 0.03:
         return None
-    return Finding("ended early", f"it was still falling at the end, {words}", "more steps would bring more", "good")
+    return Finding("ended early", f"it was still falling at the end: {words}", "more steps would bring more", "good")
 
 
 def slower(readings: Readings, _: Surroundings) -> Finding | None:
@@ -335,7 +337,7 @@ def slower(readings: Readings, _: Surroundings) -> Finding | None:
 
 
 RULES: tuple[Rule, ...] = (
-    diverged, disk_nearly_full, stalled, recovered, not_learning, spikes, rate_too_low, by_heart, slower, near_floor,
+    diverged, disk_nearly_full, stalled, recovered, rate_is_unusual, not_learning, spikes, by_heart, slower, near_floor,
     warming_up, trend,
 )  # fmt: skip
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from textual.message import Message
 
 from ..data.storage.typed_json import SchemaError
+from ..engine.diagnosis.readings import Readings
 from ..engine.events import TRAINING_EVENTS, CheckpointSaved, Command, Evaluation, Note, TrainingEvent
 from ..engine.failed_start import discard_failed_start
 from ..engine.follow import LineFollower
@@ -51,6 +52,7 @@ class Bridge:
         self.opened: ModelFile | None = None  # a model on disk that answers instead of a run's
         self.state: ShownState | None = None
         self.training = TrainingView()
+        self.readings: Readings | None = None  # of the run on screen: what the rules look at
         self.model = ModelView()
         self._follower: LineFollower | None = None
         self._catching_up = False  # the events being read were written before we attached
@@ -71,7 +73,7 @@ class Bridge:
         """Show `run` from now on. Raises RunError where it cannot be read."""
         manifest = run.manifest()
         self.run, self.manifest, self.opened = run, manifest, None
-        self.training = TrainingView(name=run.name)
+        self.training, self.readings = TrainingView(name=run.name), Readings.of(manifest)
         self.model = ModelView.of(manifest.name, manifest.model, manifest.tokenizer)
         self._follower, self._refused_lines, self._catching_up = LineFollower(run.metrics_path), 0, True
         self.state, self._validation_losses, self._save_requested = None, {}, False
@@ -98,7 +100,8 @@ class Bridge:
 
     def _detach(self) -> None:
         self.run = self.manifest = self.state = self.opened = self._follower = None
-        self.training, self.model, self._validation_losses = TrainingView(), ModelView(), {}
+        self.training, self.readings = TrainingView(), None
+        self.model, self._validation_losses = ModelView(), {}
 
     async def train(
         self,
@@ -195,6 +198,8 @@ class Bridge:
 
     def _apply(self, event: TrainingEvent) -> None:
         self.training.apply(event)
+        if self.readings is not None:
+            self.readings.apply(event)
         if isinstance(event, Evaluation):
             self._validation_losses[event.step] = event.validation_loss
             self._update_model_loss()
@@ -218,6 +223,8 @@ class Bridge:
         if self.run is None:
             return
         status, state = self.run.status(), self.run.shown_state()
+        if self.readings is not None:
+            self.readings.state = state
         if state == "crashed":
             self.training.mark_crashed()
         elif state != self.training.state:

@@ -245,6 +245,10 @@ ACTIONS: tuple[Action, ...] = (
         "runs.export", "e", "export", "Export to GGUF",
         "Write this run's model as one file for llama.cpp, into the current folder.", "", "train",
     ),
+    Action(
+        "runs.explain", "w", "explain_run", "What it means",
+        "Say what the figures of the run on screen mean, and what each field of its recipe does.", "why", "train",
+    ),
     Action("runs.new", "n", "new", "New run", "Choose a text and a recipe, and train a model.", "", "train"),
     Action("runs.close", "escape", "close", "Back to writing", "Go to the write desk.", "write", "train"),
     Action(

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...data.storage.typed_json import dumps, to_plain
+from ...engine.diagnosis.readings import Readings
+from ...engine.diagnosis.rules import Finding, diagnose
+from ...engine.diagnosis.surroundings import Surroundings
 from ...engine.run_about import About, change_about, find_run, rename_run
 from ...engine.run_filter import FIGURES, matching, value_of
 from ...engine.run_summary import RunSummaries, RunSummary, changes, summary_of
@@ -91,8 +94,9 @@ def _table(runs: Sequence[RunSummary]):
 
 def _show(arguments: argparse.Namespace) -> int:
     run = summary_of(find_run(arguments.run), Run.state)
+    findings = _findings(run)
     if arguments.json:
-        print(dumps(_plain(run), indent=2))
+        print(dumps(_plain(run) | {"meaning": [to_plain(finding) for finding in findings]}, indent=2))
         return DONE
     status, manifest = run.status, run.manifest
     facts = {"run": run.name, "folder": str(run.run.path), "state": run.state}
@@ -117,11 +121,22 @@ def _show(arguments: argparse.Namespace) -> int:
     for name, value in facts.items():
         if value:
             table.add_texts(name, value)
+    for finding in findings:
+        table.add_texts("meaning", str(finding))
     if run.state == "crashed":
         table.add_texts("log", "\n".join(run.run.last_log_lines(_LAST_LINES)))
         table.add_texts("go on", f"minigpt-tui resume {run.run.name}")
     show(table)
     return DONE
+
+
+def _findings(run: RunSummary) -> list[Finding]:
+    """What its figures mean; nothing of a run that cannot be read."""
+    if run.manifest is None:
+        return []
+    readings = Readings.read(run.run)
+    readings.state = run.state
+    return diagnose(readings, Surroundings.of(run.run))
 
 
 def _compare(arguments: argparse.Namespace) -> int:

@@ -9,17 +9,21 @@ from textual.containers import Horizontal
 from textual.getters import query_one
 from textual.signal import Signal
 from textual.widget import Widget
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable
 
 from ...data.storage.errors import EXPECTED
+from ...engine.diagnosis.rules import Finding, diagnose
+from ...engine.diagnosis.surroundings import Surroundings
 from ...engine.run_summary import RunSummaries
 from ...engine.run_trash import trash_run
-from .. import keymap
+from .. import keymap, keys
 from ..bridge import Bridge
 from ..messages import ExportWanted
+from ..widgets.meaning_line import MeaningLine
 from ..widgets.runs_table import COLUMNS, RunsTable
 from ..widgets.training_panel import TrainingPanel
 from .desk import Desk
+from .explanations import ExplanationsBox
 from .questions import Answer, Question
 from .sizes import MEDIUM, WIDE
 
@@ -39,6 +43,7 @@ class TrainDesk(Desk):
 
     runs = query_one("#runs", RunsTable)
     training = query_one("#run-training", TrainingPanel)
+    meaning = query_one("#meaning", MeaningLine)
 
     def __init__(self, bridge: Bridge, figures_changed: Signal[None] | None, corpus: str | None) -> None:
         super().__init__(bridge, figures_changed, corpus)
@@ -49,7 +54,7 @@ class TrainDesk(Desk):
         yield RunsTable(id="runs")
         with Horizontal(id="run-curves"):
             yield TrainingPanel(id="run-training")
-        yield Static(id="meaning", markup=False)
+        yield MeaningLine(id="meaning")
 
     def on_mount(self) -> None:
         """Refresh the table at a steady pace, and its colours with the theme."""
@@ -59,6 +64,7 @@ class TrainDesk(Desk):
     def _refresh_if_seen(self) -> None:
         if self in self.app.screen_stack:
             self.refresh_rows()
+            self.meaning.show(self._findings(), keys.spoken("runs.explain"))
 
     def show_figures(self) -> None:
         """Header and panel; the table marks the run on screen."""
@@ -78,7 +84,19 @@ class TrainDesk(Desk):
         """Add what is new, remove what is gone, update what changed."""
         self.runs.show(self._summaries.read(), self.bridge.run)
 
+    def _findings(self) -> list[Finding]:
+        """What the figures of the run on screen mean."""
+        run, readings = self.bridge.run, self.bridge.readings
+        return diagnose(readings, Surroundings.of(run)) if run and readings else []
+
     # --- actions ---------------------------------------------------------------
+
+    def action_explain_run(self) -> None:
+        """Explain the run on screen: its findings, its figures, its recipe."""
+        if self.bridge.manifest is None:
+            self.notify("no run is on screen", markup=False)
+            return
+        self.app.push_screen(ExplanationsBox(self._findings(), self.bridge.training, self.bridge.manifest))
 
     @on(DataTable.RowSelected)
     def _row_selected(self, event: DataTable.RowSelected) -> None:

@@ -82,11 +82,25 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Sample:
-    """What the model writes at this step."""
+    """What the model writes at this step. With the same index, prompt and seed, samples of other steps compare."""
 
     step: int
     prompt: str
     text: str
+    index: int = 0  # of the prompt among those of the run
+    seed: int | None = None  # None in files written before it was the same at each step
+
+
+@dataclass(frozen=True)
+class LayerNorms:
+    """The weights of each layer and what the latest update did to them, measured now and then.
+
+    The layers are "embedding", "block 0" and so on, "norm" and "head" where the model has them.
+    """
+
+    step: int
+    weights: dict[str, float]  # the norm of all weights of the layer
+    updates: dict[str, float]  # the norm of the update over that of the weights before it
 
 
 @dataclass(frozen=True)
@@ -110,34 +124,71 @@ class StateChanged:
 
 @dataclass(frozen=True)
 class Note:
-    """One sentence that the person should read: a warning, a choice made, an answer to a command."""
+    """One sentence that the person should read: a warning, a choice made."""
 
     step: int
     text: str
     severity: Literal["information", "warning", "error"] = "information"
 
 
-TrainingEvent = Preparing | Started | Step | Evaluation | Sample | CheckpointSaved | StateChanged | Note
+@dataclass(frozen=True)
+class Acknowledged:
+    """The answer to a command: it was carried out at this step, or refused. A signal is no command and has none."""
+
+    step: int
+    id: str  # of the command; empty where it had none
+    name: str  # of the command, such as "pause"; empty where the line was no command
+    text: str  # what was done, or why not, in one sentence
+    accepted: bool
+    time: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What people may change while it trains, as it is from this step on; written at the start and at each change."""
+
+    step: int
+    learning_rate_scale: float  # what the schedule's rates are multiplied by
+    budget: str  # as Budget.parse reads it
+    evaluation_interval: int  # steps; 0 chooses by time
+    sample_prompts: tuple[str, ...]
+
+
+TrainingEvent = (
+    Preparing | Started | Step | Evaluation | Sample | LayerNorms | CheckpointSaved | StateChanged | Note
+    | Acknowledged | Settings
+)  # fmt: skip
 TRAINING_EVENTS: MessageCodec[TrainingEvent] = MessageCodec(
-    "event", preparing=Preparing, started=Started, step=Step, eval=Evaluation, sample=Sample,
-    checkpoint=CheckpointSaved, state=StateChanged, note=Note,
+    "event", preparing=Preparing, started=Started, step=Step, eval=Evaluation, sample=Sample, norms=LayerNorms,
+    checkpoint=CheckpointSaved, state=StateChanged, note=Note, acknowledged=Acknowledged,
+    settings=Settings,
 )  # fmt: skip
 
 
 # --- watcher -> train process ---------------------------------------------------------------------
 
 
+CommandName = Literal[
+    "pause", "resume", "stop", "stop_now", "save", "sample", "evaluate", "scale_learning_rate", "learning_rate_scale",
+    "threads", "budget", "evaluation_interval", "sample_prompts",
+]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Command:
-    """A command to a run; the trainer looks for new ones between steps and answers by an event.
+    """A command to a run; the trainer looks for new ones between steps and answers each with Acknowledged.
 
-    A resume ends a pause, and takes a stop back that has not ended the run yet: the state is `running` again.
+    A stop saves first, stop_now leaves what is on disk as it is. A resume ends a pause, and takes a stop back that has
+    not ended the run yet: the state is `running` again. `scale_learning_rate` multiplies the scale that is in force,
+    `learning_rate_scale` puts another one in its place.
     """
 
-    name: Literal["pause", "resume", "stop", "save", "sample", "evaluate", "scale_learning_rate", "threads", "budget"]
-    value: float | None = None  # scale_learning_rate: the factor; threads: the number, 0 for all
+    name: CommandName
+    value: float | None = None  # a factor of the learning rate; a number of threads or of steps, where 0 chooses
     time: float = 0.0
     text: str = ""  # budget: what Budget.parse reads
+    id: str = ""  # any short text by which the sender knows the answer
+    texts: tuple[str, ...] = ()  # sample_prompts: the prompts
 
 
 COMMANDS: MessageCodec[Command] = MessageCodec("kind", command=Command)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..data.storage.errors import EXPECTED
 from ..data.storage.typed_json import SchemaError
-from .events import TRAINING_EVENTS, Note, Preparing, StateChanged
+from .events import TRAINING_EVENTS, Acknowledged, Note, Preparing, StateChanged
 from .follow import LineFollower
 from .run_trash import trash_run
 from .runs import Run
@@ -40,4 +40,4 @@ def _is_untrained(run: Run) -> bool:
         events = [TRAINING_EVENTS.decode(line) for line in LineFollower(run.metrics_path).read()]
     except SchemaError:
         return False
-    return all(isinstance(event, (StateChanged, Note, Preparing)) for event in events)
+    return all(isinstance(event, (StateChanged, Note, Preparing, Acknowledged)) for event in events)

@@ -13,7 +13,7 @@ from .runs import Run, RunError, RunManifest, RunStatus, ShownState, list_runs
 
 # Fields of the training that change nothing of what is learned.
 _INDIFFERENT = {"checkpoint_interval", "checkpoint_history", "checkpoint_history_limit", "sample_interval",
-                "sample_prompt", "sample_temperature", "device", "devices", "threads"}  # fmt: skip
+                "sample_prompt", "sample_prompts", "sample_temperature", "device", "devices", "threads"}  # fmt: skip
 
 
 @dataclass(frozen=True)

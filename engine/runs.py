@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..data.storage.atomic import complete_file, write_atomic
 from ..data.storage.errors import UserError, sentence_of
-from ..data.storage.plain_files import open_plain, read_plain
+from ..data.storage.plain_files import ends_within_a_line, open_plain, read_plain
 from ..data.storage.typed_json import SchemaError, dumps, loads, parse
 from ..models.config import ModelConfig
 from ..models.recipe import TokenizerKind, TrainingConfig, UnknownCharacters
@@ -109,6 +109,10 @@ class RunStatus:
     seconds: float | None = None  # of training so far
     tokens_per_second: float | None = None
     remaining: float | None = None  # seconds until the budget ends
+    learning_rate_scale: float | None = None  # this and the rest: what people may change, as it is in force
+    budget: str | None = None
+    evaluation_interval: int | None = None
+    sample_prompts: tuple[str, ...] | None = None
 
 
 class Run:
@@ -283,9 +287,13 @@ class Run:
         return status.state
 
     def send(self, command: Command) -> None:
-        """Append a command for the train process. Raises OSError."""
+        """Append a command for the train process, as one line at once: several processes may do so. Raises OSError."""
+        line = COMMANDS.encode(command).encode()
         with open_plain(self.commands_path, "ab", follow_links=False) as file:
-            file.write(COMMANDS.encode(command).encode())
+            if ends_within_a_line(self.commands_path):  # a sender was killed, or the disk full
+                line = b"\n" + line
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.commands_path))
 
     def checkpoint(self, kind: Literal["newest", "best", "last"] = "newest") -> Path | None:
         """The folder of a checkpoint, None where there is none yet; `newest` is `last`, else `best`."""

@@ -23,6 +23,8 @@ AutoOrOff = Literal["auto", "off"]
 Switch = Literal["on", "off"]
 DTypeChoice = Literal["auto", "float32", "bfloat16"]
 
+MOST_SAMPLE_PROMPTS = 16  # each is continued at every evaluation
+
 _UNITS: dict[str, tuple[Unit, float]] = {
     "steps": ("steps", 1), "step": ("steps", 1), "": ("steps", 1),
     "minutes": ("minutes", 1), "minute": ("minutes", 1), "min": ("minutes", 1), "m": ("minutes", 1),
@@ -91,6 +93,7 @@ class TrainingConfig:
     evaluate_every_epoch: bool = described(False, "Evaluate after each pass over the training text, and only then.")
     sample_interval: int = described(0, "Steps between samples; 0 means one at each evaluation.")
     sample_prompt: str = described("", "What the samples continue; nothing means they begin by themselves.")
+    sample_prompts: tuple[str, ...] = described((), "Several prompts, in the place of the one; each is continued.")
     sample_temperature: float = described(0.8, "The temperature of the samples; 0 is greedy.")
     patience: int = described(0, "Stop after this many evaluations without a better loss; 0 means never.")
     minimum_steps: int = described(0, "Steps before which no lack of a better loss stops the run.")
@@ -111,6 +114,11 @@ class TrainingConfig:
     threads: int = described(0, "CPU threads; 0 chooses by what is there.")
     devices: int = described(1, "Processes that train together, each on a GPU of its own or on its share of the CPU.")
     sharded: bool = described(False, "Spread the model over these processes, for one that does not fit a device.")
+
+    @property
+    def all_sample_prompts(self) -> tuple[str, ...]:
+        """What each round of samples continues; at least one, which may be empty."""
+        return self.sample_prompts or (self.sample_prompt,)
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "evaluation_batches", "checkpoint_history_limit", "devices"):
@@ -134,6 +142,10 @@ class TrainingConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
         if not 0 <= self.sample_temperature <= 100:
             raise ConfigError(f"sample_temperature is {self.sample_temperature}; it must lie between 0 and 100")
+        if len(self.sample_prompts) > MOST_SAMPLE_PROMPTS:
+            raise ConfigError(
+                f"{len(self.sample_prompts)} sample prompts are too many; give {MOST_SAMPLE_PROMPTS} at most"
+            )
         if not -(1 << 63) <= self.seed < 1 << 63:
             raise ConfigError(f"seed is {self.seed}; it must be a number of at most 63 bits")
         if self.sharded and self.devices == 1:

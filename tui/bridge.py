@@ -9,13 +9,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from ..data.storage.typed_json import SchemaError
+from ..engine.commands import new_command
 from ..engine.diagnosis.readings import Readings
-from ..engine.events import TRAINING_EVENTS, CheckpointSaved, Command, Evaluation, Note, TrainingEvent
+from ..engine.events import (
+    TRAINING_EVENTS,
+    Acknowledged,
+    CheckpointSaved,
+    CommandName,
+    Evaluation,
+    Note,
+    TrainingEvent,
+)
 from ..engine.failed_start import discard_failed_start
 from ..engine.follow import LineFollower
 from ..engine.requests import Loaded
@@ -37,7 +46,7 @@ _ATTACH_SECONDS = 0.4  # that attaching may take before the rest of a very long 
 _POLL_SECONDS = 0.1  # that one poll may take, so that a long file never holds up the keyboard
 _LOCK_POLLS = 8  # polls between two checks of the lock, and of the file of a run that has ended
 
-CommandName = Literal["pause", "resume", "stop", "save"]
+_SEEN = ("pause", "resume", "stop", "stop_now")  # commands that change the state, of which a notice comes anyway
 
 
 class Bridge:
@@ -58,7 +67,6 @@ class Bridge:
         self._catching_up = False  # the events being read were written before we attached
         self._refused_lines = 0  # lines of this run that are no events
         self._polls = 0
-        self._save_requested = False
         self._begun: Run | None = None  # the run that was begun here last
         self._validation_losses: dict[int, float] = {}  # of the run, by step
 
@@ -76,7 +84,7 @@ class Bridge:
         self.training, self.readings = TrainingView(name=run.name), Readings.of(manifest)
         self.model = ModelView.of(manifest.name, manifest.model, manifest.tokenizer)
         self._follower, self._refused_lines, self._catching_up = LineFollower(run.metrics_path), 0, True
-        self.state, self._validation_losses, self._save_requested = None, {}, False
+        self.state, self._validation_losses = None, {}
         self._read_events(self._attach_seconds)
         self._update_state()
         self._post(RunAttached())
@@ -153,11 +161,9 @@ class Bridge:
         if not run.is_alive():
             raise RunError(f"'{run.name}' is not training: it is {run.state()}")
         try:
-            run.send(Command(name, time=time.time()))
+            run.send(new_command(name))
         except OSError as error:
             raise RunError(f"the command could not be written to {run.commands_path}: {error.strerror}") from error
-        if name == "save" and run == self.run:
-            self._save_requested = True
 
     def poll(self) -> bool:
         """Read what the run has written since; called at a steady pace. Returns whether there was anything."""
@@ -210,10 +216,9 @@ class Bridge:
         match event:
             case Note():
                 self._post(Notice(event.text, lasting=event.severity != "information"))
+            case Acknowledged() if event.name not in _SEEN or not event.accepted:
+                self._post(Notice(event.text, "information" if event.accepted else "warning"))
             case CheckpointSaved():
-                if self._save_requested:  # the regular ones are not worth a notice
-                    self._save_requested = False
-                    self._post(Notice(f"saved at step {event.step:,}"))
                 self._load_checkpoint()
             case _:
                 pass

@@ -13,6 +13,7 @@ from ..engine.events import (
     Note,
     Preparing,
     Sample,
+    Settings,
     Started,
     StateChanged,
     Step,
@@ -68,6 +69,7 @@ class TrainingView:
 
     checkpoint_step: int | None = None  # of the newest checkpoint on disk
     sample: Sample | None = None
+    settings: Settings | None = None  # what can be changed, as it is in force
     notes: deque[Note] = field(default_factory=lambda: deque(maxlen=NOTES_KEPT))
 
     train: Series = field(default_factory=Series)
@@ -108,6 +110,8 @@ class TrainingView:
                 self._evaluate(event)
             case Sample():
                 self.sample = event
+            case Settings():
+                self.settings = event
             case CheckpointSaved():
                 self.checkpoint_step = event.step
             case StateChanged():
@@ -117,6 +121,8 @@ class TrainingView:
                     self._clear_rates()
             case Note():
                 self.notes.append(event)
+            case _:
+                pass
 
     def _start(self, event: Started) -> None:
         self.state, self.reason, self.preparing = "running", "", None

@@ -47,3 +47,15 @@ def read_plain(path: Path, *, follow_links: bool = True) -> bytes:
     """The content of a regular file. Raises OSError as `open_plain` does."""
     with open_plain(path, follow_links=follow_links) as file:
         return file.read()
+
+
+def ends_within_a_line(path: Path) -> bool:
+    """Whether whoever wrote last into a file of lines left half a line at its end."""
+    try:
+        with open_plain(path, follow_links=False) as file:
+            if file.seek(0, os.SEEK_END) == 0:
+                return False
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:
+        return False

@@ -45,11 +45,13 @@ class Counters:
     learning_rate_scale: float = 1.0
     validation_loss: float | None = None  # at this very step; None where it was not evaluated
     budget: Budget | None = None  # in the place of the recipe's, where it was changed
+    evaluation_interval: int | None = None  # the same
+    sample_prompts: tuple[str, ...] | None = None
     recoveries: int = 0  # how often the run went back to a checkpoint because it had diverged
 
     def __post_init__(self) -> None:
         """Raise ValueError for what no run can have."""
-        counts = (self.step, self.evaluations_without_better, self.recoveries)
+        counts = (self.step, self.evaluations_without_better, self.recoveries, self.evaluation_interval or 0)
         losses = [loss for loss in (self.best_validation_loss, self.validation_loss) if loss is not None]
         if any(not 0 <= count < 2**63 for count in counts) or not 0 <= self.seconds < math.inf:
             raise ValueError(f"step {self.step} after {self.seconds} seconds and its other counts cannot be")

@@ -22,6 +22,7 @@ from .. import locks
 from ..events import Command
 from ..runs import Run
 from .errors import FolderGoneError
+from .loop.command_handler import answer_waiting
 from .loop.commands import CommandReader, StopRequested, commands_size
 from .loop.event_log import EventLog
 
@@ -88,10 +89,12 @@ def _train(
                     )
                 except StopRequested:
                     event_log.state("stopped", "a stop was asked for while it was prepared")
+                    answer_waiting(commands, event_log, before.step if before else 0)
                 else:
                     if budget:
                         trainer.carry_out(Command("budget", text=budget))
                     trainer.train()
+                    answer_waiting(commands, event_log, trainer.step)
         except FolderGoneError as error:
             print(error, file=sys.stderr)
             return FAILED

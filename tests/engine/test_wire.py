@@ -39,9 +39,21 @@ CODECS: list[tuple[MessageCodec[Any], list[Any]]] = [
             events.CheckpointSaved(5, "last"),
             events.StateChanged("failed", 7, 2.0, "no space"),
             events.Note(7, "less memory", "warning"),
+            events.Sample(5, "RO", "MEO", 2, 1337),
+            events.LayerNorms(5, {"embedding": 1.5, "block 0": 2.0}, {"embedding": 1e-3, "block 0": 2e-3}),
+            events.Acknowledged(5, "a1", "pause", "the training is paused", True, 1.5),
+            events.Settings(5, 0.5, "2,000 steps", 0, ("", "ROMEO:")),
         ],
     ),
-    (COMMANDS, [Command("pause"), Command("scale_learning_rate", 0.5, 3.0), Command("threads", 0)]),
+    (
+        COMMANDS,
+        [
+            Command("pause"),
+            Command("scale_learning_rate", 0.5, 3.0),
+            Command("threads", 0),
+            Command("sample_prompts", id="a1", texts=("x", "\n")),
+        ],
+    ),
     (
         REQUESTS,
         [

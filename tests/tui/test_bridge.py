@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from minigpt_tui.engine.events import COMMANDS, Note, StateChanged
+from minigpt_tui.engine.events import COMMANDS, Acknowledged, Note, StateChanged
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.requests import Failed, Load
 from minigpt_tui.engine.runs import Run, RunError, list_runs, run_to_open
@@ -144,9 +144,13 @@ def test_a_checkpoint_is_worth_a_word_when_it_was_asked_for(bridge: Bridge, hear
         bridge.poll()
         assert not heard.of(Notice)
         bridge.send_command("save")
-        append(run, saved(120), saved(130))
+        append(run, saved(120), Acknowledged(120, "", "save", "saved at step 120", True, 1.0), saved(130))
+        append(run, Acknowledged(130, "", "", "a command was not understood", False, 1.0))
+        append(run, Acknowledged(130, "", "pause", "the training is paused", True, 1.0))  # the state says that
         bridge.poll()
-    assert [notice.sentence for notice in heard.of(Notice)] == ["saved at step 120"]
+    assert [(notice.sentence, notice.severity) for notice in heard.of(Notice)] == [
+        ("saved at step 120", "information"), ("a command was not understood", "warning"),
+    ]  # fmt: skip
 
 
 def test_commands_that_nobody_would_read_are_refused(bridge: Bridge):

@@ -19,6 +19,7 @@ from ...data.storage.typed_json import SchemaError
 from ...engine.events import (
     ENDED_STATES,
     TRAINING_EVENTS,
+    Acknowledged,
     CheckpointSaved,
     Command,
     Evaluation,
@@ -198,7 +199,7 @@ class _ProgressLine:
             case Evaluation():
                 self._validation = f" · val {event.validation_loss:.3f}"
                 self._plain(f"step {event.step}: validation loss {event.validation_loss:.4f} ({event.protocol})")
-            case Note():
+            case Note() | Acknowledged():
                 self.say(event.text)
             case CheckpointSaved(kind="best"):
                 self._plain(f"step {event.step}: best checkpoint saved")

@@ -23,8 +23,10 @@ from ..text.escapes import unescaped
 
 T = TypeVar("T")
 
-# the tokenizer sets the first; --steps, --minutes and --budget the second; the preset is what the others belong to
-_NOT_OPTIONS = {"vocab_size", "budget", "name", "description", "source", "model", "training"}
+# the tokenizer sets the first; --steps, --minutes and --budget the second; --sample-prompt, given several times, the
+# last; the preset is what the others belong to
+_NOT_OPTIONS = {"vocab_size", "budget", "name", "description", "source", "model", "training",
+                "sample_prompts"}  # fmt: skip
 _CHANGEABLE_IN_FINE_TUNING = {"context_length", "attention_dropout", "residual_dropout", "embedding_dropout"}
 _REPEATABLE = {"stop": "--stop", "forbidden": "--forbid"}
 _TEXTS = ("sample_prompt",)  # may hold what cannot be typed
@@ -166,7 +168,10 @@ def given_fields(arguments: argparse.Namespace) -> dict[str, Any]:
     """The fields of a recipe that the command line gives, as `Recipe.overridden` takes them."""
     names = {field.name for cls in (Recipe, ModelConfig, TrainingConfig) for field in dataclasses.fields(cls)}
     names = names - _NOT_OPTIONS | {"budget"}
-    return {name: value for name, value in vars(arguments).items() if name in names and value is not None}
+    given = {name: value for name, value in vars(arguments).items() if name in names and value is not None}
+    if (prompts := given.get("sample_prompt")) is not None:
+        given |= {"sample_prompt": prompts[0], "sample_prompts": tuple(prompts) if len(prompts) > 1 else ()}
+    return given
 
 
 def _add_option(group: Any, field: Field[Any], kind: Any) -> None:
@@ -180,7 +185,9 @@ def _add_option(group: Any, field: Field[Any], kind: Any) -> None:
     else:
         metavar = {int: "N", float: "X"}.get(kind, "TEXT")
         if field.name in _TEXTS:
-            kind, help_text = unescaped, f"{help_text} {ESCAPES}"
+            help_text = f"{help_text} May be repeated. {ESCAPES}"
+            group.add_argument(flag, type=unescaped, action="append", default=None, metavar=metavar, help=help_text)
+            return
         kind = with_message(_seed) if field.name == "seed" else kind
         group.add_argument(flag, type=kind, default=None, metavar=metavar, help=help_text)
 

@@ -16,11 +16,14 @@ from ...data.storage.typed_json import SchemaError, dumps, to_plain
 from ...data.typed_path import typed_path
 from ...engine.events import (
     TRAINING_EVENTS,
+    Acknowledged,
     CheckpointSaved,
     Evaluation,
+    LayerNorms,
     Note,
     Preparing,
     Sample,
+    Settings,
     Started,
     StateChanged,
     Step,
@@ -122,6 +125,19 @@ def _words(event: TrainingEvent) -> str:
             return f"step {event.step}: {event.parameters:,} parameters on {event.device_name}, {event.dtype}"
         case Preparing():
             return stage(event)
+        case Acknowledged():
+            refused = "" if event.accepted else "refused: "
+            return f"step {event.step}: {refused}{formatting.one_line(event.text)}"
+        case Settings():
+            every = f"every {event.evaluation_interval:,} steps" if event.evaluation_interval else "as time allows"
+            return (
+                f"step {event.step}: budget {event.budget}, learning rate {event.learning_rate_scale:g} times the "
+                f"schedule's, evaluated {every}"
+            )
+        case LayerNorms():
+            largest = max(event.updates, key=event.updates.__getitem__, default="")
+            changed = f", the largest update in {largest}, {event.updates[largest]:.1e} of it" if largest else ""
+            return f"step {event.step}: {len(event.weights)} layers measured{formatting.one_line(changed)}"
 
 
 # --- curves ---------------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ from textual.signal import Signal
 from textual.widget import Widget
 
 from ...data.storage.errors import EXPECTED
+from ...engine.events import CommandName
 from ...engine.runs import Run
 from .. import keymap
-from ..bridge import Bridge, CommandName
+from ..bridge import Bridge
 from ..messages import SessionsWanted
 from ..training_offer import BUILT_IN
 from ..widgets.footer_line import FooterLine

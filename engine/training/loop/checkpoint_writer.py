@@ -44,16 +44,18 @@ class CheckpointWriter:
             self.step = counters.step
         self._event_log.emit(CheckpointSaved(counters.step, kind, counters.validation_loss))
 
-    def save_or_warn(self, kind: Kind, learner: Learner, counters: Counters) -> None:
-        """Write a checkpoint; where that fails, emit a note."""
+    def save_or_warn(self, kind: Kind, learner: Learner, counters: Counters) -> bool:
+        """Write a checkpoint; where that fails, emit a note. Whether it was written."""
         try:
             self.save(kind, learner, counters)
+            return True
         except OSError as error:
             self._event_log.note(
                 f"the checkpoint of step {counters.step} could not be saved ({error.strerror or error}); free some "
                 f"space: the training goes on, and {self.kept}",
                 "error",
             )
+            return False
 
     def save_history(self, learner: Learner, counters: Counters) -> None:
         """Keep the weights of this step, unless that leaves the run too little disk to go on."""

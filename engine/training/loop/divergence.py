@@ -78,7 +78,7 @@ class Recovery:
         self.attempts = 0
 
     def go_back(self, problem: str, diverged: Counters, kept: str) -> tuple[Learner, Counters]:
-        """The learner to go on with, and its counters; budget and learning-rate scale stay as they were at `diverged`.
+        """The learner to go on with, and its counters; what people have changed stays as it was at `diverged`.
 
         The learner that diverged should be freed before: there may be no memory for two. Raises TrainingError, which
         says which checkpoint is `kept`, for a run that diverged a second time.
@@ -97,4 +97,11 @@ class Recovery:
             f"{what}; going on {where} with the learning rate at {scale:g} times the schedule's and the text in "
             "another order"
         )
-        return learner, dataclasses.replace(counters, learning_rate_scale=scale, budget=diverged.budget, recoveries=1)
+        return learner, dataclasses.replace(
+            counters,
+            learning_rate_scale=scale,
+            budget=diverged.budget,
+            evaluation_interval=diverged.evaluation_interval,
+            sample_prompts=diverged.sample_prompts,
+            recoveries=1,
+        )

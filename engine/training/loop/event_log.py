@@ -12,13 +12,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal
 
-from ....data.storage.plain_files import open_plain
+from ....data.storage.plain_files import ends_within_a_line, open_plain
 from ...events import (
     TRAINING_EVENTS,
     CheckpointSaved,
     Evaluation,
     Note,
     RunState,
+    Settings,
     Started,
     StateChanged,
     Step,
@@ -51,7 +52,7 @@ class EventLog:
         )
         self._writing = threading.Lock()
         self._closed = threading.Event()
-        self._line_is_open = _ends_within_a_line(run)
+        self._line_is_open = ends_within_a_line(run.metrics_path)
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> EventLog:
@@ -137,17 +138,10 @@ def _after(status: RunStatus, event: TrainingEvent) -> RunStatus:
             )  # fmt: skip
         case Evaluation():
             return dataclasses.replace(status, step=event.step, validation_loss=event.validation_loss)
+        case Settings():
+            return dataclasses.replace(
+                status, learning_rate_scale=event.learning_rate_scale, budget=event.budget,
+                evaluation_interval=event.evaluation_interval, sample_prompts=event.sample_prompts,
+            )  # fmt: skip
         case _:
             return status
-
-
-def _ends_within_a_line(run: Run) -> bool:
-    """Whether a killed process left half a line at the end of metrics.jsonl."""
-    try:
-        with open_plain(run.metrics_path, follow_links=False) as file:
-            if file.seek(0, os.SEEK_END) == 0:
-                return False
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) != b"\n"
-    except OSError:
-        return False

@@ -46,11 +46,12 @@ class Interval:
 
     With `every` above 0 that is at each multiple of that many steps. Else the `gaps` are the seconds of training from
     one time to the next, the last of them repeated, and it is put off until its total cost stays within `share` of the
-    training time; only the first time may take half of it.
+    training time; only the first time may take half of it. `every` may change at any time.
     """
 
     def __init__(self, every: int, gaps: tuple[float, ...], share: float) -> None:
-        self._every, self._gaps, self._share = every, gaps, share
+        self.every = every
+        self._gaps, self._share = gaps, share
         self._times, self._spent, self._last_step, self._last_seconds = 0, 0.0, -1, 0.0
         self.cost: float | None = None  # seconds that the latest took
 
@@ -59,8 +60,8 @@ class Interval:
 
         `expected` is an estimate of its cost in seconds, for the first time.
         """
-        if self._every:
-            return step % self._every == 0 and step != self._last_step
+        if self.every:
+            return step % self.every == 0 and step != self._last_step
         if seconds - self._last_seconds < self._gaps[min(self._times, len(self._gaps) - 1)]:
             return False
         if self._times == 0:

@@ -1,6 +1,8 @@
-"""What the model writes while it trains: a short sample, with a decoder of its own."""
+"""What the model writes while it trains: short samples, with a decoder of their own."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 
@@ -9,30 +11,55 @@ from ....data.tokenizers import Tokenizer, UnknownCharacterError
 from ....models.cache import KVCache
 from ....models.devices import varying_lengths
 from ....models.gpt import GPT
-from ...generation.sampling import Sampler, first_token
+from ...events import Sample
+from ...generation.sampling import Sampler, first_token, sample_seed
 from ...requests import SamplingSettings
 
 LENGTH = 200  # tokens
 
 
 class SampleWriter:
-    """Continues `prompt` at `temperature`, greedily at 0; characters that have no token are left out of the prompt.
+    """Continues each of its `prompts` at `temperature`, greedily at 0; characters without a token are left out of them.
 
     With `literal` the names of special tokens in it are text. Raises UserError where the tokenizer refuses a character
-    of the prompt.
+    of a prompt; then the prompts stay what they were.
     """
 
-    def __init__(self, tokenizer: Tokenizer, prompt: str = "", temperature: float = 0.8, literal: bool = False) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, prompts: Sequence[str] = ("",), temperature: float = 0.8, literal: bool = False
+    ) -> None:
         self._tokenizer, self._temperature, self._literal = tokenizer, temperature, literal
+        self._given: tuple[str, ...] = ()
+        self._known: list[str] = []  # without the characters that have no token
+        self.prompts = tuple(prompts)
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """As they were given."""
+        return self._given
+
+    @prompts.setter
+    def prompts(self, prompts: tuple[str, ...]) -> None:
         try:
-            self.prompt, _ = tokenizer.filter_unknown(prompt)
+            known = [self._tokenizer.filter_unknown(prompt)[0] for prompt in prompts]
         except UnknownCharacterError as error:
             raise UserError(f"the sample prompt cannot be used: {error}") from error
+        self._given, self._known = prompts, known
+
+    def write_all(self, model: GPT, step: int, seed: int) -> list[Sample]:
+        """A sample for each prompt, each with a seed of its own that `seed` and its index decide."""
+        seeds = [sample_seed(abs(seed), index) for index in range(len(self._known))]
+        return [
+            Sample(step, prompt, self.write(model, one_seed, prompt=prompt), index, one_seed)
+            for index, (prompt, one_seed) in enumerate(zip(self._known, seeds, strict=True))
+        ]
 
     @varying_lengths()
     @torch.no_grad()  # not inference mode: a sharded model keeps the parameters that it gathers here
-    def write(self, model: GPT, seed: int, length: int = LENGTH) -> str:
-        """A continuation of up to `length` tokens, or to an end token; the model keeps its mode.
+    def write(self, model: GPT, seed: int, length: int = LENGTH, prompt: str | None = None) -> str:
+        """A continuation of `prompt`, by default the first of the prompts: up to `length` tokens, or to an end token.
+
+        The model keeps its mode.
 
         The generate process's decoder is no use here: it packs the weights for speed, and these are being trained.
         """
@@ -40,7 +67,7 @@ class SampleWriter:
         settings = SamplingSettings(temperature=self._temperature, seed=seed)
         rows = min(self._tokenizer.vocab_size, config.vocab_size)
         sampler = Sampler(settings, rows, device)
-        ids = self._prompt_ids(seed, config.vocab_size)
+        ids = self._prompt_ids(self._known[0] if prompt is None else prompt, seed, config.vocab_size)
         first = len(ids)
         cache = KVCache(config, 1, config.context_length, device, model.compute_dtype)
         unread = list(ids)
@@ -60,8 +87,8 @@ class SampleWriter:
             model.train(training)
         return self._tokenizer.decode(ids[first:])
 
-    def _prompt_ids(self, seed: int, rows: int) -> list[int]:
+    def _prompt_ids(self, prompt: str, seed: int, rows: int) -> list[int]:
         """The tokens to prefill: those of the prompt that the model has, or a single one where there is none."""
         tokenizer = self._tokenizer
-        ids = [*tokenizer.begin, *tokenizer.encode(self.prompt, self._literal)]
+        ids = [*tokenizer.begin, *tokenizer.encode(prompt, self._literal)]
         return [token for token in ids if token < rows] or [first_token(tokenizer, seed, n_rows=rows)]

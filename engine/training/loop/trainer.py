@@ -14,8 +14,8 @@ from ....models.config import flops_per_token
 from ....models.devices import memory_in_use
 from ....models.gpt import GPT
 from ....models.peak_flops import peak_flops
-from ....models.recipe import Budget, TrainingConfig
-from ...events import Command, Evaluation, Sample, Step
+from ....models.recipe import TrainingConfig
+from ...events import Command, Evaluation, Step
 from ...runs import Run
 from ...text_loss import TextLoss
 from ..checkpoints import Counters, Kind
@@ -23,7 +23,8 @@ from ..errors import TrainingError
 from ..update.learner import Learner
 from ..update.threads import Threads
 from .checkpoint_writer import CheckpointWriter
-from .commands import CommandHandler, CommandReader, StopRequested
+from .command_handler import CommandHandler
+from .commands import CommandReader, StopRequested
 from .divergence import Diverged, DivergenceDetector, Recovery
 from .early_stopping import WARN_AFTER, EarlyStopping
 from .evaluation import evaluate, n_positions
@@ -38,6 +39,7 @@ from .intervals import (
 )
 from .progress import Progress
 from .sample import SampleWriter
+from .settings import ChangeableSettings
 
 REPORT_INTERVAL = 0.2  # seconds between two Step events
 _SHORT_EVALUATION = 2.0  # seconds; a run that is stopped takes this time for a last evaluation
@@ -79,7 +81,8 @@ class Trainer:
         self._command_handler = CommandHandler(context.commands, event_log)
         self._recovery = Recovery(event_log, restart)
         self._checkpoints = CheckpointWriter(context.run, tokenizer, event_log, config.checkpoint_history_limit)
-        self._samples = SampleWriter(tokenizer, config.sample_prompt, config.sample_temperature, context.literal)
+        prompts = config.all_sample_prompts
+        self._samples = SampleWriter(tokenizer, prompts, config.sample_temperature, context.literal)
         self._start_from(learner, counters)
 
     def _start_from(self, learner: Learner, counters: Counters) -> None:
@@ -94,6 +97,9 @@ class Trainer:
         self._evaluation_interval = evaluation_interval(config.evaluation_interval)
         self._sample_interval = sample_interval(config.sample_interval)
         self._history_interval = history_interval(config.checkpoint_history)
+        self.settings = ChangeableSettings(
+            config, counters, self.progress, self._evaluation_interval, self._samples, self._context.threads
+        )
         self._learning_rate_factor = 0.0  # at the last update
         self._train_loss: float | None = None
         self._reported_step, self._reported_seconds, self._reported_at = learner.step, counters.seconds, -math.inf
@@ -121,6 +127,7 @@ class Trainer:
 
     def _train(self) -> None:
         self._event_log.state("running")
+        self._event_log.emit(self.settings.at(self.step))
         self._clock.start()
         if self._epoch_is_due:  # an earlier process saved the end of an epoch and ended before it evaluated
             with self._outside_training_time(self._evaluation_interval):
@@ -240,17 +247,16 @@ class Trainer:
 
     def _counters(self) -> Counters:
         """What a checkpoint says of the run's progress."""
-        step, budget = self.learner.step, self.progress.budget
-        return Counters(
+        step = self.learner.step
+        counters = Counters(
             step=step,
             seconds=self._clock.seconds,
             best_validation_loss=self._early_stopping.best,
             evaluations_without_better=self._early_stopping.evaluations_since_best,
-            learning_rate_scale=self.progress.learning_rate_scale,
             validation_loss=self._early_stopping.loss_at(step),
-            budget=None if budget == self._config.budget else budget,
             recoveries=self._recovery.attempts,
         )
+        return self.settings.kept_in(counters)
 
     def _checked_counters(self) -> Counters:
         """The counters for a checkpoint. Raises Diverged where the weights are not worth one."""
@@ -259,27 +265,28 @@ class Trainer:
             raise Diverged("a weight is NaN or infinite")
         return self._counters()
 
-    def save(self) -> None:
-        """Write the checkpoint that the run is resumed from; where that fails, emit a note."""
-        self._save_or_warn("last")
+    def save(self) -> bool:
+        """Write the checkpoint that the run is resumed from; where that fails, emit a note. Whether it was written."""
+        return self._save_or_warn("last")
 
     def _save_unless_diverging(self) -> None:
         """Save, but leave the earlier checkpoint, which is better, while the loss is too high."""
         if not self._divergence.diverging:
             self.save()
 
-    def _save_or_warn(self, kind: Kind) -> None:
-        self._checkpoints.save_or_warn(kind, self.learner, self._checked_counters())
+    def _save_or_warn(self, kind: Kind) -> bool:
+        return self._checkpoints.save_or_warn(kind, self.learner, self._checked_counters())
 
-    def evaluate(self, stopping: bool = False) -> None:
+    def evaluate(self, *, stopping: bool = False, counts: bool = True) -> float | None:
         """The validation loss, and the checkpoint `best` where it is the lowest so far.
 
-        A stop ends the evaluation, except in a run that is `stopping` already. That last evaluation never uses up
-        patience: without the stop there would have been none at this step.
+        A stop ends the evaluation, and nothing is returned; except in a run that is `stopping` already. Only where it
+        `counts` can it use up patience: for the last one of a stopped run, and for one that a person asks for, there
+        would have been none at this step.
         """
 
         def check_stop(fraction: float) -> None:
-            if stopping:
+            if stopping and not self._commands.without_saving:
                 self._commands.poll()
             else:
                 self._commands.check_stop()
@@ -298,11 +305,11 @@ class Trainer:
         try:
             result = self.learner.with_averaged_model(validate)
         except StopRequested:
-            return
+            return None
         if not math.isfinite(result.loss):
             raise Diverged("the validation loss is NaN or infinite")
         healthy = not self._divergence.diverging
-        better = early_stopping.update(step, result.loss, can_be_best=healthy, counts=healthy and not stopping)
+        better = early_stopping.update(step, result.loss, can_be_best=healthy, counts=healthy and counts)
         self._event_log.emit(
             Evaluation(
                 step=step,
@@ -319,11 +326,15 @@ class Trainer:
             self._save_or_warn("best")
         elif since_best < early_stopping.evaluations_since_best == WARN_AFTER:
             self._event_log.warn(early_stopping.warning(self._train_loss))
+        return result.loss
 
     def sample(self) -> None:
-        """Emit something that the model writes."""
-        text = self.learner.with_averaged_model(lambda model: self._samples.write(model, seed=self.learner.step))
-        self._event_log.emit(Sample(self.learner.step, self._samples.prompt, text))
+        """Emit what the model writes after each prompt; the same seeds at each step, so that samples compare."""
+        samples = self.learner.with_averaged_model(
+            lambda model: self._samples.write_all(model, self.step, self._config.seed)
+        )
+        for sample in samples:
+            self._event_log.emit(sample)
 
     # --- commands --------------------------------------------------------------------------------
 
@@ -336,32 +347,17 @@ class Trainer:
         """Carry out a command as if it had been sent to the run."""
         self._command_handler.carry_out(command, self)
 
-    def scale_learning_rate(self, factor: float | None) -> str:
-        """Multiply the learning rates from here on; a sentence that says so. Raises ValueError with a sentence."""
-        if factor is None or not 0 < factor <= 1000:
-            raise ValueError(f"the learning rate cannot be scaled by {factor}; give a number above 0")
-        self.progress.learning_rate_scale *= factor
-        return f"the learning rate is now {self.progress.learning_rate_scale:g} times the schedule's"
+    @property
+    def step(self) -> int:
+        """The updates so far."""
+        return self.learner.step
 
-    def set_threads(self, number: float | None) -> str:
-        """Train with another number of CPU threads; a sentence that says so. Raises ValueError with a sentence."""
-        return self._context.threads.change(number)
-
-    def set_budget(self, text: str) -> str:
-        """Train to another budget, as `Budget.parse` reads it; the learning rate follows it from here on.
-
-        It counts from the run's beginning, and is saved at once, so that a resumed run knows it. Raises ValueError,
-        with a sentence, where `text` is not understood, or a budget that is used up already.
-        """
-        before, self.progress.budget = self.progress.budget, Budget.parse(text)
-        if self.progress.fraction >= 1:
-            spent, self.progress.budget = self.progress.budget, before
-            raise ValueError(
-                f"a budget of {spent} is spent already, because it counts from the run's beginning; it stays at "
-                f"{before}"
-            )
-        self._save_unless_diverging()
-        return f"the budget is now {self.progress.budget}; the learning rate follows it from here on"
+    def keep_changes(self) -> None:
+        """Save what was changed at once, so that a resumed run knows it."""
+        if self.settings.unsaved:
+            self.settings.unsaved = False
+            if not self._commands.without_saving:
+                self._save_unless_diverging()
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -371,6 +367,8 @@ class Trainer:
         A run that evaluates every epoch and is stopped within one is not evaluated: resumed, it is at that epoch's end.
         """
         self._clock.stop()
+        if self._commands.without_saving:
+            return self._finish_without_saving()
         early = self._out_of_patience and self.progress.fraction < 1
         stopped = self._commands.stop_requested and self.progress.fraction < 1 and not early
         self._report(now=True)
@@ -381,7 +379,7 @@ class Trainer:
         whole = not self._config.evaluate_every_epoch or self.learner.completed_epoch
         evaluated = self._early_stopping.loss_at(self.learner.step) is not None
         if not evaluated and (not stopped or (whole and cost < _SHORT_EVALUATION)):
-            self.evaluate(stopping=stopped)
+            self.evaluate(stopping=stopped, counts=not stopped)
             self._save_at_end()  # now with its validation loss
         if stopped and self._stop_is_taken_back():
             return False
@@ -389,6 +387,15 @@ class Trainer:
             self.sample()
         reason = f"no better validation loss in {self._config.patience} evaluations" if early else ""
         self._event_log.state("stopped" if stopped else "finished", reason)
+        return True
+
+    def _finish_without_saving(self) -> bool:
+        """End here, with what is on disk; False where that is taken back."""
+        if self._stop_is_taken_back():
+            return False
+        if not self._commands.without_saving:  # it is an ordinary stop by now
+            return self._finish()
+        self._event_log.state("stopped", f"no checkpoint was asked for; {self._checkpoints.kept}")
         return True
 
     def _stop_is_taken_back(self) -> bool:

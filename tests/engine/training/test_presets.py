@@ -79,8 +79,8 @@ def test_each_preset_learns_and_writes(name, monkeypatch):
     model = new_model(replace(recipe.model, vocab_size=tokenizer.vocab_size))
     before, after = learn(recipe, tokenizer, model)
     assert after < before
-    sample = SampleWriter(tokenizer, recipe.training.sample_prompt, recipe.training.sample_temperature)
-    assert sample.prompt == recipe.training.sample_prompt
+    sample = SampleWriter(tokenizer, recipe.training.all_sample_prompts, recipe.training.sample_temperature)
+    assert sample.prompts == (recipe.training.sample_prompt,)
     assert sample.write(model, seed=3, length=20)
     assert model.training is False  # as it was
 

@@ -13,6 +13,7 @@ import pytest
 from minigpt_tui.data.storage.typed_json import SchemaError, loads
 from minigpt_tui.engine.events import (
     TRAINING_EVENTS,
+    Acknowledged,
     CheckpointSaved,
     Command,
     Evaluation,
@@ -108,7 +109,7 @@ def test_a_run_from_beginning_to_end(make_run, events_of):
     evaluations = [event for event in events if isinstance(event, Evaluation)]
     assert [event.step for event in evaluations] == [10, 20, 30]
     assert [step for kind, step in kept if kind == "best"] == [event.step for event in evaluations if event.best]
-    order = [type(event) for event in events if event not in steps][3:7]
+    order = [type(event) for event in events if event not in steps][4:8]
     assert order == [CheckpointSaved, Evaluation, CheckpointSaved, Sample]  # last, eval, best, sample
     sample = next(event for event in events if isinstance(event, Sample))
     assert len(sample.text) == 200
@@ -194,16 +195,21 @@ def test_commands_signals_a_second_trainer_and_a_changed_text(make_run, start, e
         run.send(command)
     with run.commands_path.open("a") as file:
         file.write("no command\n")
-    until(lambda: len([e for e in events_of(run) if isinstance(e, Note)]) == 5, "the answers")
-    events = events_of(run)
-    answers = [type(event) for event in events[[getattr(e, "state", "") for e in events].index("paused") + 1 :]]
-    assert answers == [Sample, Evaluation, CheckpointSaved, CheckpointSaved, Note, Note, Note, Note, Note]
-    notes = [event.text for event in events if isinstance(event, Note)]
-    assert "0.5 times" in notes[0]
-    assert "cannot be scaled by -1" in notes[1]
-    assert "threads: 1" in notes[2]
-    assert "not possible" in notes[3]
-    assert "not understood" in notes[4]
+    until(lambda: len([e for e in events_of(run) if isinstance(e, Acknowledged)]) == 9, "the answers")
+    answers = [event for event in events_of(run) if isinstance(event, Acknowledged)]
+    assert [(answer.name, answer.accepted) for answer in answers] == [
+        ("pause", True), ("sample", True), ("evaluate", True), ("save", True), ("scale_learning_rate", True),
+        ("scale_learning_rate", False), ("threads", True), ("threads", False), ("", False),
+    ]  # fmt: skip
+    assert {answer.step for answer in answers} == {paused.step}
+    texts = [answer.text for answer in answers]
+    assert texts[0] == f"the training is paused; saved at step {paused.step}"
+    assert "validation loss is" in texts[2]
+    assert "0.5 times" in texts[4]
+    assert "cannot be scaled by -1" in texts[5]
+    assert "threads: 1" in texts[6]
+    assert "not possible" in texts[7]
+    assert "not understood" in texts[8]
     until(lambda: (s := run.status()) and s.heartbeat > paused.heartbeat + 0.5, "a heartbeat while paused")
     assert run.state() == "paused"
 

@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 from minigpt_tui.tui.cli.main import build_parser
+from minigpt_tui.tui.cli.options import given_fields
 from minigpt_tui.tui.sampling_fields import FOLDED
 from minigpt_tui.tui.text.escapes import unescaped
 
@@ -41,6 +42,15 @@ def test_they_mean_the_same_in_every_option_that_takes_a_text(verb: str, option:
     arguments = build_parser([verb]).parse_args([verb, option, written] + ["tales"] * (verb == "train"))
     assert getattr(arguments, field) in (unescaped(written), [unescaped(written)])
     assert r"\n is a new line" in " ".join(help_of(verb).split())
+
+
+def test_several_sample_prompts_are_the_runs_list() -> None:
+    def given(*words: str) -> dict[str, object]:
+        return given_fields(build_parser(["train"]).parse_args(["train", "tales", *words]))
+
+    assert given("--sample-prompt", r"a\n") == {"sample_prompt": "a\n", "sample_prompts": ()}
+    assert given("--sample-prompt", "a", "--sample-prompt", "b")["sample_prompts"] == ("a", "b")
+    assert "sample_prompts" not in given()
 
 
 def help_of(verb: str) -> str:

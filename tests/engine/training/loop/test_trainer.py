@@ -11,7 +11,16 @@ import pytest
 import torch
 from minigpt_tui.data.dataset import TokenDataset
 from minigpt_tui.data.tokenizers import build_tokenizer
-from minigpt_tui.engine.events import CheckpointSaved, Command, Evaluation, Note, Sample, StateChanged, Step
+from minigpt_tui.engine.events import (
+    Acknowledged,
+    CheckpointSaved,
+    Command,
+    Evaluation,
+    Note,
+    Sample,
+    StateChanged,
+    Step,
+)
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training import checkpoints
 from minigpt_tui.engine.training.checkpoints import Counters
@@ -237,7 +246,7 @@ def test_the_schedule_follows_a_budget_that_is_changed_in_the_middle(make_run, t
     assert [event.state for event in kinds(events, StateChanged) if event.state != "running"] == [
         "stopped", "finished", "finished",
     ]  # fmt: skip
-    notes = [event.text for event in kinds(events, Note)]
+    notes = [event.text for event in kinds(events, Acknowledged)]
     assert notes[0] == "the budget is now 20 steps; the learning rate follows it from here on"
     assert "a budget of 7 steps is spent already" in notes[1]
     assert "it stays at 20 steps" in notes[1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, fields, replace
+from decimal import Decimal
 from typing import Any, Literal
 
 from .config import ConfigError, ModelConfig, described, parameter_count
@@ -51,6 +52,13 @@ class Budget:
     def __str__(self) -> str:
         amount = f"{self.amount:,.0f}" if self.amount == int(self.amount) else f"{self.amount:g}"
         return f"{amount} {self.unit}"
+
+    @property
+    def written(self) -> str:
+        """The budget as `parse` reads the same one again, to the last digit: `str` rounds it."""
+        if self.amount == int(self.amount):
+            return str(self)
+        return f"{Decimal(repr(self.amount)):f} {self.unit}"
 
     @classmethod
     def parse(cls, text: str) -> Budget:

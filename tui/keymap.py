@@ -292,6 +292,10 @@ ACTIONS: tuple[Action, ...] = (
         "new-run.start", "f5,ctrl+enter,ctrl+g", "start", "Start training", "Make the run and start its training.",
         "start", "new-run", priority=True,
     ),
+    Action(
+        "new-run.fields", "ctrl+f", "find_field", "Find a field", "Search all fields of the recipe by words.",
+        "find a field", "new-run", priority=True,
+    ),
     Action("new-run.cancel", "escape", "cancel", "Cancel", "Go back without a new run.", "cancel", "new-run"),
     Action("open-model.open", "enter", "open", "Open", "Talk to this model.", "open", "open-model", palette=False),
     Action(

@@ -44,9 +44,9 @@ class SettingField:
         """What it is, and what it is by default."""
         return f"{self.description} Default: {self.text(self.default) or 'none'}."
 
-    def value_in(self, settings: Settings) -> Any:
-        """The present value."""
-        value: Any = settings
+    def value_in(self, holder: Any) -> Any:
+        """The present value in the settings, or in whatever else has fields."""
+        value = holder
         for key in self.place:
             value = value[key] if isinstance(value, dict) else getattr(value, key)
         return value

@@ -16,12 +16,12 @@ from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 from ...data.storage.errors import EXPECTED, sentence_of
 from ...engine.launch import UnknownTextError, vocabulary_size
 from ...engine.runs import RunError, check_name, free_name
-from ...models.config import ConfigError, descriptions, parameter_count
+from ...models.config import parameter_count
 from ...models.memory import expected_memory
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
-from ...models.recipe import Recipe
 from .. import keymap, keys
 from ..bridge import Bridge
+from ..recipe_fields import FIELDS, unused_fields
 from ..text import formatting
 from ..training_offer import BUILT_IN
 from ..widgets.corpus_fields import CorpusFields
@@ -29,6 +29,8 @@ from ..widgets.facts import DIM, labelled
 from ..widgets.footer_line import FooterLine
 from ..widgets.model_input import ModelInput
 from ..widgets.preset_select import PresetSelect
+from ..widgets.recipe_fields_view import RecipeFieldsView
+from ..widgets.recipe_row import RecipeRow, RowState
 from ..widgets.text_input import TextInput
 from .action_screen import ActionScreen
 from .questions import Answer, Question
@@ -37,17 +39,20 @@ from .run_form import (
     TOKENIZERS,
     UNKNOWN,
     FieldError,
+    base_recipe,
+    problems_of,
     read_recipe,
-    starting_values,
+    texts_of,
 )
 
 if TYPE_CHECKING:
     from ...data.corpus import Corpus
     from ...models.config import ModelConfig
+    from ...models.recipe import Recipe
 
 
 class NewRunScreen(ActionScreen):
-    """Checked while it is typed: the first problem is shown below the form."""
+    """Checked while it is typed: what is wrong is said at its field, and the first of it below the form."""
 
     SCOPE = "new-run"
     BINDINGS = [*keymap.bindings("new-run")]
@@ -56,8 +61,7 @@ class NewRunScreen(ActionScreen):
     text = query_one(CorpusFields)
     start_from = query_one("#start-from", ModelInput)
     preset_select = query_one("#preset", PresetSelect)
-    tokenizer_select = query_one("#tokenizer", Select)
-    unknown_select = query_one("#unknown_characters", Select)
+    all_fields = query_one(RecipeFieldsView)
 
     def __init__(self, bridge: Bridge, start_from: str = "", corpus: str = BUILT_IN) -> None:
         super().__init__()
@@ -66,21 +70,31 @@ class NewRunScreen(ActionScreen):
         self._begin_with = corpus
         self._problem = ""
         self._name_was_typed = False  # whether the person has typed a name
-        self._preset_before = DEFAULT_PRESET  # the one before fine-tuning
+        self._preset, self._preset_before = DEFAULT_PRESET, DEFAULT_PRESET  # the latter: before fine-tuning
+        self._typed: dict[str, str] = {}  # what the person wrote, by field; all else is as the preset has it
+        self._newest = ""  # the field that was written last
+        self._wrong: dict[str, str] = {}  # why a field cannot be as it is written
+        self._of_preset: dict[str, str] = {}
+        self._shown: dict[str, str] = {}  # the texts of all fields
+        self._recipe: Recipe | None = None  # the last one that was in order
 
     # --- composition ----------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
         """The form, the estimate beside it, and two buttons."""
-        with VerticalScroll(id="form", can_focus=False) as box:
+        with Vertical(id="form") as box:
             box.border_title = "new run"
-            with Horizontal(id="columns"):
-                with Vertical(id="fields"):
+            with VerticalScroll(id="columns", can_focus=False):
+                with VerticalScroll(id="fields", can_focus=False):
                     yield CorpusFields(self._begin_with)
                     yield from self._recipe_fields()
                     yield from self._tokenizer_fields()
                     yield from self._run_fields()
-                with Vertical(id="facts"):
+                    yield Static(
+                        keys.labelled("all fields of the recipe", "new-run.fields"), classes="heading", markup=False
+                    )
+                    yield RecipeFieldsView(self._state_of)
+                with VerticalScroll(id="facts", can_focus=False):
                     yield Static(id="estimate", markup=False)
                     yield Static(id="summary", markup=False)
                     yield Static(id="preview", markup=False)
@@ -122,7 +136,7 @@ class NewRunScreen(ActionScreen):
         with Horizontal(classes="field", id="literal-field"):
             yield Label("literal")
             yield Checkbox(
-                "special tokens are plain text", compact=True, id="literal", tooltip=descriptions(Recipe)["literal"]
+                "special tokens are plain text", compact=True, id="literal", tooltip=FIELDS["literal"].description
             )
 
     def _run_fields(self) -> ComposeResult:
@@ -133,10 +147,10 @@ class NewRunScreen(ActionScreen):
             yield Label("name")
             yield TextInput(compact=True, id="name", tooltip="What the run is called; its folder has this name.")
         with Grid(id="numbers"):
-            for number in NUMBERS:
+            for name, label in NUMBERS.items():
                 with Horizontal(classes="field"):
-                    yield Label(number.label)
-                    yield Input(compact=True, id=number.name, tooltip=number.help)
+                    yield Label(label)
+                    yield Input(compact=True, id=name, tooltip=FIELDS[name].description)
 
     def on_mount(self) -> None:
         """Begin with the quick preset."""
@@ -149,20 +163,23 @@ class NewRunScreen(ActionScreen):
         corpus = self.text.corpus
         self._show_corpus(corpus)
         if corpus is not None and not self._name_was_typed:
-            self.query_one("#name", Input).value = free_name(PurePath(corpus.name).stem)
+            with self.prevent(Input.Changed):
+                self.query_one("#name", Input).value = free_name(PurePath(corpus.name).stem)
         self._validate()
 
     @on(Select.Changed, "#preset")
     def _preset_chosen(self) -> None:
-        self._fill_in()
+        if self.preset_select.value != self._preset:
+            self._preset = str(self.preset_select.value)
+            self._fill_in()
 
     @on(ModelInput.Looked)
     def _model_looked_up(self) -> None:
         """Switch the preset to fine-tuning with the model that is trained further, and back without one."""
-        if self._model is not None and self.preset_select.value != FINE_TUNING.name:
-            self._preset_before = str(self.preset_select.value)
+        if self._model is not None and self._preset != FINE_TUNING.name:
+            self._preset_before = self._preset
             self.preset_select.value = FINE_TUNING.name  # fills the form
-        elif not self.start_from.value.strip() and self.preset_select.value == FINE_TUNING.name:
+        elif not self.start_from.value.strip() and self._preset == FINE_TUNING.name:
             self.preset_select.value = self._preset_before
         elif self._model is not None:
             self._fill_in()
@@ -171,14 +188,26 @@ class NewRunScreen(ActionScreen):
 
     @on(Input.Changed, "#name")
     def _name_typed(self, event: Input.Changed) -> None:
-        self._name_was_typed = bool(event.value) and event.input.has_focus
+        self._name_was_typed = bool(event.value)
         self._validate()
 
     @on(Input.Changed)
-    @on(Select.Changed, "#tokenizer")
-    @on(Select.Changed, "#unknown_characters")
-    def _something_changed(self) -> None:
-        self._validate()
+    @on(Select.Changed)
+    @on(Checkbox.Changed)
+    def _something_changed(self, event: Input.Changed | Select.Changed | Checkbox.Changed) -> None:
+        name = event.control.id or ""
+        if name in FIELDS:
+            self._write(name, FIELDS[name].text(event.value) if name != "budget" else str(event.value))
+
+    @on(RecipeRow.Typed)
+    def _row_written(self, event: RecipeRow.Typed) -> None:
+        self._write(event.field, event.text)
+
+    def _write(self, name: str, text: str) -> None:
+        """Take what the person wrote into a field."""
+        if text != self._shown.get(name):
+            self._typed[name], self._newest = text, name
+            self._validate()
 
     @on(Input.Submitted)
     def _to_the_next(self) -> None:
@@ -187,6 +216,10 @@ class NewRunScreen(ActionScreen):
     @on(Button.Pressed, "#start")
     def _start_pressed(self) -> None:
         self.action_start()
+
+    def action_find_field(self) -> None:
+        """Go to the search in all fields."""
+        self.all_fields.begin_search()
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
@@ -243,57 +276,81 @@ class NewRunScreen(ActionScreen):
 
     def _fill_in(self) -> None:
         """Fill the form from the preset, and from the model that is trained further."""
-        recipe = PRESETS[str(self.preset_select.value)]
+        self._typed.clear()
+        recipe = PRESETS[self._preset]
         self.query_one("#preset-description", Static).update(
             Content.assemble(recipe.description, ("\n" + recipe.source, DIM))
         )
-        for field, text in starting_values(recipe.name, self._model).items():
-            widget = self.query_one(f"#{field}")
-            if isinstance(widget, (Select, Input)):
-                widget.value = text
         self._validate()
 
+    def _state_of(self, name: str) -> RowState:
+        """What the row of a field shows."""
+        text, before = self._shown.get(name, ""), self._of_preset.get(name, "")
+        return RowState(text, before, self._wrong.get(name, ""), unused=name in self._unused)
+
+    @property
+    def _unused(self) -> set[str]:
+        """The fields that decide nothing now."""
+        return unused_fields(self._shown.get("tokenizer", "char"), fine_tuning=self._model is not None)
+
+    def _read(self) -> Recipe | None:
+        """The recipe as it is written, None where something is wrong; all texts of the form follow from it."""
+        base = base_recipe(self._preset, self._model)
+        self._wrong = problems_of(self._preset, self._typed, self._model, newest=self._newest)
+        recipe = None if self._wrong else read_recipe(self._preset, self._typed, self._model)
+        self._of_preset = texts_of(base)
+        kept = {name: text for name, text in self._typed.items() if name not in self._wrong}
+        try:
+            shown = recipe or read_recipe(self._preset, kept, self._model)
+        except FieldError:
+            shown = base
+        self._shown = texts_of(shown) | self._typed
+        return recipe
+
     def _show_fields(self) -> None:
-        """Show the fields that apply now."""
-        own = self._model is None
-        for number in NUMBERS:
-            self.query_one(f"#{number.name}", Input).disabled = number.shape and not own
+        """Write the texts into the fields, and show those fields that apply now."""
+        own, unused = self._model is None, self._unused
+        with self.prevent(Input.Changed, Select.Changed, Checkbox.Changed):
+            for name in ("budget", "bpe_vocab_size", *NUMBERS):
+                field = self.query_one(f"#{name}", Input)
+                field.set_class(name in self._wrong, "-wrong")
+                field.disabled = name in unused
+                if field.value != self._shown[name]:
+                    field.value = self._shown[name]
+            for name, words in (("tokenizer", TOKENIZERS), ("unknown_characters", UNKNOWN)):
+                select, text = self.query_one(f"#{name}", Select), self._shown[name]
+                if text in words and select.value != text:
+                    select.value = text
+            self.query_one("#literal", Checkbox).value = self._shown["literal"] == "on"
         self.query_one("#tokenizer-field").display = own
-        self.query_one("#vocabulary-field").display = own and self.tokenizer_select.value == "bpe"
-        self.query_one("#unknown-field").display = own and self.tokenizer_select.value == "char"
-        self.query_one("#literal-field").display = not own or self.tokenizer_select.value in ("gpt2", "bpe")
+        for name, field in (
+            ("vocabulary", "bpe_vocab_size"),
+            ("unknown", "unknown_characters"),
+            ("literal", "literal"),
+        ):
+            self.query_one(f"#{name}-field").display = field not in unused
+        self.all_fields.show()
 
     def _validate(self) -> Recipe | None:
         """The recipe if everything is in order; the estimate and the first problem are shown either way."""
+        recipe = self._read()
         self._show_fields()
-        for field in self.query(Input):
-            field.remove_class("-wrong")
+        name = self.query_one("#name", Input)
+        self.start_from.set_class("start-from" in self._wrong or bool(self.start_from.problem), "-wrong")
+        name.remove_class("-wrong")
         try:
-            if self.start_from.problem:
-                raise FieldError("start-from", formatting.one_line(self.start_from.problem))
-            recipe = self._recipe()
-            check_name(self.query_one("#name", Input).value.strip() or "run")
-        except FieldError as error:
-            self.query_one(f"#{error.field}", Input).add_class("-wrong")
-            self._show_problem(str(error))
-            return None
+            check_name(name.value.strip() or "run")
         except RunError as error:
-            self.query_one("#name", Input).add_class("-wrong")
-            self._show_problem(str(error))
+            name.add_class("-wrong")
+            self._wrong.setdefault("name", str(error))
+        problem = formatting.one_line(self.start_from.problem) or next(iter(self._wrong.values()), "")
+        if problem or recipe is None:
+            self._show_problem(problem)
             return None
-        except ConfigError as error:
-            self._show_problem(str(error))
-            return None
+        self._recipe = recipe
         self._show_estimate(recipe)
         self._show_problem(self.text.problem)
         return recipe if self.text.corpus is not None and not self.start_from.looking else None
-
-    def _recipe(self) -> Recipe:
-        values = {field.id or "": field.value for field in self.query(Input)}
-        for select in (self.tokenizer_select, self.unknown_select):
-            values[select.id or ""] = str(select.value)
-        literal = self.query_one("#literal", Checkbox).value and self.query_one("#literal-field").display
-        return read_recipe(str(self.preset_select.value), values, self._model).overridden(literal=literal)
 
     def _show_estimate(self, recipe: Recipe) -> None:
         if self.text.corpus is None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Literal
+import re
+from collections.abc import Mapping
+from typing import Any
 
 from ...data.storage.errors import UserError
-from ...models.config import ConfigError, ModelConfig, descriptions
+from ...models.config import ConfigError, ModelConfig
 from ...models.presets import fine_tuning, preset
-from ...models.recipe import Budget, Recipe, TokenizerKind, TrainingConfig, UnknownCharacters
+from ...models.recipe import Recipe, TokenizerKind, UnknownCharacters
+from ..recipe_fields import FIELDS, unused_fields
 
 TOKENIZERS: dict[TokenizerKind, str] = {
     "char": "char: each character of the text",
@@ -22,6 +23,11 @@ UNKNOWN: dict[UnknownCharacters, str] = {
     "refuse": "refused",
     "token": "one token for all of them",
 }
+NUMBERS = {
+    "context_length": "context", "batch_size": "batch", "n_layer": "layers", "learning_rate": "rate",
+    "n_head": "heads", "residual_dropout": "dropout", "d_model": "width", "seed": "seed",
+}  # fmt: skip
+"""The fields that the form begins with, and their labels there."""
 
 
 class FieldError(UserError):
@@ -32,99 +38,71 @@ class FieldError(UserError):
         self.field = field
 
 
-@dataclass(frozen=True)
-class NumberField:
-    """A number of the recipe that the form lets a person change."""
-
-    name: str
-    label: str
-    part: Literal["model", "training", "tokenizer"]
-    kind: type[int] | type[float]
-    shape: bool = False  # whether a model that is trained further decides it
-
-    @property
-    def help(self) -> str:
-        return descriptions({"model": ModelConfig, "training": TrainingConfig, "tokenizer": Recipe}[self.part])[
-            self.name
-        ]
-
-
-NUMBERS = (
-    NumberField("context_length", "context", "model", int),
-    NumberField("batch_size", "batch", "training", int),
-    NumberField("n_layer", "layers", "model", int, shape=True),
-    NumberField("learning_rate", "rate", "training", float),
-    NumberField("n_head", "heads", "model", int, shape=True),
-    NumberField("residual_dropout", "dropout", "model", float),
-    NumberField("d_model", "width", "model", int, shape=True),
-    NumberField("seed", "seed", "training", int),
-)
-_VOCABULARY = NumberField("bpe_vocab_size", "vocabulary", "tokenizer", int)
-
-
-def starting_values(name: str, start_from: ModelConfig | None = None) -> dict[str, str]:
-    """The texts of the form's fields when the preset `name` is chosen: field name -> text.
-
-    With `start_from`, the configuration of a model that is trained further, the shape is that model's.
-    """
-    recipe = _recipe(name, start_from)
-    values = {
-        "budget": str(recipe.training.budget),
-        "tokenizer": recipe.tokenizer if recipe.tokenizer in TOKENIZERS else "char",
-        "bpe_vocab_size": str(recipe.bpe_vocab_size),
-        "unknown_characters": recipe.unknown_characters,
-    }
-    for number in NUMBERS:
-        values[number.name] = f"{getattr(getattr(recipe, number.part), number.name):g}"
-    return values
-
-
-def read_recipe(name: str, values: dict[str, str], start_from: ModelConfig | None = None) -> Recipe:
-    """The preset `name` with the values of the form. Raises FieldError, or ConfigError for values that do not agree.
-
-    With `start_from` the shape and the tokenizer are that model's, whatever the form says.
-    """
-    recipe = _recipe(name, start_from)
-    if start_from is None and recipe.tokenizer not in TOKENIZERS:
-        raise FieldError("start-from", f"'{name}' goes on with a trained model: name the one to start from")
-    try:
-        budget = Budget.parse(values["budget"])
-    except ConfigError as error:
-        raise FieldError("budget", str(error)) from error
-    numbers = [number for number in NUMBERS if start_from is None or not number.shape]
-    changes = {number.name: _read_number(number, values[number.name]) for number in numbers}
-    if start_from is None:
-        recipe = _with_tokenizer(recipe, values)
-    elif changes["context_length"] > start_from.context_length:
-        raise FieldError("context_length", f"context can be at most {start_from.context_length:,}, as the model has it")
-    return recipe.overridden(budget=budget, **changes)
-
-
-def _recipe(name: str, start_from: ModelConfig | None) -> Recipe:
+def base_recipe(name: str, start_from: ModelConfig | None = None) -> Recipe:
+    """The preset `name`; with `start_from`, the configuration of a model that is trained further, for that model."""
     return preset(name) if start_from is None else fine_tuning(preset(name), start_from)
 
 
-def _with_tokenizer(recipe: Recipe, values: dict[str, str]) -> Recipe:
-    """The tokenizer of the form; what another kind would need stays as the preset has it."""
-    recipe = recipe.overridden(tokenizer=next(kind for kind in TOKENIZERS if kind == values["tokenizer"]))
-    if recipe.tokenizer == "bpe":
-        size = _read_number(_VOCABULARY, values["bpe_vocab_size"])
-        try:
-            recipe = recipe.overridden(bpe_vocab_size=size)
-        except ConfigError as error:
-            raise FieldError("bpe_vocab_size", str(error).replace("bpe_vocab_size", _VOCABULARY.label)) from error
-    if recipe.tokenizer == "char":
-        policy = next(policy for policy in UNKNOWN if policy == values["unknown_characters"])
-        recipe = recipe.overridden(unknown_characters=policy)
-    return recipe
+def texts_of(recipe: Recipe) -> dict[str, str]:
+    """How the form writes the fields of a recipe: field name -> text."""
+    return {name: field.text(field.value_in(recipe)) for name, field in FIELDS.items()}
 
 
-def _read_number(number: NumberField, text: str) -> int | float:
+def read_recipe(
+    name: str, texts: Mapping[str, str], start_from: ModelConfig | None = None, *, newest: str = ""
+) -> Recipe:
+    """The preset `name` with the fields of `texts`. Raises FieldError with the field that is to be put right.
+
+    What is not in `texts` is as the preset has it, or follows other fields (`Recipe.overridden`). With `start_from` the
+    shape and the tokenizer are that model's, whatever the texts say. Where values do not go together it is the
+    `newest` of them that is wrong, if it is one of those.
+    """
+    base = base_recipe(name, start_from)
+    if start_from is None and base.tokenizer not in TOKENIZERS:
+        raise FieldError("start-from", f"'{name}' goes on with a trained model: name the one to start from")
+    tokenizer = base.tokenizer if start_from else texts.get("tokenizer", base.tokenizer)
+    unused = unused_fields(tokenizer, fine_tuning=start_from is not None)
+    changes = {field: _read(field, text) for field, text in texts.items() if field in FIELDS and field not in unused}
+    longest = start_from.context_length if start_from else None
+    if longest and changes.get("context_length", 0) > longest:
+        raise FieldError("context_length", f"context_length can be at most {longest:,}, as the model has it")
     try:
-        value = number.kind(text.replace(",", "").replace("_", "").strip())
-    except ValueError:
-        wanted = "a whole number" if number.kind is int else "a number"
-        raise FieldError(number.name, f"{number.label} must be {wanted}, not '{text}'") from None
-    if not math.isfinite(value):
-        raise FieldError(number.name, f"{number.label} must be finite")
-    return value
+        return base.overridden(**changes)
+    except ConfigError as error:
+        raise FieldError(_field_of(error, base, changes, newest), str(error)) from error
+
+
+def _read(name: str, text: str) -> Any:
+    try:
+        return FIELDS[name].read(text)
+    except ValueError as error:
+        raise FieldError(name, str(error)) from error
+
+
+def _field_of(error: ConfigError, base: Recipe, changes: Mapping[str, Any], newest: str) -> str:
+    """The field that is to blame for values that do not go together."""
+    for name, value in changes.items():  # one that is wrong whatever the others are
+        try:
+            base.overridden(**{name: value})
+        except ConfigError as alone:
+            if str(alone) == str(error):
+                return name
+    named = [name for name in FIELDS if re.search(rf"\b{name}\b", str(error))]
+    given = [name for name in (newest, *changes) if name in changes]
+    return next((name for name in given if name in named), given[0] if given else next(iter(named), "budget"))
+
+
+def problems_of(
+    name: str, texts: Mapping[str, str], start_from: ModelConfig | None = None, *, newest: str = ""
+) -> dict[str, str]:
+    """Why `read_recipe` cannot read these texts: field -> sentence, for every field that is to be put right."""
+    found: dict[str, str] = {}
+    while True:
+        left = {field: text for field, text in texts.items() if field not in found}
+        try:
+            read_recipe(name, left, start_from, newest=newest)
+        except FieldError as error:
+            found[error.field] = str(error)
+            if error.field in left:
+                continue
+        return found

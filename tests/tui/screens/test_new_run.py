@@ -15,6 +15,7 @@ from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.questions import Question
 from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.widgets.corpus_fields import OWN_TEXT
+from minigpt_tui.tui.widgets.recipe_row import RecipeRow
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, Select
 
@@ -31,7 +32,8 @@ async def opened(size: tuple[int, int] = (120, 40)):
     async with MinigptApp().run_test(size=size) as pilot:
         await pilot.press("ctrl+t")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
-        await wait_until(pilot, lambda: "while it trains" in screen_text(pilot.app))
+        await wait_until(pilot, lambda: form(pilot).text.corpus is not None)
+        await pilot.pause()
         yield pilot
 
 
@@ -134,7 +136,7 @@ async def test_each_tokenizer_shows_what_it_needs_and_what_it_comes_to(engine: E
             await wait_until(pilot, lambda size=size: f"vocabulary  {size}" in screen_text(pilot.app))
             assert displayed() == shown
         await fill(pilot, "bpe_vocab_size", "12")
-        assert "vocabulary is 12; it must lie between 257 and" in form(pilot).problem
+        assert "bpe_vocab_size is 12; it must lie between 257 and" in form(pilot).problem
         await fill(pilot, "bpe_vocab_size", "1000")
         assert "vocabulary  at most 1,000 tokens" in screen_text(pilot.app)
         await pilot.press("f5")
@@ -185,7 +187,7 @@ async def test_what_is_wrong_is_said_in_place_and_nothing_starts(engine: Engine)
     async with opened() as pilot:
         for field, text, sentence in (
             ("budget", "soon", "the budget 'soon' is not understood"),
-            ("n_layer", "two", "layers must be a whole number, not 'two'"),
+            ("n_layer", "two", "n_layer must be a whole number, not 'two'"),
             ("n_head", "7", "is not divisible by n_head 7"),
             ("name", "a/b", "'a/b' cannot be a run's name"),
         ):
@@ -250,7 +252,7 @@ async def test_a_text_that_is_too_short_for_the_context_is_refused_in_place(engi
 async def test_at_80x24_everything_can_be_reached_by_keys(engine: Engine):
     async with opened((80, 24)) as pilot:
         seen = set()
-        for _ in range(18):
+        for _ in range(30):
             focused = pilot.app.focused
             assert focused is not None
             assert focused.region.bottom <= 24
@@ -266,6 +268,7 @@ async def test_at_80x24_everything_can_be_reached_by_keys(engine: Engine):
             "budget",
             "name",
             "seed",
+            "field-search",
             "start",
         } <= seen
 
@@ -371,3 +374,45 @@ async def test_the_names_of_special_tokens_can_be_plain_text(engine: Engine):
         await pilot.press("f5")
         await wait_until(pilot, lambda: bool(list_runs()))
         assert list_runs()[0].manifest().literal
+
+
+def row(pilot: Pilot[Any], name: str) -> RecipeRow:
+    return next(row for row in form(pilot).query(RecipeRow) if row.field.name == name)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_any_field_is_found_by_words_and_written(engine: Engine, size: tuple[int, int]):
+    async with opened(size) as pilot:
+        assert not form(pilot).query(RecipeRow)  # made when they are wanted
+        await pilot.press("ctrl+f", *"moment")
+        await wait_until(pilot, lambda: "beta2" in screen_text(pilot.app))
+        await pilot.press("enter")
+        assert row(pilot, "momentum").query_one(Input).has_focus
+        await pilot.press("ctrl+u", *"1.5")
+        await wait_until(pilot, lambda: "momentum is 1.5; it must be at least 0 and below 1" in sentences_on(pilot))
+        assert "preset 0.95" in screen_text(pilot.app)
+        await pilot.press("f5")
+        assert isinstance(pilot.app.screen, NewRunScreen)
+        await pilot.press("ctrl+u", *"0.9")
+        await wait_until(pilot, lambda: not form(pilot).problem)
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
+    assert list_runs()[0].manifest().training.momentum == 0.9
+
+
+async def test_a_group_unfolds_and_marks_what_differs_from_the_preset(engine: Engine):
+    async with opened() as pilot:
+        await pilot.press("ctrl+f", "tab", "tab", "enter")
+        await wait_until(pilot, lambda: "rope_theta" in screen_text(pilot.app))
+        assert not [row for row in form(pilot).query(RecipeRow) if row.has_class("-differs")]
+        await fill(pilot, "n_head", "6")
+        await wait_until(pilot, lambda: "model  2 changed" in screen_text(pilot.app))  # heads that share follow
+        assert {row.field.name for row in form(pilot).query(RecipeRow) if row.has_class("-differs")} == {
+            "n_head",
+            "n_kv_head",
+        }
+        row(pilot, "d_model").query_one(Input).value = "60"
+        await wait_until(pilot, lambda: form(pilot).query_one("#d_model", Input).value == "60")
+        form(pilot).query_one("#preset", Select).value = "laptop"
+        await wait_until(pilot, lambda: row(pilot, "d_model").query_one(Input).value == "128")
+        assert "changed" not in screen_text(pilot.app)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,7 +59,7 @@ class Recorded:
     options: list[str] = field(default_factory=list)
     characters: int = 0  # 0: all
     corpus: str = ""  # instead of the text
-    meanwhile: Callable[..., object] = undisturbed
+    meanwhile: Callable[[subprocess.Popen[bytes]], AbstractContextManager[None]] = undisturbed
 
 
 def options(text: str) -> list[str]:
@@ -73,11 +73,11 @@ RUNS = {
     "tales-long": Recorded(options("--preset quick --steps 2500"), corpus="tales"),
     "constant": Recorded(options("--preset quick --schedule constant --average 0 --steps 1500")),
     "minutes": Recorded(options("--preset quick --minutes 0.5")),
-    "epochs": Recorded(options("--preset quick --epochs 1")),
+    "epochs": Recorded(options("--preset quick --budget 1epoch")),
     "bpe": Recorded(options("--preset quick --tokenizer bpe --bpe-vocab-size 512 --steps 500")),
     "random-protocol": Recorded(options("--preset nanogpt-char-cpu --steps 800 --evaluation-interval 100")),
     "warm-up": Recorded(options(f"{ADAMW} --learning-rate 0.002 --warmup-steps 400 --steps 500")),
-    "dropout": Recorded(options("--preset quick --dropout 0.2 --steps 700")),
+    "dropout": Recorded(options("--preset quick --residual-dropout 0.2 --attention-dropout 0.2 --steps 700")),
     "by-heart": Recorded(options("--preset quick --steps 1500 --schedule constant --average 0"), 20_000),
     "by-heart-slowly": Recorded(options("--preset laptop --steps 1500 --schedule constant --average 0"), 100_000),
     "by-heart-adamw": Recorded(options(f"{ADAMW} --learning-rate 0.003 --steps 1500"), 30_000),
@@ -87,7 +87,20 @@ RUNS = {
     "post-norm-too-high": Recorded(
         options("--preset nanogpt-char-cpu --norm-position post --learning-rate 0.03 --steps 800 --gradient-clip 0")
     ),
-    "spikes": Recorded(options(f"{ADAMW} --learning-rate 0.03 --beta2 0.999 --no-qk-norm --steps 800 --average 0")),
+    "adamw-high": Recorded(options(f"{ADAMW} --learning-rate 0.03 --beta2 0.999 --no-qk-norm --steps 800 --average 0")),
+    "plateau": Recorded(
+        options(
+            "--preset nanogpt-char-cpu --learning-rate 0.01 --beta2 0.999 --gradient-clip 0 --schedule constant "
+            "--batch-size 4 --steps 2500 --warmup-steps 0"
+        )
+    ),
+    "spikes": Recorded(
+        options(
+            "--preset nanogpt-char-cpu --learning-rate 0.006 --beta2 0.999 --gradient-clip 0 --schedule constant "
+            "--steps 2500"
+        ),
+        20_000,
+    ),
     "rate-too-low": Recorded(options(f"{ADAMW} --learning-rate 0.00002 --steps 600 --schedule constant")),
     "rate-too-low-muon": Recorded(
         options(
@@ -105,7 +118,7 @@ def main() -> None:
     for name in sys.argv[2:] or RUNS:
         began = time.monotonic()
         record(name, RUNS[name], text)
-        print(f"{name}: {time.monotonic() - began:.0f} s, {(FOLDER / f'{name}.jsonl').stat().st_size:,} bytes", flush=True)
+        print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
 
 
 def record(name: str, run: Recorded, text: str) -> None:

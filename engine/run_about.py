@@ -5,6 +5,7 @@ The train process never touches it; any app or command replaces it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +69,11 @@ def rename_run(run: Run, name: str) -> About:
     if other is not None and other != run:
         raise RunError(f"there is already a run called '{name}'; choose another name")
     return change_about(run, name="" if name == run.name else name)
+
+
+def tags_of(words: str | Iterable[str]) -> tuple[str, ...]:
+    """The tags that a person types: words, with or without the # before them."""
+    return tuple(word.removeprefix("#") for word in (words.split() if isinstance(words, str) else words))
 
 
 def shown_name(run: Run) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from itertools import zip_longest
+from typing import Generic, TypeVar
 
 from ..models.config import differing_fields, parameter_count
 from ..models.recipe import TrainingConfig
+from .events import ENDED_STATES
 from .run_about import About, about
 from .runs import Run, RunError, RunManifest, RunStatus, ShownState, list_runs
 
@@ -53,6 +57,25 @@ class RunSummary:
         model = self.manifest.model if self.manifest else None
         return parameter_count(model) if model and model.vocab_size else None
 
+    @property
+    def fraction(self) -> float | None:
+        """How much of its budget is used, 0 to 1; None where that is not known."""
+        status = self.status
+        if status is None:
+            return None
+        if self.state == "finished":
+            return 1.0
+        return used_fraction(status.step, status.total_steps, status.seconds or 0.0, status.remaining)
+
+
+def used_fraction(step: int, total_steps: int | None, seconds: float, remaining: float | None) -> float | None:
+    """How much of a budget is used, 0 to 1; by time where the budget is in minutes, None where nothing is known."""
+    if total_steps:
+        return min(1.0, max(0.0, step / total_steps))
+    if remaining is not None and 0 < seconds + remaining < math.inf:
+        return min(1.0, max(0.0, seconds / (seconds + remaining)))
+    return None
+
 
 def summary_of(run: Run, state_of: Callable[[Run], ShownState] = Run.shown_state) -> RunSummary:
     """The summary of one run, with what was changed against the run before it."""
@@ -61,16 +84,44 @@ def summary_of(run: Run, state_of: Callable[[Run], ShownState] = Run.shown_state
     return RunSummaries(state_of).summary(run, older[0] if older else None)
 
 
-class RunSummaries:
-    """Reads the summaries again and again; run.json, which never changes, is read once for each run.
+_Told = TypeVar("_Told")
 
-    The state is what `state_of` says: Run.state raises UserError where the file system has no locks.
+
+class _File(Generic[_Told]):
+    """What a file of each run says, which is read again where another file has taken its place or it was changed."""
+
+    def __init__(self, name: str, read: Callable[[Run], _Told]) -> None:
+        self._name, self._read = name, read
+        self._told: dict[Run, tuple[tuple[int, ...] | None, _Told]] = {}
+
+    def of(self, run: Run) -> _Told:
+        signature = self._signature(run)
+        if (known := self._told.get(run)) is None or known[0] != signature:
+            known = self._told[run] = (signature, self._read(run))
+        return known[1]
+
+    def _signature(self, run: Run) -> tuple[int, ...] | None:
+        try:
+            stat = os.lstat(f"{run.path}/{self._name}")
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+class RunSummaries:
+    """Reads the summaries again and again, of each run only the files that have changed: once a second, for long.
+
+    A run that is as it was before has the same summary, the object itself. The state is what `state_of` says: Run.state
+    raises UserError where the file system has no locks.
     """
 
     def __init__(self, state_of: Callable[[Run], ShownState] = Run.shown_state) -> None:
         self._state_of = state_of
+        self._statuses = _File("status.json", Run.status)
+        self._abouts = _File("about.json", about)
         self._manifests: dict[Run, RunManifest] = {}
         self._changes: dict[tuple[Run, Run], tuple[Change, ...]] = {}
+        self._known: dict[Run, RunSummary] = {}
 
     def read(self) -> list[RunSummary]:
         """All runs, the newest first."""
@@ -81,7 +132,12 @@ class RunSummaries:
         """One run, compared with an `older` one."""
         manifest, problem = self._manifest(run)
         changed = self._changed(run, older) if older else ()
-        return RunSummary(run, self._state_of(run), about(run), run.status(), manifest, problem, changed)
+        status = self._statuses.of(run)
+        state = status.state if status is not None and status.state in ENDED_STATES else self._state_of(run)
+        summary = RunSummary(run, state, self._abouts.of(run), status, manifest, problem, changed)
+        if self._known.get(run) != summary:
+            self._known[run] = summary
+        return self._known[run]
 
     def _manifest(self, run: Run) -> tuple[RunManifest | None, str]:
         if run not in self._manifests:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import paths
+from .run_about import about
 from .runs import Run, RunError
 
 
@@ -26,6 +29,25 @@ def trash_run(run: Run) -> Path:
     except OSError as error:
         raise RunError(f"'{run.name}' cannot be moved to {target}: {error}") from error
     return target
+
+
+@dataclass(frozen=True)
+class TrashedRun:
+    """A run in the trash."""
+
+    folder: Path
+    name: str  # that a person gave it, else that of its folder before
+    since: float | None  # a Unix time
+
+
+def trashed_runs() -> list[TrashedRun]:
+    """All runs in the trash, those that came there last first."""
+    found = [
+        TrashedRun(path, about(Run(path)).name or _name_before(path), _since(path))
+        for path in paths.trash_dir().glob("*")
+        if (path / "run.json").is_file()
+    ]
+    return sorted(found, key=lambda run: (run.since or 0.0, run.folder.name), reverse=True)
 
 
 def restore_run(name: str) -> Run:
@@ -48,6 +70,17 @@ def restore_run(name: str) -> Run:
     return Run(target)
 
 
+_MOVED = re.compile(r"-(\d{8}-\d{6})(-\d+)*$")  # what the trash adds to the name of a folder
+
+
 def _name_before(path: Path) -> str:
     """The name of a run's folder before it was moved to the trash."""
-    return re.sub(r"-\d{8}-\d{6}(-\d+)?$", "", path.name)
+    return _MOVED.sub("", path.name)
+
+
+def _since(path: Path) -> float | None:
+    """When a folder was moved to the trash, by its name; None where somebody else has put it there."""
+    moved = _MOVED.search(path.name)
+    with contextlib.suppress(ValueError, OverflowError):
+        return time.mktime(time.strptime(moved[1], "%Y%m%d-%H%M%S")) if moved else None
+    return None

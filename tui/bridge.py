@@ -28,6 +28,7 @@ from ..engine.events import (
 from ..engine.failed_start import discard_failed_start
 from ..engine.follow import LineFollower
 from ..engine.requests import Loaded
+from ..engine.run_about import rename_run, shown_name
 from ..engine.runs import Run, RunError, RunManifest, ShownState
 from ..models.recipe import Recipe
 from . import keys
@@ -81,14 +82,21 @@ class Bridge:
         """Show `run` from now on. Raises RunError where it cannot be read."""
         manifest = run.manifest()
         self.run, self.manifest, self.opened = run, manifest, None
-        self.training, self.readings = TrainingView(name=run.name), Readings.of(manifest)
-        self.model = ModelView.of(manifest.name, manifest.model, manifest.tokenizer)
+        name = shown_name(run)
+        self.training, self.readings = TrainingView(name=name), Readings.of(manifest)
+        self.model = ModelView.of(name, manifest.model, manifest.tokenizer)
         self._follower, self._refused_lines, self._catching_up = LineFollower(run.metrics_path), 0, True
         self.state, self._validation_losses = None, {}
         self._read_events(self._attach_seconds)
         self._update_state()
         self._post(RunAttached())
         self._load_checkpoint()
+
+    def rename(self, run: Run, name: str) -> None:
+        """Give a run another name to be shown by. Raises RunError, and OSError."""
+        rename_run(run, name)
+        if run == self.run:
+            self.training.name = self.model.name = shown_name(run)
 
     def forget(self, run: Run) -> None:
         """`run` is deleted: show nothing if it was on screen."""

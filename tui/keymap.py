@@ -231,7 +231,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("compare.previous", "left", "previous", "Previous column", "Go to the column before.", "", "compare"),
     Action("runs.open", "enter", "open", "Open", "Write with this run's model.", "write", "train"),
     Action(
-        "runs.show", "space", "show", "Show", "Load this run's model and show its training below the list.", "show",
+        "runs.show", "v", "show", "Show", "Load this run's model and show its training below the list.", "show",
         "train",
     ),
     Action("runs.pause", "p", "pause", "Pause or resume", "Pause this run, or let it go on.", "pause", "train"),
@@ -240,7 +240,26 @@ ACTIONS: tuple[Action, ...] = (
         "runs.continue", "c", "continue", "Continue", "Train a stopped or crashed run further, from its last "
         "checkpoint.", "continue", "train",
     ),
-    Action("runs.delete", "d,delete", "delete", "Delete", "Move this run to the trash folder.", "delete", "train"),
+    Action(
+        "runs.mark", "space", "mark", "Mark", "Mark this run, or no more: the curves of the marked runs lie over each "
+        "other, and deleting means them.", "mark", "train",
+    ),
+    Action("runs.mark-none", "u", "mark_none", "Mark none", "No run is marked any more.", "", "train"),
+    Action(
+        "runs.filter", "slash", "filter", "Filter", "Show only some runs: words, #tag, preset=quick, loss<1.6.",
+        "filter", "train",
+    ),
+    Action("runs.sort", "o", "sort", "Sort by the next column", "Sort the runs by one column after the other.", "sort",
+           "train"),
+    Action("runs.reverse", "O", "reverse", "Reverse the order", "Turn the order of the runs around.", "", "train"),
+    Action("runs.rename", "r", "rename", "Rename", "Give this run a name; its folder keeps its own.", "", "train"),
+    Action("runs.tag", "t", "tag", "Tags", "Words by which this run is found.", "", "train"),
+    Action("runs.note", "m", "note", "Note", "Write a note to this run.", "", "train"),
+    Action(
+        "runs.delete", "d,delete", "delete", "Delete", "Move the marked runs, else this one, to the trash folder.",
+        "delete", "train",
+    ),
+    Action("runs.trash", "x", "trash", "Trash", "Bring a run back from the trash.", "", "train"),
     Action(
         "runs.export", "e", "export", "Export to GGUF",
         "Write this run's model as one file for llama.cpp, into the current folder.", "", "train",

@@ -82,6 +82,14 @@ class SessionsWanted(Message):
     """The person wants the list of all sessions."""
 
 
+class RunsMarked(Message):
+    """Other runs are marked in the table: the names of their folders, in the order in which they were marked."""
+
+    def __init__(self, runs: list[str]) -> None:
+        super().__init__()
+        self.runs = runs
+
+
 class RepliesEnded(Message):
     """All replies to a prompt are complete, `seconds` after they were asked for."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -20,6 +19,7 @@ from ..engine.events import (
     TrainingEvent,
 )
 from ..engine.requests import Loaded
+from ..engine.run_summary import used_fraction
 from ..engine.runs import ShownState
 from ..models.config import ModelConfig, flops_per_token, parameter_count
 from .charts.series import Series
@@ -85,11 +85,7 @@ class TrainingView:
         """How much of the budget is used, 0 to 1; by time where the budget is in minutes."""
         if self.state == "finished":
             return 1.0
-        if self.total_steps:
-            return min(1.0, max(0.0, self.step / self.total_steps))
-        if self.remaining is not None and 0 < self.seconds + self.remaining < math.inf:
-            return min(1.0, max(0.0, self.seconds / (self.seconds + self.remaining)))
-        return None
+        return used_fraction(self.step, self.total_steps, self.seconds, self.remaining)
 
     def mark_crashed(self) -> None:
         """The train process died: its lock is free and its last state has not ended."""

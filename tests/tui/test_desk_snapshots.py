@@ -9,7 +9,7 @@ import pytest
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.requests import Ended
 from minigpt_tui.engine.runs import Run
-from minigpt_tui.tui import generator
+from minigpt_tui.tui import generator, run_detail
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.screens.document_way import DocumentWay
 from minigpt_tui.tui.screens.inside import InsideDesk
@@ -18,7 +18,7 @@ from minigpt_tui.tui.screens.turns_way import TurnsWay
 from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.settings import Settings, save_settings
 from minigpt_tui.tui.themes import DARK, LIGHT
-from minigpt_tui.tui.widgets import runs_table
+from minigpt_tui.tui.widgets import run_columns
 from textual.pilot import Pilot
 
 from .next_way import next_way
@@ -191,7 +191,8 @@ def test_train(engine: type[ScriptedEngine], snap_compare, monkeypatch: pytest.M
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, TrainDesk))
         await pilot.pause(0.2)
 
-    monkeypatch.setattr(runs_table, "time", lambda: CREATED + 4000)
+    monkeypatch.setattr(run_columns, "time", lambda: CREATED + 4000)
+    monkeypatch.setattr(run_detail, "time", lambda: CREATED + 4000)
     save_settings(Settings(theme=theme))
     for number, state in enumerate(("finished", "failed", "stopped"), 1):
         make_run(f"tales-{number:02}", state, steps=100 * number)

@@ -11,7 +11,7 @@ from ...data.storage.typed_json import dumps, to_plain
 from ...engine.diagnosis.readings import Readings
 from ...engine.diagnosis.rules import Finding, diagnose
 from ...engine.diagnosis.surroundings import Surroundings
-from ...engine.run_about import About, change_about, find_run, rename_run
+from ...engine.run_about import About, change_about, find_run, rename_run, tags_of
 from ...engine.run_filter import FIGURES, matching, value_of
 from ...engine.run_summary import RunSummaries, RunSummary, changes, summary_of
 from ...engine.run_trash import restore_run, trash_run
@@ -174,7 +174,7 @@ def _rename(arguments: argparse.Namespace) -> int:
 
 def _tag(arguments: argparse.Namespace) -> int:
     found = find_run(arguments.run)
-    return _say(arguments, found, change_about(found, tags=tuple(tag.removeprefix("#") for tag in arguments.tags)))
+    return _say(arguments, found, change_about(found, tags=tags_of(arguments.tags)))
 
 
 def _note(arguments: argparse.Namespace) -> int:

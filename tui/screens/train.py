@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from textual import on, work
 from textual.containers import Horizontal
@@ -14,22 +14,24 @@ from textual.widgets import DataTable
 from ...data.storage.errors import EXPECTED
 from ...engine.diagnosis.rules import Finding, diagnose
 from ...engine.diagnosis.surroundings import Surroundings
+from ...engine.run_about import about, change_about, shown_name, tags_of
 from ...engine.run_summary import RunSummaries
-from ...engine.run_trash import trash_run
+from ...engine.run_trash import restore_run, trash_run, trashed_runs
+from ...engine.runs import Run
 from .. import keymap, keys
 from ..bridge import Bridge
 from ..messages import ExportWanted
+from ..text import formatting
 from ..widgets.meaning_line import MeaningLine
-from ..widgets.runs_table import COLUMNS, RunsTable
+from ..widgets.runs_table import RunsTable
 from ..widgets.training_panel import TrainingPanel
 from .desk import Desk
 from .explanations import ExplanationsBox
+from .line_box import LineBox
 from .questions import Answer, Question
-from .sizes import MEDIUM, WIDE
+from .trash_box import TrashBox
 
 REFRESH = 1.0  # seconds
-_MEDIUM_ONLY = ("changed",)  # columns that a narrow window has no room for
-_WIDE_ONLY = ("bits", "parameters", "speed", "age")  # and those that only a wide one has
 
 
 class TrainDesk(Desk):
@@ -57,9 +59,8 @@ class TrainDesk(Desk):
         yield MeaningLine(id="meaning")
 
     def on_mount(self) -> None:
-        """Refresh the table at a steady pace, and its colours with the theme."""
+        """Refresh the table at a steady pace."""
         self.set_interval(REFRESH, self._refresh_if_seen)
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._refresh_if_seen())
 
     def _refresh_if_seen(self) -> None:
         if self in self.app.screen_stack:
@@ -75,9 +76,7 @@ class TrainDesk(Desk):
     def on_resize(self) -> None:
         """Show the columns that fit, and put the figures of the run where there is room."""
         self.training.set_class(self.wide, "-beside")
-        width = self.app.size.width
-        left_out = (*(_WIDE_ONLY if width < WIDE else ()), *(_MEDIUM_ONLY if width < MEDIUM else ()))
-        self.runs.show_columns(key for key in COLUMNS if key not in left_out)
+        self.runs.fit(self.app.size.width)
         self.refresh_rows()
 
     def refresh_rows(self) -> None:
@@ -143,28 +142,97 @@ class TrainDesk(Desk):
                 self.refuse(error)
             self.refresh_rows()
 
+    # --- the table ------------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        """Mark the run, or no more."""
+        self.runs.toggle_mark()
+
+    def action_mark_none(self) -> None:
+        """No run is marked any more."""
+        self.runs.mark_none()
+
+    def action_filter(self) -> None:
+        """Type which runs are to be seen."""
+        self.runs.open_filter()
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        self.runs.sort_by_next()
+
+    def action_reverse(self) -> None:
+        """Turn the order around."""
+        self.runs.reverse()
+
+    # --- names, tags, notes ---------------------------------------------------------------------
+
+    def action_rename(self) -> None:
+        """Give the run another name."""
+        if run := self.runs.selected:
+            self._ask("rename", "By this name the run is shown and found; its folder keeps its own.", shown_name(run),
+                      lambda name: self.bridge.rename(run, name))  # fmt: skip
+
+    def action_tag(self) -> None:
+        """Give the run other tags."""
+        if run := self.runs.selected:
+            self._ask("tags", "Words by which the run is found, with blanks between them.", " ".join(about(run).tags),
+                      lambda words: change_about(run, tags=tags_of(words)))  # fmt: skip
+
+    def action_note(self) -> None:
+        """Write a note to the run."""
+        if run := self.runs.selected:
+            self._ask("note", "What there is to remember of the run.", about(run).note,
+                      lambda words: change_about(run, note=words))  # fmt: skip
+
+    def _ask(self, title: str, text: str, value: str, take: Callable[[str], object]) -> None:
+        self.app.push_screen(LineBox(title, text, formatting.one_line(value), take), lambda _: self.refresh_rows())
+
+    # --- the trash ------------------------------------------------------------------------------
+
     @work(group="delete", exclusive=True)
     async def action_delete(self) -> None:
-        """Move the run to the trash once that is confirmed."""
-        run = self.runs.selected
-        if run is None:
+        """Move the marked runs, else the one under the cursor, to the trash once that is confirmed."""
+        runs = self.runs.marked or [run for run in (self.runs.selected,) if run]
+        if not runs:
             return
+        named = f"'{shown_name(runs[0])}' with its checkpoints"
+        if len(runs) > 1:
+            named = f"{len(runs)} marked runs with their checkpoints ({', '.join(map(shown_name, runs))})"
         answer = await self.app.push_screen_wait(
-            Question(
-                "delete",
-                f"Move '{run.name}' with its checkpoints to the trash folder?",
-                [Answer("delete", "move to the trash", "d")],
-            )
+            Question("delete", f"Move {named} to the trash folder?", [Answer("delete", "move to the trash", "d")])
         )
         if answer == "delete":
+            for run in runs:
+                self._trash(run)
+            self.refresh_rows()
+
+    def _trash(self, run: Run) -> None:
+        try:
+            folder = trash_run(run)
+        except EXPECTED as error:
+            self.refuse(error)
+        else:
+            self.bridge.forget(run)
+            self.notify(f"'{run.name}' is in {folder}; {keys.spoken('runs.trash')} brings it back", markup=False)
+
+    @work(group="trash", exclusive=True)
+    async def action_trash(self) -> None:
+        """Bring a run back from the trash."""
+        runs = trashed_runs()
+        if not runs:
+            self.notify("There is no run in the trash.", markup=False)
+            return
+        chosen = await self.app.push_screen_wait(TrashBox(runs))
+        if chosen is not None:
             try:
-                folder = trash_run(run)
+                restored = restore_run(chosen.folder.name)
             except EXPECTED as error:
                 self.refuse(error)
             else:
-                self.bridge.forget(run)
-                self.notify(f"'{run.name}' is in {folder}", markup=False)
+                self.notify(f"'{restored.name}' is back", markup=False)
             self.refresh_rows()
+
+    # --- elsewhere ------------------------------------------------------------------------------
 
     def action_export(self) -> None:
         """Ask the app for a file for llama.cpp."""
@@ -175,4 +243,6 @@ class TrainDesk(Desk):
         self.action_new_run()
 
     def action_close(self) -> None:
-        self.app.switch_mode("write")
+        """Show all runs again where a filter hides some, else go to the write desk."""
+        if not self.runs.clear_filter():
+            self.app.switch_mode("write")

@@ -15,6 +15,7 @@ class LineFollower:
 
     def __init__(self, path: Path, offset: int = 0) -> None:
         self.path = path
+        self.restarts = 0  # how often the file shrank: what follows is read from its beginning
         self._offset = offset
         self._rest = b""
 
@@ -27,6 +28,7 @@ class LineFollower:
             size = self.path.stat().st_size
             if size < self._offset:
                 self._offset, self._rest = 0, b""
+                self.restarts += 1
             if size == self._offset:
                 return []
             with open_plain(self.path, follow_links=False) as file:

@@ -50,7 +50,10 @@ class RunHistory:
         self.train_tokens: int | None = None
         self.entropy_floor: float | None = None
         self.version = 0
+        self._curves: dict[tuple[str, Axis], tuple[int, Curve]] = {}
         self._marks: dict[MarkKind, list[Mark]] = {}
+        self._sorted: list[Mark] = []
+        self._sorted_at = 0
         self._started = False
         self._resumed_at: int | None = None
         self._rate = math.nan
@@ -65,8 +68,11 @@ class RunHistory:
     @property
     def marks(self) -> list[Mark]:
         """What happened, in the order of the steps; of what happened very often, only every so many."""
-        marks = [mark for kind in self._marks.values() for mark in kind]
-        return sorted([*marks, *([self.best] if self.best else [])], key=lambda mark: mark.step)
+        if self._sorted_at != self.version:
+            marks = [mark for kind in self._marks.values() for mark in kind]
+            self._sorted = sorted([*marks, *([self.best] if self.best else [])], key=lambda mark: mark.step)
+            self._sorted_at = self.version
+        return self._sorted
 
     def extend(self, rows: Sequence[Row]) -> None:
         """Add steps; each row is PLACES, then FIGURES, with NaN for what is not known."""
@@ -100,7 +106,14 @@ class RunHistory:
                 self.version -= 1
 
     def curve(self, figure: str, axis: Axis) -> Curve:
-        """One of FIGURES or EVALUATED over the run; without a bin where the axis is not known."""
+        """One of FIGURES or EVALUATED over the run; its x are NaN where the unit of the axis is not known."""
+        version, curve = self._curves.get((figure, axis), (-1, None))
+        if curve is None or version != self.version:
+            curve = self._curve(figure, axis)
+            self._curves[figure, axis] = self.version, curve
+        return curve
+
+    def _curve(self, figure: str, axis: Axis) -> Curve:
         if figure in FIGURES:
             rows, column = self.steps, self.steps.figures[FIGURES.index(figure)]
             places = rows.places[0 if axis == "epochs" else AXES.index(axis)]
@@ -122,7 +135,7 @@ class RunHistory:
             return self.place(step, "tokens") / (self.train_tokens or math.nan)
         rows, which = self.steps, AXES.index(axis)
         if rows.last is None:
-            return 0.0 if step == 0 else math.nan
+            return 0.0
         steps, places = rows.places[0], rows.places[which]
         i = bisect_left(steps, step)
         before = (steps[i - 1], places[i - 1]) if i else (0.0, 0.0)
@@ -140,7 +153,7 @@ class RunHistory:
         self.entropy_floor = event.entropy_floor
         if self._started:
             self._mark("resume", event.step, f"resumed at step {event.step:,}")
-        self._started, self._resumed_at = True, event.step
+        self._started, self._resumed_at, self._rate = True, event.step, math.nan
         # a resumed run repeats the steps after its checkpoint: they replace what was there, as they come
         self.steps.resume(event.step)
         self.evaluations.resume(event.step)

@@ -8,6 +8,9 @@ _BITS = (
     (0x04, 0x20),
     (0x40, 0x80),
 )  # [row in cell][column in cell], as Unicode orders them
+_SPANS = [[[sum(_BITS[row][column] for row in range(first, last + 1)) for last in range(4)] for first in range(4)]
+          for column in range(2)]  # [column in cell][first row in it][last row in it]  # fmt: skip
+_PATTERNS = [chr(0x2800 + dots) if dots else " " for dots in range(256)]
 _UPPER, _LOWER = 0x01 | 0x08 | 0x02 | 0x10, 0x04 | 0x20 | 0x40 | 0x80
 
 
@@ -39,6 +42,33 @@ class Canvas:
         steps = max(abs(x1 - x0), abs(y1 - y0), 1)
         for i in range(steps + 1):
             self.dot(x0 + round(i * (x1 - x0) / steps), y0 + round(i * (y1 - y0) / steps), ink)
+
+    def upright(self, x: int, y0: int, y1: int, ink: int) -> None:
+        """Set all dots of a column of them between two rows, both included and in either order."""
+        if not 0 <= x < self.width:
+            return
+        top, bottom = (y0, y1) if y0 <= y1 else (y1, y0)
+        top, bottom = max(top, 0), min(bottom, self.height - 1)
+        spans, inks, dots = _SPANS[x % 2], self._inks, self._dots
+        if top // 4 == bottom // 4:  # most are short
+            cell = top // 4 * self.columns + x // 2
+            if inks[cell] != ink:
+                inks[cell], dots[cell] = ink, 0
+            dots[cell] |= spans[top % 4][bottom % 4]
+            return
+        for row in range(top // 4, bottom // 4 + 1):
+            cell = row * self.columns + x // 2
+            if inks[cell] != ink:
+                inks[cell], dots[cell] = ink, 0
+            dots[cell] |= spans[max(top - 4 * row, 0)][min(bottom - 4 * row, 3)]
+
+    def row_inks(self, row: int) -> bytes:
+        """The inks of a row of cells, 0 for an empty one."""
+        return bytes(self._inks[row * self.columns : (row + 1) * self.columns])
+
+    def row_braille(self, row: int) -> str:
+        """A row of cells as braille patterns."""
+        return "".join([_PATTERNS[dots] for dots in self._dots[row * self.columns : (row + 1) * self.columns]])
 
     def ink(self, column: int, row: int) -> int:
         """The ink that owns a cell, 0 for an empty one."""

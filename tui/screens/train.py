@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from textual import on, work
 from textual.containers import Horizontal
@@ -20,18 +21,21 @@ from ...engine.run_trash import restore_run, trash_run, trashed_runs
 from ...engine.runs import Run
 from .. import keymap, keys
 from ..bridge import Bridge
-from ..messages import ExportWanted
+from ..messages import ExportWanted, RunsMarked
+from ..run_histories import RunHistories
 from ..text import formatting
 from ..widgets.meaning_line import MeaningLine
+from ..widgets.run_chart import RunChart
 from ..widgets.runs_table import RunsTable
-from ..widgets.training_panel import TrainingPanel
 from .desk import Desk
 from .explanations import ExplanationsBox
 from .line_box import LineBox
 from .questions import Answer, Question
+from .reference_box import ReferenceBox
 from .trash_box import TrashBox
 
 REFRESH = 1.0  # seconds
+CURVES_REFRESH = 0.5
 
 
 class TrainDesk(Desk):
@@ -44,23 +48,25 @@ class TrainDesk(Desk):
     AUTO_FOCUS = "#runs-table"
 
     runs = query_one("#runs", RunsTable)
-    training = query_one("#run-training", TrainingPanel)
+    chart = query_one("#run-chart", RunChart)
     meaning = query_one("#meaning", MeaningLine)
 
     def __init__(self, bridge: Bridge, figures_changed: Signal[None] | None, corpus: str | None) -> None:
         super().__init__(bridge, figures_changed, corpus)
         self._summaries = RunSummaries()
+        self._histories = RunHistories()
 
     def parts(self) -> Iterable[Widget]:
         """The table above the curves of runs, and one line of what they mean."""
         yield RunsTable(id="runs")
         with Horizontal(id="run-curves"):
-            yield TrainingPanel(id="run-training")
+            yield RunChart(id="run-chart")
         yield MeaningLine(id="meaning")
 
     def on_mount(self) -> None:
         """Refresh the table at a steady pace."""
         self.set_interval(REFRESH, self._refresh_if_seen)
+        self.set_interval(CURVES_REFRESH, self._show_curves_if_seen)
 
     def _refresh_if_seen(self) -> None:
         if self in self.app.screen_stack:
@@ -70,12 +76,10 @@ class TrainDesk(Desk):
     def show_figures(self) -> None:
         """Header and panel; the table marks the run on screen."""
         super().show_figures()
-        self.training.show(self.bridge.training)
-        self.query_one("#run-curves").display = self.bridge.run is not None
+        self.show_curves()
 
     def on_resize(self) -> None:
         """Show the columns that fit, and put the figures of the run where there is room."""
-        self.training.set_class(self.wide, "-beside")
         self.runs.fit(self.app.size.width)
         self.refresh_rows()
 
@@ -87,6 +91,31 @@ class TrainDesk(Desk):
         """What the figures of the run on screen mean."""
         run, readings = self.bridge.run, self.bridge.readings
         return diagnose(readings, Surroundings.of(run)) if run and readings else []
+
+    def _show_curves_if_seen(self) -> None:
+        if self in self.app.screen_stack:
+            self.show_curves()
+
+    def show_curves(self) -> None:
+        """Draw the curves of the marked runs, of none marked that of the one under the cursor."""
+        runs = self.shown_runs
+        self.query_one("#run-curves").display = bool(runs)
+        self.chart.show([(run.name, history) for run, history in self._histories.of(runs)])
+
+    @property
+    def shown_runs(self) -> list[Run]:
+        """The runs whose curves are drawn, the first of which the others are compared with."""
+        run = self.runs.selected or self.bridge.run
+        return self.runs.marked or ([run] if run else [])
+
+    @on(DataTable.RowHighlighted)
+    @on(RunsMarked)
+    def _other_runs(self) -> None:
+        self.show_curves()
+
+    @on(RunChart.ReferencesWanted)
+    def _references_wanted(self, event: RunChart.ReferencesWanted) -> None:
+        self.app.push_screen(ReferenceBox(event.chart.references), partial(setattr, event.chart, "references"))
 
     # --- actions ---------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The verb runs: what was trained, listed, shown, compared, named, taken elsewhere, deleted."""
+"""The verb runs: what was trained, listed, shown, compared, named, steered, taken elsewhere, deleted."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ...engine.runs import Run, RunError
 from ..text import formatting
 from .console import Console, show, table_of
 from .exit_codes import DONE
+from .run_commands import add_command_actions, change, give
 from .run_events import add_export_options, add_tail_options, export, tail
 
 _LAST_LINES = 5  # of the log of a run that crashed
@@ -52,6 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     delete.add_argument("runs", metavar="RUN", nargs="+")
     restore = actions.add_parser("restore", help="bring a run back from the trash")
     restore.add_argument("name", metavar="NAME", help="of the run, or of its folder in the trash")
+    add_command_actions(actions)
     for action in actions.choices.values():
         action.add_argument("--json", action="store_true", help="print JSON")
 
@@ -248,5 +250,6 @@ def _when(created: float | None) -> str:
 
 _ACTIONS = {
     "list": _list, "show": _show, "compare": _compare, "rename": _rename, "tag": _tag, "note": _note, "tail": tail,
-    "export": export, "delete": _delete, "restore": _restore,
+    "export": export, "delete": _delete, "restore": _restore, "set": change,
+    **dict.fromkeys(("pause", "resume", "save", "evaluate", "sample"), give),
 }  # fmt: skip

@@ -44,6 +44,19 @@ def total_memory() -> int | None:
         return None
 
 
+def free_memory() -> int | None:
+    """Bytes of it that a new process can have now, within its container's share; None where the system does not say."""
+    free: list[int] = []
+    try:
+        found = re.search(r"^MemAvailable:\s*(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+        free += [1024 * int(found[1])] if found else []
+        most, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+        free.append(max(0, most - used))
+    except (OSError, ValueError):  # "max" is no number: there is no limit
+        pass
+    return min(free, default=None)
+
+
 def _cpuinfo(field: str) -> str:
     """The first line of that name in /proc/cpuinfo; empty where there is none."""
     try:

@@ -54,9 +54,18 @@ def training_memory(model: ModelConfig, training: TrainingConfig, itemsize: int)
 
 def expected_memory(model: ModelConfig, training: TrainingConfig) -> int:
     """Bytes that the whole train process will hold on this computer's CPU, for people; about right for a GPU too."""
-    short = training.dtype == "bfloat16" or (training.dtype == "auto" and has_bfloat16())
-    memory = training_memory(model, training, 2 if short else 4)
+    memory = training_memory(model, training, _itemsize(training))
     return PROCESS + memory.peak(training.micro_batch_size or training.batch_size)
+
+
+def least_memory(model: ModelConfig, training: TrainingConfig) -> int:
+    """Bytes that it holds beside its process with one sequence at a time: a train process comes down to that."""
+    return training_memory(model, training, _itemsize(training)).peak(1)
+
+
+def _itemsize(training: TrainingConfig) -> int:
+    """Bytes of an activation on this computer's CPU."""
+    return 2 if training.dtype == "bfloat16" or (training.dtype == "auto" and has_bfloat16()) else 4
 
 
 def evaluation_windows(vocab_size: int, context_length: int, device_type: str = "cpu") -> int:

@@ -315,6 +315,11 @@ ACTIONS: tuple[Action, ...] = (
         "new-run.fields", "ctrl+f", "find_field", "Find a field", "Search all fields of the recipe by words.",
         "find a field", "new-run", priority=True,
     ),
+    Action(
+        "new-run.measure", "f6", "measure", "Measure the speed here",
+        "Train this recipe on nothing for two seconds, in a process of its own, and say how long the run will take.",
+        "measure", "new-run",
+    ),
     Action("new-run.cancel", "escape", "cancel", "Cancel", "Go back without a new run.", "cancel", "new-run"),
     Action("open-model.open", "enter", "open", "Open", "Talk to this model.", "open", "open-model", palette=False),
     Action(

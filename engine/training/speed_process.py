@@ -1,5 +1,8 @@
 """The speed process: `python -m minigpt_tui.engine.training.speed_process [--seconds N] [--preset NAME ...]`.
 
+With `--recipe JSON`, a RecipeSpeed without figures, that training alone is measured, as fast as it is beside the app;
+its line is {"recipe": RecipeSpeed}.
+
 Measures how many tokens a second each preset trains and generates here, on random tokens: small presets for a second
 or so each, larger ones for as long as one update takes. Standard output: {"device": DeviceReport}, then for each preset
 {"preset": PresetSpeed} as soon as it is measured, and lines of progress between.
@@ -16,19 +19,20 @@ from dataclasses import replace
 
 import torch
 
-from ...data.storage.typed_json import to_plain
+from ...data.storage.errors import EXPECTED, sentence_of
+from ...data.storage.typed_json import loads, to_plain
 from ...data.tokenizers import CharTokenizer
 from ...models.config import flops_per_token
 from ...models.devices import DeviceChoice, choose_device, choose_threads, varying_lengths
 from ...models.gpt import GPT
 from ...models.memory import training_memory
-from ...models.presets import PRESETS, preset
-from ...models.recipe import Recipe
+from ...models.presets import DEFAULT_PRESET, PRESETS, preset
+from ...models.recipe import Recipe, TrainingConfig
 from ..freed_memory import give_back
 from ..generation.cpu_tuning import tune_for_cpu
 from ..generation.decoder import Decoder
 from ..generation.reply import Reply
-from ..machine_speed import PresetSpeed, budget_seconds
+from ..machine_speed import PresetSpeed, RecipeSpeed, budget_seconds
 from ..requests import SamplingSettings
 from .device_process import device_report
 from .machine import memory_of, set_up_torch
@@ -37,6 +41,7 @@ from .update.replicated import OutOfMemoryError, ReplicatedLearner
 from .update.threads import Threads, ThreadTrial
 
 _GENERATION_SHARE = 0.3  # of a preset's time
+_FIRST_LOOK = 0.15  # of a recipe's time, to learn how long an update takes
 _WARM_UP_UPDATES = 2
 _WARM_UP_TOKENS = 8
 _UPDATES = 5  # that a measurement should have: with fewer in its time, the batch becomes smaller
@@ -50,9 +55,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="minigpt_tui.engine.training.speed_process", description="Measure the speed.")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long all of it may take")
     parser.add_argument("--preset", action="append", choices=list(PRESETS), help="only this one; may be repeated")
+    parser.add_argument("--recipe", help="a training of any other shape, as JSON")
     options = parser.parse_args(arguments)
-    deadline = time.perf_counter() + options.seconds
     _print("device", to_plain(device_report()))
+    if options.recipe:
+        return _measure_recipe(loads(RecipeSpeed, options.recipe), options.seconds)
+    deadline = time.perf_counter() + options.seconds
     recipes = [preset(name) for name in options.preset or PRESETS]
     measurement = SpeedMeasurement()
     recipes = sorted((recipe for recipe in recipes if recipe.usual_vocabulary), key=lambda recipe: recipe.parameters())
@@ -63,18 +71,36 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _measure_recipe(asked: RecipeSpeed, seconds: float) -> int:
+    """Measure one training: for a moment, to learn how many sequences there is time for, then in earnest."""
+    recipe = replace(preset(DEFAULT_PRESET), model=asked.model, training=asked.training)
+    try:
+        measurement = SpeedMeasurement(asked.training, leave_core=True)
+        measurement.measure(recipe, _FIRST_LOOK * seconds, generate=False)
+        speed = measurement.measure(recipe, (1 - _FIRST_LOOK) * seconds, generate=False)
+    except EXPECTED as error:
+        print(sentence_of(error), file=sys.stderr)
+        return 2
+    found = replace(asked, tokens_per_second=speed.training, batch_size=speed.batch_size, note=speed.note)
+    _print("recipe", to_plain(found))
+    return 0
+
+
 class SpeedMeasurement:
     """Measures presets, from small to large: how fast one was tells how long an update of the next will take."""
 
-    def __init__(self) -> None:
-        self._training, self._generation = choose_device(), choose_device(training=False)
-        self._threads = choose_threads(0, leave_core=False)
+    def __init__(self, config: TrainingConfig | None = None, *, leave_core: bool = False) -> None:
+        """With a `config` on the device that it names. Raises DeviceError."""
+        device, dtype, threads = (config.device, config.dtype, config.threads) if config else ("auto", "auto", 0)
+        self._training, self._generation = choose_device(device, dtype), choose_device(training=False)
+        self._threads = choose_threads(threads, leave_core=leave_core)
         self._flops = 0.0  # that training does a second here at its fastest, as far as it is known
         set_up_torch(self._training, self._threads)
 
-    def measure(self, recipe: Recipe, seconds: float) -> PresetSpeed:
+    def measure(self, recipe: Recipe, seconds: float, *, generate: bool = True) -> PresetSpeed:
         """Train and generate with the preset for about so many seconds together."""
-        recipe = replace(recipe, model=replace(recipe.model, vocab_size=recipe.usual_vocabulary))
+        vocab_size = recipe.model.vocab_size or recipe.usual_vocabulary
+        recipe = replace(recipe, model=replace(recipe.model, vocab_size=vocab_size))
         speed = PresetSpeed(recipe.name, recipe.parameters(), whole_batch_size=recipe.training.batch_size)
         needed = training_memory(recipe.model, recipe.training, self._training.dtype.itemsize).peak(1)
         memory = memory_of(self._training.device, None)
@@ -88,9 +114,10 @@ class SpeedMeasurement:
         rows = int(seconds / sequence / (_UPDATES + _WARM_UP_UPDATES))
         rows = max(1, min(rows, recipe.training.batch_size))
         try:
-            training = self._train(recipe, rows, (1 - _GENERATION_SHARE) * seconds)
+            share = _GENERATION_SHARE if generate else 0.0
+            training = self._train(recipe, rows, (1 - share) * seconds)
             self._flops = max(self._flops, training * flops_per_token(recipe.model))
-            generation = self._generate(recipe, _GENERATION_SHARE * seconds)
+            generation = self._generate(recipe, share * seconds) if generate else None
         except OutOfMemoryError:
             return replace(speed, note="does not fit into the memory")
         finally:

@@ -7,6 +7,7 @@ import pytest
 from minigpt_tui.engine import launch
 from minigpt_tui.engine.quotes import finder
 from minigpt_tui.tui import generator
+from minigpt_tui.tui.screens import new_run
 from warm_python import warm_python
 
 from .scripted_engine import ScriptedEngine, SilentFinder
@@ -51,7 +52,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> type[ScriptedEngine]:
-    """The app without its processes: replies are scripted, trainings are only noted down, no quotes are looked for."""
+    """The app without its processes: replies are scripted, trainings only noted down, nothing is measured."""
 
     class Engine(ScriptedEngine):
         processes = []
@@ -59,4 +60,5 @@ def engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> type[ScriptedEngine]:
     monkeypatch.setattr(generator, "GenerateProcess", Engine)
     monkeypatch.setattr(finder, "QuoteFinder", SilentFinder)
     monkeypatch.setattr(launch, "start_training", lambda run, **options: 1)
+    monkeypatch.setattr(new_run, "IDLE_SECONDS", 86_400.0)
     return Engine

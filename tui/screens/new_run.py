@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -11,15 +10,14 @@ from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.getters import query_one
+from textual.timer import Timer
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from ...data.storage.errors import EXPECTED, sentence_of
-from ...engine.launch import UnknownTextError, vocabulary_size
+from ...engine.launch import UnknownTextError
 from ...engine.runs import RunError, check_name, free_name
-from ...models.config import parameter_count
-from ...models.memory import expected_memory
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
-from .. import keymap, keys
+from .. import keymap, keys, speed_probe
 from ..bridge import Bridge
 from ..recipe_fields import FIELDS, unused_fields
 from ..text import formatting
@@ -31,6 +29,7 @@ from ..widgets.model_input import ModelInput
 from ..widgets.preset_select import PresetSelect
 from ..widgets.recipe_fields_view import RecipeFieldsView
 from ..widgets.recipe_row import RecipeRow, RowState
+from ..widgets.run_estimate_view import RunEstimateView
 from ..widgets.text_input import TextInput
 from .action_screen import ActionScreen
 from .questions import Answer, Question
@@ -51,6 +50,9 @@ if TYPE_CHECKING:
     from ...models.recipe import Recipe
 
 
+IDLE_SECONDS = 1.5  # without a key, after which the speed is measured
+
+
 class NewRunScreen(ActionScreen):
     """Checked while it is typed: what is wrong is said at its field, and the first of it below the form."""
 
@@ -62,6 +64,7 @@ class NewRunScreen(ActionScreen):
     start_from = query_one("#start-from", ModelInput)
     preset_select = query_one("#preset", PresetSelect)
     all_fields = query_one(RecipeFieldsView)
+    estimate = query_one(RunEstimateView)
 
     def __init__(self, bridge: Bridge, start_from: str = "", corpus: str = BUILT_IN) -> None:
         super().__init__()
@@ -76,7 +79,7 @@ class NewRunScreen(ActionScreen):
         self._wrong: dict[str, str] = {}  # why a field cannot be as it is written
         self._of_preset: dict[str, str] = {}
         self._shown: dict[str, str] = {}  # the texts of all fields
-        self._recipe: Recipe | None = None  # the last one that was in order
+        self._idle = Timer(self, 0)  # that runs out when nobody has typed for a while
 
     # --- composition ----------------------------------------------------------------------------
 
@@ -95,9 +98,10 @@ class NewRunScreen(ActionScreen):
                     )
                     yield RecipeFieldsView(self._state_of)
                 with VerticalScroll(id="facts", can_focus=False):
-                    yield Static(id="estimate", markup=False)
+                    yield RunEstimateView()
                     yield Static(id="summary", markup=False)
                     yield Static(id="preview", markup=False)
+        yield Static(id="brief", markup=False)
         yield Static(id="problem", markup=False)
         with Horizontal(id="buttons"):
             yield Button(keys.labelled("Start training", "new-run.start"), id="start", variant="primary", compact=True)
@@ -249,6 +253,29 @@ class NewRunScreen(ActionScreen):
         else:
             self.dismiss()
 
+    # --- the estimate ---------------------------------------------------------------------------
+
+    @on(RunEstimateView.Estimated)
+    def _estimated(self) -> None:
+        """Show it in short where there is no room beside the form, and measure once nobody types."""
+        self.query_one("#brief", Static).update(self.estimate.brief)
+        self._idle.stop()
+        if self.estimate.wants_measuring and not self._bridge.is_training:
+            self._idle = self.set_timer(IDLE_SECONDS, self.action_measure)
+
+    @work(group="measure", exclusive=True)
+    async def action_measure(self) -> None:
+        """Measure how fast this recipe would train here."""
+        self._idle.stop()
+        asked = self.estimate.asked
+        if asked is None:
+            return
+        self.estimate.say_of_time("measuring ...")
+        try:
+            self.estimate.take_speed(await speed_probe.measure(*asked))
+        except EXPECTED as error:
+            self.estimate.say_of_time(formatting.one_line(sentence_of(error)))
+
     # --- the text -------------------------------------------------------------------------------
 
     def _show_corpus(self, corpus: Corpus | None) -> None:
@@ -347,34 +374,9 @@ class NewRunScreen(ActionScreen):
         if problem or recipe is None:
             self._show_problem(problem)
             return None
-        self._recipe = recipe
-        self._show_estimate(recipe)
+        self.estimate.look(recipe, self.text.corpus, self.start_from.found)
         self._show_problem(self.text.problem)
         return recipe if self.text.corpus is not None and not self.start_from.looking else None
-
-    def _show_estimate(self, recipe: Recipe) -> None:
-        if self.text.corpus is None:
-            self.query_one("#estimate", Static).update("")
-            return
-        found, model = self.start_from.found, recipe.model
-        if not found:
-            model = replace(model, vocab_size=vocabulary_size(recipe, self.text.corpus))
-        at_most = "at most " if recipe.tokenizer == "bpe" and not found else ""
-        tokens = recipe.training.batch_size * model.context_length
-        memory = formatting.memory(expected_memory(model, recipe.training))
-        if found:
-            start = [("start from", f"{formatting.one_line(found.file.name)} ({found.kind})")]
-            vocabulary = ("tokenizer", f"the model's: {found.tokenizer}, {model.vocab_size:,} tokens")
-        else:
-            start, vocabulary = [], ("vocabulary", f"{at_most}{model.vocab_size:,} tokens")
-        facts = [
-            *start,
-            ("parameters", f"{at_most}{parameter_count(model):,}"),
-            vocabulary,
-            ("memory", f"about {memory} while it trains"),
-            ("a step", f"{tokens:,} tokens"),
-        ]
-        self.query_one("#estimate", Static).update(labelled(*facts))
 
     @property
     def problem(self) -> str:

@@ -26,7 +26,7 @@ def spread(left: Content, right: Content, width: int) -> Content:
     return Content.assemble(left.truncate(room, ellipsis=True, pad=True), " ", right)
 
 
-def labelled(*facts: tuple[str, str]) -> Content:
+def labelled(*facts: tuple[str, str | Content]) -> Content:
     """One line for each (label, value)."""
     lines = [Content.assemble((f"{label:<12}", "$foreground-muted"), value) for label, value in facts]
     return Content("\n").join(lines)

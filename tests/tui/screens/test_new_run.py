@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from minigpt_tui.data.storage.errors import UserError
+from minigpt_tui.engine.machine_speed import MachineSpeed, RecipeSpeed
+from minigpt_tui.engine.results import DeviceReport
 from minigpt_tui.engine.runs import list_runs
+from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.presets import PRESETS
-from minigpt_tui.models.recipe import Budget
+from minigpt_tui.models.recipe import Budget, TrainingConfig
+from minigpt_tui.tui import speed_probe
 from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.screens import new_run
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.questions import Question
 from minigpt_tui.tui.screens.write import WriteDesk
@@ -25,6 +31,7 @@ from ..seen import screen_text
 from ..waiting import wait_until
 
 Engine = type[ScriptedEngine]
+DEVICE = DeviceReport("2.13", ("cpu",), "cpu", "a CPU", "float32", "float32", "", 2, None)
 
 
 @asynccontextmanager
@@ -63,6 +70,7 @@ async def choose_file(pilot: Pilot[Any], path: Path) -> None:
 
 async def test_it_begins_with_the_built_in_text_and_says_what_it_comes_to(engine: Engine):
     async with opened() as pilot:
+        await wait_until(pilot, lambda: "parameters  3" in screen_text(pilot.app))
         text = screen_text(pilot.app)
         budget = str(PRESETS["quick"].training.budget)
         for words in (
@@ -74,7 +82,7 @@ async def test_it_begins_with_the_built_in_text_and_says_what_it_comes_to(engine
             "tales-01",
             "parameters  3",
             "600 steps",
-            "while it trains",
+            "memory",
         ):
             assert words in text
 
@@ -138,7 +146,7 @@ async def test_each_tokenizer_shows_what_it_needs_and_what_it_comes_to(engine: E
         await fill(pilot, "bpe_vocab_size", "12")
         assert "bpe_vocab_size is 12; it must lie between 257 and" in form(pilot).problem
         await fill(pilot, "bpe_vocab_size", "1000")
-        assert "vocabulary  at most 1,000 tokens" in screen_text(pilot.app)
+        await wait_until(pilot, lambda: "vocabulary  at most 1,000 tokens" in screen_text(pilot.app))
         await pilot.press("f5")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
     manifest = list_runs()[0].manifest()
@@ -148,6 +156,7 @@ async def test_each_tokenizer_shows_what_it_needs_and_what_it_comes_to(engine: E
 @pytest.mark.long
 async def test_an_unknown_character_can_have_a_token_of_its_own(engine: Engine):
     async with opened() as pilot:
+        await wait_until(pilot, lambda: "vocabulary  " in screen_text(pilot.app))
         before = vocabulary_on(pilot)
         form(pilot).query_one("#unknown_characters", Select).value = "token"
         await wait_until(pilot, lambda: vocabulary_on(pilot) == before + 1)
@@ -416,3 +425,38 @@ async def test_a_group_unfolds_and_marks_what_differs_from_the_preset(engine: En
         form(pilot).query_one("#preset", Select).value = "laptop"
         await wait_until(pilot, lambda: row(pilot, "d_model").query_one(Input).value == "128")
         assert "changed" not in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_what_the_run_comes_to_follows_the_fields(engine: Engine, size: tuple[int, int]):
+    async with opened(size) as pilot:
+        await wait_until(pilot, lambda: "1.2M tokens, 1.4 epochs" in sentences_on(pilot))
+        await fill(pilot, "budget", "5 epochs")
+        await wait_until(pilot, lambda: "4.5M tokens, 5 epochs" in sentences_on(pilot))
+        await fill(pilot, "n_layer", "600")
+        await fill(pilot, "d_model", "48000")
+        await wait_until(pilot, lambda: "too much" in sentences_on(pilot))
+
+
+async def test_the_speed_is_measured_when_asked_and_when_nobody_types(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    asked: list[int] = []
+
+    async def measure(model: ModelConfig, training: TrainingConfig) -> MachineSpeed:
+        asked.append(model.n_layer)
+        if len(asked) == 1:
+            raise UserError("the speed could not be measured: [b]no torch")
+        return MachineSpeed("host", "", DEVICE, "", recipes=(RecipeSpeed(model, training, 61_440.0, 32),))
+
+    monkeypatch.setattr(speed_probe, "measure", measure)
+    async with opened() as pilot:
+        await wait_until(pilot, lambda: "F6 does" in screen_text(pilot.app))
+        await pilot.press("f6")
+        await wait_until(pilot, lambda: "[b]no" in screen_text(pilot.app))
+        await pilot.press("f6")
+        await wait_until(pilot, lambda: "20 s here, at 61k" in screen_text(pilot.app))
+        monkeypatch.setattr(new_run, "IDLE_SECONDS", 0.05)
+        await fill(pilot, "budget", "1200 steps")
+        await wait_until(pilot, lambda: "40 s here" in screen_text(pilot.app))
+        assert asked == [3, 3]
+        await fill(pilot, "n_layer", "2")
+        await wait_until(pilot, lambda: asked == [3, 3, 2])

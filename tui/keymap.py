@@ -268,6 +268,11 @@ ACTIONS: tuple[Action, ...] = (
         "runs.explain", "w", "explain_run", "What it means",
         "Say what the figures of the run on screen mean, and what each field of its recipe does.", "why", "train",
     ),
+    Action(
+        "runs.samples", "f2", "samples", "Samples",
+        "Go to what the model wrote at each step: left and right turn the steps, comma and full stop the prompts, "
+        "Enter shows two steps side by side.", "samples", "train",
+    ),
     Action("runs.new", "n", "new", "New run", "Choose a text and a recipe, and train a model.", "", "train"),
     Action("runs.close", "escape", "close", "Back to writing", "Go to the write desk.", "write", "train"),
     Action(

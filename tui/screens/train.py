@@ -19,6 +19,7 @@ from ...engine.run_about import about, change_about, shown_name, tags_of
 from ...engine.run_summary import RunSummaries
 from ...engine.run_trash import restore_run, trash_run, trashed_runs
 from ...engine.runs import Run
+from ...engine.sample_index import SampleIndex
 from .. import keymap, keys
 from ..bridge import Bridge
 from ..messages import ExportWanted, RunsMarked
@@ -27,15 +28,18 @@ from ..text import formatting
 from ..widgets.meaning_line import MeaningLine
 from ..widgets.run_chart import RunChart
 from ..widgets.runs_table import RunsTable
+from ..widgets.samples_panel import SamplesPanel
 from .desk import Desk
 from .explanations import ExplanationsBox
 from .line_box import LineBox
 from .questions import Answer, Question
 from .reference_box import ReferenceBox
+from .samples import SamplesBox
 from .trash_box import TrashBox
 
 REFRESH = 1.0  # seconds
 CURVES_REFRESH = 0.5
+_SAMPLES = 0.25  # seconds between looks for new samples
 
 
 class TrainDesk(Desk):
@@ -49,24 +53,29 @@ class TrainDesk(Desk):
 
     runs = query_one("#runs", RunsTable)
     chart = query_one("#run-chart", RunChart)
+    samples = query_one("#run-samples", SamplesPanel)
     meaning = query_one("#meaning", MeaningLine)
 
     def __init__(self, bridge: Bridge, figures_changed: Signal[None] | None, corpus: str | None) -> None:
         super().__init__(bridge, figures_changed, corpus)
         self._summaries = RunSummaries()
         self._histories = RunHistories()
+        self._samples_shown = False  # in the place of the chart, where there is no room for both
+        self._sample_index: SampleIndex | None = None
 
     def parts(self) -> Iterable[Widget]:
         """The table above the curves of runs, and one line of what they mean."""
         yield RunsTable(id="runs")
         with Horizontal(id="run-curves"):
             yield RunChart(id="run-chart")
+            yield SamplesPanel(id="run-samples")
         yield MeaningLine(id="meaning")
 
     def on_mount(self) -> None:
         """Refresh the table at a steady pace."""
         self.set_interval(REFRESH, self._refresh_if_seen)
         self.set_interval(CURVES_REFRESH, self._show_curves_if_seen)
+        self.set_interval(_SAMPLES, self._read_samples)
 
     def _refresh_if_seen(self) -> None:
         if self in self.app.screen_stack:
@@ -78,8 +87,25 @@ class TrainDesk(Desk):
         super().show_figures()
         self.show_curves()
 
+    def _read_samples(self) -> None:
+        """Look for what the run on screen has written since."""
+        if self.app.screen is not self:
+            return
+        run, index = self.bridge.run, self._sample_index
+        if run is None or index is None or index.path != run.metrics_path:
+            self._sample_index = index = SampleIndex(run.metrics_path) if run else None
+            self.samples.show(index)
+        if index and index.read():
+            self.samples.show(index)
+
+    def _arrange(self) -> None:
+        """Curves and samples side by side, or one of them."""
+        self.chart.display = self.wide or not self._samples_shown
+        self.samples.display = self.wide or self._samples_shown
+
     def on_resize(self) -> None:
         """Show the columns that fit, and put the figures of the run where there is room."""
+        self._arrange()
         self.runs.fit(self.app.size.width)
         self.refresh_rows()
 
@@ -125,6 +151,19 @@ class TrainDesk(Desk):
             self.notify("no run is on screen", markup=False)
             return
         self.app.push_screen(ExplanationsBox(self._findings(), self.bridge.training, self.bridge.manifest))
+
+    def action_samples(self) -> None:
+        """Go to the samples, and back; where they have no room they take that of the figures."""
+        shown = self._samples_shown if not self.wide else self.samples.has_focus
+        self._samples_shown = not shown
+        self._arrange()
+        (self.runs.table if shown else self.samples).focus()
+
+    @on(SamplesPanel.SideBySide)
+    def _side_by_side(self, event: SamplesPanel.SideBySide) -> None:
+        event.stop()
+        if index := event.panel.index:
+            self.app.push_screen(SamplesBox(index, *event.panel.place))
 
     @on(DataTable.RowSelected)
     def _row_selected(self, event: DataTable.RowSelected) -> None:

@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
-from ..events import CheckpointSaved, Evaluation, Note, Started, StateChanged, Step, TrainingEvent
+from ..events import (
+    Acknowledged,
+    CheckpointSaved,
+    Evaluation,
+    LayerNorms,
+    Note,
+    Started,
+    StateChanged,
+    Step,
+    TrainingEvent,
+)
 from .binned_rows import BinnedRows, Column, Row
 
 Axis = Literal["steps", "tokens", "seconds", "epochs"]
@@ -18,8 +28,11 @@ PLACES = ("step", "tokens", "seconds")  # fields of Step that grow as the run go
 FIGURES = ("loss", "learning_rate", "gradient_norm", "tokens_per_second", "mfu", "memory")  # and those that do not
 EVALUATED = ("validation_loss", "train_loss", "bits_per_byte")  # fields of Evaluation
 
-MarkKind = Literal["best", "checkpoint", "resume", "state", "note", "rate"]
+NORMS = ("weight_norm", "update_ratio")  # of a layer, from LayerNorms
+
+MarkKind = Literal["best", "checkpoint", "resume", "state", "order", "note", "rate"]
 _MOST_MARKS = 512  # of a kind; when there are more, every second one of them is left out
+_MOST_LAYERS = 256
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,7 @@ class RunHistory:
     def __init__(self, *, rows_per_bin: int = 1) -> None:
         self.steps = BinnedRows(len(PLACES), len(FIGURES), rows_per_bin=rows_per_bin)
         self.evaluations = BinnedRows(1, len(EVALUATED))
+        self.layers: dict[str, BinnedRows] = {}  # by name: step, then NORMS
         self.best: Mark | None = None
         self.best_loss: float | None = None  # the lowest validation loss, in nats per token
         self.train_tokens: int | None = None
@@ -100,6 +114,10 @@ class RunHistory:
             case StateChanged() if event.state not in ("starting", "running"):
                 reason = f": {event.reason}" if event.reason else ""
                 self._mark("state", event.step, f"{event.state}{reason}")
+            case Acknowledged() if event.accepted:
+                self._mark("order", event.step, event.text)
+            case LayerNorms() if event.step >= 0:
+                self._measure_layers(event)
             case Note():
                 self._mark("note", event.step, event.text)
             case _:
@@ -126,6 +144,13 @@ class RunHistory:
             tokens = self.train_tokens or math.nan
             return Curve([number / tokens for number in rows.places[1]], column, rows.counts)
         return Curve(places, column, rows.counts)
+
+    def layer_curve(self, layer: str, norm: str, axis: Axis) -> Curve:
+        """One of NORMS of a layer over the run."""
+        rows = self.layers[layer]
+        places = rows.places[0]
+        x = places if axis == "steps" else [self.place(step, axis) for step in places]
+        return Curve(x, rows.figures[NORMS.index(norm)], rows.counts)
 
     def place(self, step: float, axis: Axis) -> float:
         """Where a step lies on an axis, between the places that are known; NaN where its unit is not known."""
@@ -157,6 +182,8 @@ class RunHistory:
         # a resumed run repeats the steps after its checkpoint: they replace what was there, as they come
         self.steps.resume(event.step)
         self.evaluations.resume(event.step)
+        for rows in self.layers.values():
+            rows.resume(event.step)
 
     def _evaluate(self, event: Evaluation) -> None:
         version = self.evaluations.version
@@ -165,6 +192,13 @@ class RunHistory:
         if event.best and self.evaluations.version != version:
             self.best_loss = event.validation_loss
             self.best = Mark("best", event.step, f"best validation loss {event.validation_loss:.4f}")
+
+    def _measure_layers(self, event: LayerNorms) -> None:
+        for name, weight in event.weights.items():
+            if name not in self.layers and len(self.layers) >= _MOST_LAYERS:
+                continue
+            rows = self.layers.setdefault(name, BinnedRows(1, len(NORMS)))
+            rows.extend([(event.step, weight, event.updates.get(name, math.nan))])
 
     def _mark(self, kind: MarkKind, step: int, text: str) -> None:
         marks = self._marks.setdefault(kind, [])
@@ -177,7 +211,7 @@ class RunHistory:
 
     def _forget_after(self, step: int) -> None:
         """What happened after `step` is repeated; that it was resumed, and in what state it was, stays."""
-        for kind in ("checkpoint", "note", "rate"):
+        for kind in ("checkpoint", "order", "note", "rate"):
             self._marks[kind] = [mark for mark in self._marks.get(kind, []) if mark.step <= step]
 
     def _mark_rates(self, rows: Sequence[Row]) -> None:

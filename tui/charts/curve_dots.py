@@ -29,7 +29,7 @@ class Dot:
 def dots_of(curve: Curve, start: float, end: float, width: int) -> list[Dot]:
     """The part of a curve between `start` and `end`, over `width` columns, and the reading at each side of it."""
     first, last = max(0, bisect_right(curve.x, start) - 1), min(len(curve.x), bisect_right(curve.x, end) + 1)
-    return _dots(curve, first, last, start, (width - 1) / ((end - start) or 1.0))
+    return _dots(curve, first, last, start, (max(2, width) - 1) / ((end - start) or 1.0))
 
 
 def _dots(curve: Curve, first: int, last: int, start: float, across: float) -> list[Dot]:

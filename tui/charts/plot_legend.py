@@ -8,8 +8,8 @@ from .run_plot import LOSS, PlacedMark, Plot
 from .spans import Looks, Span, flowed, letter_of
 
 MARK_SIGNS = {  # first those that win where several share a cell; and in ASCII
-    "best": ("★", "*"), "resume": ("»", ">"), "note": ("!", "!"), "state": ("■", "#"), "rate": ("~", "~"),
-    "checkpoint": ("·", "."),
+    "best": ("★", "*"), "resume": ("»", ">"), "order": ("!", "!"), "note": ("i", "i"), "state": ("■", "#"),
+    "rate": ("~", "~"), "checkpoint": ("·", "."),
 }  # fmt: skip
 _ORDER = list(MARK_SIGNS)
 
@@ -30,7 +30,7 @@ def legend(plot: Plot, width: int, most: int, looks: Looks, cursor: int | None) 
             entries += _alone(plot, train, validation, looks)
             break
         first = first if number else (train, validation)
-        name = f"{letter_of(run.slot)} {run.name}" if looks.dashed else run.name
+        name = formatting.one_line(f"{letter_of(run.slot)} {run.name}" if looks.dashed else run.name)
         values = [_against(now, other if number else None)
                   for now, other in zip((train, validation), first, strict=True) if now is not None]  # fmt: skip
         text = " / ".join(values) if values else formatting.UNKNOWN

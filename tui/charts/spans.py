@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,28 +31,29 @@ def letter_of(slot: int) -> str:
     return "abcdefghijklmnopqrstuvwxyz"[slot % 26]
 
 
-def flowed(entries: Iterable[list[Span]], width: int, most: int) -> list[list[Span]]:
+def flowed(entries: Sequence[list[Span]], width: int, most: int) -> list[list[Span]]:
     """The entries beside each other, in at most so many rows; how many are left out stands at the end."""
     rows: list[list[Span]] = [[]]
     taken, left_out = 0, 0
-    for entry in entries:
+    for number, entry in enumerate(entries, 1):
         size = sum(cell_len(span.text) for span in entry)
-        if taken and taken + 2 + size > width - (5 if len(rows) == most else 0):
-            if len(rows) == most:
-                left_out += 1
-                continue
+        if taken and taken + 2 + size > width and len(rows) < most:
             rows[-1].append(Span(" " * (width - taken)))
             rows.append([])
             taken = 0
-        if size > width:
-            entry, size = [Span(set_cell_size(entry[-1].text, width), entry[-1].role, entry[-1].slot)], width
-            size = cell_len(entry[0].text)
-        gap = 2 if taken else 0
+        # in the last row there is room for how many are left out
+        room = width - (5 if len(rows) == most and number < len(entries) else 0)
+        if left_out or (taken and taken + 2 + size > room):
+            left_out += 1
+            continue
+        if size > room:
+            entry, size = [entry[-1]._replace(text=set_cell_size(entry[-1].text, max(0, room)))], max(0, room)
         rows[-1] += [Span("  ")] * bool(taken) + entry
-        taken += gap + size
-    if left_out and taken + 4 <= width:
-        rows[-1].append(Span(f" +{left_out}", "axis"))
-        taken += 2 + len(str(left_out))
+        taken += size + 2 * bool(taken)
+    more = f" +{left_out}"
+    if left_out and taken + len(more) <= width:
+        rows[-1].append(Span(more))
+        taken += len(more)
     rows[-1].append(Span(" " * (width - taken)))
     return rows
 

@@ -23,6 +23,7 @@ from ..charts.reference_lines import ReferenceLine
 from ..charts.run_plot import SMOOTHINGS, PlotSettings, PlottedRun, Shown, extent, plot
 from ..charts.spans import Looks, Span
 from ..line_filters import drawn_depth, draws_ascii
+from ..text import formatting
 from .border_words import set_subtitle, set_title
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class RunChart(Widget, can_focus=True):
     ALLOW_MAXIMIZE = True
     HELP = (
         "Losses of runs: training thin, validation thick, what was read pale behind the average. Below them ★ is the "
-        "best validation loss, · a checkpoint, » a resume, ! a note or an order, ~ a change of the learning rate, "
+        "best validation loss, · a checkpoint, » a resume, ! an order, i a note, ~ a change of the learning rate, "
         "× a loss that is no number. The cursor reads each run there, and how far it is from the first."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -233,7 +234,9 @@ class RunChart(Widget, can_focus=True):
         words += [settings.axis, "log" if settings.logarithmic else "linear"]
         set_title(self, " · ".join(words))
         ends = (place_label(settings.axis, place) for place in (window.start, window.shown_end))
-        set_subtitle(self, "" if window.is_whole else " to ".join(ends))
+        part = [] if window.is_whole else [" to ".join(ends)]
+        name = [formatting.one_line(self._runs[0].name)] if len(self._runs) == 1 else []
+        set_subtitle(self, " · ".join(name + part))
 
     def notify_style_update(self) -> None:
         """Draw again in the colours of a new theme."""

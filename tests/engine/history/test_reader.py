@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from minigpt_tui.engine.events import (
     TRAINING_EVENTS,
+    Acknowledged,
     CheckpointSaved,
     Evaluation,
+    LayerNorms,
     Note,
     Started,
     StateChanged,
@@ -195,6 +197,18 @@ def test_changes_of_the_learning_rate_are_marked(tmp_path: Path, rates: list[flo
         (mark.step, mark.text.removeprefix("learning rate ")) for mark in history_of(tmp_path / "m", content).marks
     ]
     assert marks == wanted
+
+
+def test_orders_are_marked_and_layers_measured(tmp_path: Path):
+    content = lines(
+        STARTED, *map(step, range(1, 10)), LayerNorms(9, {"block 0": 3.5, "head": 2.0}, {"block 0": 1e-3}),
+        Acknowledged(9, "x", "pause", "paused", True, 1.0), Acknowledged(9, "y", "budget", "not so", False, 1.0),
+    )  # fmt: skip
+    history = history_of(tmp_path / "m", content)
+    assert [(mark.kind, mark.text) for mark in history.marks] == [("order", "paused")]
+    curve = history.layer_curve("block 0", "update_ratio", "tokens")
+    assert (list(curve.x), list(curve.column.mean)) == ([90], [1e-3])
+    assert list(history.layer_curve("head", "update_ratio", "steps").column.finite) == [0]
 
 
 def test_what_happens_very_often_takes_bounded_memory(tmp_path: Path):

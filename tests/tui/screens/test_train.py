@@ -13,6 +13,7 @@ from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.questions import Question
 from minigpt_tui.tui.screens.train import TrainDesk
 from minigpt_tui.tui.screens.write import WriteDesk
+from minigpt_tui.tui.widgets.run_chart import RunChart
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
@@ -191,8 +192,8 @@ async def test_v_shows_a_run_below_the_list_which_stays(engine: Engine):
     make_run("a-01", steps=100)
     make_run("a-02", steps=200)
     async with opened() as pilot:
-        assert "step 200 of 400" in screen_text(pilot.app)
+        assert pilot.app.screen.query_one(RunChart).border_subtitle == "a-02"
         await choose(pilot, "a-01")
         await pilot.press("v")
-        await wait_until(pilot, lambda: "step 100 of 400" in screen_text(pilot.app))
+        await wait_until(pilot, lambda: pilot.app.screen.query_one(RunChart).border_subtitle == "a-01")
         assert isinstance(pilot.app.screen, TrainDesk)

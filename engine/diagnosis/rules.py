@@ -337,7 +337,7 @@ def slower(readings: Readings, _: Surroundings) -> Finding | None:
 
 
 RULES: tuple[Rule, ...] = (
-    diverged, disk_nearly_full, stalled, recovered, rate_is_unusual, not_learning, spikes, by_heart, slower, near_floor,
+    diverged, disk_nearly_full, stalled, recovered, spikes, rate_is_unusual, not_learning, by_heart, slower, near_floor,
     warming_up, trend,
 )  # fmt: skip
 

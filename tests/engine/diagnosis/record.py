@@ -94,12 +94,15 @@ RUNS = {
             "--batch-size 4 --steps 2500 --warmup-steps 0"
         )
     ),
-    "spikes": Recorded(
+    "by-heart-at-once": Recorded(
         options(
             "--preset nanogpt-char-cpu --learning-rate 0.006 --beta2 0.999 --gradient-clip 0 --schedule constant "
             "--steps 2500"
         ),
         20_000,
+    ),
+    "spikes": Recorded(
+        options(f"{ADAMW} --learning-rate 0.01 --beta1 0.95 --beta2 0.5 --schedule constant --steps 600 --average 0")
     ),
     "rate-too-low": Recorded(options(f"{ADAMW} --learning-rate 0.00002 --steps 600 --schedule constant")),
     "rate-too-low-muon": Recorded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,6 @@ FOLDER = Path(__file__).parent / "recorded"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))
 HEALTHY = (
     "quick", "laptop-tales", "tales-long", "constant", "minutes", "epochs", "bpe", "warm-up", "dropout",
-    "random-protocol",
 )  # fmt: skip
 END = 10**9
 
@@ -40,13 +40,15 @@ def readings_of(name: str, until: int = END) -> Readings:
     return readings
 
 
-# (recording, step, the sentence; "" where no rule is sure)
-SAID: list[tuple[str, int, str]] = []
+# [recording, step or null for its end, the sentence; "" where no rule is sure]
+SAID: list[tuple[str, int | None, str]] = json.loads((Path(__file__).parent / "said.json").read_bytes())
 
 
-@pytest.mark.parametrize(("name", "step", "said"), SAID, ids=[f"{name} at {step}" for name, step, _ in SAID])
-def test_what_is_said_of_a_recorded_run(name: str, step: int, said: str) -> None:
-    findings = diagnose(readings_of(name, step))
+@pytest.mark.parametrize(
+    ("name", "step", "said"), SAID, ids=[f"{name} at {step or 'its end'}" for name, step, _ in SAID]
+)
+def test_what_is_said_of_a_recorded_run(name: str, step: int | None, said: str) -> None:
+    findings = diagnose(readings_of(name, END if step is None else step))
     assert (str(findings[0]) if findings else "") == said
 
 
@@ -63,6 +65,17 @@ def test_nothing_alarms_where_nothing_is_wrong(name: str) -> None:
         readings.apply(event)
         alarms = [finding for finding in diagnose(readings) if finding.severity in ("warning", "error")]
         assert not alarms, f"at step {readings.latest.step if readings.latest else 0}"
+
+
+def test_a_run_that_diverged_and_goes_on_says_so() -> None:
+    manifest, events = recording("rate-far-too-high")
+    readings, said = Readings.of(manifest), set[str]()
+    for event in events:
+        readings.apply(event)
+        said |= {str(finding) for finding in diagnose(readings)[:1] if finding.kind == "recovered"}
+    assert said == {
+        "diverged at step 203 and went on from step 1 with half the learning rate; a next run should begin with 0.001"
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -190,7 +190,10 @@ def _value_axis(canvas: Canvas, scale: Scale, ticks: list[float], gutter: int, a
     for tick, label in zip(ticks, labels(ticks), strict=True):
         row = round((1.0 - scale.position(tick)) * (canvas.height - 1)) // 4
         if 0 <= row < canvas.rows:
-            text = label if len(label) < gutter else formatting.compact(tick)
+            if len(label) < gutter and abs(tick) < 10_000:
+                text = label
+            else:
+                text = formatting.compact(tick) if abs(tick) >= 1 else formatting.learning_rate(tick)
             sides[row] = text.rjust(gutter - 1)[: gutter - 1] + tick_mark
     return sides
 

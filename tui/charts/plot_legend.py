@@ -22,7 +22,9 @@ def rank(placed: PlacedMark) -> tuple[int, int]:
 def legend(plot: Plot, width: int, most: int, looks: Looks, cursor: int | None) -> list[list[Span]]:
     """For each run its sign, name and values, as many rows of them as are needed and allowed."""
     entries: list[list[Span]] = []
-    if cursor is not None:
+    if plot.figure != LOSS:
+        entries.append([Span(FIGURE_WORDS[plot.figure][0], "axis")])
+    elif cursor is not None:
         entries.append([Span(place_label(plot.settings.axis, plot.place(cursor)), "cursor")])
     first: tuple[float | None, float | None] = (None, None)
     for number, (run, train, validation) in enumerate(plot.readings(cursor)):
@@ -31,8 +33,11 @@ def legend(plot: Plot, width: int, most: int, looks: Looks, cursor: int | None) 
             break
         first = first if number else (train, validation)
         name = formatting.one_line(f"{letter_of(run.slot)} {run.name}" if looks.dashed else run.name)
-        values = [_against(now, other if number else None)
-                  for now, other in zip((train, validation), first, strict=True) if now is not None]  # fmt: skip
+        if plot.figure == LOSS:
+            values = [_against(now, other if number else None)
+                      for now, other in zip((train, validation), first, strict=True) if now is not None]  # fmt: skip
+        else:
+            values = [_value(plot, value) for value in (train, validation) if value is not None]
         text = " / ".join(values) if values else formatting.UNKNOWN
         entries.append([Span("- " if looks.ascii else "━ ", "run", run.slot), Span(f"{name} {text}", "legend")])
     if plot.not_finite:
@@ -81,6 +86,7 @@ FIGURE_WORDS = {
     "tokens_per_second": ("speed", formatting.rate),
     "mfu": ("utilisation (MFU)", formatting.percent),
     "memory": ("memory", lambda value: formatting.memory(round(value))),
-    "bits_per_byte": ("bits per byte", formatting.loss),
+    "weight_norm": ("norm of the weights", formatting.loss),
+    "update_ratio": ("update to weights", formatting.learning_rate),
 }
 """The figures by their fields: what they are called, and how a value is written."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from ...engine.history.run_history import EVALUATED, Axis, Curve, Mark, RunHistory
+from ...engine.history.run_history import EVALUATED, NORMS, Axis, Curve, Mark, RunHistory
 from .curve_dots import Dot, dots_of, smoothed, value_at
 from .reference_lines import ReferenceLine
 from .scale import Scale, fitted
@@ -121,7 +121,10 @@ def extent(runs: Sequence[PlottedRun], axis: Axis) -> float:
 
 
 def plot(runs: Sequence[PlottedRun], settings: PlotSettings, width: int, figure: str = LOSS) -> Plot | None:
-    """Lay the curves of a figure over `width` columns of dots; None where there is nothing finite to draw."""
+    """Lay the curves of a figure over `width` columns of dots; None where there is nothing finite to draw.
+
+    For one of NORMS each of `runs` is a layer of a run, and has its name.
+    """
     whole = extent(runs, settings.axis)
     start, end = settings.start or 0.0, whole if settings.end is None else settings.end
     if settings.axis == "epochs":
@@ -129,7 +132,8 @@ def plot(runs: Sequence[PlottedRun], settings: PlotSettings, width: int, figure:
     lines, gaps, lost = [], [], 0
     for run in runs:
         for name, validation in _curves_of(figure, settings.shown):
-            curve = run.history.curve(name, settings.axis)
+            curve = (run.history.layer_curve(run.name, name, settings.axis) if name in NORMS
+                     else run.history.curve(name, settings.axis))  # fmt: skip
             if not len(curve.x):
                 continue
             line = _line(curve, run.slot, validation, settings.smoothing, start, end, width)

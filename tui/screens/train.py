@@ -126,7 +126,10 @@ class TrainDesk(Desk):
         """Draw the curves of the marked runs, of none marked that of the one under the cursor."""
         runs = self.shown_runs
         self.query_one("#run-curves").display = bool(runs)
-        self.chart.show([(run.name, history) for run, history in self._histories.of(runs)])
+        self.chart.show(
+            [(run.name, history) for run, history in self._histories.of(runs)],
+            names={run.name: shown_name(run) for run in runs},
+        )
 
     @property
     def shown_runs(self) -> list[Run]:
@@ -135,9 +138,13 @@ class TrainDesk(Desk):
         return self.runs.marked or ([run] if run else [])
 
     @on(DataTable.RowHighlighted)
+    def _other_run(self) -> None:
+        self.show_curves()
+
     @on(RunsMarked)
     def _other_runs(self) -> None:
         self.show_curves()
+        self.runs.colour_runs(self.chart.colour_of)
 
     @on(RunChart.ReferencesWanted)
     def _references_wanted(self, event: RunChart.ReferencesWanted) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import cycle, islice
 from typing import ClassVar, TypeVar
@@ -18,6 +18,7 @@ from textual.widget import Widget
 from ...engine.history.run_history import AXES, RunHistory
 from ..charts.axis_ticks import place_label
 from ..charts.braille_plot import SLOTS, draw_plot, gutter_of, plot_width
+from ..charts.figure_grid import draw_grid
 from ..charts.plot_window import PlotWindow
 from ..charts.reference_lines import ReferenceLine
 from ..charts.run_plot import SMOOTHINGS, PlotSettings, PlottedRun, Shown, extent, plot
@@ -52,21 +53,24 @@ class RunChart(Widget, can_focus=True):
         "× a loss that is no number. The cursor reads each run there, and how far it is from the first."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "cursor(-1)", "Cursor left", id="curves.left", tooltip="Read the runs further left"),
-        Binding("right", "cursor(1)", "Cursor right", id="curves.right", tooltip="Read the runs further right"),
-        Binding("home", "cursor_start", "Cursor to the start", id="curves.start", tooltip="Read where the view begins"),
-        Binding("end", "cursor_end", "No cursor", id="curves.end", tooltip="Read the ends of the runs"),
-        Binding("plus,equals_sign", "zoom(0.5)", "Zoom in", id="curves.zoom_in", tooltip="Show half as much"),
-        Binding("minus", "zoom(2)", "Zoom out", id="curves.zoom_out", tooltip="Show twice as much"),
-        Binding("comma", "pan(-1)", "Pan left", id="curves.pan_left", tooltip="Show what is further left"),
-        Binding("full_stop", "pan(1)", "Pan right", id="curves.pan_right", tooltip="Show what is further right"),
-        Binding("backspace", "back", "Back", id="curves.back", tooltip="Show what was in view before"),
-        Binding("0", "whole", "Whole run", id="curves.whole", tooltip="Show the runs from end to end"),
-        Binding("a", "smooth", "Smoothing", id="curves.smooth", tooltip="The next moving average, or none"),
-        Binding("y", "log", "Log scale", id="curves.log", tooltip="Linear or logarithmic"),
-        Binding("x", "axis", "Axis", id="curves.axis", tooltip="Over steps, tokens, time or epochs"),
-        Binding("v", "shown", "Train, validation", id="curves.shown", tooltip="Both losses, or one of them"),
-        Binding("k", "references", "Known losses", id="curves.references", tooltip="Draw losses that others published"),
+        Binding("left", "cursor(-1)", "cursor", id="curves.left", tooltip="Read the runs further left"),
+        Binding("right", "cursor(1)", "cursor", False, id="curves.right", tooltip="Read the runs further right"),
+        Binding("home", "cursor_start", "to the start", False, id="curves.start", tooltip="Read where the view begins"),
+        Binding("end", "cursor_end", "no cursor", False, id="curves.end", tooltip="Read the ends of the runs"),
+        Binding("plus,equals_sign", "zoom(0.5)", "zoom", id="curves.zoom_in", tooltip="Show half as much"),
+        Binding("minus", "zoom(2)", "zoom out", False, id="curves.zoom_out", tooltip="Show twice as much"),
+        Binding("comma", "pan(-1)", "pan", id="curves.pan_left", tooltip="Show what is further left"),
+        Binding("full_stop", "pan(1)", "pan right", False, id="curves.pan_right", tooltip="Show what is further right"),
+        Binding("backspace", "back", "back", False, id="curves.back", tooltip="Show what was in view before"),
+        Binding("0", "whole", "whole run", False, id="curves.whole", tooltip="Show the runs from end to end"),
+        Binding("a", "smooth", "average", id="curves.smooth", tooltip="The next moving average, or none"),
+        Binding("y", "log", "log", id="curves.log", tooltip="Linear or logarithmic"),
+        Binding("h", "axis", "axis", id="curves.axis", tooltip="Over steps, tokens, time or epochs"),
+        Binding("b", "shown", "both losses", id="curves.shown", tooltip="Both losses, or one of them"),
+        Binding("g", "grid", "figures", id="curves.grid", tooltip="The other figures side by side, or the losses"),
+        Binding("up", "page(-1)", "figures before", False, id="curves.page_up", tooltip="The figures before these"),
+        Binding("down", "page(1)", "more figures", False, id="curves.page_down", tooltip="The figures after these"),
+        Binding("k", "references", "known losses", id="curves.references", tooltip="Draw losses that others published"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(f"run-chart--{role}" for role in ("axis", "legend", "alarm", "floor", "reference", "train", "validation",
@@ -107,6 +111,7 @@ class RunChart(Widget, can_focus=True):
         self._settings = PlotSettings()
         self._runs: list[PlottedRun] = []
         self._slots: dict[str, int] = {}  # by name: a run keeps its colour while it is shown
+        self._grid, self._page = False, 0  # the figures instead of the losses, and which of them
         self._empty = "no run yet"
         self._drawn_for: tuple[object, ...] = ()
         self._strips: list[Strip] = []
@@ -124,18 +129,33 @@ class RunChart(Widget, can_focus=True):
     def on_mount(self) -> None:
         self._write_title()
 
-    def show(self, runs: Sequence[tuple[str, RunHistory]], empty: str = "waiting for the first step") -> None:
-        """Draw these runs, by their names, or the sentence `empty`; with nothing new this costs nothing."""
-        drawn_for = (*((name, id(history), history.version) for name, history in runs), empty)
+    def show(
+        self,
+        runs: Sequence[tuple[str, RunHistory]],
+        empty: str = "waiting for the first step",
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        """Draw these runs, or the sentence `empty`; with nothing new this costs nothing.
+
+        A run is known by what stands beside its history, and called what that is in `names`.
+        """
+        names = names or {}
+        drawn_for = (*((names.get(name, name), id(history), history.version) for name, history in runs), empty)
         if drawn_for == self._drawn_for:
             return
         self._drawn_for, self._empty = drawn_for, empty
         self._slots = {name: slot for name, slot in self._slots.items() if name in dict(runs)}
         for name, _ in runs:
             self._slots.setdefault(name, next(i for i in range(len(runs) + 1) if i not in self._slots.values()))
-        self._runs = [PlottedRun(name, self._slots[name], history) for name, history in runs]
+        self._runs = [PlottedRun(names.get(name, name), self._slots[name], history) for name, history in runs]
         self.window.whole = extent(self._runs, self._settings.axis)
         self._redraw()
+
+    def colour_of(self, run: str) -> str:
+        """The colour that a run is drawn in, as #rrggbb; that of the labels where it is not drawn."""
+        role = "axis" if run not in self._slots else "run"
+        colour = self._style(role, self._slots.get(run, 0), under_cursor=False).foreground
+        return colour.hex6 if colour is not None else "#808080"
 
     # --- keys and mouse -------------------------------------------------------------------------
 
@@ -192,6 +212,16 @@ class RunChart(Widget, can_focus=True):
         """Both losses, those of the training, those of the validation."""
         self._change(shown=_after(_SHOWN, self._settings.shown))
 
+    def action_grid(self) -> None:
+        """Change between the losses and the grid of figures."""
+        self._grid = not self._grid
+        self._redraw()
+
+    def action_page(self, direction: int) -> None:
+        """The next figures of the grid, where not all have room."""
+        self._page += direction
+        self._redraw()
+
     def action_references(self) -> None:
         """Ask for the list of published losses."""
         self.post_message(self.ReferencesWanted(self))
@@ -229,7 +259,7 @@ class RunChart(Widget, can_focus=True):
     def _write_title(self) -> None:
         """What is drawn and how, as in: loss · EMA 0.9 · steps · linear."""
         settings, window = self._settings, self.window
-        words = ["loss" if settings.shown == "both" else f"{settings.shown} loss"]
+        words = ["figures" if self._grid else "loss" if settings.shown == "both" else f"{settings.shown} loss"]
         words.append(f"EMA {settings.smoothing:g}" if settings.smoothing else "not smoothed")
         words += [settings.axis, "log" if settings.logarithmic else "linear"]
         set_title(self, " · ".join(words))
@@ -255,13 +285,15 @@ class RunChart(Widget, can_focus=True):
     def _drawn(self, width: int, height: int) -> list[Strip]:
         window = self.window
         settings = replace(self._settings, start=window.start, end=window.end)
+        ascii = draws_ascii(self.app)
+        looks = Looks(ascii, dashed=ascii or drawn_depth(self.app) == "none")
         drawing = plot(self._runs, settings, plot_width(width)) if width > 0 and height > 0 else None
-        if drawing is None:
+        if self._grid and drawing is not None:
+            rows = draw_grid(self._runs, settings, width, height, looks, window.cursor, self._page)
+        elif drawing is None:
             rows = [[Span(self._empty[:width].center(width) if row == height // 2 else " " * width)]
                     for row in range(height)]  # fmt: skip
         else:
-            ascii = draws_ascii(self.app)
-            looks = Looks(ascii, dashed=ascii or drawn_depth(self.app) == "none")
             cursor = None
             if window.cursor is not None and window.start <= window.cursor <= window.shown_end:
                 cursor = round(drawing.column(window.cursor))

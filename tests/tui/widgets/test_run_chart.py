@@ -36,11 +36,11 @@ async def test_keys_change_what_is_drawn_and_the_title_says_how():
         chart.show([("one", course())])
         chart.focus()
         assert title(chart) == "loss · EMA 0.9 · steps · linear"
-        await pilot.press("a", "y", "x", "v")
+        await pilot.press("a", "y", "h", "b")
         assert title(chart) == "train loss · EMA 0.97 · tokens · log"
-        await pilot.press("x", "x", "a", "a", "a")
+        await pilot.press("h", "h", "a", "a", "a")
         assert title(chart) == "train loss · not smoothed · epochs · log"
-        await pilot.press("x", "v", "v", "y", "a", "a")
+        await pilot.press("h", "b", "b", "y", "a", "a")
         assert title(chart) == "loss · EMA 0.9 · steps · linear"
 
 
@@ -87,6 +87,8 @@ async def test_a_run_keeps_its_colour_while_others_come_and_go():
         assert len(set(first.values())) == 3
         assert colours("two", "three") == {name: first[name] for name in ("two", "three")}
         assert colours("three", "one", "two") == first
+        assert len({chart.colour_of(name) for name in names}) == 3
+        assert chart.colour_of("another") not in {chart.colour_of(name) for name in names}
 
 
 async def test_draws_again_only_for_something_new(monkeypatch: pytest.MonkeyPatch):
@@ -102,6 +104,21 @@ async def test_draws_again_only_for_something_new(monkeypatch: pytest.MonkeyPatc
         history.extend([(201.0, 2010.0, 100.5, 1.0, 1e-3, 0.5, 2e4, 0.1, 1e6)])
         chart.show([("one", history)])
         assert repaints
+
+
+async def test_a_key_changes_between_the_losses_and_the_figures():
+    chart = RunChart()
+    async with Host(chart).run_test(size=SIZE) as pilot:
+        chart.show([("one", course())])
+        chart.focus()
+        await pilot.press("g")
+        assert title(chart).startswith("figures")
+        assert "learning rate" in "".join(shown(chart))
+        await pilot.press("down")
+        assert "memory" in "".join(shown(chart))
+        await pilot.press("g")
+        assert title(chart).startswith("loss")
+        assert "learning rate" not in "".join(shown(chart))
 
 
 async def test_published_losses_are_asked_for_and_drawn():

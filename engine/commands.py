@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from ..data.storage.errors import UserError, sentence_of
 from ..data.storage.typed_json import SchemaError
 from ..models.recipe import MOST_SAMPLE_PROMPTS, Budget
-from .events import TRAINING_EVENTS, Acknowledged, Command, CommandName
+from .events import TRAINING_EVENTS, Acknowledged, Command, CommandName, Settings
 from .follow import LineFollower
 from .runs import Run, RunError
 
@@ -30,9 +30,9 @@ LONGEST_PROMPT = 10_000  # characters
 
 
 class Answers:
-    """The answers of a run to some commands; made before they are sent, so that none is missed."""
+    """The answers of a run to some commands, whose ids are `waited_for`; made before they are sent: none is missed."""
 
-    def __init__(self, run: Run, commands: Iterable[Command]) -> None:
+    def __init__(self, run: Run, commands: Iterable[Command] = ()) -> None:
         self.waited_for = {command.id for command in commands}
         self._run, self._alive = run, True
         try:
@@ -91,6 +91,22 @@ def changed(name: SettingName, typed: str) -> Command:
 def prompted(prompts: Iterable[str]) -> Command:
     """The command that gives a run other sample prompts. Raises UserError."""
     return new_command("sample_prompts", texts=check_prompts(prompts))
+
+
+def present_settings(run: Run) -> Settings:
+    """The settings in force: what status.json says of them, else what the recipe does. Raises RunError."""
+    status, training = run.status(), run.manifest().training
+
+    def or_recipe(value: Any, of_recipe: Any) -> Any:
+        return of_recipe if value is None else value
+
+    return Settings(
+        step=status.step if status else 0,
+        learning_rate_scale=or_recipe(status and status.learning_rate_scale, 1.0),
+        budget=or_recipe(status and status.budget, str(training.budget)),
+        evaluation_interval=or_recipe(status and status.evaluation_interval, training.evaluation_interval),
+        sample_prompts=or_recipe(status and status.sample_prompts, training.all_sample_prompts),
+    )
 
 
 def send(run: Run, command: Command) -> None:

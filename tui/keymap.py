@@ -269,6 +269,11 @@ ACTIONS: tuple[Action, ...] = (
         "Say what the figures of the run on screen mean, and what each field of its recipe does.", "why", "train",
     ),
     Action(
+        "runs.steer", "l", "steer", "Steer",
+        "Give this run orders while it trains: learning rate, budget, evaluations, sample prompts, pause, save, stop.",
+        "steer", "train",
+    ),
+    Action(
         "runs.samples", "f2", "samples", "Samples",
         "Go to what the model wrote at each step: left and right turn the steps, comma and full stop the prompts, "
         "Enter shows two steps side by side.", "samples", "train",

@@ -35,6 +35,7 @@ from .line_box import LineBox
 from .questions import Answer, Question
 from .reference_box import ReferenceBox
 from .samples import SamplesBox
+from .steering_box import SteeringBox
 from .trash_box import TrashBox
 
 REFRESH = 1.0  # seconds
@@ -158,6 +159,19 @@ class TrainDesk(Desk):
             self.notify("no run is on screen", markup=False)
             return
         self.app.push_screen(ExplanationsBox(self._findings(), self.bridge.training, self.bridge.manifest))
+
+    def action_steer(self) -> None:
+        """List the orders that the run under the cursor takes, with their present values."""
+        run = self.runs.selected
+        if run is None:
+            return
+        try:
+            if not run.is_alive():
+                self.notify(f"'{shown_name(run)}' takes no orders: it is {run.state()}", markup=False)
+                return
+            self.app.push_screen(SteeringBox(run, shown_name(run)))
+        except EXPECTED as error:
+            self.refuse(error)
 
     def action_samples(self) -> None:
         """Go to the samples, and back; where they have no room they take that of the figures."""

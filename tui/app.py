@@ -31,6 +31,8 @@ from .keyed_node import KeyedNode
 from .messages import ExportWanted, RepliesEnded
 from .opening import painting
 from .placed_rows import placed
+from .run_notices import RunNotices, sentence
+from .run_watch import RunWatch
 from .screens.desk import Desk
 from .screens.sizes import BREAKPOINTS, is_too_small
 from .screens.too_small import TooSmallScreen
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 _MOST_NOTICES = 4  # that fit above each other in a small window
 STOP_SECONDS = 60.0  # that quitting waits for runs to stop and save
+WATCH_SECONDS = 2.0  # between two looks at the runs that train
 EXIT_SECONDS = 3.0  # that a clean exit may take after a signal
 HUNG_UP_SECONDS = 1.5  # that it may take when the terminal is gone, and nothing is left to be put right there
 
@@ -76,12 +79,14 @@ class MinigptApp(KeyedNode, ThemedApp):
         ascii_only: bool = False,
         poll_interval: float = POLL_INTERVAL,
     ) -> None:
-        store = SettingsStore(lambda sentence: self.notify(sentence, severity="warning", markup=False))
+        store = SettingsStore(self._warn)
         super().__init__(store, ascii_only=ascii_only)
         self._set_keys()
         self._model_path = model_path
         self._last_size: Size | None = None
         self._title = WindowTitle(self._write_to_terminal)
+        self._run_watch = RunWatch()
+        self._run_notices = RunNotices(self._write_to_terminal, self.bell, self._title, self._warn)
         self._typed_early: list[events.Event] | None = []  # None once there is something to type into
         self._write = WriteDesk(self.store, corpus, model, poll_interval)
         self.bridge = self._write.bridge
@@ -118,6 +123,7 @@ class MinigptApp(KeyedNode, ThemedApp):
         self.call_after_refresh(self.bridge.generator.start)
         self.call_after_refresh(self._tell_of_missing_locks)
         self.call_after_refresh(self._started)
+        self.set_interval(WATCH_SECONDS, self.look_at_runs)
 
     def _started(self) -> None:
         """Take what was typed before the first frame stood, and collect no garbage that is none.
@@ -197,6 +203,17 @@ class MinigptApp(KeyedNode, ThemedApp):
             self.bell()
         if settings.reply_end in ("title", "both"):
             self._title.show(f"minigpt: a reply is complete, after {message.seconds:.0f} s")
+
+    def look_at_runs(self) -> None:
+        """Tell of each run that has ended, diverged or stalled since the last look."""
+        for news in self._run_watch.look():
+            if news.run != self.bridge.run or self.current_mode != "write" or news.what == "stalled":
+                good = news.what in ("finished", "stopped")  # of the run on screen the text says how it ended
+                self.notify(sentence(news), severity="information" if good else "warning", timeout=15, markup=False)
+            self.run_worker(self._run_notices.tell(news, self.store.settings), group="notices", exit_on_error=False)
+
+    def _warn(self, sentence: str) -> None:
+        self.notify(sentence, severity="warning", markup=False)
 
     def _write_to_terminal(self, text: str) -> None:
         if self._driver is not None and not self.is_headless:

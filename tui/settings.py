@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, MutableMapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -58,6 +59,14 @@ class Settings:
         "none", "What tells of the end of a long reply: a bell, the window's title, or both."
     )
     reply_end_seconds: float = described(10.0, "Seconds from which on a reply is long.")
+    notice_bell: bool = described(True, "The bell tells when a training ends, diverges or stalls.")
+    notice_title: bool = described(True, "So does the window's title, until a key is pressed.")
+    notice_terminal: bool = described(True, "So does the terminal where it can, unless the system does it.")
+    notice_system: bool = described(True, "So does the system of this machine, where it has a desktop.")
+    notify: str = described(
+        "",
+        "A command that is run then, without a shell; the facts are in its environment: MINIGPT_RUN, MINIGPT_EVENT ...",
+    )
     ascii: bool = described(False, "Nothing but ASCII is drawn, from the next start on.")
     keys: dict[str, str] = field(default_factory=dict, metadata={"description": "The keys of actions, by their ids."})
 
@@ -68,12 +77,21 @@ class Settings:
             raise ValueError(
                 f"reply_end_seconds must lie between 0 and {LONGEST_REPLY:,}, not {self.reply_end_seconds}"
             )
+        check_command(self.notify)
 
 
 def check_samples(number: int) -> None:
     """Raise ValueError for a number of samples that cannot be."""
     if not 1 <= number <= MOST_SAMPLES:
         raise ValueError(f"samples must lie between 1 and {MOST_SAMPLES}, not {number}")
+
+
+def check_command(text: str) -> None:
+    """Raise ValueError for what cannot be taken apart into a command and its arguments."""
+    try:
+        shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"notify is no command: {str(error).lower()}") from None
 
 
 class SettingsStore:

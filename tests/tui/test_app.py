@@ -519,7 +519,7 @@ async def test_the_theme_changes_sides_and_is_remembered(engine: Engine):
 
 
 async def test_help_and_palette_know_every_action(engine: Engine):
-    async with MinigptApp().run_test(size=(120, 200)) as pilot:
+    async with MinigptApp().run_test(size=(120, 240)) as pilot:
         await pilot.press("f1")
         assert isinstance(pilot.app.screen, HelpScreen)
         await pilot.pause()

@@ -35,7 +35,8 @@ from .help import SCOPES
 from .key_box import KeyBox
 
 _TURNS, _DOCUMENT = ("samples", "sampling"), ("document_samples", "document_sampling")
-_NAMES = ("app", "turns", "document", "sets", "keys")
+_NOTICES = "notice_bell", "notice_title", "notice_terminal", "notice_system", "notify"
+_NAMES = ("app", "notices", "turns", "document", "sets", "keys")
 _HINT = "Enter or leaving a field takes its value. Every change is saved at once."
 
 
@@ -89,8 +90,11 @@ class SettingsScreen(ActionScreen):
         if name == "keys":
             return [self._key_list()]
         settings = list(fields_at(Settings()))
+        if name == "notices":
+            return [self._row(field) for field in settings if field.name in _NOTICES]
         if name == "app":
-            rows = [self._row(field) for field in settings if field.name not in (*_TURNS, *_DOCUMENT)]
+            others = (*_TURNS, *_DOCUMENT, *_NOTICES)
+            rows = [self._row(field) for field in settings if field.name not in others]
             return [*rows, *(Static(problem, markup=False, classes="settings-problem") for problem in self._problems)]
         number, table = _TURNS if name == "turns" else _DOCUMENT
         sampling = fields_at(getattr(Settings(), table), table)

@@ -93,14 +93,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class LayerNorms:
-    """The weights of each layer and what the latest update did to them, measured now and then.
+    """The weights of each layer, and how far the update that led to this step moved them: that after an evaluation.
 
     The layers are "embedding", "block 0" and so on, "norm" and "head" where the model has them.
     """
 
     step: int
-    weights: dict[str, float]  # the norm of all weights of the layer
-    updates: dict[str, float]  # the norm of the update over that of the weights before it
+    weights: dict[str, float]  # the norm of all weights of the layer before that update
+    updates: dict[str, float]  # the norm of the update over that of the weights
 
 
 @dataclass(frozen=True)

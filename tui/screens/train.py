@@ -89,10 +89,10 @@ class TrainDesk(Desk):
         self.show_curves()
 
     def _read_samples(self) -> None:
-        """Look for what the run on screen has written since."""
+        """Look for what the first of the runs whose curves are drawn has written since."""
         if self.app.screen is not self:
             return
-        run, index = self.bridge.run, self._sample_index
+        run, index = next(iter(self.shown_runs), None), self._sample_index
         if run is None or index is None or index.path != run.metrics_path:
             self._sample_index = index = SampleIndex(run.metrics_path) if run else None
             self.samples.show(index)

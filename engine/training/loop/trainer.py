@@ -15,11 +15,12 @@ from ....models.devices import memory_in_use
 from ....models.gpt import GPT
 from ....models.peak_flops import peak_flops
 from ....models.recipe import TrainingConfig
-from ...events import Command, Evaluation, Step
+from ...events import Command, Evaluation, LayerNorms, Step
 from ...runs import Run
 from ...text_loss import TextLoss
 from ..checkpoints import Counters, Kind
 from ..errors import TrainingError
+from ..update.layer_norms import UpdateMeasurement
 from ..update.learner import Learner
 from ..update.threads import Threads
 from .checkpoint_writer import CheckpointWriter
@@ -101,6 +102,7 @@ class Trainer:
             config, counters, self.progress, self._evaluation_interval, self._samples, self._context.threads
         )
         self._learning_rate_factor = 0.0  # at the last update
+        self._measurement: UpdateMeasurement | None = None  # of the next update, after an evaluation
         self._train_loss: float | None = None
         self._reported_step, self._reported_seconds, self._reported_at = learner.step, counters.seconds, -math.inf
         self._checkpoints.step = learner.step or None
@@ -114,7 +116,8 @@ class Trainer:
         """
         while problem := self._train_until_divergence():
             diverged = self._counters()
-            del self.learner, self.progress  # their memory is needed for the learner that follows
+            # their memory is needed for the learner that follows
+            del self.learner, self.progress, self.settings, self._measurement
             self._start_from(*self._recovery.go_back(problem, diverged, self._checkpoints.kept))
 
     def _train_until_divergence(self) -> str | None:
@@ -146,6 +149,8 @@ class Trainer:
         start = time.perf_counter()
         self.learner.update(self._learning_rate_factor)
         self._context.threads.updated(time.perf_counter() - start)
+        if self._measurement:
+            self._report_norms(self._measurement)
 
     @property
     def _out_of_patience(self) -> bool:
@@ -185,6 +190,12 @@ class Trainer:
             )
         )
         self._reported_step, self._reported_seconds, self._reported_at = step, seconds, time.perf_counter()
+
+    def _report_norms(self, measurement: UpdateMeasurement) -> None:
+        """Emit what the latest update did to each layer."""
+        self._measurement = None
+        with self._clock.stopped():
+            self._event_log.emit(LayerNorms(self.step, *measurement.measure()))
 
     def _utilisation(self, tokens_per_second: float) -> float | None:
         """The model's FLOPs as a fraction of what its devices can do; None where that is not known."""
@@ -326,6 +337,7 @@ class Trainer:
             self._save_or_warn("best")
         elif since_best < early_stopping.evaluations_since_best == WARN_AFTER:
             self._event_log.warn(early_stopping.warning(self._train_loss))
+        self._measurement = self.learner.measure_next_update()
         return result.loss
 
     def sample(self) -> None:

@@ -17,6 +17,7 @@ from ....data.dataset import BatchStream
 from ....models.gpt import GPT
 from ....models.recipe import TrainingConfig
 from ..group import Group, Instruction
+from .layer_norms import UpdateMeasurement
 from .memory import is_out_of_memory
 
 Result = TypeVar("Result")
@@ -65,6 +66,10 @@ class Learner(ABC):
     @abstractmethod
     def is_finite(self) -> bool:
         """Whether every weight is finite. Waits for the device."""
+
+    def measure_next_update(self) -> UpdateMeasurement | None:
+        """Keep the weights as they are until the next update, to see what it does; None where that is not possible."""
+        return None
 
     @abstractmethod
     def averaged(self) -> AbstractContextManager[GPT]:

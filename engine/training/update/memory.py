@@ -17,6 +17,7 @@ from ..group import Group
 from ..machine import memory_of
 
 _BATCH_TOKEN = 32  # bytes of a batch for each token: its offset in the text, its id, and the next one
+_COPY = 1 / 16  # of the memory, which a copy of the weights may take where nobody can tell what is free
 _ACTIVATIONS = 0.5  # of the memory, which they may take
 
 
@@ -58,6 +59,14 @@ def check_memory(manifest: RunManifest, device: torch.device, group: Group | Non
                 f"{what} of {windows:,} windows takes {needed / 1e9:,.0f} GB of memory before anything is "
                 f"computed, and {device} has {memory / 1e9:,.0f} GB; give a smaller {option}"
             )
+
+
+def has_room_for_copy(size: int, device: torch.device, group: Group | None) -> bool:
+    """Whether `size` bytes more may be taken for a moment, without an update that has to make do with less then."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] > 2 * size
+    memory = memory_of(device, group)
+    return memory is None or size < _COPY * memory
 
 
 def no_room_for_more(sequences: int) -> str:

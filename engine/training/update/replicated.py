@@ -18,8 +18,15 @@ from .cuda_graph import MOST_MICRO_BATCHES, Capture, UpdateInputs, UpdateRunner
 from .ema import WeightAverage
 from .flat_parameters import FlatParameters
 from .in_flight import UpdatesInFlight
+from .layer_norms import UpdateMeasurement
 from .learner import Learner
-from .memory import MicroBatchTooLarge, is_out_of_memory, micro_batch_within_memory, no_room_for_more
+from .memory import (
+    MicroBatchTooLarge,
+    has_room_for_copy,
+    is_out_of_memory,
+    micro_batch_within_memory,
+    no_room_for_more,
+)
 from .notes import Notes
 from .optimizers import build_optimizer
 
@@ -130,6 +137,18 @@ class ReplicatedLearner(Learner):
     def is_finite(self) -> bool:
         """Whether every weight is finite. Waits for the device."""
         return bool(self._flat.values.isfinite().all())
+
+    def measure_next_update(self) -> UpdateMeasurement | None:
+        """Keep the weights as they are until the next update, to see what it does; None where there is no room."""
+        values = self._flat.values
+        if not has_room_for_copy(values.nbytes, self.device, self.group):
+            return None
+        try:
+            return UpdateMeasurement(self.model, self._flat)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                return None
+            raise
 
     @contextmanager
     def averaged(self) -> Iterator[GPT]:

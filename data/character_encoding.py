@@ -90,6 +90,13 @@ def byte_order_mark(head: bytes) -> str | None:
     return next((encoding for mark, encoding in _MARKS.items() if head.startswith(mark)), None)
 
 
+def encoding_name(encoding: str) -> str:
+    """The name of an encoding as people know it."""
+    if encoding in ("utf-8", "utf-8-sig"):
+        return "UTF-8"
+    return _NAMES.get(encoding, encoding).partition(" (")[0]
+
+
 def check_encoding(name: str) -> str:
     """Return `name`. Raises UserError for one that is not the name of a text encoding."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,13 @@ from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ...engine.launch import UnknownTextError
-from ...engine.runs import RunError, check_name, free_name
+from ...engine.runs import RunError, check_name, free_name, list_runs
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
 from .. import keymap, keys, speed_probe
 from ..bridge import Bridge
 from ..recipe_fields import FIELDS, unused_fields
 from ..text import formatting
+from ..text.preview_words import facts_of
 from ..training_offer import BUILT_IN
 from ..widgets.corpus_fields import CorpusFields
 from ..widgets.facts import DIM, labelled
@@ -45,12 +47,20 @@ from .run_form import (
 )
 
 if TYPE_CHECKING:
-    from ...data.corpus import Corpus
     from ...models.config import ModelConfig
     from ...models.recipe import Recipe
 
 
+_RUNS_LOOKED_AT = 30  # for texts that were learned from before
 IDLE_SECONDS = 1.5  # without a key, after which the speed is measured
+
+
+class FactsColumn(VerticalScroll):
+    """Can be focused to scroll it, where there is more than is seen."""
+
+    def allow_focus(self) -> bool:
+        """Only where a key would do something."""
+        return self.allow_vertical_scroll
 
 
 class NewRunScreen(ActionScreen):
@@ -58,7 +68,7 @@ class NewRunScreen(ActionScreen):
 
     SCOPE = "new-run"
     BINDINGS = [*keymap.bindings("new-run")]
-    AUTO_FOCUS = "#corpus"
+    AUTO_FOCUS = "#corpus-name"
 
     text = query_one(CorpusFields)
     start_from = query_one("#start-from", ModelInput)
@@ -89,7 +99,7 @@ class NewRunScreen(ActionScreen):
             box.border_title = "new run"
             with VerticalScroll(id="columns", can_focus=False):
                 with VerticalScroll(id="fields", can_focus=False):
-                    yield CorpusFields(self._begin_with)
+                    yield CorpusFields(self._begin_with, earlier=_earlier_texts())
                     yield from self._recipe_fields()
                     yield from self._tokenizer_fields()
                     yield from self._run_fields()
@@ -97,7 +107,7 @@ class NewRunScreen(ActionScreen):
                         keys.labelled("all fields of the recipe", "new-run.fields"), classes="heading", markup=False
                     )
                     yield RecipeFieldsView(self._state_of)
-                with VerticalScroll(id="facts", can_focus=False):
+                with FactsColumn(id="facts"):
                     yield RunEstimateView()
                     yield Static(id="summary", markup=False)
                     yield Static(id="preview", markup=False)
@@ -162,10 +172,26 @@ class NewRunScreen(ActionScreen):
 
     # --- events -------------------------------------------------------------------
 
+    @on(CorpusFields.GotOn)
+    @on(CorpusFields.Looked)
+    def _show_corpus(self) -> None:
+        """What will be learned from the text, and how it begins."""
+        corpus, summary, preview = (
+            self.text.corpus,
+            self.query_one("#summary", Static),
+            self.query_one("#preview", Static),
+        )
+        preview.display = corpus is not None
+        if corpus is None:
+            done = f" {formatting.percent(self.text.done)}" if self.text.done else ""
+            summary.update(f"reading the text ...{done}" if self.text.looking else "")
+            return
+        summary.update(labelled(*facts_of(corpus, self.text.preview)))
+        preview.update(Content("\n".join(formatting.one_line(line) for line in corpus.preview.splitlines())))
+
     @on(CorpusFields.Looked)
     def _text_looked_at(self) -> None:
         corpus = self.text.corpus
-        self._show_corpus(corpus)
         if corpus is not None and not self._name_was_typed:
             with self.prevent(Input.Changed):
                 self.query_one("#name", Input).value = free_name(PurePath(corpus.name).stem)
@@ -258,7 +284,9 @@ class NewRunScreen(ActionScreen):
     @on(RunEstimateView.Estimated)
     def _estimated(self) -> None:
         """Show it in short where there is no room beside the form, and measure once nobody types."""
-        self.query_one("#brief", Static).update(self.estimate.brief)
+        brief = self.query_one("#brief", Static)
+        brief.update(self.estimate.brief)
+        brief.set_class(self.estimate.estimate is None, "-empty")
         self._idle.stop()
         if self.estimate.wants_measuring and not self._bridge.is_training:
             self._idle = self.set_timer(IDLE_SECONDS, self.action_measure)
@@ -275,24 +303,6 @@ class NewRunScreen(ActionScreen):
             self.estimate.take_speed(await speed_probe.measure(*asked))
         except EXPECTED as error:
             self.estimate.say_of_time(formatting.one_line(sentence_of(error)))
-
-    # --- the text -------------------------------------------------------------------------------
-
-    def _show_corpus(self, corpus: Corpus | None) -> None:
-        """What the text comes to, and how it begins."""
-        summary, preview = self.query_one("#summary", Static), self.query_one("#preview", Static)
-        preview.display = corpus is not None
-        if corpus is None:
-            summary.update("reading the text ..." if self.text.looking else "")
-            return
-        files = f" in {corpus.n_files:,} files" if corpus.n_files > 1 else ""
-        summary.update(
-            labelled(
-                ("size", f"{formatting.memory(corpus.n_bytes)}{files}"),
-                ("characters", f"{corpus.n_characters:,}, {len(corpus.alphabet):,} of them distinct"),
-            )
-        )
-        preview.update(Content("\n".join(formatting.one_line(line) for line in corpus.preview.splitlines())))
 
     # --- the recipe -----------------------------------------------------------------------------
 
@@ -388,3 +398,12 @@ class NewRunScreen(ActionScreen):
         problem = self.query_one("#problem", Static)
         problem.update(sentence)
         problem.display = bool(sentence)
+
+
+def _earlier_texts() -> list[str]:
+    """The specs of the texts that the newest runs have learned from."""
+    found: list[str] = []
+    for run in list_runs()[:_RUNS_LOOKED_AT]:
+        with suppress(RunError):
+            found.append(run.manifest().corpus.spec)
+    return found

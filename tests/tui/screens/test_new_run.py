@@ -20,10 +20,9 @@ from minigpt_tui.tui.screens import new_run
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.questions import Question
 from minigpt_tui.tui.screens.write import WriteDesk
-from minigpt_tui.tui.widgets.corpus_fields import OWN_TEXT
 from minigpt_tui.tui.widgets.recipe_row import RecipeRow
 from textual.pilot import Pilot
-from textual.widgets import Checkbox, Input, Select
+from textual.widgets import Checkbox, Input, Select, Static
 
 from ..runs_on_disk import make_run, write_model
 from ..scripted_engine import ScriptedEngine
@@ -63,9 +62,7 @@ async def fill(pilot: Pilot[Any], field: str, text: str) -> None:
 
 
 async def choose_file(pilot: Pilot[Any], path: Path) -> None:
-    form(pilot).query_one("#corpus", Select).value = OWN_TEXT
-    await pilot.pause()
-    await fill(pilot, "path", str(path))
+    await fill(pilot, "corpus-name", str(path))
 
 
 async def test_it_begins_with_the_built_in_text_and_says_what_it_comes_to(engine: Engine):
@@ -95,7 +92,10 @@ async def test_the_preview_of_the_text_has_room_and_a_key_leads_to_it(engine: En
         preview = form(pilot).query_one("#preview")
         await wait_until(pilot, lambda: preview.size.height > 4)
         assert preview.size.width >= 30
-        await pilot.press("pagedown", "pagedown")
+        if size[0] >= 100:  # a column of its own
+            await pilot.press("shift+tab", "shift+tab", "shift+tab")
+            assert pilot.app.focused is form(pilot).query_one("#facts")
+        await pilot.press(*["pagedown"] * 6)
         await wait_until(pilot, lambda: "met a sad goat" in sentences_on(pilot))
 
 
@@ -103,12 +103,11 @@ async def test_the_preview_of_the_text_has_room_and_a_key_leads_to_it(engine: En
 async def test_it_begins_with_the_text_that_the_app_was_started_with(engine: Engine, tmp_path: Path):
     text = tmp_path / "[b]mine.txt"
     text.write_text("to be or not to be, that is the question\n" * 300)
-    for named, listed, path in ((str(text), OWN_TEXT, str(text)), ("tales:20KB", OWN_TEXT, "tales:20KB")):
+    for named in (str(text), "tales:20KB"):
         async with MinigptApp(named).run_test(size=(120, 40)) as pilot:
             await pilot.press("ctrl+t")
             await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
-            assert form(pilot).query_one("#corpus", Select).value == listed
-            assert form(pilot).query_one("#path", Input).value == path
+            assert form(pilot).query_one("#corpus-name", Input).value == named
             await wait_until(pilot, lambda: "characters" in screen_text(pilot.app))
             name = form(pilot).query_one("#name", Input)
             await wait_until(pilot, lambda name=name: bool(name.value))
@@ -226,7 +225,7 @@ async def test_a_file_is_looked_at_while_its_path_is_typed(engine: Engine, tmp_p
     async with opened() as pilot:
         await choose_file(pilot, tmp_path / "nov")
         await wait_until(pilot, lambda: "nov" in form(pilot).problem)
-        await fill(pilot, "path", str(novel))
+        await fill(pilot, "corpus-name", str(novel))
         await wait_until(pilot, lambda: "It was a [dark] and stormy" in screen_text(pilot.app))
         assert form(pilot).problem == ""
         assert form(pilot).query_one("#name", Input).value == "novel-01"
@@ -240,7 +239,7 @@ async def test_a_path_completes_from_the_file_system(engine: Engine, tmp_path: P
     (tmp_path / "novel.txt").write_text("text")
     async with opened() as pilot:
         await choose_file(pilot, tmp_path / "no")
-        path = form(pilot).query_one("#path", Input)
+        path = form(pilot).query_one("#corpus-name", Input)
         await wait_until(pilot, lambda: path._suggestion == str(tmp_path / "novel.txt"))
         path.cursor_position = len(path.value)
         await pilot.press("right")
@@ -269,7 +268,7 @@ async def test_at_80x24_everything_can_be_reached_by_keys(engine: Engine):
             await pilot.press("tab")
             await pilot.pause()
         assert {
-            "corpus",
+            "corpus-name",
             "preset",
             "start-from",
             "tokenizer",
@@ -362,9 +361,8 @@ async def test_a_path_may_be_dropped_as_an_address_or_as_a_shell_quotes_it(engin
     novel.write_text("It was a dark and stormy night.\n" * 300)
     async with opened() as pilot:
         for written in (novel.as_uri(), shlex.quote(str(novel)), str(novel).replace(" ", r"\ ").replace("'", r"\'")):
-            form(pilot).query_one("#corpus", Select).value = OWN_TEXT
-            await fill(pilot, "path", "")
-            await fill(pilot, "path", written)
+            await fill(pilot, "corpus-name", "")
+            await fill(pilot, "corpus-name", written)
             await wait_until(pilot, lambda: form(pilot).text.corpus is not None)
             corpus = form(pilot).text.corpus
             assert corpus is not None
@@ -460,3 +458,51 @@ async def test_the_speed_is_measured_when_asked_and_when_nobody_types(engine: En
         assert asked == [3, 3]
         await fill(pilot, "n_layer", "2")
         await wait_until(pilot, lambda: asked == [3, 3, 2])
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_a_text_is_found_while_it_is_typed(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+):
+    folder = tmp_path / "my books"
+    folder.mkdir()
+    (folder / "[b]novel.txt").write_text("It was a dark and stormy night.\nIt rained.\n" * 300)
+    monkeypatch.chdir(tmp_path)
+    async with opened(size) as pilot:
+        await pilot.press("ctrl+u", *"shakes")
+        await wait_until(pilot, lambda: "tinyshakespeare  40,000 lines" in screen_text(pilot.app))
+        await pilot.press("ctrl+u", *"stormy")
+        await wait_until(pilot, lambda: "tinyshakespeare  40,000" not in screen_text(pilot.app))
+        await pilot.press("ctrl+u", *"novel")
+        await wait_until(pilot, lambda: "./my books/[b]novel.txt  " in screen_text(pilot.app))
+        await pilot.press("down", "enter")
+        await wait_until(pilot, lambda: form(pilot).text.corpus is not None)
+        assert form(pilot).query_one("#corpus-name", Input).value == "./my books/[b]novel.txt"
+        assert form(pilot).text.spec == "my books/[b]novel.txt"
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: form(pilot).text.preview is not None)
+        summary = str(form(pilot).query_one("#summary", Static).render())
+        assert " ".join(summary.split()) == (
+            "size 13 kB, UTF-8 characters 12,900, 19 of them distinct lines 600 repeated 99% of the lines"
+        )
+
+
+async def test_a_folder_is_read_when_its_name_is_complete(engine: Engine, tmp_path: Path):
+    (tmp_path / "a.txt").write_text("one and two\n" * 300)
+    async with opened() as pilot:
+        await fill(pilot, "corpus-name", f"{tmp_path}/")
+        await wait_until(pilot, lambda: "Enter reads all texts of this folder" in form(pilot).problem)
+        assert form(pilot).text.corpus is None
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: form(pilot).text.corpus is not None)
+
+
+async def test_escape_leaves_what_was_found_and_then_the_form(engine: Engine):
+    async with opened() as pilot:
+        await pilot.press("down")
+        await wait_until(pilot, lambda: "tinyshakespeare  40,000" in screen_text(pilot.app))
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "tinyshakespeare" not in screen_text(pilot.app))
+        assert form(pilot).query_one("#corpus-name").has_focus
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))

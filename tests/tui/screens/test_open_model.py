@@ -186,12 +186,11 @@ async def test_f6_turns_the_form_into_a_fine_tuning_and_f5_starts_it(engine: Eng
         assert not form.query_one("#unknown-field").display
         assert "parameters  " in shown(pilot)
         form.query_one("#context_length", Input).value = "128"
-        await wait_until(pilot, lambda: "context can be at most 64" in form.problem)
+        await wait_until(pilot, lambda: "context_length can be at most 64" in form.problem)
         form.query_one("#context_length", Input).value = "32"
         await wait_until(pilot, lambda: form.problem == "")
-        form.query_one("#corpus", Select).value = "a file or folder ..."
         (model.parent / "own.txt").write_text("It was a dark and stormy night.\n" * 300)
-        form.query_one("#path", Input).value = str(model.parent / "own.txt")
+        form.query_one("#corpus-name", Input).value = str(model.parent / "own.txt")
         await wait_until(pilot, lambda: "dark and stormy" in shown(pilot))
         await pilot.press("f5")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))

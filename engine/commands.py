@@ -112,11 +112,16 @@ def present_settings(run: Run) -> Settings:
 def send(run: Run, command: Command) -> None:
     """Append the command to those of the run. Raises RunError where no process would read it."""
     if not run.is_alive():
+        if last := run.last_host():
+            raise RunError(
+                f"'{run.name}' is trained on {last[0]}, which has not been heard of for more than a minute; give the "
+                "command there"
+            )
         raise RunError(f"'{run.name}' is not training: it is {run.state()}")
     try:
         run.send(command)
     except OSError as error:
-        raise RunError(f"the command could not be written: {sentence_of(error)}") from error
+        raise RunError(f"'{run.name}' can only be watched from here: {sentence_of(error)}") from error
 
 
 def check_scale(value: float | None) -> float:

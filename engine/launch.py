@@ -17,7 +17,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ..data.corpus import Corpus, check_length, open_corpus, split_position
-from ..data.storage.errors import UserError
+from ..data.storage.errors import UserError, sentence_of
 from ..data.storage.plain_files import open_plain
 from ..data.tokenizers import UnknownCharacterError
 from ..models.config import ConfigError, ModelConfig, differing_fields, with_widths
@@ -216,7 +216,7 @@ def start_training(
     except OSError as error:
         if not resume:
             discard_failed_start(run)
-        raise RunError(f"'{run.name}' cannot be started: {error}") from error
+        raise RunError(f"'{run.name}' cannot be started: {sentence_of(error)}") from error
     # waited for, so that a trainer that ends before the app does not stay behind as a zombie
     threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()
     _wait_until_locked(run, process)

@@ -52,14 +52,26 @@ def acquire(path: Path) -> IO[bytes] | None:
 def is_held(path: Path) -> bool:
     """Whether a living process holds the lock; the file is neither made nor changed.
 
-    Raises UserError where the file system has no locks.
+    A file that can only be read, another user's or on a file system that is mounted so, is asked as well; where that
+    has no answer, no process of this machine writes there. Raises UserError where the file system has no locks.
     """
     try:
         file = open_plain(path, "rb+", follow_links=False)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return _is_held_by_its_reading(path)
     with file:
         return not _taken(file, path)
+
+
+def _is_held_by_its_reading(path: Path) -> bool:
+    try:
+        with open_plain(path, follow_links=False) as file:
+            _try_lock(file)
+    except OSError as error:
+        return error.errno in (errno.EAGAIN, errno.EWOULDBLOCK)
+    return False
 
 
 def is_there(file: IO[bytes], path: Path) -> bool:

@@ -123,10 +123,13 @@ class RunSummaries:
         self._changes: dict[tuple[Run, Run], tuple[Change, ...]] = {}
         self._known: dict[Run, RunSummary] = {}
 
-    def read(self) -> list[RunSummary]:
-        """All runs, the newest first."""
+    def read(self, beside: Run | None = None) -> list[RunSummary]:
+        """All runs, the newest first, and last the one `beside` them whose folder lies elsewhere."""
         runs = list_runs()
-        return [self.summary(run, older) for run, older in zip_longest(runs, runs[1:])]
+        summaries = [self.summary(run, older) for run, older in zip_longest(runs, runs[1:])]
+        if beside is not None and beside not in runs and (beside.path / "run.json").is_file():
+            summaries.append(self.summary(beside))
+        return summaries
 
     def summary(self, run: Run, older: Run | None = None) -> RunSummary:
         """One run, compared with an `older` one."""

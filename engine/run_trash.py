@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import time
@@ -18,6 +19,8 @@ def trash_run(run: Run) -> Path:
     """Move a run to the trash folder and return where it is. Raises RunError while it trains."""
     if run.is_alive():
         raise RunError(f"'{run.name}' is training; stop it before you delete it")
+    if not (_can_write(run.path) and _can_write(run.path.parent)):  # else a part of it might stay behind
+        raise RunError(f"'{run.name}' can only be watched from here: {run.path} cannot be written to; delete it there")
     target = paths.trash_dir() / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     number = 1
     while target.exists():
@@ -29,6 +32,10 @@ def trash_run(run: Run) -> Path:
     except OSError as error:
         raise RunError(f"'{run.name}' cannot be moved to {target}: {error}") from error
     return target
+
+
+def _can_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 @dataclass(frozen=True)

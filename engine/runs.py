@@ -34,7 +34,8 @@ from .events import COMMANDS, ENDED_STATES, Command, RunState
 if TYPE_CHECKING:
     from ..data.text_files import Reading
 
-ShownState = RunState | Literal["crashed"]
+ShownState = RunState | Literal["crashed", "silent"]
+"""Its process died; it is trained on another host, which has not been heard of for a minute."""
 
 _LONGEST_NAME = 64  # characters
 _LONGEST_FOLDER = 200  # bytes: a file system has 255, and a run in the trash a longer name
@@ -242,6 +243,16 @@ class Run:
             return None
         return status.host if _is_fresh(status) else None
 
+    def last_host(self) -> tuple[str, float] | None:
+        """The other host on which the run is or was trained, and the time at which it was heard of last.
+
+        None for a run that has ended, and for one of this host.
+        """
+        status = self.status()
+        if status is None or status.state in ENDED_STATES or status.host == socket.gethostname():
+            return None
+        return status.host, status.heartbeat
+
     def check_files(self) -> None:
         """Raise RunError where anything in the folder is a link or no plain file.
 
@@ -267,6 +278,7 @@ class Run:
     def state(self) -> ShownState:
         """The run's state; where that says it has not ended but no process holds the lock, it crashed.
 
+        Of a process of another host nothing is known but when it was heard of last: such a run is silent.
         Raises UserError where it has not ended and the file system has no locks.
         """
         return self._state(self.is_alive)
@@ -283,7 +295,9 @@ class Run:
             since = status.heartbeat if status and status.state == "starting" else self._created()
             # absolute: a clock that was set back makes no run young for as long
             young = abs(time.time() - since) < _STARTING_TIME and (status is None or status.state == "starting")
-            return "starting" if young else "crashed"
+            if young:
+                return "starting"
+            return "crashed" if status is None or status.host == socket.gethostname() else "silent"
         return status.state
 
     def send(self, command: Command) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from ..data.storage.typed_json import SchemaError
-from ..engine.commands import new_command
+from ..engine.commands import new_command, send
 from ..engine.diagnosis.readings import Readings
 from ..engine.events import (
     TRAINING_EVENTS,
@@ -31,7 +31,7 @@ from ..engine.requests import Loaded
 from ..engine.run_about import rename_run, shown_name
 from ..engine.runs import Run, RunError, RunManifest, ShownState
 from ..models.recipe import Recipe
-from . import keys
+from . import keys, run_words
 from .generator import Generator
 from .messages import ModelOpened, Notice, RunAttached, RunForgotten, RunStateChanged
 from .state import ModelView, TrainingView
@@ -166,12 +166,7 @@ class Bridge:
         if run is None:
             new, others = keys.spoken("run.new"), keys.spoken("desk.train")
             raise RunError(f"there is no run on screen; {new} starts one, {others} shows all runs")
-        if not run.is_alive():
-            raise RunError(f"'{run.name}' is not training: it is {run.state()}")
-        try:
-            run.send(new_command(name))
-        except OSError as error:
-            raise RunError(f"the command could not be written to {run.commands_path}: {error.strerror}") from error
+        send(run, new_command(name))
 
     def poll(self) -> bool:
         """Read what the run has written since; called at a steady pace. Returns whether there was anything."""
@@ -180,8 +175,10 @@ class Bridge:
         self._polls += 1
         check_lock = self._polls % _LOCK_POLLS == 0
         changed = (self.is_training or self._catching_up or check_lock) and self._read_events(_POLL_SECONDS)
-        if check_lock and self.is_training and self.run is not None and not self.run.seems_alive():
-            self._update_state()
+        if check_lock and self.run is not None:
+            is_gone = self.is_training and not self.run.seems_alive()
+            if is_gone or (self.state == "silent" and self.run.seems_alive()):
+                self._update_state()
         if self.state == "failed" and self.run == self._begun and not changed:
             self._discard_failed_start(self.run)
         return changed
@@ -240,6 +237,8 @@ class Bridge:
             self.readings.state = state
         if state == "crashed":
             self.training.mark_crashed()
+        elif state == "silent":
+            self.training.mark_silent(run_words.last_heard(self.run))
         elif state != self.training.state:
             self.training.state, self.training.reason = state, status.reason if status else ""
         self._set_state(state)

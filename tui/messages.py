@@ -83,7 +83,10 @@ class SessionsWanted(Message):
 
 
 class RunsMarked(Message):
-    """Other runs are marked in the table: the names of their folders, in the order in which they were marked."""
+    """Other runs are marked in the table: the names of their folders, in the order in which they were marked.
+
+    Of two with the same name the one from elsewhere is called by its path.
+    """
 
     def __init__(self, runs: list[str]) -> None:
         super().__init__()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from time import time
 
+from ..engine import paths
 from ..engine.run_summary import RunSummary
 from . import keys
+from .run_words import last_heard
 from .text import formatting
 
 LOG_LINES = 4  # the last ones, of a run whose process died
@@ -18,9 +20,13 @@ def run_detail(run: RunSummary) -> list[str]:
         lines = [formatting.one_line(run.problem)]
     elif run.state == "crashed":
         lines = _crash(run)
+    elif run.state == "silent":
+        lines = [f"{last_heard(run.run)}: whether it goes on cannot be seen from here, and no command reaches it"]
     elif run.state == "failed" and run.status is not None:
         reason = formatting.one_line(run.status.reason) or "its log.txt may say why"
         lines = [f"failed at step {run.status.step:,}: {reason}"]
+    if run.run.path.parent != paths.runs_dir():
+        lines.append(formatting.one_line(f"in {run.run.path}"))
     if run.about.note:
         lines.append(formatting.one_line(f"note: {run.about.note}"))
     return lines

@@ -36,6 +36,7 @@ def sentence(news: RunNews) -> str:
         "stopped": f"is stopped {at}{loss}",
         "failed": f"failed {at}",
         "crashed": f"crashed {at}: its process ended without a word",
+        "silent": f"is silent {at}",
         "diverged": f"diverged {at}",
         "stalled": f"has stalled {at}",
     }[news.what]

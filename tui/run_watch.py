@@ -16,8 +16,9 @@ from ..engine.events import TRAINING_EVENTS, Note
 from ..engine.follow import LineFollower
 from ..engine.run_summary import RunSummaries, RunSummary
 from ..engine.runs import Run
+from .run_words import last_heard
 
-Happening = Literal["finished", "stopped", "failed", "crashed", "diverged", "stalled"]
+Happening = Literal["finished", "stopped", "failed", "crashed", "silent", "diverged", "stalled"]
 
 _ALIVE = ("starting", "running", "paused")
 _LEAST_STALL = 120.0  # seconds: an evaluation may be silent for long, and the first one is not known before
@@ -81,7 +82,9 @@ class RunWatch:
             del self._watched[summary.run]
             reason = summary.status.reason if summary.status else ""
             what = "diverged" if summary.state == "failed" and "diverged" in reason else summary.state
-            return [*news, self._news(what, summary, "" if what == "crashed" else reason)]
+            if what in ("crashed", "silent"):
+                reason = last_heard(summary.run)
+            return [*news, self._news(what, summary, reason)]
         silence = now - watched.heard
         if lines or slept or summary.state != "running":
             if lines and not slept and summary.state == "running":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import PurePath
+from time import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..engine.events import Preparing
-from ..engine.runs import RunManifest, ShownState
+from ..engine.runs import Run, RunManifest, ShownState
 from . import keys
 from .state import TrainingView
 from .text import formatting
@@ -35,6 +36,7 @@ STATE_STYLES: dict[ShownState, StateStyle] = {
     "stopped": StateStyle("■", "stopped", "secondary"),
     "failed": StateStyle("✗", "failed", "error"),
     "crashed": StateStyle("✗", "crashed", "error"),
+    "silent": StateStyle("?", "silent", "warning"),
 }
 
 STAGES = {
@@ -110,6 +112,8 @@ def state_changed(training: TrainingView, before: ShownState | None, state: Show
         case "failed" | "crashed":
             why = formatting.one_line(reason) or "the train process did not say why; its log.txt may"
             return f"{name} {_verb(state)} at step {training.step:,}: {why}", True
+        case "silent":
+            return f"{name} is silent at step {training.step:,}: {reason}", True
         case "paused":
             return f"{name} is paused at step {training.step:,}; {keys.spoken('run.pause')} lets it go on", False
         case "running" if before == "paused":
@@ -118,8 +122,18 @@ def state_changed(training: TrainingView, before: ShownState | None, state: Show
             return "", False
 
 
+def last_heard(run: Run) -> str:
+    """When the host on which a run is trained was heard of last; empty for a run of this host."""
+    if (last := run.last_host()) is None:
+        return ""
+    host, since = last
+    return f"trained on {formatting.one_line(host)}, last heard of {formatting.duration(abs(time() - since))} ago"
+
+
 def _verb(state: ShownState | None) -> str:
-    return {"failed": "failed", "crashed": "crashed", "stopped": "was stopped"}.get(state or "", "ended")
+    return {"failed": "failed", "crashed": "crashed", "stopped": "was stopped", "silent": "is silent"}.get(
+        state or "", "ended"
+    )
 
 
 def _progress(training: TrainingView) -> str:

@@ -78,7 +78,7 @@ class TrainingView:
     @property
     def ended(self) -> bool:
         """Whether no train process works on it any more."""
-        return self.state == "crashed" or self.state in ENDED_STATES
+        return self.state in ("crashed", "silent") or self.state in ENDED_STATES
 
     @property
     def fraction(self) -> float | None:
@@ -91,6 +91,11 @@ class TrainingView:
         """The train process died: its lock is free and its last state has not ended."""
         self.state, self.preparing = "crashed", None
         self.reason = "the train process ended without saying why; resume the run to go on from its last checkpoint"
+        self._clear_rates()
+
+    def mark_silent(self, reason: str) -> None:
+        """It is trained on another host, which has not been heard of for some time."""
+        self.state, self.preparing, self.reason = "silent", None, reason
         self._clear_rates()
 
     def apply(self, event: TrainingEvent) -> None:
@@ -134,7 +139,7 @@ class TrainingView:
         self.validation.resume(event.step)
 
     def _advance(self, event: Step) -> None:
-        if self.state in (None, "starting", "crashed"):
+        if self.state in (None, "starting", "crashed", "silent"):
             self.state, self.reason = "running", ""
         self.step, self.total_steps = event.step, event.total_steps
         self.preparing = None

@@ -208,7 +208,7 @@ def test_a_run_of_another_host_lives_while_its_heartbeat_is_fresh() -> None:
         start_training(run, resume=True)
     assert not run.log_path.exists()
     run.write_status(status("running", host="elsewhere", heartbeat=time.time() - 600))
-    assert (run.is_alive(), run.state()) == (False, "crashed")
+    assert (run.is_alive(), run.state()) == (False, "silent")
     run.write_status(status("stopped", host="elsewhere"))
     assert (run.is_alive(), run.state()) == (False, "stopped")
 

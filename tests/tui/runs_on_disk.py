@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 from dataclasses import replace
 from pathlib import Path
 from string import ascii_letters
@@ -81,7 +82,7 @@ def set_status(run: Run, state: RunState, steps: int) -> None:
     """Replace status.json."""
     run.write_status(
         RunStatus(
-            state, 1, "host", steps, TOTAL, CREATED, 1.6, 2.0, 1.9, best_step=150, bits_per_byte=2.74,
+            state, 1, socket.gethostname(), steps, TOTAL, CREATED, 1.6, 2.0, 1.9, best_step=150, bits_per_byte=2.74,
             parameters=800_000, tokens_per_second=15_000.0,
         )
     )  # fmt: skip

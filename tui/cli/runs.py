@@ -16,6 +16,7 @@ from ...engine.run_filter import FIGURES, matching, value_of
 from ...engine.run_summary import RunSummaries, RunSummary, changes, summary_of
 from ...engine.run_trash import restore_run, trash_run
 from ...engine.runs import Run, RunError
+from ..run_words import last_heard
 from ..text import formatting
 from .console import Console, show, table_of
 from .exit_codes import DONE
@@ -125,6 +126,8 @@ def _show(arguments: argparse.Namespace) -> int:
             table.add_texts(name, value)
     for finding in findings:
         table.add_texts("meaning", str(finding))
+    if run.state == "silent":
+        table.add_texts("host", last_heard(run.run))
     if run.state == "crashed":
         table.add_texts("log", "\n".join(run.run.last_log_lines(_LAST_LINES)))
         table.add_texts("go on", f"minigpt-tui resume {run.run.name}")

@@ -112,7 +112,7 @@ class TrainDesk(Desk):
 
     def refresh_rows(self) -> None:
         """Add what is new, remove what is gone, update what changed."""
-        self.runs.show(self._summaries.read(), self.bridge.run)
+        self.runs.show(self._summaries.read(beside=self.bridge.run), self.bridge.run)
 
     def _findings(self) -> list[Finding]:
         """What the figures of the run on screen mean."""

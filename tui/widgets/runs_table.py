@@ -48,6 +48,14 @@ class _Sign(Text):
         self.run = run
 
 
+def _named(runs: Sequence[RunSummary]) -> dict[str, RunSummary]:
+    """The runs by the names of their folders; one of another place that is called the same by its path."""
+    named = dict[str, RunSummary]()
+    for summary in runs:
+        named[str(summary.run.path) if summary.run.name in named else summary.run.name] = summary
+    return named
+
+
 def _are_the_same(runs: Sequence[RunSummary], others: Sequence[RunSummary]) -> bool:
     """Whether nothing has changed: RunSummaries has the same object for a run that is as it was."""
     return len(runs) == len(others) and all(map(operator.is_, runs, others))
@@ -114,7 +122,7 @@ class RunsTable(Vertical):
     @property
     def marked(self) -> list[Run]:
         """The marked runs in the order in which they were marked, those that the filter hides as well."""
-        runs = {summary.run.name: summary.run for summary in self._all}
+        runs = {name: summary.run for name, summary in _named(self._all).items()}
         return [runs[name] for name in self._marked if name in runs]
 
     def colour_runs(self, colour: Callable[[str], str]) -> None:
@@ -127,7 +135,7 @@ class RunsTable(Vertical):
         if on_screen == self._on_screen and AGES not in self._columns and _are_the_same(runs, self._all):
             return
         self._all, self._on_screen = runs, on_screen
-        names = {summary.run.name for summary in runs}
+        names = _named(runs)
         if gone := [name for name in self._marked if name not in names]:
             self._mark([name for name in self._marked if name not in gone])
         self._write()
@@ -144,7 +152,8 @@ class RunsTable(Vertical):
         if not self._columns:
             return
         kept = ordered(matching(self._all, self._words), self._sorted_by, reverse=self._reverse)
-        before, self._shown = list(self._shown), {summary.run.name: summary for summary in kept}
+        named = {summary.run: name for name, summary in _named(self._all).items()}
+        before, self._shown = list(self._shown), {named[summary.run]: summary for summary in kept}
         rows = self._rows()
         if rows.keys() != self._drawn.keys():
             self._fill(rows)
@@ -156,7 +165,8 @@ class RunsTable(Vertical):
 
     def _fill(self, rows: Mapping[str, Mapping[str, Cell]]) -> None:
         """Make columns, which are as wide as their cells, and rows anew; the cursor stays on its run."""
-        selected = self._selected_name() or (self._on_screen.name if self._on_screen else "")
+        shown = (name for name, summary in self._shown.items() if summary.run == self._on_screen)
+        selected = self._selected_name() or next(shown, "")
         self.table.clear(columns=True)
         self.table.add_column(Text(), key="sign", width=1)
         for key in self._columns:
@@ -190,7 +200,7 @@ class RunsTable(Vertical):
         for name, cells in texts.items():
             row = {key: (shortened(text, limits.get(key)), "") for key, text in cells.items()}
             row["state"] = (row["state"][0], colours[self._shown[name].state])
-            if self._on_screen is not None and self._on_screen.name == name:
+            if self._shown[name].run == self._on_screen:
                 row["name"] = (row["name"][0], on_screen)
             rows[name] = {"sign": self._sign(name), **row}
         return rows

@@ -87,7 +87,7 @@ class TrainingPanel(Vertical):
 def figures(view: TrainingView, width: int, with_losses: bool) -> list[Content]:
     """A run's figures, the most important line first; with the losses where no chart shows them in its legend."""
     lines = [_heading(view, width), _progress(view, width)]
-    if view.reason and view.state in ("failed", "crashed", "stopped"):
+    if view.reason and view.state in ("failed", "crashed", "silent", "stopped"):
         lines += Content.styled(formatting.one_line(view.reason), f"${STATE_STYLES[view.state].colour}").wrap(width)
     best = formatting.loss(view.best_validation_loss)
     if view.best_step is not None:

@@ -7,7 +7,7 @@ import csv
 import io
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,14 @@ from ...engine.events import (
     TrainingEvent,
 )
 from ...engine.follow import LineFollower
+from ...engine.history.tensorboard import require_tensorboard, write_tensorboard
 from ...engine.run_about import find_run
 from ...engine.runs import Run
 from ..run_words import stage
 from ..text import formatting
 from .exit_codes import DONE, complain
 from .options import with_message
+from .run_charts import add_chart_options, export_chart
 
 _POLL = 0.2  # seconds between looks at the run's events
 _COLUMNS = ("run", "kind", "step", "seconds", "tokens", "train_loss", "validation_loss", "perplexity", "bits_per_byte",
@@ -59,9 +61,14 @@ def _count(text: str) -> int:
 
 def add_export_options(parser: argparse.ArgumentParser) -> None:
     """What `export` takes."""
-    parser.add_argument("--to", choices=("csv", "json"), default="csv", help="the form (default: csv)")
-    parser.add_argument("--output", type=Path, metavar="PATH", help="a file (default: standard output)")
+    parser.add_argument(
+        "--to", choices=("csv", "json", "tensorboard"), default="csv", help="the form of the figures (default: csv)"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="PATH", help="a file (default: standard output); of tensorboard, a folder"
+    )
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    add_chart_options(parser)
 
 
 # --- events ---------------------------------------------------------------------------------------
@@ -146,6 +153,10 @@ def _words(event: TrainingEvent) -> str:
 def export(arguments: argparse.Namespace) -> int:
     """The figures of each step and evaluation that was reported, as rows."""
     output = typed_path(str(arguments.output)) if arguments.output else None
+    if arguments.chart:
+        return export_chart(arguments, [find_run(name) for name in arguments.runs])
+    if arguments.to == "tensorboard":
+        return _export_tensorboard([find_run(name) for name in arguments.runs], output, arguments.force)
     if output is not None and output.exists() and not arguments.force:
         return complain(f"{output} is there already; --force replaces it, --output names another")
     rows = [row for name in arguments.runs for row in _rows(find_run(name))]
@@ -155,6 +166,20 @@ def export(arguments: argparse.Namespace) -> int:
     else:
         write_atomic(output, content, make_folder=False)
         print(output)
+    return DONE
+
+
+def _export_tensorboard(runs: Sequence[Run], output: Path | None, force: bool) -> int:
+    """A folder in `output` for each run."""
+    if output is None:
+        return complain("TensorBoard reads a folder; name one with --output FOLDER")
+    require_tensorboard()
+    for run in runs:
+        if (output / run.name).exists() and not force:
+            return complain(f"{output / run.name} is there already; --force adds to it, --output names another")
+    for run in runs:
+        write_tensorboard(events_of(run), output / run.name)
+        print(output / run.name)
     return DONE
 
 

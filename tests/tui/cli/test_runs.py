@@ -98,6 +98,33 @@ def test_curves_are_exported_for_other_programs(two: Path) -> None:
     assert "--force" in refused.stderr
 
 
+def test_runs_are_drawn_over_each_other_as_text_and_as_a_picture(two: Path) -> None:
+    drawn = command(two, "runs", "export", "cats", "dogs", "--chart", "-", "--axis", "seconds", "--log")
+    assert drawn.returncode == 0, drawn.stderr
+    first, *rows = drawn.stdout.splitlines()
+    assert "a cats" in first
+    assert any("\u2800" < sign <= "\u28ff" for row in rows for sign in row)
+    assert rows[-1].strip().startswith("└ 0")
+    assert command(two, "runs", "export", "cats", "dogs", "--chart", "both.svg").returncode == 0
+    assert "dogs" in (two / "both.svg").read_text()
+    refused = command(two, "runs", "export", "cats", "--chart", "both.svg")
+    assert "is there already; --force replaces it" in refused.stderr
+    assert command(two, "runs", "export", "cats", "--chart", "both.svg", "--force").returncode == 0
+    assert command(two, "runs", "export", "cats", "--chart", "drawn.txt", "--smoothing", "0").returncode == 0
+
+
+def test_what_cannot_be_drawn_is_one_sentence(two: Path) -> None:
+    for options, sentence in {
+        ("--chart", "curve.gif"): "end it in .svg, .png or .txt",
+        ("--chart", "-", "--smoothing", "2"): "'2' is no share from 0 to less than 1",
+        ("--to", "tensorboard"): "name one with --output FOLDER",
+    }.items():
+        refused = command(two, "runs", "export", "cats", *options)
+        assert refused.returncode != 0
+        assert sentence in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
 def test_a_run_is_deleted_and_restored(two: Path) -> None:
     folder = Path(command(two, "runs", "delete", "dogs").stdout.strip())
     assert folder.is_dir()

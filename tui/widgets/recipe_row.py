@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Checkbox, Input, Label, Select, Static
 
+from ...models.effects import explained
 from ..recipe_fields import RecipeField
 from .text_input import TextInput
 
@@ -84,7 +85,7 @@ class RecipeRow(Vertical):
                 yield TextInput(text, compact=True, max_length=_LONGEST, placeholder="none", name=field.name)
             yield Static(classes="note", markup=False)
         yield Static(classes="reason", markup=False)
-        yield Static(field.description, classes="about", markup=False)
+        yield Static(classes="about", markup=False)
 
     def on_mount(self) -> None:
         """Show what the row was made with."""
@@ -106,11 +107,20 @@ class RecipeRow(Vertical):
                     input.value = state.text
         self._show_state()
 
+    def _explanation(self) -> str:
+        """What the field is, what its value does, what more or less of it would do."""
+        try:
+            value = self.field.read(self._state.text)
+        except ValueError:
+            return self.field.description
+        return " ".join(explained(self.field.name, value))
+
     def _show_state(self) -> None:
         state = self._state
         self.set_class(state.differs, "-differs")
         self.set_class(bool(state.reason), "-wrong")
         self.set_class(state.unused, "-unused")
+        self.query_one(".about", Static).update(self._explanation())
         for widget in (*self.query(Input), *self.query(Select), *self.query(Checkbox)):
             widget.disabled = state.unused
         note = f"● preset {state.of_preset or 'none'}" if state.differs else "not used" if state.unused else ""

@@ -18,10 +18,14 @@ from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.effects import EFFECTS, explained
 from minigpt_tui.models.recipe import Recipe, TrainingConfig
 from minigpt_tui.tui.app import MinigptApp
+from minigpt_tui.tui.recipe_fields import FIELDS
 from minigpt_tui.tui.screens.explanations import ExplanationsBox
+from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.screens.train import TrainDesk
 from minigpt_tui.tui.widgets.meaning_line import MeaningLine
-from textual.widgets import OptionList
+from minigpt_tui.tui.widgets.recipe_fields_view import RecipeFieldsView
+from minigpt_tui.tui.widgets.recipe_row import RecipeRow, RowState
+from textual.widgets import OptionList, Static
 
 from ..runs_on_disk import make_run
 from ..scripted_engine import ScriptedEngine
@@ -107,3 +111,17 @@ def test_every_field_and_every_choice_explains_itself():
 
 def test_every_figure_says_what_it_is_and_how_it_is_read():
     assert all(figure.what.endswith(".") and figure.reading.endswith(".") for figure in FIGURES.values())
+
+
+async def test_a_field_of_the_form_says_what_its_value_does_and_what_more_of_it_would(engine: Engine):
+    async with MinigptApp().run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+t")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+        await wait_until(pilot, lambda: bool(pilot.app.screen.query(RecipeFieldsView)))
+        row = RecipeRow(FIELDS["schedule"], RowState("cosine", "linear"))
+        await pilot.app.screen.query_one(RecipeFieldsView).mount(row)
+        about = str(row.query_one(".about", Static).content)
+        assert "Now: Falls in half a wave over the whole budget" in about
+        assert "constant: The same to the end" in about
+        row.show(RowState("what", "linear", "it must be one of these"))
+        assert str(row.query_one(".about", Static).content) == FIELDS["schedule"].description

@@ -37,8 +37,9 @@ class SteeringBox(ModalScreen[None]):
 
     BINDINGS = [
         Binding("escape", "dismiss", "Close"),
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
+        # with priority, so that what is typed at once afterwards goes to the new field
+        Binding("up", "app.focus_previous", show=False, priority=True),
+        Binding("down", "app.focus_next", show=False, priority=True),
         *(Binding(key, f"give('{name}')", words, show=False) for name, key, words in _ORDERS),
     ]
     CSS_PATH = "../styles/steering_box.tcss"

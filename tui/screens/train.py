@@ -90,7 +90,7 @@ class TrainDesk(Desk):
 
     def _read_samples(self) -> None:
         """Look for what the first of the runs whose curves are drawn has written since."""
-        if self.app.screen is not self:
+        if self not in self.app.screen_stack:
             return
         run, index = next(iter(self.shown_runs), None), self._sample_index
         if run is None or index is None or index.path != run.metrics_path:

@@ -18,6 +18,7 @@ from ...engine.run_trash import restore_run, trash_run
 from ...engine.runs import Run, RunError
 from ..run_words import last_heard
 from ..text import formatting
+from ..widgets.run_columns import COLUMNS, ordered
 from .console import Console, show, table_of
 from .exit_codes import DONE
 from .run_commands import add_command_actions, change, give
@@ -35,6 +36,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "words", nargs="*", metavar="WORD",
         help=f"only runs with this in name, text or note; '#tag'; 'preset=quick'; 'loss<1.6' ({', '.join(FIGURES)})",
     )  # fmt: skip
+    listing.add_argument("--sort", choices=COLUMNS, metavar="COLUMN", help=f"by one of {', '.join(COLUMNS)}")
+    listing.add_argument("--reverse", action="store_true", help="the other way around")
     shown = actions.add_parser("show", help="all that is known of a run")
     compared = actions.add_parser("compare", help="what differs between runs, and what came of it")
     compared.add_argument("runs", metavar="RUN", nargs="+", help="two or more")
@@ -69,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     runs = matching(RunSummaries(Run.state).read(), " ".join(getattr(arguments, "words", [])))
+    runs = ordered(runs, getattr(arguments, "sort", None) or "", reverse=getattr(arguments, "reverse", False))
     if arguments.json:
         print(dumps([_plain(run) for run in runs], indent=2))
     elif not runs:

@@ -59,6 +59,21 @@ def test_a_run_is_named_tagged_and_noted_and_found_by_its_name(two: Path) -> Non
     assert command(two, "runs", "tag", "cats", "two words").returncode == 2
 
 
+def test_runs_are_sorted_by_a_column(two: Path) -> None:
+    def names(*options: str) -> list[str]:
+        return [run["name"] for run in json.loads(command(two, "runs", "list", *options, "--json").stdout)]
+
+    by_name = names("--sort", "name")
+    assert by_name == sorted(by_name)
+    assert names("--sort", "name", "--reverse") == by_name[::-1]
+    best = [
+        json.loads(command(two, "runs", "show", name, "--json").stdout)["best_validation_loss"]
+        for name in names("--sort", "best")
+    ]
+    assert best == sorted(best)
+    assert command(two, "runs", "list", "--sort", "beauty").returncode == 2
+
+
 def test_runs_are_compared_by_the_fields_that_differ(two: Path) -> None:
     rows = json.loads(command(two, "runs", "compare", "cats", "dogs", "--json").stdout)
     assert [row["name"] for row in rows] == ["cats", "dogs"]

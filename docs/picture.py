@@ -4,7 +4,8 @@
 
 first-minute.svg moves: frames of one run from the first screen to a complete reply, shown in turn by CSS; screen.svg is
 its last frame, and stands still. document.svg and tree.svg are of a text that was written with the same model,
-compare.svg, quotes.svg and settings.svg of what else can be done with it.
+compare.svg, quotes.svg and settings.svg of what else can be done with it. train.svg lays a second run over the first,
+meaning.svg and steering.svg are its boxes, new-run.svg is the form.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ from typing import NamedTuple
 from minigpt_tui.engine.events import Command
 from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.engine.runs import list_runs
+from minigpt_tui.models.presets import preset
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.screens.document_way import DocumentWay
+from minigpt_tui.tui.screens.train import TrainDesk
 from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.settings import Settings, save_settings
 from textual.pilot import Pilot
 
 SIZE = (103, 30)  # at so many columns the footer ends with a whole key, on almost every frame
+DESK = (120, 36)  # of the train desk, which shows more
 PROMPT = "THE SILVER SPOON\n\n"
 TRAINED = (0.04, 0.12, 0.25, 0.4, 0.55, 0.7)  # the shares of the training at which a frame is taken
 REPLY_TOKENS = 300  # as many as the screen has room for below the prompt
@@ -60,6 +64,10 @@ def main() -> None:
         finally:
             end_training()
         pictures = asyncio.run(write_a_document()) | asyncio.run(compare_and_look_up())
+        try:
+            pictures |= asyncio.run(train_another())
+        finally:
+            end_training()
     pictures |= {"screen": frames[-1].svg, "first-minute": moving_picture(frames)}
     for name, picture in pictures.items():
         path = folder / f"{name}.svg"
@@ -187,6 +195,37 @@ async def compare_and_look_up() -> dict[str, str]:
         await until(pilot, lambda: shows("saved in settings.toml"))
         await pilot.pause(0.5)
         pictures["settings"] = app.export_screenshot()
+        await pilot.press("escape")
+    return pictures
+
+
+async def train_another() -> dict[str, str]:
+    """Train again with another learning rate, lay both runs over each other, and open what belongs to them."""
+    app, pictures = MinigptApp(), dict[str, str]()
+    async with app.run_test(size=DESK) as pilot:
+
+        def take(name: str) -> None:
+            pictures[name] = app.export_screenshot()
+
+        await until(pilot, lambda: app.bridge.generator.ready)
+        await app.bridge.train("tales", preset("quick").overridden(learning_rate=0.006))
+        await until(pilot, lambda: (app.bridge.training.fraction or 0.0) > 0.6)
+        await pilot.press("ctrl+r")
+        await pilot.pause(1.0)
+        desk = app.screen
+        assert isinstance(desk, TrainDesk)
+        await pilot.press("space", "down", "space", "up")
+        await pilot.pause(1.5)
+        take("train")
+        await pilot.press("l")
+        await pilot.pause(1.0)
+        take("steering")
+        await pilot.press("escape", "w")
+        await pilot.pause(1.0)
+        take("meaning")
+        await pilot.press("escape", "n")
+        await pilot.pause(3.0)
+        take("new-run")
         await pilot.press("escape")
     return pictures
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ...models.config import parameter_count
 from ...models.recipe import TrainingConfig
 from ..events import ENDED_STATES, Evaluation
 from .readings import Readings, Stretch
 from .surroundings import Surroundings
+from .usual_rates import lower_rate, peak_rate, span, usual_rate
 
 Severity = Literal["good", "information", "warning", "error"]
 
@@ -56,7 +56,7 @@ def diverged(readings: Readings, _: Surroundings) -> Finding | None:
     """The trainer itself goes back once by itself, and ends a run that diverges again: that is no matter of opinion."""
     if readings.state != "failed" or "diverged" not in readings.reason:
         return None
-    rate = _lower_rate(readings, 4)  # half of it has diverged as well
+    rate = lower_rate(readings, 4)  # half of it has diverged as well
     return Finding(
         "diverged",
         f"the training diverged at step {_latest_step(readings):,} and was ended",
@@ -102,10 +102,6 @@ def stalled(readings: Readings, surroundings: Surroundings) -> Finding | None:
 
 # ---------------------------------------------------------------------- the learning rate
 
-_MUON_RATE = 0.02  # of the hidden matrices; Muon's updates have one size whatever the model's, so one rate fits
-_MUON_SPAN = 5.0  # by which factor a rate must differ from the usual one to be named
-_ADAMW_SPAN = 8.0
-
 
 def recovered(readings: Readings, _: Surroundings) -> Finding | None:
     """Said for as long as the run has not trained twice as far as where it went back to: then it is history."""
@@ -114,7 +110,7 @@ def recovered(readings: Readings, _: Surroundings) -> Finding | None:
     diverged_at, back_to = readings.divergence
     if readings.state != "running" or readings.latest.step - back_to > max(diverged_at, 200):
         return None
-    rate = _lower_rate(readings, 2)
+    rate = lower_rate(readings, 2)
     return Finding(
         "recovered",
         f"diverged at step {diverged_at:,} and went on from step {back_to:,} with half the learning rate",
@@ -131,8 +127,8 @@ def rate_is_unusual(readings: Readings, _: Surroundings) -> Finding | None:
     trained = _behind_warm_up(readings)
     if len(trained) < 8 or readings.vocabulary < 2 or trained[-1].step - readings.training.warmup_steps < 200:
         return None
-    usual, rate, loss = _usual_rate(readings), _peak_rate(readings), _mean(trained[-4:])
-    if usual / _span(readings) <= rate <= usual * _span(readings) or loss < 0.5 * math.log(readings.vocabulary):
+    usual, rate, loss = usual_rate(readings), peak_rate(readings), _mean(trained[-4:])
+    if usual / span(readings) <= rate <= usual * span(readings) or loss < 0.5 * math.log(readings.vocabulary):
         return None
     high = rate > usual
     return Finding(
@@ -172,14 +168,14 @@ def spikes(readings: Readings, _: Surroundings) -> Finding | None:
     recent = trained[len(trained) // 2 :]
     if len(recent) < 20 or readings.state in ENDED_STATES:
         return None
-    if recent[-1].learning_rate < 0.5 * _peak_rate(readings):
+    if recent[-1].learning_rate < 0.5 * peak_rate(readings):
         return None
     calm = [_median(recent[max(0, i - 5) : i + 6]) for i in range(len(recent))]
     usual = statistics.median(abs(one.loss - level) for one, level in zip(recent, calm, strict=True))
     high = [one.step for one, level in zip(recent, calm, strict=True) if one.highest - level > max(0.4, 10 * usual)]
     if len(high) < 4:
         return None
-    rate = _lower_rate(readings, 2)
+    rate = lower_rate(readings, 2)
     return Finding(
         "spikes",
         f"the loss jumped up {len(high)} times since step {recent[0].step:,}, the last time at step {high[-1]:,}: the "
@@ -188,33 +184,6 @@ def spikes(readings: Readings, _: Surroundings) -> Finding | None:
         "warning",
         {"learning_rate": rate},
     )
-
-
-def _usual_rate(readings: Readings) -> float:
-    """The peak rate that is usual for a model of this size.
-
-    For AdamW the fit of Kaplan et al., https://arxiv.org/abs/2001.08361, appendix D.6, in parameters.
-    """
-    if readings.training.optimizer == "muon":
-        return _MUON_RATE
-    parameters = readings.started.parameters if readings.started else parameter_count(readings.model)
-    rate = 0.003239 - 0.0001395 * math.log(max(parameters, 1000))
-    return float(f"{max(rate, 1e-4):.1g}")
-
-
-def _lower_rate(readings: Readings, times: float) -> float:
-    """The recipe's rate divided by `times`; the usual one where it lies far above that."""
-    rate, usual = readings.training.learning_rate, _usual_rate(readings)
-    return usual if rate > usual * _span(readings) else float(f"{rate / times:.2g}")
-
-
-def _span(readings: Readings) -> float:
-    return _MUON_SPAN if readings.training.optimizer == "muon" else _ADAMW_SPAN
-
-
-def _peak_rate(readings: Readings) -> float:
-    """The highest rate so far, behind the warm-up."""
-    return max((one.learning_rate for one in readings.stretches), default=readings.training.learning_rate)
 
 
 # ---------------------------------------------------------------------- what it has learned

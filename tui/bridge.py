@@ -149,14 +149,14 @@ class Bridge:
             raise
         return run
 
-    async def continue_run(self, run: Run) -> None:
-        """Train a run further that stopped or crashed, and show it. Raises RunError."""
+    async def continue_run(self, run: Run, budget: str = "") -> None:
+        """Train a run further that stopped or crashed, and show it; with a `budget` for as long. Raises RunError."""
         from ..engine.launch import start_training
 
         if run.checkpoint("last") is None:
             raise RunError(f"'{run.name}' has no checkpoint to continue from; start a new run instead")
         run.manifest()
-        await asyncio.to_thread(start_training, run, resume=True, leave_core=True)
+        await asyncio.to_thread(start_training, run, resume=True, leave_core=True, budget=budget)
         if self.run != run:
             self.attach(run)
 

@@ -25,6 +25,12 @@ class FoundModel:
         return parameter_count(self.config)
 
     @property
+    def spec(self) -> str:
+        """What `look_up` finds this model by from any folder."""
+        run = self.file.run
+        return run.name if run is not None and run.name == self.file.name else str(self.file.path)
+
+    @property
     def kind(self) -> str:
         """What was found, in words."""
         run = self.file.run

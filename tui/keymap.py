@@ -278,6 +278,18 @@ ACTIONS: tuple[Action, ...] = (
         "Go to what the model wrote at each step: left and right turn the steps, comma and full stop the prompts, "
         "Enter shows two steps side by side.", "samples", "train",
     ),
+    Action(
+        "runs.clone", "N", "clone", "New run like this one", "The form of a new run, filled in with this run's recipe.",
+        "", "train",
+    ),
+    Action(
+        "runs.extend", "C", "extend", "Continue with more budget",
+        "Train this run further than it was meant to, from its last checkpoint.", "", "train",
+    ),
+    Action(
+        "runs.fine-tune", "F", "fine_tune", "Fine-tune from a checkpoint",
+        "A new run that begins with the weights of this one, at any of its checkpoints.", "", "train",
+    ),
     Action("runs.new", "n", "new", "New run", "Choose a text and a recipe, and train a model.", "", "train"),
     Action("runs.close", "escape", "close", "Back to writing", "Go to the write desk.", "write", "train"),
     Action(
@@ -324,6 +336,10 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "new-run.fields", "ctrl+f", "find_field", "Find a field", "Search all fields of the recipe by words.",
         "find a field", "new-run", priority=True,
+    ),
+    Action(
+        "new-run.copy", "ctrl+y", "copy_command", "Copy the command line",
+        "Copy the command that makes the same run: minigpt-tui train ...", "copy", "new-run", priority=True,
     ),
     Action(
         "new-run.measure", "f6", "measure", "Measure the speed here",

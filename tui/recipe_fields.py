@@ -33,7 +33,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "schedule": ("schedule", "warmup_steps", "decay_fraction", "final_learning_rate_fraction"),
     "evaluation and samples": (
         "evaluation", "evaluation_interval", "evaluation_batches", "evaluate_every_epoch", "sample_interval",
-        "sample_prompt", "sample_temperature",
+        "sample_prompt", "sample_prompts", "sample_temperature",
     ),
     "checkpoints": ("checkpoint_interval", "checkpoint_history", "checkpoint_history_limit"),
     "machine": ("device", "dtype", "devices", "sharded", "threads", "compile", "cuda_graph", "deterministic"),

@@ -16,9 +16,9 @@ from ...engine.launch import UnknownTextError, new_run, start_training
 from ...engine.model_files import find_model, read_config
 from ...engine.paths import inputs_dir
 from ...engine.runs import Run
-from ...models.config import ConfigError
+from ...models.config import ConfigError, ModelConfig
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS, fine_tuning, preset
-from ...models.recipe import Budget
+from ...models.recipe import Budget, Recipe
 from .exit_codes import FAILED, complain
 from .follow import follow, leave_detached
 from .options import MODEL, add_event_options, add_recipe_options, given_fields, refuse_shapes, with_message
@@ -63,16 +63,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_recipe_options(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Make a run and follow it to its end."""
-    start_from = find_model(arguments.start_from) if arguments.start_from else None
+def recipe_of(arguments: argparse.Namespace, start_from: ModelConfig | None) -> Recipe:
+    """The recipe that the command line asks for; `start_from` is the model that is trained further.
+
+    Raises ConfigError for values that do not go together.
+    """
     recipe = preset(arguments.preset or (FINE_TUNING.name if start_from else DEFAULT_PRESET))
     if start_from:
         refuse_shapes(arguments)
-        recipe = fine_tuning(recipe, read_config(start_from))
+        recipe = fine_tuning(recipe, start_from)
     elif recipe.name == FINE_TUNING.name:
         raise ConfigError(f"the preset '{FINE_TUNING.name}' goes on with a trained model: name it with --from")
-    recipe = recipe.overridden(**given_fields(arguments))
+    return recipe.overridden(**given_fields(arguments))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make a run and follow it to its end."""
+    start_from = find_model(arguments.start_from) if arguments.start_from else None
+    recipe = recipe_of(arguments, read_config(start_from) if start_from else None)
     spec = _keep_standard_input() if arguments.corpus == "-" else arguments.corpus
     corpus = open_corpus(spec, reading=Reading(arguments.encoding, as_text=arguments.read_as == "text"))
     try:

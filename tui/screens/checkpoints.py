@@ -22,13 +22,13 @@ class CheckpointsBox(ModalScreen[Path | None]):
     CSS_PATH = "../styles/checkpoints.tcss"
     AUTO_FOCUS = "OptionList"
 
-    def __init__(self, checkpoints: list[Checkpoint]) -> None:
+    def __init__(self, checkpoints: list[Checkpoint], title: str = "write it again with the same seed on") -> None:
         super().__init__()
-        self._checkpoints = checkpoints
+        self._checkpoints, self._title = checkpoints, title
 
     def compose(self) -> ComposeResult:
         with Vertical(id="checkpoints") as box:
-            box.border_title = "write it again with the same seed on"
+            box.border_title = Content(self._title)
             box.border_subtitle = "Enter chooses · Esc cancels"
             yield OptionList(*(Content(checkpoint.words) for checkpoint in self._checkpoints), markup=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -16,16 +15,20 @@ from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ...engine.launch import UnknownTextError
-from ...engine.runs import RunError, check_name, free_name, list_runs
+from ...engine.runs import RunError, check_name, free_name
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS
 from .. import keymap, keys, speed_probe
 from ..bridge import Bridge
-from ..recipe_fields import FIELDS, unused_fields
+from ..recipe_fields import FIELDS, overrides, unused_fields
+from ..run_recipe import earlier_texts, recipe_of
 from ..text import formatting
 from ..text.preview_words import facts_of
+from ..train_command import shell_line, train_command
 from ..training_offer import BUILT_IN
+from ..widgets.command_view import CommandView
 from ..widgets.corpus_fields import CorpusFields
 from ..widgets.facts import DIM, labelled
+from ..widgets.facts_column import FactsColumn
 from ..widgets.footer_line import FooterLine
 from ..widgets.model_input import ModelInput
 from ..widgets.preset_select import PresetSelect
@@ -47,20 +50,12 @@ from .run_form import (
 )
 
 if TYPE_CHECKING:
+    from ...engine.runs import RunManifest
     from ...models.config import ModelConfig
     from ...models.recipe import Recipe
 
 
-_RUNS_LOOKED_AT = 30  # for texts that were learned from before
 IDLE_SECONDS = 1.5  # without a key, after which the speed is measured
-
-
-class FactsColumn(VerticalScroll):
-    """Can be focused to scroll it, where there is more than is seen."""
-
-    def allow_focus(self) -> bool:
-        """Only where a key would do something."""
-        return self.allow_vertical_scroll
 
 
 class NewRunScreen(ActionScreen):
@@ -75,15 +70,24 @@ class NewRunScreen(ActionScreen):
     preset_select = query_one("#preset", PresetSelect)
     all_fields = query_one(RecipeFieldsView)
     estimate = query_one(RunEstimateView)
+    command = query_one(CommandView)
 
-    def __init__(self, bridge: Bridge, start_from: str = "", corpus: str = BUILT_IN) -> None:
+    def __init__(
+        self, bridge: Bridge, start_from: str = "", corpus: str = BUILT_IN, *, like: RunManifest | None = None
+    ) -> None:
+        """With `like` the form is filled in as the run of that manifest was made."""
         super().__init__()
+        if like is not None:
+            start_from, corpus = like.start_from or "", like.corpus.spec
+        self._like = recipe_of(like) if like else None
+        self._corpus_before = like.corpus if like else None
         self._bridge = bridge
         self._start_from = start_from
         self._begin_with = corpus
         self._problem = ""
         self._name_was_typed = False  # whether the person has typed a name
-        self._preset, self._preset_before = DEFAULT_PRESET, DEFAULT_PRESET  # the latter: before fine-tuning
+        self._preset = self._like.name if self._like else DEFAULT_PRESET
+        self._preset_before = DEFAULT_PRESET  # fine-tuning
         self._typed: dict[str, str] = {}  # what the person wrote, by field; all else is as the preset has it
         self._newest = ""  # the field that was written last
         self._wrong: dict[str, str] = {}  # why a field cannot be as it is written
@@ -99,7 +103,7 @@ class NewRunScreen(ActionScreen):
             box.border_title = "new run"
             with VerticalScroll(id="columns", can_focus=False):
                 with VerticalScroll(id="fields", can_focus=False):
-                    yield CorpusFields(self._begin_with, earlier=_earlier_texts())
+                    yield self._corpus_fields()
                     yield from self._recipe_fields()
                     yield from self._tokenizer_fields()
                     yield from self._run_fields()
@@ -111,6 +115,7 @@ class NewRunScreen(ActionScreen):
                     yield RunEstimateView()
                     yield Static(id="summary", markup=False)
                     yield Static(id="preview", markup=False)
+                    yield CommandView()
         yield Static(id="brief", markup=False)
         yield Static(id="problem", markup=False)
         with Horizontal(id="buttons"):
@@ -118,10 +123,18 @@ class NewRunScreen(ActionScreen):
             yield Button(keys.labelled("Cancel", "new-run.cancel"), id="cancel", compact=True)
         yield FooterLine()
 
+    def _corpus_fields(self) -> CorpusFields:
+        before, earlier = self._corpus_before, earlier_texts()
+        if before is None:
+            return CorpusFields(self._begin_with, earlier=earlier)
+        return CorpusFields(
+            before.spec, before.encoding or "", agreed=True, fingerprint=before.fingerprint, earlier=earlier
+        )
+
     def _recipe_fields(self) -> ComposeResult:
         with Horizontal(classes="field"):
             yield Label("preset")
-            yield PresetSelect(id="preset")
+            yield PresetSelect(self._preset, id="preset")
         yield Static(id="preset-description", classes="hint", markup=False)
         with Horizontal(classes="field"):
             yield Label("start from")
@@ -200,13 +213,15 @@ class NewRunScreen(ActionScreen):
     @on(Select.Changed, "#preset")
     def _preset_chosen(self) -> None:
         if self.preset_select.value != self._preset:
-            self._preset = str(self.preset_select.value)
+            self._preset, self._like = str(self.preset_select.value), None
             self._fill_in()
 
     @on(ModelInput.Looked)
     def _model_looked_up(self) -> None:
         """Switch the preset to fine-tuning with the model that is trained further, and back without one."""
-        if self._model is not None and self._preset != FINE_TUNING.name:
+        if self._like is not None and self.start_from.value == self._start_from:
+            self._fill_in()  # the preset is the one that the other run was made from
+        elif self._model is not None and self._preset != FINE_TUNING.name:
             self._preset_before = self._preset
             self.preset_select.value = FINE_TUNING.name  # fills the form
         elif not self.start_from.value.strip() and self._preset == FINE_TUNING.name:
@@ -312,8 +327,11 @@ class NewRunScreen(ActionScreen):
         return self.start_from.found.config if self.start_from.found else None
 
     def _fill_in(self) -> None:
-        """Fill the form from the preset, and from the model that is trained further."""
+        """Fill the form from the preset, from the model that is trained further, and from the run that it is like."""
         self._typed.clear()
+        if like := self._like:
+            base, further = base_recipe(self._preset, self._model), self._model is not None
+            self._typed = {f.name: f.text(f.value_in(like)) for f in overrides(base, like, fine_tuning=further)}
         recipe = PRESETS[self._preset]
         self.query_one("#preset-description", Static).update(
             Content.assemble(recipe.description, ("\n" + recipe.source, DIM))
@@ -382,11 +400,33 @@ class NewRunScreen(ActionScreen):
             self._wrong.setdefault("name", str(error))
         problem = formatting.one_line(self.start_from.problem) or next(iter(self._wrong.values()), "")
         if problem or recipe is None:
+            self.command.show("")
             self._show_problem(problem)
             return None
         self.estimate.look(recipe, self.text.corpus, self.start_from.found)
+        self.command.show(self._command_of(recipe))
         self._show_problem(self.text.problem)
         return recipe if self.text.corpus is not None and not self.start_from.looking else None
+
+    def _command_of(self, recipe: Recipe) -> str:
+        """The command that does the same; empty before the text is read."""
+        corpus, found = self.text.corpus, self.start_from.found
+        if corpus is None:
+            return ""
+        name = self.query_one("#name", Input).value.strip() if self._name_was_typed else ""
+        words = train_command(
+            corpus.spec, recipe, base_recipe(self._preset, self._model),
+            start_from=found.spec if found else "", name=name, reading=self.text.reading,
+        )  # fmt: skip
+        return shell_line(words)
+
+    def action_copy_command(self) -> None:
+        """Copy the command that does the same."""
+        if self.command.line:
+            self.app.copy_to_clipboard(self.command.line)
+            self.notify("The command line is copied.", markup=False)
+        else:
+            self.notify("There is no command line for what is wrong or not read yet.", markup=False)
 
     @property
     def problem(self) -> str:
@@ -398,12 +438,3 @@ class NewRunScreen(ActionScreen):
         problem = self.query_one("#problem", Static)
         problem.update(sentence)
         problem.display = bool(sentence)
-
-
-def _earlier_texts() -> list[str]:
-    """The specs of the texts that the newest runs have learned from."""
-    found: list[str] = []
-    for run in list_runs()[:_RUNS_LOOKED_AT]:
-        with suppress(RunError):
-            found.append(run.manifest().corpus.spec)
-    return found

@@ -67,9 +67,11 @@ def read_recipe(
     if longest and changes.get("context_length", 0) > longest:
         raise FieldError("context_length", f"context_length can be at most {longest:,}, as the model has it")
     try:
-        return base.overridden(**changes)
+        recipe = base.overridden(**changes)
     except ConfigError as error:
         raise FieldError(_field_of(error, base, changes, newest), str(error)) from error
+    prompts = recipe.training.all_sample_prompts  # written as the command line takes them
+    return recipe.overridden(sample_prompt=prompts[0], sample_prompts=prompts if len(prompts) > 1 else ())
 
 
 def _read(name: str, text: str) -> Any:

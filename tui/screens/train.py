@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 
 from textual import on, work
 from textual.containers import Horizontal
@@ -20,11 +21,15 @@ from ...engine.run_summary import RunSummaries
 from ...engine.run_trash import restore_run, trash_run, trashed_runs
 from ...engine.runs import Run
 from ...engine.sample_index import SampleIndex
+from ...models.recipe import Budget
 from .. import keymap, keys
 from ..bridge import Bridge
 from ..messages import ExportWanted, RunsMarked
+from ..run_checkpoints import checkpoints_of
 from ..run_histories import RunHistories
+from ..run_recipe import longer_budget
 from ..text import formatting
+from ..training_offer import BUILT_IN
 from ..widgets.meaning_line import MeaningLine
 from ..widgets.run_chart import RunChart
 from ..widgets.runs_table import RunsTable
@@ -327,6 +332,56 @@ class TrainDesk(Desk):
         """Ask the app for a file for llama.cpp."""
         if run := self.runs.selected:
             self.post_message(ExportWanted(run.name))
+
+    def action_clone(self) -> None:
+        """The form of a new run with the recipe of this one."""
+        from .new_run import NewRunScreen
+
+        if run := self.runs.selected:
+            try:
+                self.app.push_screen(NewRunScreen(self.bridge, like=run.manifest()))
+            except EXPECTED as error:
+                self.refuse(error)
+
+    @work(group="continue", exclusive=True)
+    async def action_extend(self) -> None:
+        """Ask for a longer budget, and train the run on."""
+        run = self.runs.selected
+        if run is None:
+            return
+        try:
+            await self._extend(run)
+        except EXPECTED as error:
+            self.refuse(error)
+        self.refresh_rows()
+
+    async def _extend(self, run: Run) -> None:
+        status, chosen = run.status(), list[Budget]()
+        before = (status and status.budget) or run.manifest().training.budget.written
+        done = f" and has done {status.step:,} steps" if status else ""
+        text = f"'{shown_name(run)}' was given {before}{done}. How long is the whole run to be?"
+        box = LineBox("continue", text, before, lambda line: chosen.append(longer_budget(line, status)))
+        if await self.app.push_screen_wait(box):
+            await self.bridge.continue_run(run, chosen[-1].written)
+
+    @work(group="fine-tune", exclusive=True)
+    async def action_fine_tune(self) -> None:
+        """The form of a new run that begins with a checkpoint of this one."""
+        from .checkpoints import CheckpointsBox
+        from .new_run import NewRunScreen
+
+        run = self.runs.selected
+        if run is None:
+            return
+        checkpoints = checkpoints_of(run)
+        if not checkpoints:
+            self.notify(f"'{shown_name(run)}' has no checkpoint yet.", severity="warning", markup=False)
+            return
+        folder: Path | None = checkpoints[0].folder
+        if len(checkpoints) > 1:
+            folder = await self.app.push_screen_wait(CheckpointsBox(checkpoints, "train further from"))
+        if folder is not None:
+            self.app.push_screen(NewRunScreen(self.bridge, str(folder), self._corpus or BUILT_IN))
 
     def action_new(self) -> None:
         self.action_new_run()

@@ -17,9 +17,9 @@ _TOKENIZERS = {"huggingface": ""}  # a fine-tuning has the tokenizer of its mode
 class PresetSelect(Select[str]):
     """The parameters are those with the usual vocabulary of the preset's tokenizer."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, value: str = DEFAULT_PRESET, *, id: str | None = None) -> None:
         options = [(_line(recipe), name) for name, recipe in PRESETS.items()]
-        super().__init__(options, value=DEFAULT_PRESET, allow_blank=False, compact=True, id=id)
+        super().__init__(options, value=value, allow_blank=False, compact=True, id=id)
 
 
 def _line(recipe: Recipe) -> Content:

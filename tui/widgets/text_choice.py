@@ -70,13 +70,13 @@ class TextChoice(Vertical):
 
     def __init__(self, value: str, earlier: Sequence[str] = (), *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._begin_with, self._earlier = value, earlier
+        self._named, self._earlier = value, earlier
         self._found: list[FoundText] = []
         self._newest = 0  # the number of the newest search
 
     def compose(self) -> ComposeResult:
         yield TextInput(
-            self._begin_with, placeholder="a name, or a path such as ~/my-novel.txt", suggester=PathSuggester(),
+            self._named, placeholder="a name, or a path such as ~/my-novel.txt", suggester=PathSuggester(),
             compact=True, id="corpus-name",
             tooltip="A text of the catalogue, a text file, or a folder of them. Words find some of these; the right "
             "arrow key completes a path.",
@@ -95,13 +95,16 @@ class TextChoice(Vertical):
     @property
     def is_active(self) -> bool:
         """Whether the person is still choosing."""
-        return self.field.has_focus or self.matches.has_focus
+        return any(widget.has_focus for widget in (*self.query(Input), *self.query(_Matches)))
 
     # --- typing ---------------------------------------------------------------------------------
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
+        if event.value == self._named:  # what the field begins with
+            return
+        self._named = event.value
         self.post_message(self.Changed())
         self._newest += 1
         if self.field.has_focus:
@@ -135,7 +138,7 @@ class TextChoice(Vertical):
         self.call_after_refresh(self._left)
 
     def _left(self) -> None:
-        if self.query(Input) and not self.is_active:
+        if self.is_attached and not self.is_active:
             self._hide()
             self.post_message(self.Taken())
 
@@ -183,7 +186,8 @@ class TextChoice(Vertical):
 
     def _hide(self) -> None:
         self._newest += 1
-        self.matches.display = False
+        for matches in self.query(_Matches):  # none where the form is being left
+            matches.display = False
 
 
 def _line(text: FoundText) -> Content:

@@ -26,7 +26,7 @@ from textual.widgets import Checkbox, Input, Select, Static
 
 from ..runs_on_disk import make_run, write_model
 from ..scripted_engine import ScriptedEngine
-from ..seen import screen_text
+from ..seen import notices, screen_text
 from ..waiting import wait_until
 
 Engine = type[ScriptedEngine]
@@ -506,3 +506,15 @@ async def test_escape_leaves_what_was_found_and_then_the_form(engine: Engine):
         assert form(pilot).query_one("#corpus-name").has_focus
         await pilot.press("escape")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
+
+
+async def test_the_command_line_is_copied(engine: Engine):
+    async with opened((80, 24)) as pilot:
+        await fill(pilot, "name", "mine")
+        await fill(pilot, "n_head", "6")
+        await pilot.press("ctrl+y")
+        await pilot.pause()
+        assert pilot.app.clipboard == ("minigpt-tui train tales --preset quick --name mine --n-head 6 --n-kv-head 2")
+        await fill(pilot, "n_head", "7")
+        await pilot.press("ctrl+y")
+        await wait_until(pilot, lambda: any("no command line" in words for words in notices(pilot)))

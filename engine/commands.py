@@ -83,7 +83,7 @@ def changed(name: SettingName, typed: str) -> Command:
         case "evaluation_interval":
             return new_command(name, value=check_interval(_number(name, typed)))
         case "budget":
-            return new_command(name, text=str(Budget.parse(typed)))
+            return new_command(name, text=Budget.parse(typed).written)
         case "sample_prompts":
             return prompted([typed])
 
@@ -103,7 +103,7 @@ def present_settings(run: Run) -> Settings:
     return Settings(
         step=status.step if status else 0,
         learning_rate_scale=or_recipe(status and status.learning_rate_scale, 1.0),
-        budget=or_recipe(status and status.budget, str(training.budget)),
+        budget=or_recipe(status and status.budget, training.budget.written),
         evaluation_interval=or_recipe(status and status.evaluation_interval, training.evaluation_interval),
         sample_prompts=or_recipe(status and status.sample_prompts, training.all_sample_prompts),
     )

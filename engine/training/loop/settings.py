@@ -42,7 +42,7 @@ class ChangeableSettings:
     def at(self, step: int) -> Settings:
         """The event that says what they are."""
         return Settings(
-            step, self._progress.learning_rate_scale, str(self._progress.budget), self._interval.every,
+            step, self._progress.learning_rate_scale, self._progress.budget.written, self._interval.every,
             self._samples.prompts,
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ _PATIENCE = 10.0  # seconds without an answer, after which it is said why that m
 _PROMPTS = TextsField("sample_prompts", "", float, 0, "", ())
 WORDS: dict[SettingName, tuple[str, str]] = {
     "learning_rate_scale": ("learning-rate scale", "times the schedule's rates"),
-    "budget": ("budget", "steps, minutes, epochs or tokens, from the run's beginning"),
+    "budget": ("budget", "steps, minutes, epochs or tokens"),
     "evaluation_interval": ("evaluation interval", "steps; 0 chooses by time"),
     "sample_prompts": ("sample prompts", r"text|text; \n is a new line"),
 }

@@ -67,9 +67,9 @@ def append(run: Run, *events: TrainingEvent) -> None:
         file.writelines(TRAINING_EVENTS.encode(event) for event in events)
 
 
-def progress(step: int) -> Step:
-    """Step `step` of a curve that falls from 4 to 1.5."""
-    loss = 1.5 + 2.5 * math.exp(-step / 60)
+def progress(step: int, level: float = 1.5) -> Step:
+    """Step `step` of a curve that falls from 2.5 above `level` to it."""
+    loss = level + 2.5 * math.exp(-step / 60)
     return Step(step, TOTAL, step * 768, step / 20, (TOTAL - step) / 20, loss, 1e-3, 0.5, 15_000.0, 310_000_000)
 
 

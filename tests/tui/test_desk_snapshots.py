@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from minigpt_tui.engine.events import LayerNorms
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.requests import Ended
 from minigpt_tui.engine.runs import Run
@@ -19,10 +20,11 @@ from minigpt_tui.tui.screens.write import WriteDesk
 from minigpt_tui.tui.settings import Settings, save_settings
 from minigpt_tui.tui.themes import DARK, LIGHT
 from minigpt_tui.tui.widgets import run_columns
+from minigpt_tui.tui.widgets.run_chart import RunChart
 from textual.pilot import Pilot
 
 from .next_way import next_way
-from .runs_on_disk import CREATED, make_run, make_run_on
+from .runs_on_disk import CREATED, append, evaluation, make_run, make_run_on, progress, saved
 from .scripted_engine import LetterEngine, ScriptedEngine
 from .seen import screen_text
 from .waiting import wait_until
@@ -199,6 +201,48 @@ def test_train(engine: type[ScriptedEngine], snap_compare, monkeypatch: pytest.M
     run = make_run("play-01", "running", steps=250)
     with acquire(run.lock_path) or pytest.fail("locked"):
         assert snap_compare(MinigptApp(), terminal_size=size, run_before=turn)
+
+
+async def overlaid(pilot: Pilot) -> None:
+    """Three runs are marked, and the chart has the focus."""
+    await pilot.press("ctrl+r")
+    await wait_until(pilot, lambda: isinstance(pilot.app.screen, TrainDesk))
+    for key in ("space", "down", "space", "down", "space"):
+        await pilot.press(key)
+        await pilot.pause()
+    pilot.app.screen.query_one(RunChart).focus()
+
+
+@SIZES
+@THEMES
+def test_curves(engine: type[ScriptedEngine], snap_compare, size: Size, theme: str):
+    async def read(pilot: Pilot) -> None:
+        await overlaid(pilot)
+        await pilot.press("b", *["left"] * 12)
+        await pilot.pause(0.2)
+
+    save_settings(Settings(theme=theme))
+    for number in (1, 2, 3):
+        run = make_run(f"tales-{number:02}", steps=400 - 100 * number)
+        append(run, *(progress(step, 1.3 + 0.1 * number) for step in range(410 - 100 * number, 401, 10)))
+        append(run, evaluation(400, 1.4 + 0.1 * number), saved(400))
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=read)
+
+
+@SIZES
+@THEMES
+def test_figures(engine: type[ScriptedEngine], snap_compare, size: Size, theme: str):
+    async def turn(pilot: Pilot) -> None:
+        await overlaid(pilot)
+        await pilot.press("g")
+        await pilot.pause(0.2)
+
+    save_settings(Settings(theme=theme))
+    for number in (1, 2, 3):
+        run = make_run(f"tales-{number:02}", steps=100 * number)
+        append(run, *(LayerNorms(step, {"embedding": 5.0, "block 0": 7 + step / 100}, {"embedding": 1e-3 / step})
+                      for step in (50, 75, 100)))  # fmt: skip
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=turn)
 
 
 @SIZES

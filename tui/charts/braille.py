@@ -48,7 +48,9 @@ class Canvas:
         if not 0 <= x < self.width:
             return
         top, bottom = (y0, y1) if y0 <= y1 else (y1, y0)
-        top, bottom = max(top, 0), min(bottom, self.height - 1)
+        top, bottom = 0 if top < 0 else top, self.height - 1 if bottom >= self.height else bottom
+        if top > bottom:
+            return
         spans, inks, dots = _SPANS[x % 2], self._inks, self._dots
         if top // 4 == bottom // 4:  # most are short
             cell = top // 4 * self.columns + x // 2

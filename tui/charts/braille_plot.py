@@ -154,21 +154,26 @@ class _Painter:
             self._texts.setdefault(y // 4, []).append((round(points[-1][0]) // 2, letter, "legend"))
 
     def _curve(self, stroke: Sequence[tuple[float, float]], ink: int, *, thick: bool, dashes: str) -> None:
-        """Uprights from half-way to the point before to half-way to the next, for each column of dots between."""
-        canvas, period = self._canvas, len(dashes)
-        points = [(round(x), y) for x, value in clipped(stroke, canvas.width)
+        """In each column of dots from half-way to the column before to half-way to the next."""
+        points = [(round(x), y) for x, value in clipped(stroke, self._canvas.width)
                   if (y := self._row_of(value)) is not None]  # fmt: skip
-        for x, y in points[:1]:
-            canvas.upright(x, y, y + thick, ink)
+        if not points:
+            return
+        rows: list[float] = []
         for (x0, y0), (x1, y1) in pairwise(points):
-            slope = (y1 - y0) / ((x1 - x0) or 1)
-            for x in range(x0, x1 + 1):
-                if period > 1 and dashes[x % period] != "x":
-                    continue
-                here = y0 + slope * (x - x0)
-                first = here if x == x0 else here - slope / 2
-                last = here if x == x1 else here + slope / 2
-                top, bottom = (first, last) if slope >= 0 else (last, first)
+            rows.append(y0)
+            if x1 > x0 + 1:
+                slope = (y1 - y0) / (x1 - x0)
+                rows += [y0 + slope * dx for dx in range(1, x1 - x0)]
+        rows.append(points[-1][1])
+        canvas, period = self._canvas, len(dashes)
+        before = rows[0]
+        for x, (here, after) in enumerate(zip(rows, [*rows[1:], rows[-1]], strict=True), points[0][0]):
+            left, right = (before + here) / 2, (here + after) / 2
+            before = here
+            if period == 1 or dashes[x % period] == "x":
+                top, bottom = (left, right) if left < right else (right, left)
+                top, bottom = here if here < top else top, here if here > bottom else bottom
                 canvas.upright(x, round(top), round(bottom) + thick, ink)
 
     def _row_of(self, value: float) -> int | None:

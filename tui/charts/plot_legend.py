@@ -86,7 +86,7 @@ FIGURE_WORDS = {
     "tokens_per_second": ("speed", formatting.rate),
     "mfu": ("utilisation (MFU)", formatting.percent),
     "memory": ("memory", lambda value: formatting.memory(round(value))),
-    "weight_norm": ("norm of the weights", formatting.loss),
-    "update_ratio": ("update to weights", formatting.learning_rate),
+    "weight_norm": ("weight norm", formatting.loss),
+    "update_ratio": ("update ratio", formatting.learning_rate),
 }
 """The figures by their fields: what they are called, and how a value is written."""

@@ -183,13 +183,21 @@ def _scale(
 
 
 def _placed(runs: Sequence[PlottedRun], axis: Axis, start: float, end: float, width: int) -> list[PlacedMark]:
+    """What happened in view; of the checkpoints of a run in one cell, the last."""
     across = (width - 1) / ((end - start) or 1.0)
-    placed = []
+    placed: list[PlacedMark] = []
     for run in runs:
+        saved: dict[int, PlacedMark] = {}
         for mark in run.history.marks:
             place = run.history.place(mark.step, axis)
-            if math.isfinite(place):
-                placed.append(PlacedMark(round((place - start) * across), run.slot, mark))
+            if not start <= place <= end:
+                continue
+            here = PlacedMark(round((place - start) * across), run.slot, mark)
+            if mark.kind == "checkpoint":
+                saved[here.x // 2] = here
+            else:
+                placed.append(here)
+        placed += saved.values()
     return sorted((each for each in placed if 0 <= each.x < width), key=lambda each: each.x)
 
 

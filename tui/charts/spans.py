@@ -47,7 +47,7 @@ def flowed(entries: Sequence[list[Span]], width: int, most: int) -> list[list[Sp
             left_out += 1
             continue
         if size > room:
-            entry, size = [entry[-1]._replace(text=set_cell_size(entry[-1].text, max(0, room)))], max(0, room)
+            entry, size = _cut(entry, max(0, room)), max(0, room)
         rows[-1] += [Span("  ")] * bool(taken) + entry
         taken += size + 2 * bool(taken)
     more = f" +{left_out}"
@@ -56,6 +56,15 @@ def flowed(entries: Sequence[list[Span]], width: int, most: int) -> list[list[Sp
         taken += len(more)
     rows[-1].append(Span(" " * (width - taken)))
     return rows
+
+
+def _cut(spans: Sequence[Span], width: int) -> list[Span]:
+    """The first `width` cells of some spans."""
+    parts: list[Span] = []
+    for span in spans:
+        left = width - sum(cell_len(part.text) for part in parts)
+        parts.append(span if cell_len(span.text) <= left else span._replace(text=set_cell_size(span.text, left)))
+    return parts
 
 
 def marked_column(spans: Sequence[Span], column: int | None, ascii: bool) -> list[Span]:

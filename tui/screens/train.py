@@ -132,8 +132,10 @@ class TrainDesk(Desk):
         """Draw the curves of the marked runs, of none marked that of the one under the cursor."""
         runs = self.shown_runs
         self.query_one("#run-curves").display = bool(runs)
+        begun = any(run.shown_state() in ("starting", "running") for run in runs)
         self.chart.show(
             [(run.name, history) for run, history in self._histories.of(runs)],
+            "waiting for the first step" if begun else "no step taken",
             names={run.name: shown_name(run) for run in runs},
         )
 

@@ -51,7 +51,7 @@ def test_what_has_no_room_is_on_the_next_page_and_after_the_last_comes_the_first
     pages = ["\n".join(text(runs, 76, 12, page=page)) for page in (0, 1, 2, -1)]
     assert "learning rate" in pages[0]
     assert "learning rate" not in pages[1]
-    assert "norm of the weights" in pages[1]
+    assert "weight norm" in pages[1]
     assert (pages[2], pages[3]) == (pages[0], pages[1])
 
 

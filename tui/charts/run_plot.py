@@ -58,7 +58,9 @@ class Line:
         return value_at(self.dots, self.values, x)
 
     def last(self, width: int) -> float | None:
-        """The last smoothed value that is shown."""
+        """The smoothed value at the right side, or the last before it."""
+        if (there := self.at(width - 1)) is not None:
+            return there
         return next((v for d, v in zip(reversed(self.dots), reversed(self.values), strict=True)
                      if d.count and d.x < width), None)  # fmt: skip
 

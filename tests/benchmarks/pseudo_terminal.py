@@ -60,6 +60,12 @@ class PseudoTerminal:
         with open(f"/proc/{self.pid}/maps") as file:
             return file.read()
 
+    def cpu_seconds(self) -> float:
+        """User and system time of the process so far (Linux)."""
+        with open(f"/proc/{self.pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self) -> None:
         """End the command and wait for it."""
         os.kill(self.pid, signal.SIGKILL)

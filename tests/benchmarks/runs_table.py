@@ -26,7 +26,6 @@ from pseudo_terminal import PseudoTerminal
 OURS = [sys.executable, "-m", "minigpt_tui.tui"]
 TALES = CorpusRecord("tales", "tales", "0" * 64, 1_000_000, 1_000_000)
 CTRL_R = "\x12"
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -96,18 +95,11 @@ def go_on(run: Run) -> None:
 
 def share(terminal: PseudoTerminal, seconds: float, work: Callable[[], object]) -> float:
     """How much of a core the app takes while `work` is done once a second."""
-    before, begun = cpu_seconds(terminal.pid), time.perf_counter()
+    before, begun = terminal.cpu_seconds(), time.perf_counter()
     while time.perf_counter() - begun < seconds:
         work()
         terminal.drain(1.0)
-    return (cpu_seconds(terminal.pid) - before) / (time.perf_counter() - begun)
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process (Linux)."""
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return (terminal.cpu_seconds() - before) / (time.perf_counter() - begun)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,7 @@ class RunsTable(Vertical):
         self._texts: dict[str, tuple[RunSummary, dict[str, str]]] = {}
         self._drawn: dict[str, dict[str, Cell]] = {}
         self._detailed: RunSummary | None = None
+        self._detail: list[str] | None = None
 
     def compose(self) -> ComposeResult:
         yield FilterLine(_PLACEHOLDER, id="runs-filter")
@@ -230,11 +231,9 @@ class RunsTable(Vertical):
         self.table.styles.height = shown + 1  # a list that grows leaves the rest to the chart
         empty = self.query_one("#runs-empty", Static)
         empty.display = not shown
-        empty.update(
-            "No run is like that."
-            if count
-            else f"There is no run yet. Press {keys.spoken('runs.new')} to train a model on a text of yours."
-        )
+        if not shown:  # else each update of the table would have all of the screen laid out again
+            new = f"There is no run yet. Press {keys.spoken('runs.new')} to train a model on a text of yours."
+            empty.update("No run is like that." if count else new)
 
     def _show_detail(self) -> None:
         summary = self._shown.get(self._selected_name() or "")
@@ -242,6 +241,9 @@ class RunsTable(Vertical):
             return
         self._detailed = summary
         lines = run_detail(summary) if summary else []
+        if lines == self._detail:
+            return
+        self._detail = lines
         detail = self.query_one("#run-detail", Static)
         detail.display = bool(lines)
         detail.update("\n".join(lines))

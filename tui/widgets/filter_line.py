@@ -1,28 +1,29 @@
-"""A line in which a person types which rows of a list are to be seen; what is wrong with it stands beside it."""
+"""A line in which a person types which rows of a list are to be seen; what is wrong with it stands below it."""
 
 from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
 from .text_input import TextInput
 
 
-class FilterLine(Horizontal):
+class FilterLine(Vertical):
     """Closed until it is opened; each change is told at once. Enter leaves it and keeps the words, Escape clears it."""
 
     DEFAULT_CSS = """
     FilterLine {
-        height: 1;
+        height: auto;
         display: none;
-        & > #filter-label { width: auto; padding: 0 1 0 0; color: $text-muted; }
-        & > #filter-words { width: 1fr; height: 1; border: none; padding: 0; background: $boost; }
-        & > #filter-words:focus { border: none; }
-        & > #filter-problem { width: auto; max-width: 70%; padding: 0 0 0 1; color: $text-error; }
+        & > Horizontal { height: 1; }
+        & #filter-label { width: auto; padding: 0 1 0 0; color: $text-muted; }
+        & #filter-words { width: 1fr; height: 1; border: none; padding: 0; background: $boost; }
+        & #filter-words:focus { border: none; }
+        & > #filter-problem { height: auto; display: none; color: $text-error; }
     }
     """
     BINDINGS = [Binding("escape", "clear", "Clear", show=False), Binding("down", "leave", "Leave", show=False)]
@@ -42,8 +43,9 @@ class FilterLine(Horizontal):
         self._placeholder = placeholder
 
     def compose(self) -> ComposeResult:
-        yield Static("filter", id="filter-label")
-        yield TextInput(id="filter-words", placeholder=self._placeholder)
+        with Horizontal():
+            yield Static("filter", id="filter-label")
+            yield TextInput(id="filter-words", placeholder=self._placeholder)
         yield Static("", id="filter-problem", markup=False)
 
     @property
@@ -57,7 +59,9 @@ class FilterLine(Horizontal):
 
     def show_problem(self, sentence: str) -> None:
         """Say what is wrong with the words; an empty sentence where nothing is."""
-        self.query_one("#filter-problem", Static).update(sentence)
+        problem = self.query_one("#filter-problem", Static)
+        problem.display = bool(sentence)
+        problem.update(sentence)
 
     def action_clear(self) -> None:
         """All rows are to be seen."""

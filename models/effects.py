@@ -184,7 +184,7 @@ EFFECTS: dict[str, Effect] = {
     "evaluate_every_epoch": Effect(choices={True: "After each pass over the text.", False: "By steps or time."}),
     "sample_interval": Effect("Samples come less often.", "They come more often.", {0: "At each evaluation."}),
     "sample_prompt": Effect(choices={"": "Samples begin by themselves."}),
-    "sample_prompts": Effect(choices={(): "Samples begin by themselves."}),
+    "sample_prompts": Effect("More of it is seen, in more time.", choices={(): "The one of sample_prompt."}),
     "sample_temperature": Effect("Wilder samples.", "Safer ones, with more repetition.", {0.0: "The likeliest."}),
     "patience": Effect("Waits for longer.", "Stops sooner.", {0: "Never stops by itself."}),
     "minimum_steps": Effect("Runs at least so long.", "May stop sooner.", {0: "No minimum."}),

@@ -88,9 +88,9 @@ class TrainDesk(Desk):
             self.refresh_rows()
             self.meaning.show(self._findings(), keys.spoken("runs.explain"))
 
-    def show_figures(self) -> None:
-        """Header and panel; the table marks the run on screen."""
-        super().show_figures()
+    def on_screen_resume(self) -> None:
+        """Show what has changed while another desk was on the screen."""
+        super().on_screen_resume()
         self.show_curves()
 
     def _read_samples(self) -> None:

@@ -10,6 +10,7 @@ from typing import ClassVar, TypeVar
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.style import Style
@@ -149,7 +150,7 @@ class RunChart(Widget, can_focus=True):
             self._slots.setdefault(name, next(i for i in range(len(runs) + 1) if i not in self._slots.values()))
         self._runs = [PlottedRun(names.get(name, name), self._slots[name], history) for name, history in runs]
         self.window.whole = extent(self._runs, self._settings.axis)
-        self._redraw()
+        self._redraw_what_changed()
 
     def colour_of(self, run: str) -> str:
         """The colour that a run is drawn in, as #rrggbb; that of the labels where it is not drawn."""
@@ -256,6 +257,23 @@ class RunChart(Widget, can_focus=True):
         self._write_title()
         self.refresh()
 
+    def _redraw_what_changed(self) -> None:
+        """Paint only the rows that became others: of a long run, most readings change none or one."""
+        if self._strips_for != self._look:
+            self._redraw()
+            return
+        self._write_title()
+        before, self._strips = self._strips, self._drawn(*self.size)
+        changed = [Region(0, y, self.size.width, 1)
+                   for y, (old, new) in enumerate(zip(before, self._strips, strict=True)) if old != new]  # fmt: skip
+        if changed:
+            self.refresh(*changed)
+
+    @property
+    def _look(self) -> tuple[object, ...]:
+        """What a drawing depends on besides its content."""
+        return self.size, draws_ascii(self.app), drawn_depth(self.app), self.get_visual_style().rich_style
+
     def _write_title(self) -> None:
         """What is drawn and how, as in: loss · EMA 0.9 · steps · linear."""
         settings, window = self._settings, self.window
@@ -275,12 +293,10 @@ class RunChart(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row of the drawing, which is made once for each size and content."""
-        width, height = self.size
-        wanted = (self.size, draws_ascii(self.app), drawn_depth(self.app), self.get_visual_style().rich_style)
-        if wanted != self._strips_for:
-            self._strips = self._drawn(width, height)
-            self._strips_for = wanted
-        return self._strips[y] if y < len(self._strips) else Strip.blank(width, self.rich_style)
+        if self._look != self._strips_for:
+            self._strips = self._drawn(*self.size)
+            self._strips_for = self._look
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
 
     def _drawn(self, width: int, height: int) -> list[Strip]:
         window = self.window

@@ -10,6 +10,7 @@ from textual.content import Content
 
 from ..curves import course
 from ..host import Host
+from ..seen import screen_text
 
 SIZE = (80, 20)
 
@@ -156,3 +157,19 @@ async def test_a_foreign_name_is_plain_text():
         assert Content.from_markup(str(chart.border_subtitle)).plain == "[red]one�[2J"
         chart.show([("[red]one\x1b[2J", course()), ("[b]", course())])
         assert "[red]one�[2J" in shown(chart)[0]
+
+
+async def test_a_new_reading_paints_what_it_changes_and_leaves_the_same_picture():
+    chart, history = RunChart(), course()
+    async with Host(chart).run_test(size=SIZE) as pilot:
+        chart.show([("one", history)])
+        await pilot.pause()
+        for step in range(201, 260):
+            history.extend([(step, step * 10, step / 2, 1.4, 5e-4, 0.5, 2e4, 0.1, 1e6)])
+            chart.show([("one", history)])
+            await pilot.pause()
+        painted = screen_text(pilot.app)
+        chart.refresh()
+        await pilot.pause()
+        assert screen_text(pilot.app) == painted
+        assert "train 1.4" in painted

@@ -22,7 +22,7 @@ from ..charts.braille_plot import SLOTS, draw_plot, gutter_of, plot_width
 from ..charts.figure_grid import draw_grid
 from ..charts.plot_window import PlotWindow
 from ..charts.reference_lines import ReferenceLine
-from ..charts.run_plot import SMOOTHINGS, PlotSettings, PlottedRun, Shown, extent, plot
+from ..charts.run_plot import SMOOTHINGS, Plot, PlotSettings, PlottedRun, Shown, extent, plot
 from ..charts.spans import Looks, Span
 from ..line_filters import drawn_depth, draws_ascii
 from ..text import formatting
@@ -115,6 +115,8 @@ class RunChart(Widget, can_focus=True):
         self._grid, self._page = False, 0  # the figures instead of the losses, and which of them
         self._empty = "no run yet"
         self._drawn_for: tuple[object, ...] = ()
+        self._plot: Plot | None = None
+        self._plotted_for: tuple[object, ...] = ()
         self._strips: list[Strip] = []
         self._strips_for: tuple[object, ...] = ()
 
@@ -303,7 +305,7 @@ class RunChart(Widget, can_focus=True):
         settings = replace(self._settings, start=window.start, end=window.end)
         ascii = draws_ascii(self.app)
         looks = Looks(ascii, dashed=ascii or drawn_depth(self.app) == "none")
-        drawing = plot(self._runs, settings, plot_width(width)) if width > 0 and height > 0 else None
+        drawing = self._plotted(settings, width) if width > 0 and height > 0 else None
         if self._grid and drawing is not None:
             rows = draw_grid(self._runs, settings, width, height, looks, window.cursor, self._page)
         elif drawing is None:
@@ -316,6 +318,13 @@ class RunChart(Widget, can_focus=True):
             rows = draw_plot(drawing, width, height, looks, cursor)
         styles: dict[tuple[str, int, bool], Style] = {}
         return [Strip([self._segment(span, styles) for span in row], width) for row in rows]
+
+    def _plotted(self, settings: PlotSettings, width: int) -> Plot | None:
+        """The plot, which a cursor that moves leaves as it is."""
+        plotted_for = (self._drawn_for, settings, width)
+        if plotted_for != self._plotted_for:
+            self._plotted_for, self._plot = plotted_for, plot(self._runs, settings, plot_width(width))
+        return self._plot
 
     def _segment(self, span: Span, styles: dict[tuple[str, int, bool], Style]) -> Segment:
         key = (span.role, span.slot, span.under_cursor)

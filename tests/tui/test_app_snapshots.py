@@ -6,12 +6,17 @@ from string import ascii_letters, digits
 
 import pytest
 from minigpt_tui.data.corpus import Corpus
+from minigpt_tui.data.text_preview import TextPreview
+from minigpt_tui.engine import run_estimate
 from minigpt_tui.engine.locks import acquire
+from minigpt_tui.engine.machine_speed import MachineSpeed, PresetSpeed
+from minigpt_tui.engine.results import DeviceReport
 from minigpt_tui.models import memory
 from minigpt_tui.tui.app import MinigptApp
 from minigpt_tui.tui.screens.new_run import NewRunScreen
 from minigpt_tui.tui.settings import Settings, save_settings
-from minigpt_tui.tui.widgets import corpus_fields
+from minigpt_tui.tui.widgets import corpus_fields, run_estimate_view
+from minigpt_tui.tui.widgets.recipe_row import RecipeRow
 from minigpt_tui.tui.widgets.transcript import Transcript
 from textual.pilot import Pilot
 from textual.widgets import Select
@@ -83,19 +88,55 @@ def test_drawer_in_a_narrow_window(engine: Engine, snap_compare):
     assert snap_compare(MinigptApp(), terminal_size=(80, 24), run_before=open_drawer)
 
 
-@SIZES
-def test_new_run(engine: Engine, snap_compare, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]):
-    async def open_form(pilot: Pilot) -> None:
-        await pilot.press("ctrl+t")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
-        pilot.app.screen.query_one("#preset", Select).value = "nanogpt-char-cpu"  # ours are still being tuned
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
-
+@pytest.fixture
+def known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the form says depends on neither the machine nor the built-in text."""
     corpus = Corpus("tales", "tales", "0" * 64, 1_000_000, 1_000_000, 1, ascii_letters + digits, (), PREVIEW)
+    preview = TextPreview(1_000_000, True, 30_431, 5_012, 20_120, ("UTF-8",), None)
     monkeypatch.setattr(corpus_fields, "open_corpus", lambda *_, **__: corpus)
-    monkeypatch.setattr(memory, "has_bfloat16", lambda: False)  # the estimate depends on the machine
+    monkeypatch.setattr(corpus_fields, "preview_of", lambda *_: preview)
+    monkeypatch.setattr(Corpus, "entropy_floor", lambda *_: 0.42)
+    monkeypatch.setattr(memory, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(run_estimate, "total_memory", lambda: 16 * 10**9)
+    monkeypatch.setattr(run_estimate, "free_memory", lambda: 12 * 10**9)
+    monkeypatch.setattr(run_estimate, "_may_have_gpu", lambda: False)
+    speed = PresetSpeed("laptop", 580_000, 30_000.0, 300.0, 16, 16, 110.0)
+    cpu = DeviceReport("2.13", ("cpu",), "cpu", "a CPU", "float32", "float32", "", 2, None)
+    known = MachineSpeed("host", "a CPU", cpu, "2026-01-01T10:00+00:00", (speed,))
+    monkeypatch.setattr(run_estimate_view, "read_speed", lambda _: known)
+
+
+async def open_form(pilot: Pilot) -> NewRunScreen:
+    await pilot.press("ctrl+t")
+    await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
+    form = pilot.app.screen
+    assert isinstance(form, NewRunScreen)
+    form.query_one("#preset", Select).value = "nanogpt-char-cpu"  # ours are still being tuned
+    await wait_until(pilot, lambda: form.text.preview is not None and form.estimate.estimate is not None)
+    await wait_until(pilot, lambda: form.estimate.estimate.training.optimizer == "adamw")  # pyright: ignore
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+    return form
+
+
+@SIZES
+@pytest.mark.usefixtures("known_machine")
+def test_new_run(engine: Engine, snap_compare, size: tuple[int, int]):
     assert snap_compare(MinigptApp(), terminal_size=size, run_before=open_form)
+
+
+@SIZES
+@pytest.mark.usefixtures("known_machine")
+def test_all_fields_of_a_new_run(engine: Engine, snap_compare, size: tuple[int, int]):
+    async def search(pilot: Pilot) -> None:
+        await open_form(pilot)
+        await pilot.press("ctrl+f", *"learning")
+        await wait_until(pilot, lambda: len(pilot.app.screen.query(RecipeRow)) > 3)
+        await pilot.press("tab", "ctrl+u", *"500", "tab", "tab", "ctrl+u", *"0.5")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause(0.2)
+
+    assert snap_compare(MinigptApp(), terminal_size=size, run_before=search)
 
 
 def test_the_question_before_quitting(engine: Engine, snap_compare):

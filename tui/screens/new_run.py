@@ -399,6 +399,7 @@ class NewRunScreen(ActionScreen):
             name.add_class("-wrong")
             self._wrong.setdefault("name", str(error))
         problem = formatting.one_line(self.start_from.problem) or next(iter(self._wrong.values()), "")
+        self.set_class(bool(problem), "-wrong")
         if problem or recipe is None:
             self.command.show("")
             self._show_problem(problem)

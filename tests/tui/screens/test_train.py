@@ -134,7 +134,7 @@ async def test_what_a_run_cannot_do_is_one_sentence(engine: Engine):
 
 
 async def test_continuing_starts_its_training_again(engine: Engine, monkeypatch: pytest.MonkeyPatch):
-    started: list[tuple[Run, dict[str, bool]]] = []
+    started: list[tuple[Run, dict[str, object]]] = []
     monkeypatch.setattr(
         "minigpt_tui.engine.launch.start_training", lambda run, **options: started.append((run, options))
     )

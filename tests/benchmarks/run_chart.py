@@ -124,7 +124,8 @@ async def redraws(paths: list[Path]) -> None:
             for _ in range(30):
                 times["cursor"].append(redraw(chart, partial(chart.action_cursor, -1)))
         figures = ", ".join(
-            f"{name} {statistics.median(each) * 1e3:.1f} ms (least {min(each) * 1e3:.1f})" for name, each in times.items()
+            f"{name} {statistics.median(each) * 1e3:.1f} ms (least {min(each) * 1e3:.1f})"
+            for name, each in times.items()
         )
         print(f"redraw of {len(runs)} runs: {figures} (medians of 30)")
 

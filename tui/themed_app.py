@@ -34,6 +34,7 @@ class ThemedApp(App[int]):
         """Set the theme before anything is composed: a later change computes every style again."""
         self.depth: Depth = depth_of(self.console.color_system, os.environ)
         self.no_color = self.depth == "none"
+        self._painting: dict[str, tuple[Depth, bool]] = {}  # by theme
         from_files, problems = load_theme_files()
         self.problems += problems
         for theme in (*THEMES, *from_files, *[NO_COLOUR] * self.no_color):
@@ -73,9 +74,12 @@ class ThemedApp(App[int]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every painted line passes through: Textual's filters, then the depth of colours, then ASCII."""
         filters = [each for each in super().get_line_filters() if not isinstance(each, (Monochrome, NoColor))]
-        depth = painted_depth(self.current_theme, self.depth)
+        if self.theme not in self._painting:  # asked for each line: a theme is looked up once
+            theme = self.current_theme
+            self._painting[self.theme] = painted_depth(theme, self.depth), theme.dark
+        depth, dark = self._painting[self.theme]
         if depth != "truecolor":
-            filters.append(depth_filter(depth, self.current_theme.dark))
+            filters.append(depth_filter(depth, dark))
         if self.ascii_only:
             filters.append(_ASCII)
         return filters

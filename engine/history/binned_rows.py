@@ -104,7 +104,6 @@ class BinnedRows:
         if not rows:
             return
         self._resumed_at = None
-        self.last = tuple(rows[-1])
         self.version += 1
         done = 0
         while done < len(rows):
@@ -122,10 +121,11 @@ class BinnedRows:
                 continue
             self.counts.append(len(part))
             for place, number in zip(self.places, part[0], strict=False):
-                before = place[-1] if place else 0.0
-                place.append(number if before <= number <= LARGEST else before)  # foreign numbers may not grow
+                place.append(_after(place, number))
             for column, figures in zip(self.figures, values[len(self.places) :], strict=True):
                 column.append(figures)
+        newest = rows[-1]
+        self.last = (*map(_after, self.places, newest), *newest[len(self.places) :])
 
     def _cut(self, first: int) -> None:
         for numbers in (*self.places, self.counts):
@@ -141,6 +141,12 @@ class BinnedRows:
         for column in self.figures:
             column.merge_pairs()
         self._rows_per_bin *= 2
+
+
+def _after(places: Sequence[float], number: float) -> float:
+    """`number`, or the last of the places where it does not follow it: foreign numbers need not grow."""
+    before = places[-1] if places else 0.0
+    return number if before <= number <= LARGEST else before
 
 
 def _summed(values: Sequence[float]) -> tuple[float, float, float, int]:

@@ -132,7 +132,7 @@ async def test_a_fine_tuning_begins_with_any_checkpoint_of_a_run(engine: Engine)
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, NewRunScreen))
         await wait_until(pilot, lambda: form(pilot).start_from.found is not None)
         assert form(pilot).start_from.value == str(run.checkpoints / "step-100")
-        assert form(pilot).preset_select.value == "finetune"
+        await wait_until(pilot, lambda: form(pilot).preset_select.value == "finetune")
 
 
 async def test_what_a_clone_needs_is_in_the_palette(engine: Engine):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 POLL_INTERVAL = 0.25  # seconds between two polls
 _CHUNK = 2**16  # bytes of events read in one go
+_LONG = 2**22  # bytes of events; of a file that has n times as many, one Step in n + 1 is drawn
+_STEP, _NO_LOSS = b'{"event":"step"', b'"loss":null'
 _ATTACH_SECONDS = 0.4  # that attaching may take before the rest of a very long file is left to the polls
 _POLL_SECONDS = 0.1  # that one poll may take, so that a long file never holds up the keyboard
 _LOCK_POLLS = 8  # polls between two checks of the lock, and of the file of a run that has ended
@@ -66,6 +69,7 @@ class Bridge:
         self.model = ModelView()
         self._follower: LineFollower | None = None
         self._catching_up = False  # the events being read were written before we attached
+        self._every_step = 1  # of those, one in so many is looked at
         self._refused_lines = 0  # lines of this run that are no events
         self._polls = 0
         self._begun: Run | None = None  # the run that was begun here last
@@ -87,6 +91,7 @@ class Bridge:
         self.model = ModelView.of(name, manifest.model, manifest.tokenizer)
         self._follower, self._refused_lines, self._catching_up = LineFollower(run.metrics_path), 0, True
         self.state, self._validation_losses = None, {}
+        self._every_step = 1 + _size_of(run.metrics_path) // _LONG
         self._read_events(self._attach_seconds)
         self._update_state()
         self._post(RunAttached())
@@ -190,12 +195,19 @@ class Bridge:
         changed = False
         while lines := self._follower.read(_CHUNK):
             changed = True
-            for line in lines:
+            for line in self._needed(lines):
                 self._decode(line)
             if time.monotonic() > until:
                 return True
         self._catching_up = False
         return changed
+
+    def _needed(self, lines: Sequence[bytes]) -> Iterator[bytes]:
+        """Of a very long file that was written before every so many Steps: no curve has as many places."""
+        for number, line in enumerate(lines, 1):
+            passed = self._catching_up and number % self._every_step and number < len(lines)
+            if not (passed and line.startswith(_STEP) and _NO_LOSS not in line):
+                yield line
 
     def _decode(self, line: bytes) -> None:
         try:
@@ -280,3 +292,10 @@ class Bridge:
         """Weights are saved before they are evaluated, so the loss of those in memory comes with a later event."""
         if self.model.step is not None:
             self.model.validation_loss = self._validation_losses.get(self.model.step, self.model.validation_loss)
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

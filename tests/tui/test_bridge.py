@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -124,6 +126,24 @@ def test_a_very_long_file_is_read_in_pieces_and_is_no_news(engine: type[Scripted
         bridge.poll()
     assert bridge.training.step == 19_990
     assert not heard.of(Notice)
+
+
+def test_of_a_file_with_very_many_steps_some_are_looked_at_and_all_else_is(engine: type[ScriptedEngine], heard: Heard):
+    bridge = Bridge(heard.append, attach_seconds=60)
+    run = make_run("a-01", "finished", steps=10, checkpoint=False)
+    append(run, *(progress(step) for step in range(20, 500_000, 10)), evaluation(500_000, 1.2))
+    append(run, replace(progress(500_010), loss=math.nan), *(progress(step) for step in range(500_020, 700_000, 10)))
+    assert run.metrics_path.stat().st_size > 2 * 2**22
+    bridge.attach(run)
+    assert bridge.training.step == 699_990
+    assert bridge.training.train.not_finite == 1
+    assert bridge.training.best_step == 500_000
+    assert bridge.readings is not None
+    assert sum(stretch.count for stretch in bridge.readings.stretches) < 40_000
+    append(run, *(progress(step) for step in range(700_000, 700_200, 10)))
+    before = bridge.training.train.version
+    poll_often(bridge)
+    assert bridge.training.train.version == before + 20, "what comes while it is watched is looked at line by line"
 
 
 def test_commands_are_lines_in_the_run_folder(bridge: Bridge):

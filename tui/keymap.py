@@ -270,7 +270,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "runs.steer", "l", "steer", "Steer",
-        "Give this run orders while it trains: learning rate, budget, evaluations, sample prompts, pause, save, stop.",
+        "Change this run while it trains: learning rate, budget, evaluations, sample prompts, pause, save, stop.",
         "steer", "train",
     ),
     Action(

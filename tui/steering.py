@@ -1,4 +1,4 @@
-"""Giving orders to one run and hearing what it answers: what the steering box shows, without the box."""
+"""Giving commands to one run and hearing what it answers: what the steering box shows, without the box."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ WORDS: dict[SettingName, tuple[str, str]] = {
 
 
 class Said(NamedTuple):
-    """What the box says about an order."""
+    """What the box says about a command."""
 
     text: str
     wrong: bool = False
 
 
 class Steering:
-    """The orders to one run. What a person typed is checked before it is sent."""
+    """The commands to one run. What a person typed is checked before it is sent."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -69,7 +69,7 @@ class Steering:
         return heard
 
     def waiting(self) -> Said | None:
-        """What is waited for, and why it may not come; None where all orders are answered."""
+        """What is waited for, and why it may not come; None where all commands are answered."""
         if not self._waiting:
             return None
         if lost := self._answers.lost:
@@ -79,7 +79,7 @@ class Steering:
         if seconds < _PATIENCE:
             return Said(f"{names}: sent, waiting for the run")
         if host := self.run.other_host():
-            why = f"it trains on {host}, and a copy of its folder takes no orders"
+            why = f"it trains on {host}, and a copy of its folder takes no commands"
         else:
             why = "it may evaluate or save now, and answers after that"
         return Said(f"{names}: sent, no answer for {seconds:.0f} s; {why}", wrong=True)

@@ -30,7 +30,7 @@ EVALUATED = ("validation_loss", "train_loss", "bits_per_byte")  # fields of Eval
 
 NORMS = ("weight_norm", "update_ratio")  # of a layer, from LayerNorms
 
-MarkKind = Literal["best", "checkpoint", "resume", "state", "order", "note", "rate"]
+MarkKind = Literal["best", "checkpoint", "resume", "state", "command", "note", "rate"]
 _MOST_MARKS = 512  # of a kind; when there are more, every second one of them is left out
 _MOST_LAYERS = 256
 
@@ -115,7 +115,7 @@ class RunHistory:
                 reason = f": {event.reason}" if event.reason else ""
                 self._mark("state", event.step, f"{event.state}{reason}")
             case Acknowledged() if event.accepted:
-                self._mark("order", event.step, event.text)
+                self._mark("command", event.step, event.text)
             case LayerNorms() if event.step >= 0:
                 self._measure_layers(event)
             case Note():
@@ -211,7 +211,7 @@ class RunHistory:
 
     def _forget_after(self, step: int) -> None:
         """What happened after `step` is repeated; that it was resumed, and in what state it was, stays."""
-        for kind in ("checkpoint", "order", "note", "rate"):
+        for kind in ("checkpoint", "command", "note", "rate"):
             self._marks[kind] = [mark for mark in self._marks.get(kind, []) if mark.step <= step]
 
     def _mark_rates(self, rows: Sequence[Row]) -> None:

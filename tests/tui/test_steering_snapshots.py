@@ -29,8 +29,8 @@ def test_steering(engine: type[ScriptedEngine], snap_compare, monkeypatch: pytes
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, SteeringBox))
         await pilot.press("up", "up", "up", "0", "enter", "up", "0", ".", "5", "enter")
         await wait_until(pilot, run.commands_path.exists)
-        for order in map(COMMANDS.decode, run.commands_path.read_bytes().splitlines()):
-            append(run, Acknowledged(250, order.id, order.name, "the learning rate is now 0.5 times the schedule's",
+        for command in map(COMMANDS.decode, run.commands_path.read_bytes().splitlines()):
+            append(run, Acknowledged(250, command.id, command.name, "the learning rate is now 0.5 times the schedule's",
                                      True, CREATED))  # fmt: skip
         await wait_until(pilot, lambda: "is now 0.5" in screen_text(pilot.app))
         await wait_until(pilot, lambda: any("is now 0.5" in said for said in notices(pilot)))

@@ -8,7 +8,7 @@ from .run_plot import LOSS, PlacedMark, Plot
 from .spans import Looks, Span, flowed, letter_of
 
 MARK_SIGNS = {  # first those that win where several share a cell; and in ASCII
-    "best": ("★", "*"), "resume": ("»", ">"), "order": ("!", "!"), "note": ("i", "i"), "state": ("■", "#"),
+    "best": ("★", "*"), "resume": ("»", ">"), "command": ("!", "!"), "note": ("i", "i"), "state": ("■", "#"),
     "rate": ("~", "~"), "checkpoint": ("·", "."),
 }  # fmt: skip
 _ORDER = list(MARK_SIGNS)

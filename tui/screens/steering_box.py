@@ -1,4 +1,4 @@
-"""A box with the orders that a run takes while it trains, and what it answers."""
+"""A box with the commands that a run takes while it trains, and what it answers."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from ..widgets.text_input import TextInput
 _POLL = 0.2  # seconds between looks for answers
 _LONGEST = 20_000  # characters of a field
 _KEPT = 3  # answers in view
-_ORDERS: tuple[tuple[CommandName, str, str], ...] = (
+_COMMANDS: tuple[tuple[CommandName, str, str], ...] = (
     ("pause", "p", "pause"), ("resume", "r", "go on"), ("save", "v", "save now"), ("evaluate", "e", "evaluate now"),
     ("sample", "w", "write samples now"), ("stop", "s", "stop and save"), ("stop_now", "x", "stop, save nothing"),
 )  # fmt: skip
-_BY_NAME: dict[str, CommandName] = {name: name for name, _, _ in _ORDERS}
+_BY_NAME: dict[str, CommandName] = {name: name for name, _, _ in _COMMANDS}
 
 
 class SteeringBox(ModalScreen[None]):
-    """Fields with the present values, of which Enter sends one, and a button with its key for each other order."""
+    """Fields with the present values, of which Enter sends one, and a button with its key for each other command."""
 
     BINDINGS = [
         Binding("escape", "dismiss", "Close"),
         # with priority, so that what is typed at once afterwards goes to the new field
         Binding("up", "app.focus_previous", show=False, priority=True),
         Binding("down", "app.focus_next", show=False, priority=True),
-        *(Binding(key, f"give('{name}')", words, show=False) for name, key, words in _ORDERS),
+        *(Binding(key, f"give('{name}')", words, show=False) for name, key, words in _COMMANDS),
     ]
     CSS_PATH = "../styles/steering_box.tcss"
-    AUTO_FOCUS = "#order-pause"
+    AUTO_FOCUS = "#command-pause"
 
     def __init__(self, run: Run, name: str) -> None:
         """`name` is what the run is called."""
@@ -63,9 +63,9 @@ class SteeringBox(ModalScreen[None]):
                     yield Label(words, markup=False)
                     yield TextInput(self._values[name], id=f"set-{name}", compact=True, max_length=_LONGEST)
                     yield Static(about, markup=False)
-            with Grid(id="steering-orders"):
-                for name, key, words in _ORDERS:
-                    yield Button(f"{key}  {words}", id=f"order-{name}", compact=True)
+            with Grid(id="steering-commands"):
+                for name, key, words in _COMMANDS:
+                    yield Button(f"{key}  {words}", id=f"command-{name}", compact=True)
             yield Static(id="steering-said", markup=False)
 
     def on_mount(self) -> None:
@@ -73,7 +73,7 @@ class SteeringBox(ModalScreen[None]):
         self.set_interval(_POLL, self._listen)
         self._listen()
 
-    # --- orders ----------------------------------------------------------------------------------
+    # --- commands ----------------------------------------------------------------------------------
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -91,10 +91,10 @@ class SteeringBox(ModalScreen[None]):
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        self.action_give((event.button.id or "").removeprefix("order-"))
+        self.action_give((event.button.id or "").removeprefix("command-"))
 
     def action_give(self, name: str) -> None:
-        """Give the order of that name."""
+        """Give the command of that name."""
         try:
             self._steering.send(new_command(_BY_NAME[name]))
         except EXPECTED as error:

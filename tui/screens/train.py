@@ -168,13 +168,13 @@ class TrainDesk(Desk):
         self.app.push_screen(ExplanationsBox(self._findings(), self.bridge.training, self.bridge.manifest))
 
     def action_steer(self) -> None:
-        """List the orders that the run under the cursor takes, with their present values."""
+        """List the commands that the run under the cursor takes, with their present values."""
         run = self.runs.selected
         if run is None:
             return
         try:
             if not run.is_alive():
-                self.notify(f"'{shown_name(run)}' takes no orders: it is {run.state()}", markup=False)
+                self.notify(f"'{shown_name(run)}' takes no commands: it is {run.state()}", markup=False)
                 return
             self.app.push_screen(SteeringBox(run, shown_name(run)))
         except EXPECTED as error:

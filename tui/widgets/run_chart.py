@@ -50,7 +50,7 @@ class RunChart(Widget, can_focus=True):
     ALLOW_MAXIMIZE = True
     HELP = (
         "Losses of runs: training thin, validation thick, what was read pale behind the average. Below them ★ is the "
-        "best validation loss, · a checkpoint, » a resume, ! an order, i a note, ~ a change of the learning rate, "
+        "best validation loss, · a checkpoint, » a resume, ! a command, i a note, ~ a change of the learning rate, "
         "× a loss that is no number. The cursor reads each run there, and how far it is from the first."
     )
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -205,7 +205,7 @@ def test_orders_are_marked_and_layers_measured(tmp_path: Path):
         Acknowledged(9, "x", "pause", "paused", True, 1.0), Acknowledged(9, "y", "budget", "not so", False, 1.0),
     )  # fmt: skip
     history = history_of(tmp_path / "m", content)
-    assert [(mark.kind, mark.text) for mark in history.marks] == [("order", "paused")]
+    assert [(mark.kind, mark.text) for mark in history.marks] == [("command", "paused")]
     curve = history.layer_curve("block 0", "update_ratio", "tokens")
     assert (list(curve.x), list(curve.column.mean)) == ([90], [1e-3])
     assert list(history.layer_curve("head", "update_ratio", "steps").column.finite) == [0]

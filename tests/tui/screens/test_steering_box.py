@@ -1,4 +1,4 @@
-"""The box with the orders to a run. The test is the run: it reads its commands and answers them."""
+"""The box with the commands to a run. The test is the run: it reads its commands and answers them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def test_what_cannot_be_is_said_with_the_range_and_not_sent(run: Run, fiel
 async def test_orders_have_a_key_and_a_button(run: Run):
     async with opened(run, (60, 24)) as pilot:
         await pilot.press("v", "enter", "e")
-        await pilot.click("#order-stop_now")
+        await pilot.click("#command-stop_now")
         await pilot.pause()
         assert [command.name for command in commands(run)] == ["save", "pause", "evaluate", "stop_now"]
         assert len({command.id for command in commands(run)}) == 4
@@ -125,10 +125,10 @@ async def test_a_run_that_does_not_answer_says_why(run: Run, monkeypatch: pytest
         assert "is not training: it is crashed" in screen_text(pilot.app)
 
 
-async def test_a_run_that_has_ended_takes_no_orders(engine: type[ScriptedEngine]):
+async def test_a_run_that_has_ended_takes_no_commands(engine: type[ScriptedEngine]):
     make_run("a-01")
     async with MinigptApp().run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+r")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, TrainDesk))
         await pilot.press("l")
-        await wait_until(pilot, lambda: "'a-01' takes no orders: it is finished" in notices(pilot))
+        await wait_until(pilot, lambda: "'a-01' takes no commands: it is finished" in notices(pilot))

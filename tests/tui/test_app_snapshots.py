@@ -125,7 +125,9 @@ def test_new_run(engine: Engine, snap_compare, size: tuple[int, int]):
     assert snap_compare(MinigptApp(), terminal_size=size, run_before=open_form)
 
 
-@SIZES
+@pytest.mark.parametrize(
+    "size", [pytest.param((80, 24), id="80x24"), pytest.param((120, 40), id="120x40", marks=pytest.mark.long)]
+)
 @pytest.mark.usefixtures("known_machine")
 def test_all_fields_of_a_new_run(engine: Engine, snap_compare, size: tuple[int, int]):
     async def search(pilot: Pilot) -> None:

@@ -17,7 +17,9 @@ from .scripted_engine import ScriptedEngine
 from .seen import notices, screen_text
 from .waiting import wait_until
 
-SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+SIZES = pytest.mark.parametrize(
+    "size", [pytest.param((80, 24), id="80x24"), pytest.param((120, 40), id="120x40", marks=pytest.mark.long)]
+)
 
 
 @SIZES

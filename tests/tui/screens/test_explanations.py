@@ -57,7 +57,14 @@ async def opened(size: tuple[int, int] = (120, 40)):
         yield pilot
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=["60x20", "80x24", "120x40"])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param((60, 20), id="60x20", marks=pytest.mark.long),
+        pytest.param((80, 24), id="80x24"),
+        pytest.param((120, 40), id="120x40", marks=pytest.mark.long),
+    ],
+)
 async def test_one_line_says_what_it_means(engine: Engine, size: tuple[int, int]):
     recorded_run("by-heart")
     async with opened(size) as pilot:

@@ -84,7 +84,14 @@ async def test_it_begins_with_the_built_in_text_and_says_what_it_comes_to(engine
             assert words in text
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (100, 30)], ids=["60x20", "80x24", "100x30"])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param((60, 20), id="60x20", marks=pytest.mark.long),
+        pytest.param((80, 24), id="80x24"),
+        pytest.param((100, 30), id="100x30", marks=pytest.mark.long),
+    ],
+)
 async def test_the_preview_of_the_text_has_room_and_a_key_leads_to_it(engine: Engine, size: tuple[int, int]):
     async with MinigptApp().run_test(size=size) as pilot:
         await pilot.press("ctrl+t")
@@ -125,6 +132,7 @@ async def test_f5_makes_the_run_as_it_stands_in_the_form(engine: Engine):
     assert (manifest.model.d_model, manifest.corpus.spec, manifest.tokenizer) == (48, "tales", "char")
 
 
+@pytest.mark.long
 async def test_each_tokenizer_shows_what_it_needs_and_what_it_comes_to(engine: Engine):
     async with opened() as pilot:
         tokenizer = form(pilot).query_one("#tokenizer", Select)
@@ -227,8 +235,8 @@ async def test_a_file_is_looked_at_while_its_path_is_typed(engine: Engine, tmp_p
         await wait_until(pilot, lambda: "nov" in form(pilot).problem)
         await fill(pilot, "corpus-name", str(novel))
         await wait_until(pilot, lambda: "It was a [dark] and stormy" in screen_text(pilot.app))
-        assert form(pilot).problem == ""
-        assert form(pilot).query_one("#name", Input).value == "novel-01"
+        await wait_until(pilot, lambda: form(pilot).query_one("#name", Input).value == "novel-01")
+        await wait_until(pilot, lambda: form(pilot).problem == "")
         await pilot.press("f5")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, WriteDesk))
     assert list_runs()[0].manifest().corpus.spec == str(novel)
@@ -257,6 +265,7 @@ async def test_a_text_that_is_too_short_for_the_context_is_refused_in_place(engi
     assert list_runs() == []
 
 
+@pytest.mark.long
 async def test_at_80x24_everything_can_be_reached_by_keys(engine: Engine):
     async with opened((80, 24)) as pilot:
         seen = set()
@@ -387,7 +396,9 @@ def row(pilot: Pilot[Any], name: str) -> RecipeRow:
     return next(row for row in form(pilot).query(RecipeRow) if row.field.name == name)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize(
+    "size", [pytest.param((80, 24), id="80x24"), pytest.param((120, 40), id="120x40", marks=pytest.mark.long)]
+)
 async def test_any_field_is_found_by_words_and_written(engine: Engine, size: tuple[int, int]):
     async with opened(size) as pilot:
         assert not form(pilot).query(RecipeRow)  # made when they are wanted
@@ -425,7 +436,9 @@ async def test_a_group_unfolds_and_marks_what_differs_from_the_preset(engine: En
         assert "changed" not in screen_text(pilot.app)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize(
+    "size", [pytest.param((80, 24), id="80x24"), pytest.param((120, 40), id="120x40", marks=pytest.mark.long)]
+)
 async def test_what_the_run_comes_to_follows_the_fields(engine: Engine, size: tuple[int, int]):
     async with opened(size) as pilot:
         await wait_until(pilot, lambda: "1.2M tokens, 1.4 epochs" in sentences_on(pilot))
@@ -460,7 +473,9 @@ async def test_the_speed_is_measured_when_asked_and_when_nobody_types(engine: En
         await wait_until(pilot, lambda: asked == [3, 3, 2])
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize(
+    "size", [pytest.param((80, 24), id="80x24"), pytest.param((120, 40), id="120x40", marks=pytest.mark.long)]
+)
 async def test_a_text_is_found_while_it_is_typed(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ):

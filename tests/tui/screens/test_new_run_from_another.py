@@ -38,7 +38,9 @@ def sentences_on(pilot: Pilot[Any]) -> str:
     return " ".join(screen_text(pilot.app).replace("│", " ").split())
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize(
+    "size", [pytest.param((80, 24), id="80x24"), pytest.param((120, 40), id="120x40", marks=pytest.mark.long)]
+)
 async def test_a_run_is_cloned_from_the_train_desk(engine: Engine, tmp_path: Path, size: tuple[int, int]):
     run = make_run_on(tmp_path / "play [b].txt", "ROMEO:\nAy.\n\nJULIET:\nO Romeo!\n\n" * 200)
     made = run.manifest()
@@ -95,7 +97,9 @@ async def test_a_clone_says_where_its_text_has_changed(engine: Engine, tmp_path:
         await wait_until(pilot, lambda: "has changed since that run" in screen_text(pilot.app), 20)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize(
+    "size", [pytest.param((80, 24), id="80x24"), pytest.param((120, 40), id="120x40", marks=pytest.mark.long)]
+)
 async def test_a_run_is_continued_with_a_longer_budget(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ):

@@ -87,7 +87,14 @@ async def test_each_field_of_the_file_is_there_and_what_is_changed_is_saved_and_
         assert "top_k = 0  # few" in settings_path().read_text()
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=["60x20", "80x24", "120x40"])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param((60, 20), id="60x20", marks=pytest.mark.long),
+        pytest.param((80, 24), id="80x24"),
+        pytest.param((120, 40), id="120x40", marks=pytest.mark.long),
+    ],
+)
 async def test_a_value_that_cannot_be_is_named_with_its_range_and_not_saved(by_hand: None, size: Size):
     async with MinigptApp().run_test(size=size) as pilot:
         await open_part(pilot, "turns")

@@ -137,10 +137,14 @@ class RunSummaries:
         changed = self._changed(run, older) if older else ()
         status = self._statuses.of(run)
         state = status.state if status is not None and status.state in ENDED_STATES else self._state_of(run)
-        summary = RunSummary(run, state, self._abouts.of(run), status, manifest, problem, changed)
-        if self._known.get(run) != summary:
-            self._known[run] = summary
-        return self._known[run]
+        told = self._abouts.of(run)
+        known = self._known.get(run)
+        # each part is the same object for as long as its file is the same
+        if known is None or (known.state, known.problem) != (state, problem) or not (
+            known.about is told and known.status is status and known.manifest is manifest and known.changed is changed
+        ):
+            known = self._known[run] = RunSummary(run, state, told, status, manifest, problem, changed)
+        return known
 
     def _manifest(self, run: Run) -> tuple[RunManifest | None, str]:
         if run not in self._manifests:

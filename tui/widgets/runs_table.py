@@ -85,6 +85,7 @@ class RunsTable(Vertical):
         self.table = DataTable[Text](id="runs-table", cursor_type="row", zebra_stripes=False)
         self._layout = SharedHeight({self.table: _LEAST_ROWS})
         self._all: Sequence[RunSummary] = ()
+        self._by_name: dict[str, RunSummary] = {}
         self._shown: dict[str, RunSummary] = {}  # in the order of the rows
         self._on_screen: Run | None = None
         self._columns: dict[str, Column] = {}
@@ -123,8 +124,7 @@ class RunsTable(Vertical):
     @property
     def marked(self) -> list[Run]:
         """The marked runs in the order in which they were marked, those that the filter hides as well."""
-        runs = {name: summary.run for name, summary in _named(self._all).items()}
-        return [runs[name] for name in self._marked if name in runs]
+        return [self._by_name[name].run for name in self._marked if name in self._by_name]
 
     def colour_runs(self, colour: Callable[[str], str]) -> None:
         """Have the marked runs' signs in the colours, by the names of runs, in which a chart draws them."""
@@ -135,9 +135,8 @@ class RunsTable(Vertical):
         """Add what is new, remove what is gone, update what changed; the run that is on screen stands out."""
         if on_screen == self._on_screen and AGES not in self._columns and _are_the_same(runs, self._all):
             return
-        self._all, self._on_screen = runs, on_screen
-        names = _named(runs)
-        if gone := [name for name in self._marked if name not in names]:
+        self._all, self._on_screen, self._by_name = runs, on_screen, _named(runs)
+        if gone := [name for name in self._marked if name not in self._by_name]:
             self._mark([name for name in self._marked if name not in gone])
         self._write()
 
@@ -153,7 +152,7 @@ class RunsTable(Vertical):
         if not self._columns:
             return
         kept = ordered(matching(self._all, self._words), self._sorted_by, reverse=self._reverse)
-        named = {summary.run: name for name, summary in _named(self._all).items()}
+        named = {summary.run: name for name, summary in self._by_name.items()}
         before, self._shown = list(self._shown), {named[summary.run]: summary for summary in kept}
         rows = self._rows()
         if rows.keys() != self._drawn.keys():

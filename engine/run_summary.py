@@ -140,8 +140,15 @@ class RunSummaries:
         told = self._abouts.of(run)
         known = self._known.get(run)
         # each part is the same object for as long as its file is the same
-        if known is None or (known.state, known.problem) != (state, problem) or not (
-            known.about is told and known.status is status and known.manifest is manifest and known.changed is changed
+        if (
+            known is None
+            or (known.state, known.problem) != (state, problem)
+            or not (
+                known.about is told
+                and known.status is status
+                and known.manifest is manifest
+                and known.changed is changed
+            )
         ):
             known = self._known[run] = RunSummary(run, state, told, status, manifest, problem, changed)
         return known

@@ -24,7 +24,7 @@ from .runs import Run, RunError
 SettingName = Literal["learning_rate_scale", "budget", "evaluation_interval", "sample_prompts"]
 SETTINGS: tuple[SettingName, ...] = get_args(SettingName)
 """What of its recipe a run lets people change while it trains."""
-LARGEST_SCALE = 1000
+LARGEST_SCALE = 1_000_000
 MOST_STEPS = 10**12
 LONGEST_PROMPT = 10_000  # characters
 

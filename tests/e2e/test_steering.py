@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def test_a_run_is_steered_left_alone_and_found_again(home: Path) -> None:
         terminal.keys("C-r")
         terminal.wait_for("samples · step")
         terminal.keys("l")
-        terminal.wait_for("learning-rate scale     0.2 ")
+        terminal.wait_for(lambda screen: re.search(r"learning-rate scale +0\.2 ", screen) is not None)
         terminal.keys("r")
         terminal.wait_for("the training goes on")
         terminal.keys("Escape")

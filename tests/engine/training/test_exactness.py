@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from minigpt_tui.data.corpus import open_corpus
-from minigpt_tui.engine.events import Command, Evaluation, Note, Sample, Started, Step
+from minigpt_tui.engine.events import Acknowledged, Command, Evaluation, Sample, Started, Step
 from minigpt_tui.engine.launch import new_run
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.engine.training.checkpoints import resume_from
@@ -125,8 +125,8 @@ def test_a_deterministic_run_leaves_nothing_to_timing(new, monkeypatch, events_o
     assert kept(runs["stopped"]) == kept(runs["whole"])
     assert kept(runs["killed"]) == kept(runs["whole"])
     assert threads == 5 * [2]  # once for each process
-    notes = [event.text for event in events_of(runs["whole"]) if isinstance(event, Note)]
-    assert any("a deterministic run keeps its CPU threads" in text for text in notes)
+    answers = [event.text for event in events_of(runs["whole"]) if isinstance(event, Acknowledged)]
+    assert any("a deterministic run keeps its CPU threads" in text for text in answers)
 
 
 SELDOM = {"checkpoint_history": 0, "checkpoint_interval": 20, "evaluation_interval": 50, "sample_interval": 1000}

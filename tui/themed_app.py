@@ -13,6 +13,7 @@ from ..data.storage.printable import visible
 from .colour_depth import Depth, depth_of
 from .line_filters import AsciiFilter, depth_filter
 from .settings import SettingsStore, where
+from .stylesheet import CachedStylesheet
 from .theme_files import load_theme_files
 from .themes import DARK, NO_COLOUR, THEMES, counterpart, painted_depth, painted_theme
 
@@ -24,6 +25,7 @@ class ThemedApp(App[int]):
 
     def __init__(self, store: SettingsStore, *, ascii_only: bool) -> None:
         super().__init__()
+        self.stylesheet = CachedStylesheet(variables=self.get_css_variables())
         self.store = store
         self.ascii_only = ascii_only or store.settings.ascii
         self.problems = list(store.problems)

@@ -6,12 +6,12 @@ Whoever trains them, this app or another: all of it is read from their folders.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from ..data.storage.typed_json import SchemaError
+from ..engine.diagnosis.stall import stall_seconds_of
 from ..engine.events import TRAINING_EVENTS, Note
 from ..engine.follow import LineFollower
 from ..engine.run_summary import RunSummaries, RunSummary
@@ -21,9 +21,6 @@ from .run_words import last_heard
 Happening = Literal["finished", "stopped", "failed", "crashed", "silent", "diverged", "stalled"]
 
 _ALIVE = ("starting", "running", "paused")
-_LEAST_STALL = 120.0  # seconds: an evaluation may be silent for long, and the first one is not known before
-_LONGER = 10  # times the longest silence of before
-_LEAST_SEEN = 5  # silences that say what is usual
 _UNWATCHED = 15.0  # seconds between two looks after which nothing can be said of a silence: the machine has slept
 
 
@@ -46,16 +43,15 @@ class _Watched:
 
     follower: LineFollower
     heard: float  # when its file of events grew last, on the clock of the watch
-    silences: deque[float] = field(default_factory=lambda: deque(maxlen=50))
     is_stalled: bool = False
 
 
 class RunWatch:
     """Call `look` every few seconds. Runs that had ended before the first look are never told of."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, summaries: RunSummaries, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._summaries = RunSummaries()
+        self._summaries = summaries
         self._watched: dict[Run, _Watched] = {}
         self._looked = clock()
 
@@ -87,17 +83,11 @@ class RunWatch:
             return [*news, self._news(what, summary, reason)]
         silence = now - watched.heard
         if lines or slept or summary.state != "running":
-            if lines and not slept and summary.state == "running":
-                watched.silences.append(silence)
             watched.heard, watched.is_stalled = now, False
-        elif not watched.is_stalled and self._is_long(silence, watched):
+        elif not watched.is_stalled and (limit := stall_seconds_of(summary)) is not None and silence > limit:
             watched.is_stalled = True
             news.append(self._news("stalled", summary, f"no event for {silence:.0f} s"))
         return news
-
-    def _is_long(self, silence: float, watched: _Watched) -> bool:
-        usual = max(watched.silences, default=0.0)
-        return len(watched.silences) >= _LEAST_SEEN and silence > max(_LEAST_STALL, _LONGER * usual)
 
     def _news(self, what: Happening, summary: RunSummary, reason: str) -> RunNews:
         status = summary.status

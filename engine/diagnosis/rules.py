@@ -15,6 +15,7 @@ from typing import Literal
 from ...models.recipe import TrainingConfig
 from ..events import ENDED_STATES, Evaluation
 from .readings import Readings, Stretch
+from .stall import stall_seconds
 from .surroundings import Surroundings
 from .usual_rates import lower_rate, peak_rate, span, usual_rate
 
@@ -82,16 +83,14 @@ def disk_nearly_full(readings: Readings, surroundings: Surroundings) -> Finding 
 
 
 def stalled(readings: Readings, surroundings: Surroundings) -> Finding | None:
-    """A run reports several times a second, or after each update where that takes longer; an evaluation, which reports
-    nothing, takes about a third of what training on as many tokens does.
-    """
+    """A silence that neither an update nor an evaluation explains."""
     silent, step, started = surroundings.silent_seconds, readings.latest, readings.started
     if silent is None or readings.state != "running" or step is None or started is None or step.tokens_per_second <= 0:
         return None
-    evaluation = started.validation_tokens / (3 * step.tokens_per_second)
-    update = step.tokens / max(step.step, 1) / step.tokens_per_second
-    if silent < 60 + 10 * (evaluation + update):
+    tokens_per_step = step.tokens / max(step.step, 1)
+    if silent < stall_seconds(started.validation_tokens, tokens_per_step, step.tokens_per_second):
         return None
+    update = tokens_per_step / step.tokens_per_second
     return Finding(
         "stalled",
         f"nothing has come from the training for {_duration(silent)}, where a step took {_duration(update)}",

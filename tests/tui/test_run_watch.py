@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from minigpt_tui.engine.events import Note
 from minigpt_tui.engine.locks import acquire
+from minigpt_tui.engine.run_summary import RunSummaries
 from minigpt_tui.engine.run_trash import trash_run
 from minigpt_tui.engine.runs import Run
 from minigpt_tui.tui.run_watch import RunWatch
@@ -43,7 +44,7 @@ def training(lock: ExitStack, name: str = "a-01", steps: int = 50) -> Run:
 
 def watching(clock: Clock) -> RunWatch:
     """A watch that has looked once."""
-    watch = RunWatch(clock)
+    watch = RunWatch(RunSummaries(), clock)
     assert watch.look() == []
     return watch
 
@@ -103,13 +104,25 @@ def test_a_stall_is_told_of_once_until_there_are_events_again(lock: ExitStack, c
             news += told(watch)
         return news
 
-    for step in range(60, 120, 10):  # an event every twenty seconds
-        assert passes(20) == []
-        append(run, progress(step))
-    assert passes(190) == [], "not yet ten times as long as usual"
-    assert passes(600) == [("a-01", "stalled")]
+    status = run.status()
+    assert status is not None
+    run.write_status(replace(status, tokens=status.step * 10_000, tokens_per_second=1_000.0))  # ten seconds a step
+    assert passes(480) == [], "an evaluation of a hundred thousand tokens may take 33 s, and steps of ten are usual"
+    assert passes(100) == [("a-01", "stalled")]
+    assert passes(1_000) == []
     append(run, progress(130))
-    assert passes(20) == []
+    assert passes(480) == []
+
+
+def test_how_long_a_run_may_be_silent_is_not_known_without_its_speed(lock: ExitStack, clock: Clock):
+    run = training(lock)
+    status = run.status()
+    assert status is not None
+    run.write_status(replace(status, tokens_per_second=None))
+    watch = watching(clock)
+    for _ in range(600):
+        clock.now += 10
+        assert told(watch) == []
 
 
 def test_a_pause_and_a_machine_that_slept_are_no_stalls(lock: ExitStack, clock: Clock):

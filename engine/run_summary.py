@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from itertools import zip_longest
 from typing import Generic, TypeVar
@@ -125,11 +125,15 @@ class RunSummaries:
 
     def read(self, beside: Run | None = None) -> list[RunSummary]:
         """All runs, the newest first, and last the one `beside` them whose folder lies elsewhere."""
+        return list(self.each(beside))
+
+    def each(self, beside: Run | None = None) -> Iterator[RunSummary]:
+        """The same one by one, for a reader that has other work in between."""
         runs = list_runs()
-        summaries = [self.summary(run, older) for run, older in zip_longest(runs, runs[1:])]
+        for run, older in zip_longest(runs, runs[1:]):
+            yield self.summary(run, older)
         if beside is not None and beside not in runs and (beside.path / "run.json").is_file():
-            summaries.append(self.summary(beside))
-        return summaries
+            yield self.summary(beside)
 
     def summary(self, run: Run, older: Run | None = None) -> RunSummary:
         """One run, compared with an `older` one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import importlib
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ from ..data.storage.printable import printable
 from ..engine import paths
 from ..engine.events import ENDED_STATES
 from ..engine.locks import check_locks
+from ..engine.run_summary import RunSummaries
 from ..engine.runs import Run, list_runs
 from . import keymap, keys
 from .bridge import POLL_INTERVAL
@@ -85,7 +87,8 @@ class MinigptApp(KeyedNode, ThemedApp):
         self._model_path = model_path
         self._last_size: Size | None = None
         self._title = WindowTitle(self._write_to_terminal)
-        self._run_watch = RunWatch()
+        self._summaries = RunSummaries()
+        self._run_watch = RunWatch(self._summaries)
         self._run_notices = RunNotices(self._write_to_terminal, self.bell, self._title, self._warn)
         self._typed_early: list[events.Event] | None = []  # None once there is something to type into
         self._write = WriteDesk(self.store, corpus, model, poll_interval)
@@ -104,7 +107,7 @@ class MinigptApp(KeyedNode, ThemedApp):
     def _train_desk(self) -> Screen[Any]:
         from .screens.train import TrainDesk
 
-        return TrainDesk(self.bridge, self._write.figures_changed, self._corpus)
+        return TrainDesk(self.bridge, self._write.figures_changed, self._corpus, self._summaries)
 
     def _inside_desk(self) -> Screen[Any]:
         from .screens.inside import InsideDesk
@@ -136,6 +139,13 @@ class MinigptApp(KeyedNode, ThemedApp):
         if not self.is_headless:  # the tests' process makes many apps
             gc.freeze()
             gc.enable()
+            self.run_worker(self._prepare_train_desk(), group="prepare", exit_on_error=False)
+
+    async def _prepare_train_desk(self) -> None:
+        """Read what the train desk needs while nobody waits for it: its modules and the folders of all runs."""
+        await asyncio.to_thread(importlib.import_module, ".screens.train", __package__)
+        for _ in self._summaries.each():
+            await asyncio.sleep(0)  # keys come first
 
     async def on_event(self, event: events.Event) -> None:
         """Keep what is typed before there is something to type into."""

@@ -10,6 +10,7 @@ import pytest
 from minigpt_tui.data.storage.typed_json import to_plain
 from minigpt_tui.engine.events import Note, Started, StateChanged
 from minigpt_tui.engine.requests import Alternative, TokenDetail
+from minigpt_tui.engine.run_summary import RunSummaries
 from minigpt_tui.engine.runs import CorpusRecord, Run, RunManifest
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.presets import preset
@@ -94,7 +95,7 @@ async def test_every_other_screen(engine: Engine, stranger: Run, tmp_path: Path,
     async with MinigptApp().run_test(size=size) as pilot:
         app = await start(pilot)
         screens: dict[Screen[Any], str] = {
-            TrainDesk(app.bridge, None, None): MARKUP,
+            TrainDesk(app.bridge, None, None, RunSummaries()): MARKUP,
             OpenModelScreen(app.bridge, f"/none/{EVIL}"): MARKUP,
             OpenModelScreen(app.bridge, str(stranger.path)): "",
             NewRunScreen(app.bridge, stranger.name): "",

@@ -62,9 +62,11 @@ class TrainDesk(Desk):
     samples = query_one("#run-samples", SamplesPanel)
     meaning = query_one("#meaning", MeaningLine)
 
-    def __init__(self, bridge: Bridge, figures_changed: Signal[None] | None, corpus: str | None) -> None:
+    def __init__(
+        self, bridge: Bridge, figures_changed: Signal[None] | None, corpus: str | None, summaries: RunSummaries
+    ) -> None:
         super().__init__(bridge, figures_changed, corpus)
-        self._summaries = RunSummaries()
+        self._summaries = summaries
         self._histories = RunHistories()
         self._samples_shown = False  # in the place of the chart, where there is no room for both
         self._sample_index: SampleIndex | None = None

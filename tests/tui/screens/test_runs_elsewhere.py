@@ -19,6 +19,7 @@ from minigpt_tui.engine.commands import new_command, send
 from minigpt_tui.engine.events import COMMANDS
 from minigpt_tui.engine.locks import acquire
 from minigpt_tui.engine.run_about import about, rename_run
+from minigpt_tui.engine.run_summary import RunSummaries
 from minigpt_tui.engine.run_trash import trash_run
 from minigpt_tui.engine.runs import Run, RunError
 from minigpt_tui.tui.app import MinigptApp
@@ -128,7 +129,7 @@ async def test_a_copy_of_a_run_of_another_host_says_which_host_and_since_when(en
 
 def test_a_host_that_falls_silent_is_told_of_once(home: Path):
     run = on_another_host(make_run("a-01", "running", steps=50), heard=5)
-    watch = RunWatch()
+    watch = RunWatch(RunSummaries())
     assert watch.look() == []
     on_another_host(run, heard=HOUR_AND_MORE)
     assert [(news.what, news.reason.split(",")[0]) for news in watch.look()] == [("silent", "trained on node-7�[31m")]

@@ -52,17 +52,16 @@ class Canvas:
         if top > bottom:
             return
         spans, inks, dots = _SPANS[x % 2], self._inks, self._dots
-        if top // 4 == bottom // 4:  # most are short
-            cell = top // 4 * self.columns + x // 2
+        cell, last = top // 4 * self.columns + x // 2, bottom // 4 * self.columns + x // 2
+        first = top % 4
+        while cell < last:
             if inks[cell] != ink:
                 inks[cell], dots[cell] = ink, 0
-            dots[cell] |= spans[top % 4][bottom % 4]
-            return
-        for row in range(top // 4, bottom // 4 + 1):
-            cell = row * self.columns + x // 2
-            if inks[cell] != ink:
-                inks[cell], dots[cell] = ink, 0
-            dots[cell] |= spans[max(top - 4 * row, 0)][min(bottom - 4 * row, 3)]
+            dots[cell] |= spans[first][3]
+            cell, first = cell + self.columns, 0
+        if inks[cell] != ink:
+            inks[cell], dots[cell] = ink, 0
+        dots[cell] |= spans[first][bottom % 4]
 
     def row_inks(self, row: int) -> bytes:
         """The inks of a row of cells, 0 for an empty one."""

@@ -63,6 +63,7 @@ class _Painter:
 
     def __init__(self, canvas: Canvas, plot: Plot, looks: Looks) -> None:
         self._canvas, self._plot, self._looks = canvas, plot, looks
+        self._last_row = canvas.height - 1
         self._inks: list[tuple[str, int, str]] = [("axis", 0, "")]  # role, slot, and a character instead of dots
         self._texts: dict[int, list[tuple[int, str, str]]] = {}  # by row: column, text, role
         self._alone = len(plot.runs) == 1
@@ -181,7 +182,8 @@ class _Painter:
         position = self._plot.scale.position(value)
         if math.isnan(position):
             return None
-        return max(-4, min(self._canvas.height + 3, round((1.0 - position) * (self._canvas.height - 1))))
+        row, lowest = round((1.0 - position) * self._last_row), self._last_row + 4
+        return -4 if row < -4 else lowest if row > lowest else row
 
 
 # --- axes and marks -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from textual.app import App
+from textual.dom import DOMNode
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.theme import Theme
 
@@ -46,6 +47,11 @@ class ThemedApp(App[int]):
             self.problems.append(f"{where('theme')}: there is no theme '{visible(theme)}'; {DARK.name} is used")
         self.set_reactive(App.theme, painted_theme(self._chosen_theme, self.depth).name)
         self.stylesheet.set_variables(self.get_css_variables())
+
+    def update_styles(self, node: DOMNode, animate: bool = True) -> None:
+        """Style a node and what is below it; a widget that is not mounted yet is styled when it is."""
+        if node.parent is not None or node is self:
+            super().update_styles(node, animate)
 
     @property
     def _chosen_theme(self) -> Theme:

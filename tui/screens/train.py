@@ -92,7 +92,6 @@ class TrainDesk(Desk):
 
     def on_screen_resume(self) -> None:
         """Show what has changed while another desk was on the screen."""
-        super().on_screen_resume()
         self.show_curves()
 
     def _read_samples(self) -> None:

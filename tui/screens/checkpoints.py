@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 
 from ..run_checkpoints import Checkpoint
+from .box import Box
 
 
-class CheckpointsBox(ModalScreen[Path | None]):
+class CheckpointsBox(Box[Path | None]):
     """Dismissed with the folder of the chosen checkpoint, or None."""
 
     BINDINGS = [Binding("escape", "cancel", "Cancel")]

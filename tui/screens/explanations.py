@@ -12,7 +12,6 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.getters import query_one
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -26,6 +25,7 @@ from ..state import TrainingView
 from ..text import formatting
 from ..widgets.facts import DIM
 from ..widgets.meaning_line import COLOURS, SIGNS
+from .box import Box
 
 _OF_RUN = ("tokenizer", "bpe_vocab_size", "unknown_characters", "literal")  # fields of the recipe that run.json keeps
 _LABEL = 14  # cells; a longer name takes more
@@ -40,7 +40,7 @@ class _Entry:
     paragraphs: Sequence[str]
 
 
-class ExplanationsBox(ModalScreen[None]):
+class ExplanationsBox(Box[None]):
     """The list at the left, the explanation of the line under the cursor at the right."""
 
     BINDINGS = [Binding("escape,w", "dismiss", "Close")]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ...data.storage.printable import visible_lines
+from .box import Box
 
 
-class FrameBox(ModalScreen[None]):
+class FrameBox(Box[None]):
     """What the model read before it wrote the last reply."""
 
     BINDINGS = [Binding("escape,q,enter", "dismiss", "Close")]

@@ -8,11 +8,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from .. import keys
 from ..keymap import Scope, actions
+from .box import Box
 
 _ABOUT = """\
 A model learns from a text of yours in a process of its own, and writes what it has learned here, while it learns.
@@ -56,7 +56,7 @@ SCOPES: tuple[tuple[Scope, str], ...] = (
 """Where the actions of each scope work, in words."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Box[None]):
     BINDINGS = [Binding("escape,q,enter", "dismiss", "Close")]
 
     def compose(self) -> ComposeResult:

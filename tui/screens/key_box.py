@@ -8,16 +8,16 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from .. import key_names, keys
 from ..keymap import Action
+from .box import Box
 
 _HINT = "Press the new key. Backspace takes the usual one, Delete none, Esc leaves all as it is."
 
 
-class KeyBox(ModalScreen[str | None]):
+class KeyBox(Box[str | None]):
     """Dismissed with the new key, "" for none, "usual", or None.
 
     While it is open the app does nothing of what keys ask for otherwise.

@@ -9,14 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from ...data.storage.errors import EXPECTED, sentence_of
 from ..widgets.text_input import TextInput
+from .box import Box
 
 
-class LineBox(ModalScreen[bool]):
+class LineBox(Box[bool]):
     """Dismissed with whether the line was taken."""
 
     BINDINGS = [Binding("escape", "cancel", "Cancel")]

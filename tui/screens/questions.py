@@ -8,8 +8,9 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
+
+from .box import Box
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def as_it_stands(sentence: str) -> Question:
     return Question("no plain text", sentence, [Answer("learn", "learn it as it stands", "l")])
 
 
-class Question(ModalScreen[str | None]):
+class Question(Box[str | None]):
     """Dismissed with the value of the answer, or None for Escape. The first answer is the default."""
 
     BINDINGS = [
@@ -63,7 +64,7 @@ class Question(ModalScreen[str | None]):
                 self.dismiss(answer.value)
 
 
-class Waiting(ModalScreen[None]):
+class Waiting(Box[None]):
     """A sentence that covers the app while it waits for something to end."""
 
     def __init__(self, text: str) -> None:

@@ -10,7 +10,6 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.getters import query_one
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ...data.quotes.quotes import Occurrences, Quotes
@@ -21,11 +20,12 @@ from ..training_texts import QUICKLY_INDEXED, Quotable, TrainingTexts
 from ..widgets.border_words import set_subtitle, set_title
 from ..widgets.facts import DIM
 from ..widgets.marked_text import MarkedText, Range
+from .box import Box
 
 _AROUND = 2000  # characters of the corpus on each side of a passage
 
 
-class QuotesBox(ModalScreen[None]):
+class QuotesBox(Box[None]):
     """The longest passage first; the keys go to the next longest, and to other places where a passage stands."""
 
     BINDINGS = [

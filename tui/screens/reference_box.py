@@ -10,15 +10,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
 from ..charts.reference_lines import REFERENCE_LINES, ReferenceLine
+from .box import Box
 
 _HINT = "Nats per token. Compare only where text and tokens are the same. Space draws a line or no more, Esc closes."
 
 
-class ReferenceBox(ModalScreen[tuple[ReferenceLine, ...]]):
+class ReferenceBox(Box[tuple[ReferenceLine, ...]]):
     """Dismissed with those that are chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close"), Binding("space", "choose", "Choose")]

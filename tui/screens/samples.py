@@ -6,15 +6,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 
 from ...engine.sample_index import SampleIndex, SampleSeries
 from ..widgets.samples_panel import SamplesPanel
+from .box import Box
 
 _REFRESH = 1.0  # seconds
 
 
-class SamplesBox(ModalScreen[None]):
+class SamplesBox(Box[None]):
     """The first step and the one that was shown at the beginning; each column has a slider of its own."""
 
     BINDINGS = [Binding("escape", "dismiss", "Close")]

@@ -11,7 +11,6 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.getters import query_one
-from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.widgets import Button, Input, Label, OptionList, Static
 
@@ -25,6 +24,7 @@ from ..dialogue import Roles
 from ..text import formatting
 from ..widgets.facts import DIM
 from ..widgets.text_input import TextInput
+from .box import Box
 
 _MOST_LISTED = 200  # names
 _STEADY = 8  # rows of the list that stay while fewer and fewer names may be meant
@@ -32,7 +32,7 @@ _NOBODY = "Nobody speaks in this text: its lines do not begin with names, as tho
 _HINT = "↑ ↓ choose · Tab completes"
 
 
-class SpeakersBox(ModalScreen[Roles | Literal["nobody"] | None]):
+class SpeakersBox(Box[Roles | Literal["nobody"] | None]):
     """Dismissed with who speaks, with "nobody", or with None where all stays as it is."""
 
     BINDINGS = [

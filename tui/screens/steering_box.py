@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Grid, Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from ...data.storage.errors import EXPECTED, sentence_of
@@ -21,6 +20,7 @@ from ..run_words import STATE_STYLES
 from ..steering import WORDS, Said, Steering, answered
 from ..text import formatting
 from ..widgets.text_input import TextInput
+from .box import Box
 
 _POLL = 0.2  # seconds between looks for answers
 _LONGEST = 20_000  # characters of a field
@@ -32,7 +32,7 @@ _COMMANDS: tuple[tuple[CommandName, str, str], ...] = (
 _BY_NAME: dict[str, CommandName] = {name: name for name, _, _ in _COMMANDS}
 
 
-class SteeringBox(ModalScreen[None]):
+class SteeringBox(Box[None]):
     """Fields with the present values, of which Enter sends one, and a button with its key for each other command."""
 
     BINDINGS = [

@@ -9,14 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 
 from ...engine.run_trash import TrashedRun
 from ..text import formatting
+from .box import Box
 
 
-class TrashBox(ModalScreen[TrashedRun | None]):
+class TrashBox(Box[TrashedRun | None]):
     """Dismissed with the chosen run, or None."""
 
     BINDINGS = [Binding("escape", "cancel", "Cancel")]

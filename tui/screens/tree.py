@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from ...data.storage.errors import EXPECTED, sentence_of
@@ -20,12 +19,13 @@ from ..text import formatting
 from ..tree_rows import TreeRow, tree_rows
 from ..widgets.node_list import NodeList
 from ..widgets.text_input import TextInput
+from .box import Box
 
 _KEYS = "Enter goes there · b bookmark · B next · d delete · m merge · / search · Esc closes"
 _SHORT_KEYS = "Enter go · b mark · d delete · m merge · / · Esc"
 
 
-class TreeScreen(ModalScreen[int | None]):
+class TreeScreen(Box[int | None]):
     """Dismissed with the id of the node whose text is wanted, or None. Marks and merges are made at once."""
 
     BINDINGS = [

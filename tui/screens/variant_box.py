@@ -8,17 +8,17 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.getters import query_one
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 
 from ...data.storage.printable import visible
 from ..comparison.variants import Choice, Variant, seed_choice, typed_seed
 from ..widgets.text_input import TextInput
+from .box import Box
 
 _MOST_LISTED = 200
 
 
-class VariantBox(ModalScreen[Variant | None]):
+class VariantBox(Box[Variant | None]):
     """Dismissed with the variant that is chosen, or None."""
 
     BINDINGS = [

@@ -1,15 +1,11 @@
-"""The app: its three desks, the palette, window sizes, and how it ends."""
+"""The app: its three desks, the palette, and window sizes."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import importlib
-import os
-import signal
 import sys
-import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +16,15 @@ from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.screen import Screen
 
-from ..data.storage.errors import EXPECTED, UserError, sentence_of
+from ..data.storage.errors import UserError, sentence_of
 from ..data.storage.printable import printable
 from ..engine import paths
-from ..engine.events import ENDED_STATES
 from ..engine.locks import check_locks
 from ..engine.run_summary import RunSummaries
-from ..engine.runs import Run, list_runs
 from . import keymap, keys
 from .bridge import POLL_INTERVAL
 from .keyed_node import KeyedNode
+from .leaving import LeavingApp
 from .messages import ExportWanted, RepliesEnded
 from .opening import painting
 from .placed_rows import placed
@@ -40,8 +35,7 @@ from .screens.sizes import BREAKPOINTS, is_too_small
 from .screens.too_small import TooSmallScreen
 from .screens.write import WriteDesk
 from .settings import SettingsStore, where
-from .terminal import call_when_hung_up, has_job_control, shows_ascii_only
-from .themed_app import ThemedApp
+from .terminal import has_job_control, shows_ascii_only
 from .typed_bytes import read_any_bytes
 from .widgets.header_line import DeskName, HeaderLine
 from .window_title import WindowTitle
@@ -50,13 +44,10 @@ if TYPE_CHECKING:
     from .found_models import FoundModel
 
 _MOST_NOTICES = 4  # that fit above each other in a small window
-STOP_SECONDS = 60.0  # that quitting waits for runs to stop and save
 WATCH_SECONDS = 2.0  # between two looks at the runs that train
-EXIT_SECONDS = 3.0  # that a clean exit may take after a signal
-HUNG_UP_SECONDS = 1.5  # that it may take when the terminal is gone, and nothing is left to be put right there
 
 
-class MinigptApp(KeyedNode, ThemedApp):
+class MinigptApp(KeyedNode, LeavingApp):
     """Three desks, each with a stack of screens of its own: boxes lie above a desk for a while."""
 
     TITLE = "minigpt"
@@ -86,10 +77,10 @@ class MinigptApp(KeyedNode, ThemedApp):
         self._set_keys()
         self._model_path = model_path
         self._last_size: Size | None = None
-        self._title = WindowTitle(self._write_to_terminal)
+        self.window_title = WindowTitle(self._write_to_terminal)
         self._summaries = RunSummaries()
         self._run_watch = RunWatch(self._summaries)
-        self._run_notices = RunNotices(self._write_to_terminal, self.bell, self._title, self._warn)
+        self._run_notices = RunNotices(self._write_to_terminal, self.bell, self.window_title, self._warn)
         self._typed_early: list[events.Event] | None = []  # None once there is something to type into
         self._write = WriteDesk(self.store, corpus, model, poll_interval)
         self.bridge = self._write.bridge
@@ -117,7 +108,7 @@ class MinigptApp(KeyedNode, ThemedApp):
     def on_mount(self) -> None:
         """Start the generate process once the first frame is painted."""
         self.remember_theme()
-        self._end_with_the_terminal()
+        self.end_with_the_terminal()
         self._tell_of_problems()
         if self._model_path is not None:
             from .screens.open_model import OpenModelScreen
@@ -154,7 +145,7 @@ class MinigptApp(KeyedNode, ThemedApp):
             early.append(event)
         else:
             if isinstance(event, (events.Key, events.MouseDown, events.AppFocus)):  # somebody is here again
-                self._title.take_back()
+                self.window_title.take_back()
             await super().on_event(event)
 
     def _tell_of_problems(self) -> None:
@@ -184,26 +175,6 @@ class MinigptApp(KeyedNode, ThemedApp):
                 f"{where('keys', name)}: 'keys.{printable(name)}' cannot be used ({reason}); {otherwise}"
             )
 
-    def _end_with_the_terminal(self) -> None:
-        """Exit cleanly when the terminal closes or SIGTERM comes. Trainings are processes of their own and go on."""
-        loop = asyncio.get_running_loop()
-
-        def leave(seconds: float) -> None:
-            # Textual's output thread dies with the terminal, and the exit, or the loop, may then wait for it for ever.
-            # Nothing is lost by a hard exit: settings are written when they change, and the generate process ends when
-            # our end of its pipe is closed.
-            last_resort = threading.Timer(seconds, os._exit, (0,))
-            last_resort.daemon = True
-            last_resort.start()
-            with contextlib.suppress(RuntimeError):  # the loop has ended already
-                loop.call_soon_threadsafe(self.exit, 0)
-
-        for name in ("SIGTERM", "SIGHUP"):
-            with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
-                loop.add_signal_handler(getattr(signal, name), leave, EXIT_SECONDS)
-        if not self.is_headless and sys.__stdin__ and sys.__stderr__:
-            call_when_hung_up((sys.__stdin__.fileno(), sys.__stderr__.fileno()), lambda: leave(HUNG_UP_SECONDS))
-
     def on_replies_ended(self, message: RepliesEnded) -> None:
         """Tell of the end of a long reply, where the person wants that."""
         settings = self.store.settings
@@ -212,7 +183,7 @@ class MinigptApp(KeyedNode, ThemedApp):
         if settings.reply_end in ("bell", "both"):
             self.bell()
         if settings.reply_end in ("title", "both"):
-            self._title.show(f"minigpt: a reply is complete, after {message.seconds:.0f} s")
+            self.window_title.show(f"minigpt: a reply is complete, after {message.seconds:.0f} s")
 
     def look_at_runs(self) -> None:
         """Tell of each run that has ended, diverged or stalled since the last look."""
@@ -230,7 +201,7 @@ class MinigptApp(KeyedNode, ThemedApp):
             self._driver.write(text)
 
     async def on_unmount(self) -> None:
-        self._title.take_back()
+        self.window_title.take_back()
         await self._write.texts.close()
         await self.bridge.generator.close()
 
@@ -368,55 +339,6 @@ class MinigptApp(KeyedNode, ThemedApp):
             return
         title, severity = ("Exported", "information") if exported.done else ("Nothing was exported", "error")
         self.notify(exported.sentence, title=title, severity=severity, timeout=15, markup=False)
-
-    # --- leaving --------------------------------------------------------------------------------
-
-    def action_suspend(self) -> None:
-        """Stop all processes of the shell's job, as Ctrl-Z does in other programs; the shell's fg lets them go on.
-
-        The terminal is given back first: once another process of the job has stopped, the shell writes to it.
-        """
-        self._title.take_back()
-        with self.suspend():
-            os.kill(0, signal.SIGTSTP)
-
-    async def action_quit(self) -> None:
-        """Quit; while runs train, ask first whether to leave them running or to stop them."""
-        self._leave()
-
-    @work(group="leave")
-    async def _leave(self) -> None:
-        from .screens.questions import Answer, Question, Waiting
-
-        if isinstance(self.screen, (Question, Waiting)):
-            return
-        alive = [run for run in list_runs() if run.seems_alive()]
-        if not alive:
-            self.exit(0)
-            return
-        which = f"'{alive[0].name}'" + (f" and {len(alive) - 1} more" if len(alive) > 1 else "")
-        answer = await self.push_screen_wait(
-            Question(
-                "quit",
-                f"In training: {which}. It can go on without this window; the next start shows it again.",
-                [Answer("leave", "leave it running", "l"), Answer("stop", "stop and save", "s")],
-            )
-        )
-        if answer == "stop":
-            self.push_screen(Waiting(f"Stopping after this step and saving: {which} ..."))
-            await self._stop(alive)
-        if answer is not None:
-            self.exit(0)
-
-    async def _stop(self, runs: list[Run]) -> None:
-        """Stop and save all of them; wait until they have ended, but no longer than STOP_SECONDS."""
-        for run in runs:
-            with contextlib.suppress(*EXPECTED):  # it has ended meanwhile
-                self.bridge.send_command("stop", run)
-        loop = asyncio.get_running_loop()
-        until = loop.time() + STOP_SECONDS
-        while any(run.seems_alive() and run.shown_state() not in ENDED_STATES for run in runs) and loop.time() < until:
-            await asyncio.sleep(0.1)
 
 
 def run_app(corpus: str | None = None, *, model: FoundModel | None = None, model_path: str | None = None) -> int:

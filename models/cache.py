@@ -8,7 +8,7 @@ the model runs the same kernels on the same tensors and can be captured in a CUD
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -37,7 +37,7 @@ class KVCache:
 
     def _hold(self, both: Tensor) -> None:
         """Keys and values of all layers, as one tensor."""
-        self._both = both
+        self.both = both
         self.keys, self.values = list(both[:, 0]), list(both[:, 1])  # views [batch, kv_heads, max_length, head_dim]
 
     def reset(self) -> None:
@@ -52,8 +52,8 @@ class KVCache:
 
     def grow(self, max_length: int) -> None:
         """Move to memory for `max_length` positions; what was filled stays."""
-        longer = self._both.new_zeros((*self._both.shape[:4], max_length, self._both.shape[5]))
-        longer[..., : self.length, :] = self._both[..., : self.length, :]
+        longer = self.both.new_zeros((*self.both.shape[:4], max_length, self.both.shape[5]))
+        longer[..., : self.length, :] = self.both[..., : self.length, :]
         self._hold(longer)
         self.max_length = max_length
 
@@ -61,18 +61,18 @@ class KVCache:
         """A cache of its own with these rows of the batch, in this order; one may stand there several times."""
         copy = object.__new__(KVCache)
         copy.batch_size, copy.max_length, copy.length = len(indices), self.max_length, self.length
-        filled, shape = self._both[..., : self.length, :], list(self._both.shape)
+        filled, shape = self.both[..., : self.length, :], list(self.both.shape)
         shape[2] = len(indices)
-        copy._hold(self._both.new_empty(shape))
-        copy._both[..., : self.length, :] = filled.index_select(2, torch.tensor(indices, device=filled.device))
+        copy._hold(self.both.new_empty(shape))
+        copy.both[..., : self.length, :] = filled.index_select(2, torch.tensor(indices, device=filled.device))
         return copy
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep only these rows, in this order; each stays where it is, or moves to the place of a row that ended."""
         for place, row in enumerate(rows):
             if place != row:
-                self._both[:, :, place, :, : self.length] = self._both[:, :, row, :, : self.length]
-        self._hold(self._both[:, :, : len(rows)])
+                self.both[:, :, place, :, : self.length] = self.both[:, :, row, :, : self.length]
+        self._hold(self.both[:, :, : len(rows)])
         self.batch_size = len(rows)
 
     def claim(self, new: int) -> slice:
@@ -98,23 +98,13 @@ class KVCache:
         None for a single query, which attends to everything, and where the mask is the plain causal one.
         """
         if 1 < queries < positions:
-            return self._both.new_ones(queries, positions, dtype=torch.bool).tril(positions - queries)
+            return self.both.new_ones(queries, positions, dtype=torch.bool).tril(positions - queries)
         return None
-
-    def slots(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Views for the next position, layer by layer: its slot for key and value, [2, batch, kv_heads, head_dim].
-
-        Then all keys including that slot, transposed, [batch * kv_heads, head_dim, length + 1], and all values,
-        [batch * kv_heads, length + 1, head_dim].
-        """
-        new = self._both.select(4, self.length).unbind(0)
-        keys, values = self._both.narrow(4, 0, self.length + 1).flatten(2, 3).unbind(1)
-        return zip(new, keys.mT.unbind(0), values.unbind(0), strict=True)
 
     @property
     def memory(self) -> int:
         """Bytes that the tensors take."""
-        return self._both.numel() * self._both.element_size()
+        return self.both.numel() * self.both.element_size()
 
 
 class DeviceCache:

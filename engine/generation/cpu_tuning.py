@@ -1,8 +1,7 @@
 """How a CPU decodes fastest: decided by trying it on the model itself, within a fifth of a second.
 
-A decode step is a chain of matrix-vector products, so it runs at the speed at which the weights are read. Which memory
-layout is read faster, and whether a second thread helps or only waits, differs between machines and with what else
-they do.
+A decode step is a chain of matrix-vector products, so it runs at the speed at which the weights are read. Whether a
+second thread helps or only waits differs between machines and with what else they do.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import torch
 
 from ...models.config import parameter_count
 from ...models.devices import choose_threads
-from ...models.fast.decoding import set_weight_layout
 from ..requests import SamplingSettings
 from .cpu_threads import CLEARLY_FASTER, MANY, DecodeThreads, PrefillThreads
 from .decoder import Decoder
@@ -27,25 +25,15 @@ _ROUNDS = 7  # trials of each number of threads, in turns: a machine's speed cha
 
 
 def tune_for_cpu(decoder: Decoder, requested_threads: int = 0) -> DecodeThreads:
-    """On a CPU, choose the weights' layout and the threads for `decoder`; elsewhere there is nothing to choose."""
+    """On a CPU, choose the threads for `decoder`; elsewhere there is nothing to choose."""
     if decoder.device.type != "cpu":
         return DecodeThreads()
     torch.set_num_threads(choose_threads(requested_threads, leave_core=False) if requested_threads else 1)
-    if decoder.model.hidden_matrices():  # int8 weights have one layout
-        _choose_layout(decoder)
     threads = DecodeThreads()
     if not requested_threads and parameter_count(decoder.model.config) > _ONE_THREAD:
         threads = _choose_threads(decoder)
     decoder.clear_cache()
     return threads
-
-
-def _choose_layout(decoder: Decoder) -> None:
-    """Column-major matrices, unless row-major ones are clearly faster."""
-    row_major = _seconds_per_token(decoder)
-    set_weight_layout(decoder.model, column_major=True)
-    if row_major * CLEARLY_FASTER < _seconds_per_token(decoder):
-        set_weight_layout(decoder.model, column_major=False)
 
 
 def _choose_threads(decoder: Decoder) -> DecodeThreads:

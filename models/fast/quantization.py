@@ -1,19 +1,19 @@
 """int8 weights for generation on a CPU: a decode step reads every weight once, so it reads a quarter of the bytes.
 
-Weight-only quantization, with a scale and a zero point for each group of weights (matrix_vector.py). Activations stay
-in float32; norms, biases, the embedding and position tables are not quantized.
+Weight-only quantization: each 64 weights from neighbouring inputs to one output share a scale. Norms, biases, the
+embedding and position tables are not quantized. decode.c multiplies them as they are; here they are turned into
+float32 for each product, which pays for the many rows of a prompt.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...data.storage.errors import UserError
 from ..gpt import GPT, Linear
-from .matrix_vector import Int8Format, Operation
-
-_DEQUANTIZE_ROWS = 16  # rows from which on it is faster to dequantize the matrix first
+from .native import GROUP
 
 
 class QuantizationError(UserError):
@@ -21,52 +21,44 @@ class QuantizationError(UserError):
 
 
 class Int8Linear(nn.Module):
-    """A linear layer whose weight is stored in Int8Format."""
+    """A linear layer whose weight is `weight` [out, groups, GROUP] in int8 times `scales` [out, groups].
 
-    table: Tensor
+    The inputs are padded with zeros to whole groups.
+    """
+
+    weight: Tensor
+    scales: Tensor
     bias: Tensor | None
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
         self.out_features, self.in_features = weight.shape
-        self._format = Int8Format(*weight.shape)
-        self.register_buffer("table", self._format.quantize(weight.detach()))
+        groups = F.pad(weight.detach().float(), (0, -self.in_features % GROUP)).unflatten(1, (-1, GROUP))
+        scales = groups.abs().amax(-1) / 127
+        steps = torch.where(scales > 0, scales, 1.0)[..., None]
+        self.register_buffer("weight", (groups / steps).round().clamp(-127, 127).to(torch.int8))
+        self.register_buffer("scales", scales)
         self.register_buffer("bias", None if bias is None else bias.detach().clone())
+
+    def dequantized(self) -> Tensor:
+        """The rounded weight in float32, [out, in]."""
+        return (self.weight * self.scales[..., None]).flatten(1)[:, : self.in_features]
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., in] -> [..., out], in the dtype of x."""
-        rows = x.reshape(-1, self.in_features).float()
-        y = self.operation(len(rows))(rows).view(*x.shape[:-1], -1).to(x.dtype)
-        return y if self.bias is None else y + self.bias.to(x.dtype)
-
-    def partial_sums(self) -> Operation | None:
-        """Partial sums of the product of one row, without the bias: [1, in] -> [out, parts]; None for many outputs."""
-        return self._format.partial_sums(self.table)
-
-    def operation(self, rows: int) -> Operation:
-        """The product without the bias, for this number of rows: float32 [rows, in] -> [rows, out]."""
-        if rows < _DEQUANTIZE_ROWS:
-            return self._format.matvec(self.table, rows)
-        return lambda x: self._format.matmul(x, self.table)
+        return F.linear(x, self.dequantized().to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
 
 
 @torch.no_grad()
 def quantize_int8(model: GPT) -> None:
     """Replace the matrices of a trained model by int8 ones; it must be on a CPU and only generates from now on.
 
-    Raises QuantizationError on another device, or where this build of torch cannot multiply such matrices.
+    Raises QuantizationError on another device.
     """
     if model.embedding.device.type != "cpu":
         raise QuantizationError(
             f"int8 weights are for CPUs, and this model is on {model.embedding.device}; leave --quantize out there"
         )
-    try:
-        Int8Linear(torch.ones(32, 32))(torch.ones(1, 32))
-    except (AttributeError, RuntimeError, NotImplementedError) as error:
-        raise QuantizationError(
-            f"this build of torch has no int8 products on this CPU ({str(error).splitlines()[0][:100]}); leave "
-            "--quantize out"
-        ) from None
     model.eval().requires_grad_(False)
     for module in model.blocks.modules():
         for name, child in list(module.named_children()):

@@ -24,6 +24,7 @@
 #define CHUNK_BYTES 65536 /* of weights that a thread multiplies before it asks for more */
 #define PARTS 16 /* chunks that a product has at least, where its outputs are enough */
 #define PART 512 /* inputs of an int8 weight that are turned into float32 at once */
+#define AHEAD 1024 /* bytes before an int8 weight is used, when it is fetched */
 #define LANES 16 /* numbers side by side, a whole number of any processor's vectors */
 #define FEW_ROWS 4 /* rows from which on int8 weights are turned into float32 once for all of them */
 #define SPINS 2000 /* looks for work, some tens of microseconds, before a thread goes to sleep */
@@ -216,6 +217,15 @@ static void run(Decoder *d, Task task) {
 
 /* --------------------------------------------------------------------------------------------------- the functions */
 
+/* Have memory on its way into the caches; it need not be ours. */
+INLINE void prefetch(const void *memory) {
+#if defined(__GNUC__)
+    __builtin_prefetch(memory);
+#else
+    (void)memory;
+#endif
+}
+
 static int64_t groups_of(int64_t n) {
     return (n + GROUP - 1) / GROUP;
 }
@@ -367,6 +377,7 @@ INLINE void rounded_dots(const int8_t *restrict w, const float *restrict scales,
         for (int64_t g = 0; g < groups; g++, w += GROUP) {
             const int16_t *part = x + g * GROUP;
             int32_t sum = 0;
+            prefetch(w + AHEAD);
             for (int i = 0; i < GROUP; i++)
                 sum += w[i] * part[i];
             s += (float)sum * (scales[g] * x_scales[g]);
@@ -378,14 +389,16 @@ INLINE void rounded_dots(const int8_t *restrict w, const float *restrict scales,
 /* As `dots_of_all` for up to four int8 rows, which are turned into float32 part by part. */
 INLINE void converted_dots(const int8_t *w, const float *scales, const float *x, int64_t n, float *y, int64_t y_stride,
                            int64_t rows, int64_t count) {
-    float floats[4 * PART], sums[2 * 4];
+    float floats[4 * PART + GROUP], sums[2 * 4];
     int64_t groups = groups_of(n);
     for (int64_t start = 0; start < n; start += PART) {
         int64_t length = n - start < PART ? n - start : PART;
         for (int64_t r = 0; r < rows; r++)
-            for (int64_t i = 0; i < length; i++) {
-                int64_t at = r * groups * GROUP + start + i;
-                floats[r * length + i] = w[at] * scales[at / GROUP];
+            for (int64_t g = 0; g * GROUP < length; g++) {
+                const int8_t *from = w + r * groups * GROUP + start + g * GROUP;
+                float scale = scales[r * groups + start / GROUP + g];
+                for (int64_t i = 0; i < GROUP; i++) /* beyond the inputs they are overwritten, or not read */
+                    floats[r * length + g * GROUP + i] = from[i] * scale;
             }
         for (int64_t b = 0; b < count; b += 2) {
             int64_t pair = count - b < 2 ? 1 : 2;
@@ -399,19 +412,21 @@ INLINE void converted_dots(const int8_t *w, const float *scales, const float *x,
 
 /* y [B, out] = in [B, in] times the weight, for the outputs `first` to `first + count`. */
 INLINE void multiply(const Decoder *d, const Linear *linear, const float *in, int64_t first, int64_t count, float *y) {
-    int64_t n = linear->in, rows = d->step.rows, groups = groups_of(n);
-    for (int64_t r = first; r < first + count; r += 4) {
-        int64_t four = first + count - r < 4 ? first + count - r : 4;
-        const int8_t *rounded = linear->rounded + r * groups * GROUP;
-        const float *scales = linear->scales + r * groups;
+    int64_t n = linear->in, rows = d->step.rows, groups = groups_of(n), last = first + count;
+    if (!linear->weight && rows < FEW_ROWS) {
+        for (int64_t b = 0; b < rows; b++)
+            rounded_dots(linear->rounded + first * groups * GROUP, linear->scales + first * groups,
+                         d->input + b * groups * GROUP, d->input_scales + b * groups, y + b * linear->out + first,
+                         count, groups);
+        return;
+    }
+    for (int64_t r = first; r < last; r += 4) {
+        int64_t four = last - r < 4 ? last - r : 4;
         if (linear->weight)
             dots_of_all(linear->weight + r * n, in, n, y + r, linear->out, four, n, rows);
-        else if (rows < FEW_ROWS)
-            for (int64_t b = 0; b < rows; b++)
-                rounded_dots(rounded, scales, d->input + b * groups * GROUP, d->input_scales + b * groups,
-                             y + b * linear->out + r, four, groups);
         else
-            converted_dots(rounded, scales, in, n, y + r, linear->out, four, rows);
+            converted_dots(linear->rounded + r * groups * GROUP, linear->scales + r * groups, in, n, y + r,
+                           linear->out, four, rows);
     }
 }
 

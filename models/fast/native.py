@@ -91,7 +91,7 @@ def _is_left_out() -> bool:
 def _load() -> tuple[ctypes.CDLL | None, str]:
     paths = [path for suffix in EXTENSION_SUFFIXES if (path := Path(__file__).with_name(f"_decode{suffix}")).is_file()]
     if not paths:
-        return None, "it was installed without a C compiler"
+        return None, "minigpt-tui was installed without a C compiler"
     try:
         found = ctypes.CDLL(str(paths[0]))
         found.decode_kind.restype, found.decode_kind.argtypes = c_char_p, [c_char_p]

@@ -24,6 +24,7 @@ from ...engine.child_process import child_environment, python_module
 from ...engine.locks import check_locks
 from ...engine.results import DeviceReport
 from ...models.cpu import cpu_name, physical_cores, total_memory
+from ...models.fast import native
 from ..settings import load_settings
 from ..text import formatting
 from .exit_codes import DONE, FAILED
@@ -134,6 +135,14 @@ def system() -> Iterator[Finding]:
     yield Finding("system", "cpu", cpu_name())
     yield Finding("system", "cores", f"{physical_cores()} of {os.cpu_count() or 1} threads")
     yield Finding("system", "memory", formatting.memory(total_memory()))
+    yield _decoding()
+
+
+def _decoding() -> Finding:
+    """What computes a token on the CPU."""
+    if kind := native.kind():
+        return Finding("system", "decoding", f"compiled, for {kind}")
+    return Finding("system", "decoding", f"by torch, which takes several times as long: {native.absence()}")
 
 
 def device() -> Iterator[Finding]:

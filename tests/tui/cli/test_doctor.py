@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from minigpt_tui.models.fast import native
+from minigpt_tui.tui.cli.doctor import system
 from minigpt_tui.tui.cli.main import main
 
 
@@ -46,6 +48,18 @@ def test_the_device_is_the_one_that_torch_would_use(home: Path, capsys: pytest.C
     assert found["device", "device"].startswith(found["device", "all"].split(", ")[0])
     assert found["device", "training"] in ("float32", "bfloat16")
     assert found["versions", "torch"]
+
+
+def test_it_says_what_computes_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINIGPT_NATIVE", "0")
+    (finding,) = (finding for finding in system() if finding.name == "decoding")
+    assert finding.value == "by torch, which takes several times as long: MINIGPT_NATIVE is 0"
+    monkeypatch.delenv("MINIGPT_NATIVE")
+    (finding,) = (finding for finding in system() if finding.name == "decoding")
+    if native.library() is None:
+        assert finding.value.endswith(native.absence())
+    else:
+        assert finding.value == f"compiled, for {native.kind()}"
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ class Linear(nn.Module):
     def __init__(self, n_in: int, n_out: int, bias: bool) -> None:
         super().__init__()
         self.out_features = n_out
-        self.multiply: Multiply = F.linear  # models/fast may set a faster one for generation
+        self.multiply: Multiply = F.linear  # a model that only generates may have a faster one
         self.weight = nn.Parameter(torch.empty(n_out, n_in))
         self.bias = nn.Parameter(torch.empty(n_out)) if bias else None
 

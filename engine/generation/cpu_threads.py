@@ -19,13 +19,14 @@ MANY = 16  # tokens in one pass, from which on computing takes the time and not 
 CLEARLY_FASTER = 1.1  # what more threads must gain: they suffer most when another process wants a core
 _SUSPECT = 1.5  # a decoded token that takes so much longer than one thread took for a short text
 _SLOW_PREFILL = 1.2  # a pass on all cores that takes so much longer than on one thread: another process wants a core
+_EXTRA_TOKENS = 48  # a pass takes as long as its arithmetic and that of some more tokens, in which the weights are read
 _BACK_OFF = 30.0  # seconds until all cores are tried again for a prefill
 _UNCHANGED = nullcontext()
 
 
 class PrefillThreads:
-    """Gives passes over many tokens all `cores`, as long as that is not slower than one thread, which takes
-    `single_seconds` for a token in such a pass. With 0 cores torch's threads stay as they are.
+    """Gives passes over many tokens all `cores`, as long as that is not slower than one thread, which computes a token
+    in `single_seconds`. With 0 cores torch's threads stay as they are.
 
     After a pass that was slower the next one is for one thread, which finds out whether the machine has become slower
     or the threads are to blame.
@@ -42,19 +43,18 @@ class PrefillThreads:
 
     @contextmanager
     def _threads_for_many(self, n_tokens: int) -> Iterator[None]:
-        before, start = torch.get_num_threads(), time.monotonic()
-        if self._cores in (0, before):
+        if self._cores < 2:
             yield
             return
+        before, start = torch.get_num_threads(), time.monotonic()
         all_cores = self.uses_all_cores(start)
-        if all_cores:
-            torch.set_num_threads(self._cores)
+        torch.set_num_threads(self._cores if all_cores else 1)
         try:
             yield
         finally:
             torch.set_num_threads(before)
         now = time.monotonic()
-        self.observe(all_cores, (now - start) / n_tokens, now)
+        self.observe(all_cores, (now - start) / (n_tokens + _EXTRA_TOKENS), now)
 
     def uses_all_cores(self, now: float) -> bool:
         """Whether the next pass gets all cores."""

@@ -6,17 +6,18 @@ second thread helps or only waits differs between machines and with what else th
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 
 import torch
 
-from ...models.config import parameter_count
+from ...models.config import matrix_parameters, parameter_count
 from ...models.devices import choose_threads
+from ...models.fast.decoding import set_multiply
 from ..requests import SamplingSettings
-from .cpu_threads import CLEARLY_FASTER, MANY, DecodeThreads, PrefillThreads
+from .cpu_threads import CLEARLY_FASTER, DecodeThreads, PrefillThreads
 from .decoder import Decoder
+from .fastest_product import fastest_product
 from .sampling import Sampler
 
 _ONE_THREAD = 3_000_000  # parameters up to which a step is over before a second thread has woken
@@ -25,21 +26,26 @@ _ROUNDS = 7  # trials of each number of threads, in turns: a machine's speed cha
 
 
 def tune_for_cpu(decoder: Decoder, requested_threads: int = 0) -> DecodeThreads:
-    """On a CPU, choose the threads for `decoder`; elsewhere there is nothing to choose."""
+    """On a CPU, choose the products and the threads for `decoder`; elsewhere there is nothing to choose."""
     if decoder.device.type != "cpu":
         return DecodeThreads()
     torch.set_num_threads(choose_threads(requested_threads, leave_core=False) if requested_threads else 1)
-    threads = DecodeThreads()
-    if not requested_threads and parameter_count(decoder.model.config) > _ONE_THREAD:
-        threads = _choose_threads(decoder)
+    if parameter_count(decoder.model.config) <= _ONE_THREAD:
+        return DecodeThreads()
+    cores = choose_threads(0, leave_core=False)
+    product = fastest_product(cores)
+    if decoder.model.compute_dtype == torch.float32:
+        set_multiply(decoder.model, product.multiply)
+    if requested_threads:
+        return DecodeThreads()
+    seconds = 2 * matrix_parameters(decoder.model.config) / product.speed
+    threads = _choose_threads(decoder, cores, PrefillThreads(cores, seconds))
     decoder.clear_cache()
     return threads
 
 
-def _choose_threads(decoder: Decoder) -> DecodeThreads:
-    """To decode one thread, unless all cores are clearly faster; to prefill all of them."""
-    cores = choose_threads(0, leave_core=False)
-    prefill = PrefillThreads(cores, _prefill_seconds_per_token(decoder))
+def _choose_threads(decoder: Decoder, cores: int, prefill: PrefillThreads) -> DecodeThreads:
+    """To decode one thread, unless all cores are clearly faster."""
     on_all_cores, on_one = [], []
     for _ in range(_ROUNDS):
         for threads, seconds in ((cores, on_all_cores), (1, on_one)):
@@ -60,15 +66,3 @@ def _seconds_per_token(decoder: Decoder) -> float:
         next(tokens)
         seconds.append(time.perf_counter() - start)
     return statistics.median(seconds)
-
-
-def _prefill_seconds_per_token(decoder: Decoder) -> float:
-    """On torch's present threads, in a pass over as few tokens as count as many."""
-    ids = [0] * min(MANY, decoder.context_length)
-    seconds = math.inf
-    for _ in range(2):  # the first sets things up
-        decoder.clear_cache()
-        start = time.perf_counter()
-        decoder.prefill(ids)
-        seconds = min(seconds, time.perf_counter() - start)
-    return seconds / len(ids)

@@ -22,11 +22,12 @@ from ...data.storage.typed_json import dumps
 from ...data.text_files import Reading
 from ...data.tokenizers import Tokenizer
 from ...models.devices import choose_device, choose_threads
-from ...models.fast.decoding import prepare_decoding
+from ...models.fast.decoding import prepare_decoding, set_multiply
 from ...models.fast.quantization import quantize_int8
 from ...models.interop.huggingface import load_checkpoint
 from ...models.recipe import Protocol
 from ..freed_memory import keep_freed_memory
+from ..generation.fastest_product import fastest_product
 from ..generation.token_rows import check_tokens
 from ..model_files import ModelFile, find_model, read_tokenizer
 from ..parent import end_with_parent
@@ -70,11 +71,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
     choice = choose_device(options.device, options.dtype)
-    torch.set_num_threads(choose_threads(0, leave_core=False))
+    cores = choose_threads(0, leave_core=False)
+    torch.set_num_threads(cores)
     loaded, tokenizer = load_checkpoint(file.path, choice.device, choice.dtype), read_tokenizer(file)
     if options.quantize == "int8":
         quantize_int8(loaded.model)
     prepare_decoding(loaded.model)
+    if choice.device.type == "cpu" and choice.dtype == torch.float32:
+        set_multiply(loaded.model, fastest_product(cores).multiply)
     context_length = _context_length(file, loaded.config.context_length, options.context_length)
     text = _text(file, options, tokenizer, choice.device)
     if len(text.tokens) < 2:

@@ -156,7 +156,7 @@ class SpeedMeasurement:
         """Tokens a second of one reply after another, each of the usual length."""
         alphabet = "".join(map(chr, range(0x100, 0x100 + recipe.model.vocab_size)))  # one character for each token
         decoder = Decoder(_random_model(recipe, self._generation), CharTokenizer(alphabet))
-        tune_for_cpu(decoder)
+        decoder.prefill_threads = tune_for_cpu(decoder).begin_reply(while_training=False)
         deadline = time.perf_counter() + seconds
         tokens, spent = 0, 0.0
         while not tokens or time.perf_counter() < deadline:

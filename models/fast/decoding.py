@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..cache import KVCache
-from ..gpt import GPT, Block, Linear
+from ..gpt import GPT, Block, Linear, Multiply
 from ..norms import LayerNorm, RMSNorm
 from . import native
 from .quantization import Int8Linear
@@ -29,6 +29,14 @@ def prepare_decoding(model: GPT) -> None:
     exact = model.compute_dtype == model.embedding.dtype == torch.float32
     library = native.library() if exact and model.embedding.device.type == "cpu" else None
     model.step = DecodeStep(model, library) if library is not None else None
+
+
+def set_multiply(model: GPT, multiply: Multiply) -> None:
+    """Let a float32 model that only generates multiply many rows by this function."""
+    model.multiply = multiply
+    for module in model.modules():
+        if isinstance(module, Linear | Int8Linear):
+            module.multiply = multiply
 
 
 class DecodeStep:

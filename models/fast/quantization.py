@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...data.storage.errors import UserError
-from ..gpt import GPT, Linear
+from ..gpt import GPT, Linear, Multiply
 from .native import GROUP
 
 
@@ -33,6 +33,7 @@ class Int8Linear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
         self.out_features, self.in_features = weight.shape
+        self.multiply: Multiply = F.linear
         groups = F.pad(weight.detach().float(), (0, -self.in_features % GROUP)).unflatten(1, (-1, GROUP))
         scales = groups.abs().amax(-1) / 127
         steps = torch.where(scales > 0, scales, 1.0)[..., None]
@@ -46,7 +47,7 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., in] -> [..., out], in the dtype of x."""
-        return F.linear(x, self.dequantized().to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
+        return self.multiply(x, self.dequantized().to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
 
 
 @torch.no_grad()

@@ -243,6 +243,19 @@ def test_many_tokens_are_read_on_all_cores_unless_a_trainer_wants_them(random_mo
     assert used == 2 * together + 2 * alone
 
 
+def test_a_slow_pass_is_noticed_also_where_tokens_are_decoded_on_all_cores() -> None:
+    threads, used = PrefillThreads(2, single_seconds=0.0), []
+    torch.set_num_threads(2)
+    try:
+        for _ in range(3):
+            with threads.threads_for(MANY):
+                used.append(torch.get_num_threads())
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert used[:2] == [2, 1]
+
+
 def test_a_slow_pass_on_all_cores_is_followed_by_one_on_one_thread_which_finds_out_why() -> None:
     threads, now = PrefillThreads(2, single_seconds=1.0), 100.0
 

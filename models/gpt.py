@@ -18,6 +18,9 @@ from .activations import ACTIVATIONS
 from .cache import DeviceCache, KVCache
 from .config import EXPLICIT_LENGTH, ModelConfig
 from .cross_entropy import cross_entropy
+from .kernels.attention import FusedAttention, HeadShape
+from .kernels.mlp import FusedMLP
+from .kernels.native import MOST_HEAD_WIDTH, fuses
 from .norms import RMSNorm, build_norm
 
 HEAD_ROWS = 64  # a GPU's fast products need rows of logits whose length in memory is a multiple of this
@@ -160,7 +163,7 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropou
 
 
 class Attention(nn.Module):
-    """Causal self-attention with grouped keys and values; one fused product makes queries, keys and values."""
+    """Causal self-attention with grouped keys and values; one product makes queries, keys and values."""
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
@@ -197,6 +200,19 @@ class Attention(nn.Module):
             y = fused_attention(q, k, v, mask, drop)
         return self.out(y.flatten(2))
 
+    def fused(self, x: Tensor, norm: nn.Module, rotary: Rotary | None, drop: float) -> Tensor | None:
+        """The same for norm(x), with dropout and x added, by compiled code; None where that is not for it."""
+        drops = self.training and self.dropout > 0
+        biased = self.qkv.bias is not None or self.out.bias is not None
+        large = x.shape[1] > EXPLICIT_LENGTH or self.width > MOST_HEAD_WIDTH
+        if not isinstance(norm, RMSNorm) or drops or biased or large or not fuses(x):
+            return None
+        shape = HeadShape(self.heads, self.kv_heads, self.width, norm.eps, add=not drop)
+        gains = [None if norm is None else norm.weight for norm in (self.q_norm, self.k_norm)]
+        tables = None if rotary is None else tuple(table[:, 0].contiguous() for table in rotary)
+        y = FusedAttention.apply(x, norm.weight, self.qkv.weight, self.out.weight, *gains, tables, shape)
+        return x + F.dropout(y, drop) if drop else y
+
 
 # ---------------------------------------------------------------------------------------------------------------- MLP
 
@@ -207,13 +223,21 @@ class MLP(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width = config.hidden_size
-        self.activation = ACTIVATIONS[config.mlp]
+        self.kind, self.activation = config.mlp, ACTIVATIONS[config.mlp]
         self.up = Linear(config.d_model, 2 * width if config.mlp == "swiglu" else width, config.bias)
         self.down = Linear(width, config.d_model, config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., C] -> [..., C]."""
         return self.down(self.activation(self.up(x)))
+
+    def fused(self, x: Tensor, norm: nn.Module, drop: float) -> Tensor | None:
+        """The same for norm(x), with dropout and x added, by compiled code; None where that is not for it."""
+        biased = self.up.bias is not None or self.down.bias is not None
+        if not isinstance(norm, RMSNorm) or biased or not fuses(x):
+            return None
+        y = FusedMLP.apply(x, norm.weight, self.up.weight, self.down.weight, norm.eps, self.kind, not drop)
+        return x + F.dropout(y, drop) if drop else y
 
 
 # -------------------------------------------------------------------------------------------------------------- model
@@ -239,10 +263,16 @@ class Block(nn.Module):
             if self.mlp is not None and self.mlp_norm is not None:
                 x = self.mlp_norm(x + dropout(self.mlp(x), self.dropout, self.training))
             return x
-        attended = self.attention(self.attention_norm(x), rotary, cache, last_only)
-        x = stream + dropout(attended, self.dropout, self.training)
+        drop, whole = self.dropout if self.training else 0.0, cache is None and not last_only
+        fused = self.attention.fused(x, self.attention_norm, rotary, drop) if whole else None
+        if fused is None:
+            attended = self.attention(self.attention_norm(x), rotary, cache, last_only)
+            x = stream + dropout(attended, drop, True)
+        else:
+            x = fused
         if self.mlp is not None and self.mlp_norm is not None:
-            x = x + dropout(self.mlp(self.mlp_norm(x)), self.dropout, self.training)
+            fused = self.mlp.fused(x, self.mlp_norm, drop) if whole else None
+            x = x + dropout(self.mlp(self.mlp_norm(x)), drop, True) if fused is None else fused
         return x
 
 

@@ -15,6 +15,7 @@ from minigpt_tui.engine.training.update.cuda_graph import WARM_UP, UpdateRunner,
 from minigpt_tui.engine.training.update.memory import MicroBatchTooLarge, is_out_of_memory
 from minigpt_tui.engine.training.update.notes import Notes
 from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
+from minigpt_tui.models import gpt
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.fast.cuda_graph import Work
 from minigpt_tui.models.gpt import GPT
@@ -30,6 +31,12 @@ EVERYTHING = TrainingConfig(
 )
 TOKENS = torch.randint(16, (500,), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 FACTORS = [0.1, 0.4, 0.7, 1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
+
+
+@pytest.fixture(autouse=True)
+def as_on_a_gpu(monkeypatch):
+    """Every computation is an operator of torch, or is not captured here."""
+    monkeypatch.setattr(gpt, "fuses", lambda x: False)
 
 
 class _Operators(TorchDispatchMode):

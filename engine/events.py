@@ -78,6 +78,7 @@ class Evaluation:
     protocol: Protocol
     best: bool
     train_loss: float | None = None
+    share: float = 1.0  # of the windows of the protocol; below 1 while the run is young, and then never the best
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,17 @@ class LayerNorms:
     step: int
     weights: dict[str, float]  # the norm of all weights of the layer before that update
     updates: dict[str, float]  # the norm of the update over that of the weights
+
+
+@dataclass(frozen=True)
+class Times:
+    """Where the time of a train process went until now, which is its end: the phases add up to the whole.
+
+    It counts from when the run was asked for, where the process was told, else from its own start.
+    """
+
+    step: int
+    phases: dict[str, float]  # seconds, in the order in which the phases first began
 
 
 @dataclass(frozen=True)
@@ -156,12 +168,12 @@ class Settings:
 
 TrainingEvent = (
     Preparing | Started | Step | Evaluation | Sample | LayerNorms | CheckpointSaved | StateChanged | Note
-    | Acknowledged | Settings
+    | Acknowledged | Settings | Times
 )  # fmt: skip
 TRAINING_EVENTS: MessageCodec[TrainingEvent] = MessageCodec(
     "event", preparing=Preparing, started=Started, step=Step, eval=Evaluation, sample=Sample, norms=LayerNorms,
     checkpoint=CheckpointSaved, state=StateChanged, note=Note, acknowledged=Acknowledged,
-    settings=Settings,
+    settings=Settings, times=Times,
 )  # fmt: skip
 
 

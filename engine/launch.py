@@ -181,14 +181,21 @@ def _versions() -> dict[str, str]:
 
 
 def start_training(
-    run: Run, *, resume: bool = False, leave_core: bool = False, budget: str = "", devices: int | None = None
+    run: Run,
+    *,
+    resume: bool = False,
+    leave_core: bool = False,
+    budget: str = "",
+    devices: int | None = None,
+    asked: float | None = None,
 ) -> int:
     """Start the run's train process, detached: it outlives this one. Returns its pid.
 
     `leave_core` leaves one core to the app; `budget`, as Budget.parse reads it, takes the place of the run's. With
-    several `devices`, or where the run says so, torchrun starts as many processes, and its pid is returned. From then
-    on the run counts as training, and can be told to stop. Raises RunError where the run trains already or nothing can
-    be started; the folder of a new run is in the trash then.
+    several `devices`, or where the run says so, torchrun starts as many processes, and its pid is returned. The run's
+    time line counts from when it was `asked` for, as time.time() has it, else from the start of the train process. From
+    then on the run counts as training, and can be told to stop. Raises RunError where the run trains already or nothing
+    can be started; the folder of a new run is in the trash then.
     """
     run.check_not_trained()
     run.check_files()
@@ -202,6 +209,7 @@ def start_training(
         command = python_module(_TRAIN_PROCESS, str(folder))
     command += ["--resume"] * resume + ["--leave-core"] * leave_core
     command += ["--budget", budget] if budget else []
+    command += ["--asked", f"{asked:.3f}"] if asked else []
     try:
         with open_plain(run.log_path, "ab", follow_links=False) as log:
             process = subprocess.Popen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..data.storage.atomic import write_atomic
@@ -79,6 +79,7 @@ class MachineSpeed:
     date: str  # of the newest figures: ISO 8601, with the time zone
     presets: tuple[PresetSpeed, ...] = ()
     recipes: tuple[RecipeSpeed, ...] = ()  # the newest last
+    times: dict[str, float] = field(default_factory=dict)  # where the seconds of the newest measurement went, by phase
 
     def of(self, preset: str) -> PresetSpeed | None:
         """The speed of that preset, None where it was not measured here."""

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from time import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..engine.events import Preparing
+from ..engine.events import Evaluation, Preparing
 from ..engine.runs import Run, RunManifest, ShownState
 from . import keys
 from .state import TrainingView
@@ -45,6 +45,11 @@ STAGES = {
     "encoding": "encoding the text",
     "loading": "loading the model",
 }
+
+
+def protocol_words(evaluation: Evaluation) -> str:
+    """Its protocol, and how much of that it computed where the run was young."""
+    return evaluation.protocol + (f", {evaluation.share:.0%} of its windows" if evaluation.share < 1 else "")
 
 
 def stage(event: Preparing) -> str:

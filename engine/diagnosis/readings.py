@@ -94,7 +94,7 @@ class Readings:
                 self._go_back(event.step)
             case Step():
                 self._take_step(event)
-            case Evaluation():
+            case Evaluation() if event.share == 1:
                 self._drop_evaluations(event.step - 1)
                 self.evaluations.append(event)
                 if len(self.evaluations) > MOST_EVALUATIONS:

@@ -1,4 +1,5 @@
-"""The train process: `python -m minigpt_tui.engine.training.process RUN_DIR [--resume] [--leave-core] [--budget TEXT]`.
+"""The train process: `python -m minigpt_tui.engine.training.process RUN_DIR [--resume] [--leave-core] [--budget TEXT]
+[--asked TIME]`.
 
 Where torchrun starts several of them they train the run together: the first as written here, the others as `follower`.
 Exit codes: 0 finished or stopped, 1 failed, 2 not a run that can be trained, 3 another process trains it already.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import gc
 import os
 import sys
 import time
@@ -21,6 +23,7 @@ from ...data.storage.plain_files import open_plain
 from .. import locks
 from ..events import Command
 from ..runs import Run
+from ..time_line import TimeLine, process_age
 from .errors import FolderGoneError
 from .loop.command_handler import answer_waiting
 from .loop.commands import CommandReader, StopRequested, commands_size
@@ -36,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     parser.add_argument("--leave-core", action="store_true", help="leave one core to the screen")
     parser.add_argument("--budget", default="", metavar="TEXT", help="another budget from here on, as '5 minutes'")
+    parser.add_argument("--asked", type=float, metavar="TIME", help="when the run was asked for, as time.time() has it")
     options = parser.parse_args(arguments)
+    time_line = _time_line(options.asked)
     if int(os.environ.get("RANK", "0")) > 0:  # as torchrun numbers its processes
         from . import follower
 
@@ -63,7 +68,14 @@ def main(arguments: list[str] | None = None) -> int:
     with lock:
         is_gone = functools.partial(_is_gone, run, lock)
         commands = CommandReader(run, start=asked_before, is_gone=is_gone)
-        return _train(run, options.resume, options.leave_core, options.budget, commands, is_gone)
+        return _train(run, options.resume, options.leave_core, options.budget, commands, is_gone, time_line)
+
+
+def _time_line(asked: float | None) -> TimeLine:
+    """The time line of this process, with what passed before its first line."""
+    age = process_age()
+    before = max(0.0, time.time() - age - asked) if asked else 0.0
+    return TimeLine("start", *([("command", before)] if before else []), ("start", age))
 
 
 def _is_gone(run: Run, lock: IO[bytes]) -> bool:
@@ -72,21 +84,31 @@ def _is_gone(run: Run, lock: IO[bytes]) -> bool:
 
 
 def _train(
-    run: Run, resume: bool, leave_core: bool, budget: str, commands: CommandReader, is_gone: Callable[[], bool]
+    run: Run,
+    resume: bool,
+    leave_core: bool,
+    budget: str,
+    commands: CommandReader,
+    is_gone: Callable[[], bool],
+    time_line: TimeLine,
 ) -> int:
     before = run.status() if resume else None
     commands.listen_to_signals()
     with EventLog(run, is_gone) as event_log:
         try:
             # imported only now that "starting" is on the disk for those who wait: this imports torch
+            time_line.enter("imports")
+            gc.disable()  # little of what is made meanwhile is garbage, and looking for it takes a twelfth of the time
             from .group import process_group
             from .setup import build_trainer
 
+            gc.enable()
             with process_group() as group:
                 try:
                     trainer = build_trainer(
-                        run, resume=resume, leave_core=leave_core, event_log=event_log, commands=commands, group=group
-                    )
+                        run, resume=resume, leave_core=leave_core, event_log=event_log, commands=commands, group=group,
+                        time_line=time_line,
+                    )  # fmt: skip
                 except StopRequested:
                     event_log.state("stopped", "a stop was asked for while it was prepared")
                     answer_waiting(commands, event_log, before.step if before else 0)

@@ -26,6 +26,7 @@ from ..events import Started
 from ..generation.token_rows import check_tokens
 from ..model_files import read_tokenizer
 from ..runs import Run, RunManifest
+from ..time_line import TimeLine
 from .checkpoints import Counters, Resumed, resume_from
 from .errors import TrainingError
 from .follower import start_followers
@@ -64,14 +65,17 @@ def build_trainer(
     commands: CommandReader,
     group: Group | None = None,
     report_interval: float = REPORT_INTERVAL,
+    time_line: TimeLine | None = None,
 ) -> Trainer:
     """Build the trainer of a run, ready for its first update; the event log reports progress, and Started at the end.
 
     In a `group` this is its first process, from which the others receive what they need. Raises StopRequested, and
     UserError where the text, the tokenizer, the device or the checkpoint is not what the run needs.
     """
-    manifest, progress = run.manifest(), SetupProgress(event_log, commands)
+    time_line = time_line or TimeLine("device")
+    manifest, progress = run.manifest(), SetupProgress(event_log, commands, time_line)
     config = manifest.training
+    time_line.enter("device")
     choice, thread_count = set_up_machine(config, group, leave_core)
     threads = _choose_threads(choice, thread_count, config, group)
     corpus = _open_corpus(manifest, progress, event_log)
@@ -108,8 +112,9 @@ def build_trainer(
         entropy_floor=_entropy_floor(corpus, manifest),
     )
     context = TrainingContext(
-        run, config, tokenizer, dataset, event_log, commands, threads, report_interval, manifest.literal
-    )
+        run, config, tokenizer, dataset, event_log, commands, threads, report_interval, manifest.literal,
+        time_line,
+    )  # fmt: skip
     trainer = Trainer(context, learner, counters, Restart(run.checkpoints, builder, started, event_log))
     event_log.emit(started)
     gc.freeze()  # what exists now stays; collections need not look at it again

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from ..events import Preparing
+from ..time_line import TimeLine
 from .loop.commands import CommandReader, StopRequested
 from .loop.event_log import EventLog
 
@@ -22,9 +23,16 @@ class SetupProgress:
     """
 
     def __init__(
-        self, event_log: EventLog, commands: CommandReader, *, delay: float = 0.3, interval: float = 0.25
+        self,
+        event_log: EventLog,
+        commands: CommandReader,
+        time_line: TimeLine | None = None,
+        *,
+        delay: float = 0.3,
+        interval: float = 0.25,
     ) -> None:
         self._event_log, self._commands = event_log, commands
+        self._time_line = time_line or TimeLine("reading")
         self._delay, self._interval = delay, interval
         self._polled = self._reported = 0.0
 
@@ -35,6 +43,7 @@ class SetupProgress:
         """
         began = time.perf_counter()
         self._check_stop()
+        self._time_line.enter(stage)
 
         def report(fraction: float | None) -> None:
             self._check_stop()

@@ -5,7 +5,7 @@ its line is {"recipe": RecipeSpeed}.
 
 Measures how many tokens a second each preset trains and generates here, on random tokens: small presets for a second
 or so each, larger ones for as long as one update takes. Standard output: {"device": DeviceReport}, then for each preset
-{"preset": PresetSpeed} as soon as it is measured, and lines of progress between.
+{"preset": PresetSpeed} as soon as it is measured, lines of progress between, and last {"times": seconds by phase}.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from ..generation.decoder import Decoder
 from ..generation.reply import Reply
 from ..machine_speed import PresetSpeed, RecipeSpeed, budget_seconds
 from ..requests import SamplingSettings
+from ..time_line import TimeLine, process_age
 from .device_process import device_report
 from .machine import memory_of, set_up_torch
 from .update.notes import Notes
@@ -61,13 +62,16 @@ def main(arguments: list[str] | None = None) -> int:
     if options.recipe:
         return _measure_recipe(loads(RecipeSpeed, options.recipe), options.seconds)
     deadline = time.perf_counter() + options.seconds
+    time_line = TimeLine("device", ("start and imports", process_age()))
     recipes = [preset(name) for name in options.preset or PRESETS]
-    measurement = SpeedMeasurement()
+    measurement = SpeedMeasurement(time_line=time_line)
+    time_line.enter("models")
     recipes = sorted((recipe for recipe in recipes if recipe.usual_vocabulary), key=lambda recipe: recipe.parameters())
     for number, recipe in enumerate(recipes):
         print(json.dumps({"progress": number / len(recipes), "doing": f"measuring {recipe.name}"}), flush=True)
         seconds = max(0.0, deadline - time.perf_counter()) / (len(recipes) - number)
         _print("preset", to_plain(measurement.measure(recipe, seconds)))
+    _print("times", dict(time_line.rounded))
     return 0
 
 
@@ -89,8 +93,11 @@ def _measure_recipe(asked: RecipeSpeed, seconds: float) -> int:
 class SpeedMeasurement:
     """Measures presets, from small to large: how fast one was tells how long an update of the next will take."""
 
-    def __init__(self, config: TrainingConfig | None = None, *, leave_core: bool = False) -> None:
+    def __init__(
+        self, config: TrainingConfig | None = None, *, leave_core: bool = False, time_line: TimeLine | None = None
+    ) -> None:
         """With a `config` on the device that it names. Raises DeviceError."""
+        self._time_line = time_line or TimeLine("models")
         device, dtype, threads = (config.device, config.dtype, config.threads) if config else ("auto", "auto", 0)
         self._training, self._generation = choose_device(device, dtype), choose_device(training=False)
         self._threads = choose_threads(threads, leave_core=leave_core)
@@ -117,7 +124,8 @@ class SpeedMeasurement:
             share = _GENERATION_SHARE if generate else 0.0
             training = self._train(recipe, rows, (1 - share) * seconds)
             self._flops = max(self._flops, training * flops_per_token(recipe.model))
-            generation = self._generate(recipe, share * seconds) if generate else None
+            with self._time_line.within("generation"):
+                generation = self._generate(recipe, share * seconds) if generate else None
         except OutOfMemoryError:
             return replace(speed, note="does not fit into the memory")
         finally:
@@ -141,12 +149,13 @@ class SpeedMeasurement:
         threads = Threads(ThreadTrial(self._threads) if tries else None)
         times: list[float] = []
         deadline = time.perf_counter() + seconds
-        while len(times) <= _WARM_UP_UPDATES or time.perf_counter() < deadline:
-            start = time.perf_counter()
-            learner.update(0.0)  # a learning rate of 0: the weights stay numbers, whatever they learn from
-            learner.take_loss()  # waits for the device
-            times.append(time.perf_counter() - start)
-            threads.updated(times[-1])
+        with self._time_line.within("training"):
+            while len(times) <= _WARM_UP_UPDATES or time.perf_counter() < deadline:
+                start = time.perf_counter()
+                learner.update(0.0)  # a learning rate of 0: the weights stay numbers, whatever they learn from
+                learner.take_loss()  # waits for the device
+                times.append(time.perf_counter() - start)
+                threads.updated(times[-1])
         torch.set_num_threads(self._threads)
         settled = times[-max(1, (len(times) - _WARM_UP_UPDATES) // 2) :]
         return rows * length * len(settled) / sum(settled)

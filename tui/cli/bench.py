@@ -56,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         device=measured.device,
         date=datetime.datetime.now().astimezone().isoformat(timespec="minutes"),
         presets=tuple(measured.presets),
+        times=measured.times,
     )
     keep_speed(speed)
     if arguments.json:
@@ -71,6 +72,7 @@ class _Measured:
     def __init__(self) -> None:
         self.device: DeviceReport | None = None
         self.presets: list[PresetSpeed] = []
+        self.times: dict[str, float] = {}
 
     def take(self, line: dict[str, Any]) -> None:
         """One more line of it."""
@@ -78,6 +80,8 @@ class _Measured:
             self.device = from_plain(DeviceReport, line["device"])
         elif "preset" in line:
             self.presets.append(from_plain(PresetSpeed, line["preset"]))
+        elif "times" in line:
+            self.times = from_plain(dict[str, float], line["times"])
 
 
 def _print(speed: MachineSpeed) -> None:
@@ -101,6 +105,10 @@ def _print(speed: MachineSpeed) -> None:
     console = Console(stderr=True)
     device = speed.device
     console.print(f"{device.device_name}, {device.training_dtype}, torch {device.torch}", style="dim", markup=False)
+    if speed.times:
+        phases = ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in speed.times.items())
+        total = sum(speed.times.values())
+        console.print(f"{total:.1f} seconds in all: {phases}", style="dim", markup=False, soft_wrap=True)
     if any(preset.is_lower_bound and preset.training for preset in speed.presets):
         console.print(
             "≥ and ≤: measured with fewer sequences at a time than the preset trains with, which is slower; "

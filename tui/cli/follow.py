@@ -32,7 +32,7 @@ from ...engine.events import (
 from ...engine.follow import LineFollower
 from ...engine.launch import start_training
 from ...engine.runs import Run
-from ..run_words import stage
+from ..run_words import protocol_words, stage
 from ..terminal import call_when_hung_up
 from ..text import formatting
 from .console import Console, cursor_restored, progress_bar
@@ -198,7 +198,7 @@ class _ProgressLine:
                 self.progress.update(self._task, completed=event.step, total=event.total_steps, figures=figures)
             case Evaluation():
                 self._validation = f" · val {event.validation_loss:.3f}"
-                self._plain(f"step {event.step}: validation loss {event.validation_loss:.4f} ({event.protocol})")
+                self._plain(f"step {event.step}: validation loss {event.validation_loss:.4f} ({protocol_words(event)})")
             case Note() | Acknowledged():
                 self.say(event.text)
             case CheckpointSaved(kind="best"):

@@ -10,6 +10,7 @@ from ...engine.follow import LineFollower
 from ...engine.launch import move_corpus, start_training
 from ...engine.run_about import find_run
 from ...engine.runs import RunError
+from ...engine.time_line import process_age
 from ...models.config import ConfigError
 from ...models.recipe import Budget
 from .follow import follow, leave_detached
@@ -43,7 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
         move_corpus(run, arguments.corpus)
     offset = run.metrics_path.stat().st_size if run.metrics_path.exists() else 0
     if not run.is_alive():
-        start_training(run, resume=True, budget=arguments.budget or "", devices=arguments.devices)
+        start_training(
+            run, resume=True, budget=arguments.budget or "", devices=arguments.devices,
+            asked=time.time() - process_age(),
+        )  # fmt: skip
     elif arguments.devices:
         raise RunError(f"'{run.name}' trains; stop it first, then resume it with {arguments.devices} processes")
     elif arguments.budget:

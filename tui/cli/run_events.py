@@ -27,13 +27,14 @@ from ...engine.events import (
     Started,
     StateChanged,
     Step,
+    Times,
     TrainingEvent,
 )
 from ...engine.follow import LineFollower
 from ...engine.history.tensorboard import require_tensorboard, write_tensorboard
 from ...engine.run_about import find_run
 from ...engine.runs import Run
-from ..run_words import stage
+from ..run_words import protocol_words, stage
 from ..text import formatting
 from .exit_codes import DONE, complain
 from .options import with_message
@@ -119,11 +120,15 @@ def _words(event: TrainingEvent) -> str:
             return f"step {event.step}: loss {event.loss:.4f}, {event.tokens_per_second:,.0f} tokens/s{left}"
         case Evaluation():
             best = ", the best so far" if event.best else ""
-            return f"step {event.step}: validation loss {event.validation_loss:.4f} ({event.protocol}){best}"
+            return f"step {event.step}: validation loss {event.validation_loss:.4f} ({protocol_words(event)}){best}"
         case Sample():
             return f"step {event.step}: sample {formatting.one_line(event.prompt + event.text)}"
         case CheckpointSaved():
             return f"step {event.step}: {event.kind} checkpoint saved"
+        case Times():
+            phases = ", ".join(f"{phase} {part:.1f}" for phase, part in event.phases.items())
+            seconds = sum(event.phases.values())
+            return f"step {event.step}: {seconds:.1f} seconds in all: {formatting.one_line(phases)}"
         case StateChanged():
             return f"step {event.step}: {event.state}" + (f", {event.reason}" if event.reason else "")
         case Note():

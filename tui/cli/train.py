@@ -16,6 +16,7 @@ from ...engine.launch import UnknownTextError, new_run, start_training
 from ...engine.model_files import find_model, read_config
 from ...engine.paths import inputs_dir
 from ...engine.runs import Run
+from ...engine.time_line import process_age
 from ...models.config import ConfigError, ModelConfig
 from ...models.presets import DEFAULT_PRESET, FINE_TUNING, PRESETS, fine_tuning, preset
 from ...models.recipe import Budget, Recipe
@@ -89,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         for notice in corpus.notices:  # the text may have been read in another encoding than it is in
             complain(notice)
         raise
-    start_training(run)
+    start_training(run, asked=time.time() - process_age())
     if not arguments.detach:
         code = follow(run, LineFollower(run.metrics_path), arguments.json)
         if code == FAILED:

@@ -36,6 +36,7 @@ def evaluate(
     batches: int = 200,
     context_length: int | None = None,
     seed: int = 0,
+    share: float = 1.0,
     progress: Callable[[float], None] | None = None,
     group: Group | None = None,
     collective_forward: bool = False,
@@ -43,7 +44,8 @@ def evaluate(
     """The loss of `tokens` (1-D, on the model's device), which stand for `n_bytes` of UTF-8 text.
 
     Windows are as long as the model's context, unless `context_length` says a shorter one.
-    `batch_size`, `batches` and `seed` matter to `random` alone; `progress` receives the fraction done after each pass.
+    `batch_size`, `batches` and `seed` matter to `random` alone; of `full` and `sliding` a `share` below 1 takes so many
+    of the windows, evenly spaced. `progress` receives the fraction done after each pass.
     Draws from no global random state, and leaves the model in the mode in which it was. The ranks of a `group` share
     the passes: rank 0 has the others begin, and what `progress` raises there ends the evaluation in all of them.
     Where a forward pass is a collective of all ranks (`collective_forward`), each computes as many as the others.
@@ -57,7 +59,7 @@ def evaluate(
     total, count = 0.0, 0
     length = context_length or model.config.context_length
     rows = evaluation_windows(model.config.vocab_size, length, tokens.device.type)
-    windows = _windows(tokens, length, protocol, rows, batches * batch_size, seed)
+    windows = _windows(tokens, length, protocol, rows, batches * batch_size, seed, share)
     try:
         # a sharded model keeps the parameters that it gathers here, and could not train with inference tensors
         with torch.no_grad() if collective_forward else torch.inference_mode():
@@ -108,10 +110,10 @@ def n_positions(protocol: Protocol, n_tokens: int, context_length: int, random_w
 
 
 def _windows(
-    tokens: Tensor, context_length: int, protocol: Protocol, rows: int, random_windows: int, seed: int
+    tokens: Tensor, context_length: int, protocol: Protocol, rows: int, random_windows: int, seed: int, share: float
 ) -> Iterator[tuple[Tensor, Tensor, float]]:
     """Inputs and targets (B, T) of a protocol, and the fraction done with them."""
-    if protocol == "full":
+    if protocol == "full" and share == 1:
         seen = 0
         for inputs, targets in validation_windows(tokens, context_length, rows):
             seen += targets.numel()
@@ -123,6 +125,11 @@ def _windows(
         first_new = starts
     else:
         starts, first_new = sliding_window_starts(len(tokens), context_length)
+        if protocol == "full":
+            starts = first_new = torch.arange(0, len(tokens) - context_length, context_length)
+        number = max(1, round(share * len(starts)))
+        chosen = torch.arange(number) * len(starts) // number
+        starts, first_new = starts[chosen], first_new[chosen]
     offsets = torch.arange(context_length + 1, device=tokens.device)
     for i in range(0, len(starts), rows):
         positions = starts[i : i + rows, None].to(tokens.device) + offsets

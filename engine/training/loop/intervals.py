@@ -66,7 +66,11 @@ class Interval:
             return False
         if self._times == 0:
             return expected <= 0.5 * seconds
-        return self._spent + (self.cost or 0.0) <= self._share * seconds
+        return self.has_time_for(seconds, self.cost or 0.0)
+
+    def has_time_for(self, seconds: float, cost: float) -> bool:
+        """Whether `cost` more seconds stay within the share of the training time."""
+        return self._spent + cost <= self._share * seconds
 
     def done(self, step: int, seconds: float, cost: float) -> None:
         """It happened, at `step` and `seconds`, and took `cost` seconds."""

@@ -15,9 +15,10 @@ from ....models.devices import memory_in_use
 from ....models.gpt import GPT
 from ....models.peak_flops import peak_flops
 from ....models.recipe import TrainingConfig
-from ...events import Command, Evaluation, LayerNorms, Step
+from ...events import Command, Evaluation, LayerNorms, RunState, Step, Times
 from ...runs import Run
 from ...text_loss import TextLoss
+from ...time_line import TimeLine
 from ..checkpoints import Counters, Kind
 from ..errors import TrainingError
 from ..update.layer_norms import UpdateMeasurement
@@ -28,7 +29,8 @@ from .command_handler import CommandHandler
 from .commands import CommandReader, StopRequested
 from .divergence import Diverged, DivergenceDetector, Recovery
 from .early_stopping import WARN_AFTER, EarlyStopping
-from .evaluation import evaluate, n_positions
+from .evaluation import evaluate
+from .evaluation_share import EvaluationShare
 from .event_log import EventLog
 from .intervals import (
     Interval,
@@ -44,7 +46,6 @@ from .settings import ChangeableSettings
 
 REPORT_INTERVAL = 0.2  # seconds between two Step events
 _SHORT_EVALUATION = 2.0  # seconds; a run that is stopped takes this time for a last evaluation
-_FORWARD_SPEEDUP = 3.0  # evaluation is about this much faster per token than training: for a first estimate
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class TrainingContext:
     threads: Threads = field(default_factory=Threads)
     report_interval: float = REPORT_INTERVAL  # seconds between two Step events
     literal: bool = False  # names of special tokens in the sample prompt are text
+    time_line: TimeLine = field(default_factory=lambda: TimeLine("training"))
 
 
 class Trainer:
@@ -78,7 +80,7 @@ class Trainer:
     ) -> None:
         config, tokenizer, event_log = context.config, context.tokenizer, context.event_log
         self._context, self._config, self._event_log = context, config, event_log
-        self._commands = context.commands
+        self._commands, self._time_line = context.commands, context.time_line
         self._command_handler = CommandHandler(context.commands, event_log)
         self._recovery = Recovery(event_log, restart)
         self._checkpoints = CheckpointWriter(context.run, tokenizer, event_log, config.checkpoint_history_limit)
@@ -96,6 +98,10 @@ class Trainer:
         self._recovery.attempts = counters.recoveries
         self._checkpoint_interval = checkpoint_interval(config.checkpoint_interval)
         self._evaluation_interval = evaluation_interval(config.evaluation_interval)
+        self._evaluation_share = EvaluationShare(
+            config, len(self._context.dataset.validation), learner.model.config.context_length,
+            may_read_less=not config.evaluate_every_epoch and learner.group is None,
+        )  # fmt: skip
         self._sample_interval = sample_interval(config.sample_interval)
         self._history_interval = history_interval(config.checkpoint_history)
         self.settings = ChangeableSettings(
@@ -131,6 +137,7 @@ class Trainer:
     def _train(self) -> None:
         self._event_log.state("running")
         self._event_log.emit(self.settings.at(self.step))
+        self._time_line.enter("training")
         self._clock.start()
         if self._epoch_is_due:  # an earlier process saved the end of an epoch and ended before it evaluated
             with self._outside_training_time(self._evaluation_interval):
@@ -219,19 +226,21 @@ class Trainer:
     def _save_evaluate_sample(self) -> None:
         """Save, evaluate and sample, each at its interval. Saving comes first: nothing is lost if the rest fails."""
         step, seconds = self.learner.step, self.progress.seconds_of_this_process
+        whole_cost = self._whole_evaluation_cost
+        share = self._evaluation_share.of_next(self._evaluation_interval, seconds, whole_cost)
         if self._config.evaluate_every_epoch:
             evaluated = self._epoch_is_due
         else:
-            evaluated = self._evaluation_interval.due(step, seconds, self._estimated_evaluation_seconds())
+            evaluated = self._evaluation_interval.due(step, seconds, share * whole_cost)
         before_evaluation = evaluated and not self._config.checkpoint_interval
         if self._checkpoint_interval.due(step, seconds) or before_evaluation:
             with self._outside_training_time(self._checkpoint_interval):
                 self._save_unless_diverging()
         if evaluated:
             with self._outside_training_time(self._evaluation_interval):
-                self.evaluate()
+                self.evaluate(share=share)
         if self._config.checkpoint_history and self._history_interval.due(step, seconds):
-            with self._outside_training_time(self._history_interval):
+            with self._outside_training_time(self._history_interval), self._time_line.within("checkpoints"):
                 self._checkpoints.save_history(self.learner, self._checked_counters())
         if (evaluated or self._config.sample_interval) and self._sample_interval.due(step, seconds):
             with self._outside_training_time(self._sample_interval):
@@ -247,14 +256,11 @@ class Trainer:
             cost = time.perf_counter() - start
         interval.done(self.learner.step, self.progress.seconds_of_this_process, cost)
 
-    def _estimated_evaluation_seconds(self) -> float:
-        """How long the first evaluation will take, from the speed of the training so far."""
+    @property
+    def _whole_evaluation_cost(self) -> float:
+        """Seconds that an evaluation of the whole validation text takes, as far as it is known."""
         trained = self.progress.steps_of_this_process * self.learner.tokens_per_step
-        context_length = self.learner.model.config.context_length
-        n_tokens = len(self._context.dataset.validation)
-        random_windows = self._config.evaluation_batches * self._config.batch_size
-        positions = n_positions(self._config.evaluation, n_tokens, context_length, random_windows)
-        return positions * self.progress.seconds_of_this_process / (_FORWARD_SPEEDUP * trained) if trained else math.inf
+        return self._evaluation_share.whole_cost(trained, self.progress.seconds_of_this_process)
 
     def _counters(self) -> Counters:
         """What a checkpoint says of the run's progress."""
@@ -286,10 +292,13 @@ class Trainer:
             self.save()
 
     def _save_or_warn(self, kind: Kind) -> bool:
-        return self._checkpoints.save_or_warn(kind, self.learner, self._checked_counters())
+        with self._time_line.within("checkpoints"):
+            return self._checkpoints.save_or_warn(kind, self.learner, self._checked_counters())
 
-    def evaluate(self, *, stopping: bool = False, counts: bool = True) -> float | None:
+    def evaluate(self, *, stopping: bool = False, counts: bool = True, share: float = 1.0) -> float | None:
         """The validation loss, and the checkpoint `best` where it is the lowest so far.
+
+        That of a `share` of the text is no measure for the others: it is reported, and that is all.
 
         A stop ends the evaluation, and nothing is returned; except in a run that is `stopping` already. Only where it
         `counts` can it use up patience: for the last one of a stopped run, and for one that a person asks for, there
@@ -309,18 +318,21 @@ class Trainer:
         def validate(model: GPT) -> TextLoss:
             return evaluate(
                 model, dataset.validation, dataset.validation_bytes, config.evaluation,
-                batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed,
+                batch_size=config.batch_size, batches=config.evaluation_batches, seed=config.seed, share=share,
                 progress=check_stop, group=self.learner.group, collective_forward=self.learner.collective_forward,
             )  # fmt: skip
 
+        began = time.perf_counter()
         try:
-            result = self.learner.with_averaged_model(validate)
+            with self._time_line.within("evaluations"):
+                result = self.learner.with_averaged_model(validate)
         except StopRequested:
             return None
         if not math.isfinite(result.loss):
             raise Diverged("the validation loss is NaN or infinite")
-        healthy = not self._divergence.diverging
-        better = early_stopping.update(step, result.loss, can_be_best=healthy, counts=healthy and counts)
+        self._evaluation_share.done(time.perf_counter() - began, share)
+        healthy, whole = not self._divergence.diverging, share == 1
+        better = whole and early_stopping.update(step, result.loss, can_be_best=healthy, counts=healthy and counts)
         self._event_log.emit(
             Evaluation(
                 step=step,
@@ -331,6 +343,7 @@ class Trainer:
                 protocol=config.evaluation,
                 best=better,
                 train_loss=self.learner.epoch_loss() if config.evaluate_every_epoch else self._train_loss,
+                share=share,
             )
         )
         if better:
@@ -342,9 +355,10 @@ class Trainer:
 
     def sample(self) -> None:
         """Emit what the model writes after each prompt; the same seeds at each step, so that samples compare."""
-        samples = self.learner.with_averaged_model(
-            lambda model: self._samples.write_all(model, self.step, self._config.seed)
-        )
+        with self._time_line.within("samples"):
+            samples = self.learner.with_averaged_model(
+                lambda model: self._samples.write_all(model, self.step, self._config.seed)
+            )
         for sample in samples:
             self._event_log.emit(sample)
 
@@ -352,7 +366,7 @@ class Trainer:
 
     def _handle_commands(self) -> None:
         if self._commands.poll():
-            with self._clock.stopped():
+            with self._clock.stopped(), self._time_line.within("commands and pauses"):
                 self._command_handler.handle(self)
 
     def carry_out(self, command: Command) -> None:
@@ -387,7 +401,7 @@ class Trainer:
         self._save_at_end()
         if stopped and self._stop_is_taken_back():
             return False
-        cost = self._evaluation_interval.cost or self._estimated_evaluation_seconds()
+        cost = self._whole_evaluation_cost
         whole = not self._config.evaluate_every_epoch or self.learner.completed_epoch
         evaluated = self._early_stopping.loss_at(self.learner.step) is not None
         if not evaluated and (not stopped or (whole and cost < _SHORT_EVALUATION)):
@@ -398,7 +412,7 @@ class Trainer:
         if not stopped:
             self.sample()
         reason = f"no better validation loss in {self._config.patience} evaluations" if early else ""
-        self._event_log.state("stopped" if stopped else "finished", reason)
+        self._end("stopped" if stopped else "finished", reason)
         return True
 
     def _finish_without_saving(self) -> bool:
@@ -407,8 +421,13 @@ class Trainer:
             return False
         if not self._commands.without_saving:  # it is an ordinary stop by now
             return self._finish()
-        self._event_log.state("stopped", f"no checkpoint was asked for; {self._checkpoints.kept}")
+        self._end("stopped", f"no checkpoint was asked for; {self._checkpoints.kept}")
         return True
+
+    def _end(self, state: RunState, reason: str) -> None:
+        """Say where the time went, and that the run has ended."""
+        self._event_log.emit(Times(self.step, self._time_line.rounded))
+        self._event_log.state(state, reason)
 
     def _stop_is_taken_back(self) -> bool:
         """Carry out the commands that came while the run was about to stop; training goes on after a resume."""
@@ -420,7 +439,8 @@ class Trainer:
 
     def _save_at_end(self) -> None:
         try:
-            self._checkpoints.save("last", self.learner, self._checked_counters())
+            with self._time_line.within("checkpoints"):
+                self._checkpoints.save("last", self.learner, self._checked_counters())
         except OSError as error:
             raise TrainingError(
                 f"the last checkpoint could not be saved ({error.strerror or error}), and {self._checkpoints.kept}; "

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from minigpt_tui.engine.events import (
     Started,
     StateChanged,
     Step,
+    Times,
 )
 from minigpt_tui.engine.results import EvaluationResult
 from minigpt_tui.engine.runs import Run
@@ -88,9 +90,11 @@ def test_a_run_from_beginning_to_end(make_run, events_of):
         f"import sys; from {MODULE} import main; assert 'torch' not in sys.modules; code = main(sys.argv[1:]); "
         "assert 'torch' in sys.modules and 'torch._dynamo' not in sys.modules; sys.exit(code)"
     )
+    began = time.perf_counter()
     child = subprocess.run(
         [sys.executable, "-c", code, str(run.path)], capture_output=True, text=True, timeout=120, cwd=run.path
     )
+    whole = time.perf_counter() - began
     assert (child.returncode, child.stdout, child.stderr) == (0, "", "")
 
     events = events_of(run)
@@ -113,6 +117,15 @@ def test_a_run_from_beginning_to_end(make_run, events_of):
     assert order == [CheckpointSaved, Evaluation, CheckpointSaved, Sample]  # last, eval, best, sample
     sample = next(event for event in events if isinstance(event, Sample))
     assert len(sample.text) == 200
+    times = events[-2]
+    assert isinstance(times, Times)
+    assert list(times.phases) == [
+        "start", "imports", "device", "reading", "tokenizer", "encoding", "loading", "training", "checkpoints",
+        "evaluations", "samples",
+    ]  # fmt: skip
+    tick = 0.02  # of the system's clock for the start of a process
+    assert 0 < steps[-1].seconds <= times.phases["training"] + tick
+    assert times.phases["training"] <= sum(times.phases.values()) <= whole + tick
 
     status = run.status()
     assert status is not None

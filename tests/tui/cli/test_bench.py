@@ -28,6 +28,7 @@ def test_a_preset_is_measured_and_what_is_kept_is_what_is_printed(
     assert quick["preset"] == "quick"
     assert quick["training"] > 0
     assert quick["generation"] > 0
+    assert {"start and imports", "device", "models", "training", "generation"} == set(printed["times"])
     assert 1 <= quick["batch_size"] <= quick["whole_batch_size"] == 32
     assert quick["budget_seconds"] == pytest.approx(600 * 32 * 64 / quick["training"])
     assert printed["device"]["device"] in printed["device"]["devices"]

@@ -105,3 +105,16 @@ def test_progress_rises_to_one(model, protocol):
     assert seen == sorted(seen)
     assert len(seen) > 3
     assert seen[-1] == 1.0
+
+
+@pytest.mark.parametrize("protocol", ["full", "sliding"])
+def test_a_share_is_the_mean_of_so_many_windows_evenly_spaced(model, protocol):
+    tokens = random_tokens(8 * 20 + 1)
+    places = range(0, 160, 40) if protocol == "full" else None
+    part = evaluate(model, tokens, 161, protocol, share=0.2)
+    if places is not None:
+        expected = [loss_of(model, tokens, start, target) for start in places for target in range(start + 1, start + 9)]
+        assert part.tokens == 32
+        assert part.loss == pytest.approx(sum(expected) / 32, rel=1e-5)
+    assert 0 < part.tokens < evaluate(model, tokens, 161, protocol).tokens
+    assert evaluate(model, tokens, 161, protocol, share=1e-9).tokens > 0

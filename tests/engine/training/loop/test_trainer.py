@@ -114,6 +114,19 @@ def test_a_text_that_is_learned_by_heart_is_told_once(make_run, text, events_of,
     assert (note.step, note.severity) == (20, "warning")
 
 
+def test_a_part_of_the_text_decides_nothing(make_run, text, events_of):
+    run = make_run(patience=1, evaluation_interval=1000, checkpoint_interval=1000)
+    it, _, _ = build(run, text)
+    it.evaluate()
+    better = it.evaluate(share=0.2)
+    evaluations = kinds(events_of(run), Evaluation)
+    assert [(event.share, event.best) for event in evaluations] == [(1.0, True), (0.2, False)]
+    assert better == evaluations[1].validation_loss
+    assert len([event for event in kinds(events_of(run), CheckpointSaved) if event.kind == "best"]) == 1
+    it.train()
+    assert kinds(events_of(run), Step)[-1].step == run.manifest().training.budget.amount
+
+
 def test_patience_ends_a_run_early(make_run, text, events_of, monkeypatch):
     run = make_run(patience=2, budget=Budget(1000), evaluation_interval=5)
     it, _, _ = build(run, text)

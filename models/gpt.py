@@ -20,7 +20,7 @@ from .config import EXPLICIT_LENGTH, ModelConfig
 from .cross_entropy import cross_entropy
 from .kernels.attention import FusedAttention, HeadShape
 from .kernels.mlp import FusedMLP
-from .kernels.native import MOST_HEAD_WIDTH, fuses
+from .native.train import MOST_HEAD_WIDTH, fuses
 from .norms import RMSNorm, build_norm
 
 HEAD_ROWS = 64  # a GPU's fast products need rows of logits whose length in memory is a multiple of this
@@ -45,6 +45,11 @@ class Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[..., in] -> [..., out], in the dtype of x."""
         return self.multiply(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
+
+
+def is_plain(layer: nn.Module) -> bool:
+    """Whether a layer is nothing but a product with a float weight: no bias, not rounded to int8."""
+    return isinstance(layer, Linear) and layer.bias is None
 
 
 def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
@@ -202,10 +207,9 @@ class Attention(nn.Module):
 
     def fused(self, x: Tensor, norm: nn.Module, rotary: Rotary | None, drop: float) -> Tensor | None:
         """The same for norm(x), with dropout and x added, by compiled code; None where that is not for it."""
-        drops = self.training and self.dropout > 0
-        biased = self.qkv.bias is not None or self.out.bias is not None
+        drops, plain = self.training and self.dropout > 0, is_plain(self.qkv) and is_plain(self.out)
         large = x.shape[1] > EXPLICIT_LENGTH or self.width > MOST_HEAD_WIDTH
-        if not isinstance(norm, RMSNorm) or drops or biased or large or not fuses(x):
+        if not isinstance(norm, RMSNorm) or drops or large or not (plain and fuses(x)):
             return None
         shape = HeadShape(self.heads, self.kv_heads, self.width, norm.eps, add=not drop)
         gains = [None if norm is None else norm.weight for norm in (self.q_norm, self.k_norm)]
@@ -233,8 +237,7 @@ class MLP(nn.Module):
 
     def fused(self, x: Tensor, norm: nn.Module, drop: float) -> Tensor | None:
         """The same for norm(x), with dropout and x added, by compiled code; None where that is not for it."""
-        biased = self.up.bias is not None or self.down.bias is not None
-        if not isinstance(norm, RMSNorm) or biased or not fuses(x):
+        if not isinstance(norm, RMSNorm) or not (is_plain(self.up) and is_plain(self.down) and fuses(x)):
             return None
         y = FusedMLP.apply(x, norm.weight, self.up.weight, self.down.weight, norm.eps, self.kind, not drop)
         return x + F.dropout(y, drop) if drop else y

@@ -23,7 +23,7 @@ def test_both_tables_list_every_package() -> None:
 def test_every_file_of_a_package_that_is_not_python_is_package_data() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     for room in ROOMS:
-        compiled = {".so", ".pyd", ".c"}  # the native part, which the wheel has compiled
+        compiled = {".so", ".pyd", ".c", ".h"}  # the native part, which the wheel has compiled
         files = {p for p in (ROOT / room).rglob("*") if p.is_file() and p.suffix not in {".py", ".pyc", *compiled}}
         carried = {p for pattern in declared[f"minigpt_tui.{room}"] for p in (ROOT / room).glob(pattern)}
         assert files == carried
@@ -40,7 +40,7 @@ _DECODES = """
 import torch
 from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import ModelConfig
-from minigpt_tui.models.fast import native
+from minigpt_tui.models.native import library as native
 from minigpt_tui.models.fast.decoding import prepare_decoding
 from minigpt_tui.models.gpt import GPT
 

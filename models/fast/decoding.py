@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from ..cache import KVCache
 from ..gpt import GPT, Block, Linear, Multiply
+from ..native import decode
+from ..native.library import library, limit
 from ..norms import LayerNorm, RMSNorm
-from . import native
 from .quantization import Int8Linear
 
 
@@ -27,8 +28,8 @@ def prepare_decoding(model: GPT) -> None:
     """
     model.eval().requires_grad_(False)
     exact = model.compute_dtype == model.embedding.dtype == torch.float32
-    library = native.library() if exact and model.embedding.device.type == "cpu" else None
-    model.step = DecodeStep(model, library) if library is not None else None
+    compiled = library() if exact and model.embedding.device.type == "cpu" else None
+    model.step = DecodeStep(model, decode.decoder(compiled)) if compiled is not None else None
 
 
 def set_multiply(model: GPT, multiply: Multiply) -> None:
@@ -45,17 +46,17 @@ class DecodeStep:
     On a CPU, for one caller at a time, on as many threads as torch has. The results do not depend on their number.
     """
 
-    def __init__(self, model: GPT, library: ctypes.CDLL) -> None:
+    def __init__(self, model: GPT, decoder: ctypes.CDLL) -> None:
         """The weights are read from where the parameters of `model` are now."""
         for parameter in model.parameters():
             parameter.data = parameter.data.contiguous()
-        self._model, self._step = weakref.proxy(model), native.Step()
+        self._model, self._step = weakref.proxy(model), decode.Step()
         self._kept = [*model.parameters(), *model.buffers()]  # their memory is read
-        self._call, described = library.decode_step, describe(model)
-        self._handle = library.decode_open(described, native.limit())
+        self._call, described = decoder.decode_step, describe(model)
+        self._handle = decoder.decode_open(described, limit())
         if not self._handle:
             raise MemoryError("no memory to prepare the decode step")
-        weakref.finalize(self, library.decode_close, self._handle)
+        weakref.finalize(self, decoder.decode_close, self._handle)
 
     def __call__(self, tokens: Tensor, cache: KVCache) -> Tensor:
         """The caller has checked that the position fits the context and the cache.
@@ -75,9 +76,9 @@ class DecodeStep:
         if model.cos is not None:
             step.cos, step.sin = row_pointer(model.cos, start), row_pointer(model.sin, start)
         match self._call(self._handle, ctypes.byref(step)):
-            case native.NO_MEMORY:
+            case decode.NO_MEMORY:
                 raise MemoryError("no memory for a decode step")
-            case native.NO_SUCH_TOKEN:
+            case decode.NO_SUCH_TOKEN:
                 raise IndexError(f"the model has {config.vocab_size} tokens, and no row for one of {tokens.tolist()}")
         cache.length = start + 1
         return logits
@@ -91,44 +92,44 @@ def row_pointer(table: Tensor, row: int) -> int:
 # -------------------------------------------------------------------------------------------- the model as C sees it
 
 
-def describe(model: GPT) -> native.Model:
+def describe(model: GPT) -> decode.Model:
     """Sizes, and the addresses of all weights."""
     config = model.config
-    layers = (native.Layer * config.n_layer)(*(layer_of(cast(Block, block)) for block in model.blocks))
+    layers = (decode.Layer * config.n_layer)(*(layer_of(cast(Block, block)) for block in model.blocks))
     head = model.int8_head
-    return native.Model(
+    return decode.Model(
         config.n_layer, config.d_model, config.n_head, config.kv_heads, config.size_per_head, config.hidden_size,
-        config.vocab_size, config.norm_position == "post", native.ACTIVATIONS.index(config.mlp),
+        config.vocab_size, config.norm_position == "post", decode.ACTIVATIONS.index(config.mlp),
         model.embedding.data_ptr(), layers, norm_of(model.norm),
         linear_of(head) if head is not None else float_linear(model.embedding if model.head is None else model.head),
     )  # fmt: skip
 
 
-def layer_of(block: Block) -> native.Layer:
+def layer_of(block: Block) -> decode.Layer:
     """A block; without an MLP that part is empty."""
     attention, mlp = block.attention, block.mlp
-    up, down = (linear_of(mlp.up), linear_of(mlp.down)) if mlp is not None else (native.LinearLayer(),) * 2
-    return native.Layer(
+    up, down = (linear_of(mlp.up), linear_of(mlp.down)) if mlp is not None else (decode.LinearLayer(),) * 2
+    return decode.Layer(
         norm_of(block.attention_norm), norm_of(attention.q_norm), norm_of(attention.k_norm), norm_of(block.mlp_norm),
         linear_of(attention.qkv), linear_of(attention.out), up, down,
     )  # fmt: skip
 
 
-def norm_of(norm: nn.Module | None) -> native.Norm:
+def norm_of(norm: nn.Module | None) -> decode.Norm:
     """A norm, or none."""
     match norm:
         case RMSNorm():
-            return native.Norm(norm.weight.data_ptr(), None, norm.eps, False)
+            return decode.Norm(norm.weight.data_ptr(), None, norm.eps, False)
         case LayerNorm():
-            return native.Norm(norm.weight.data_ptr(), pointer(norm.bias), norm.eps, True)
+            return decode.Norm(norm.weight.data_ptr(), pointer(norm.bias), norm.eps, True)
         case _:
-            return native.Norm()
+            return decode.Norm()
 
 
-def linear_of(linear: nn.Module) -> native.LinearLayer:
+def linear_of(linear: nn.Module) -> decode.LinearLayer:
     """A linear layer, in float32 or in int8."""
     if isinstance(linear, Int8Linear):
-        return native.LinearLayer(
+        return decode.LinearLayer(
             None, linear.weight.data_ptr(), linear.scales.data_ptr(), pointer(linear.bias),
             linear.out_features, linear.in_features,
         )  # fmt: skip
@@ -136,9 +137,9 @@ def linear_of(linear: nn.Module) -> native.LinearLayer:
     return float_linear(linear.weight, linear.bias)
 
 
-def float_linear(weight: Tensor, bias: Tensor | None = None) -> native.LinearLayer:
+def float_linear(weight: Tensor, bias: Tensor | None = None) -> decode.LinearLayer:
     """A linear layer in float32."""
-    return native.LinearLayer(weight.data_ptr(), None, None, pointer(bias), *weight.shape)
+    return decode.LinearLayer(weight.data_ptr(), None, None, pointer(bias), *weight.shape)
 
 
 def pointer(tensor: Tensor | None) -> int | None:

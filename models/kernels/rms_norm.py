@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .native import Work, compute
+from ..native.train import Work, compute
 
 
 def rms_norm(rows: Tensor, eps: float) -> tuple[Tensor, Tensor]:

@@ -15,10 +15,10 @@ from dataclasses import replace
 
 import torch
 from minigpt_tui.models.cache import KVCache
-from minigpt_tui.models.fast import native
 from minigpt_tui.models.fast.decoding import prepare_decoding
 from minigpt_tui.models.fast.quantization import quantize_int8
 from minigpt_tui.models.gpt import GPT
+from minigpt_tui.models.native import library as native
 from minigpt_tui.models.presets import preset
 
 

@@ -24,7 +24,7 @@ from ...engine.child_process import child_environment, python_module
 from ...engine.locks import check_locks
 from ...engine.results import DeviceReport
 from ...models.cpu import cpu_name, physical_cores, total_memory
-from ...models.fast import native
+from ...models.native import library as native
 from ..settings import load_settings
 from ..text import formatting
 from .exit_codes import DONE, FAILED

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from minigpt_tui.models.fast import native
+from minigpt_tui.models.native import library as native
 
 
 @pytest.fixture(params=["native", "torch"])

@@ -12,10 +12,11 @@ import torch
 from minigpt_tui.models import gpt
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
-from minigpt_tui.models.kernels import native
+from minigpt_tui.models.native import train
+from minigpt_tui.models.native.library import library
 from torch import Tensor
 
-pytestmark = pytest.mark.skipif(native.loaded() is None, reason="built without a C compiler")
+pytestmark = pytest.mark.skipif(library() is None, reason="built without a C compiler")
 
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -87,15 +88,15 @@ def test_loss_and_gradients_are_those_of_torch(kind: str, threads: int, by_torch
 
 
 def test_the_functions_are_used(monkeypatch) -> None:
-    done: list[native.Work] = []
-    compute = native.compute
+    done: list[train.Work] = []
+    compute = train.compute
     for module in ("mlp", "attention", "rms_norm"):
         monkeypatch.setattr(
             f"minigpt_tui.models.kernels.{module}.compute",
             lambda work, rows, **values: (done.append(work), compute(work, rows, **values)),
         )
     learned(model_of(n_layer=1))
-    assert set(done) == set(native.Work)
+    assert set(done) == set(train.Work)
 
 
 def test_the_number_of_threads_changes_no_result(monkeypatch) -> None:
@@ -142,10 +143,10 @@ def test_a_weight_that_is_no_number_is_seen_in_the_loss(value: float) -> None:
 @pytest.mark.parametrize("limit", ["0", "plain", "avx2"])
 def test_the_environment_leaves_it_out_or_keeps_it_to_an_older_processor(limit: str) -> None:
     code = (
-        "import torch; from minigpt_tui.models.kernels import native; from minigpt_tui.models.gpt import GPT; "
+        "import torch; from minigpt_tui.models.native.library import library; from minigpt_tui.models.gpt import GPT; "
         "from minigpt_tui.models.config import ModelConfig; x = torch.zeros(1, 4, dtype=torch.long); "
         "m = GPT(ModelConfig(vocab_size=9, n_layer=1, n_head=2, d_model=16)); "
-        "print(native.loaded() is not None, m.loss(x, x).item())"
+        "print(library() is not None, m.loss(x, x).item())"
     )
     environment = {**os.environ, "MINIGPT_NATIVE": limit}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from minigpt_tui.models.fast import native
+from minigpt_tui.models.native import library as native
 from minigpt_tui.tui.cli.doctor import system
 from minigpt_tui.tui.cli.main import main
 

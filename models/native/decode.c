@@ -1,31 +1,28 @@
 /* One position of a decoder-only Transformer for a few rows side by side: what models/gpt.py computes, in plain loops.
  *
  * Read from top to bottom: the model, the threads, the products, the norms, attention, the step. The loops are written
- * so that compilers make vector code of them; all that computes is compiled once for each kind of processor (`KINDS`),
- * and the best that this one has is chosen when a model is opened. native.py mirrors the structs and calls
+ * so that compilers make vector code of them; what computes is compiled once for each kind of processor (vectors.h),
+ * and the best that this one has is chosen when a model is opened. decode.py mirrors the structs and calls
  * the functions that are not static.
  *
  * Dimensions as in gpt.py: B rows, C width of the residual stream, H query heads, K key/value heads, D width of a head,
  * F width inside the MLP, V vocabulary, S positions so far. Weights are where torch keeps them, [out, in], row-major.
  */
 
-#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#define INLINE static inline __attribute__((always_inline)) /* compiled within each kind of processor's functions */
+#include "vectors.h"
+
 #define GROUP 64 /* int8 weights that share a scale; inputs are padded with zeros to a multiple of it */
 #define CHUNK_BYTES 65536 /* of weights that a thread multiplies before it asks for more */
 #define PARTS 16 /* chunks that a product has at least, where its outputs are enough */
 #define PART 512 /* inputs of an int8 weight that are turned into float32 at once */
 #define AHEAD 1024 /* bytes before an int8 weight is used, when it is fetched */
-#define LANES 16 /* numbers side by side, a whole number of any processor's vectors */
 #define FEW_ROWS 4 /* rows from which on int8 weights are turned into float32 once for all of them */
 #define SPINS 2000 /* looks for work, some tens of microseconds, before a thread goes to sleep */
 
@@ -228,23 +225,6 @@ INLINE void prefetch(const void *memory) {
 
 static int64_t groups_of(int64_t n) {
     return (n + GROUP - 1) / GROUP;
-}
-
-/* exp of n numbers by a polynomial, to about 1e-7 of each: loops like these become vector code, calls of expf do not. The
- * range has a loop of its own, because compilers make branches of it otherwise. */
-INLINE void exp_all(float *restrict x, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        x[i] = x[i] < -87.0f ? -87.0f : x[i];
-    for (int64_t i = 0; i < n; i++)
-        x[i] = x[i] > 88.0f ? 88.0f : x[i];
-    for (int64_t i = 0; i < n; i++) {
-        float y = x[i] * 1.44269504f;
-        int32_t power = (int32_t)(y + copysignf(0.5f, y));
-        float r = (y - (float)power) * 0.693147181f;
-        union { uint32_t bits; float number; } scale = {(uint32_t)(power + 127) << 23};
-        x[i] = scale.number * (1.0f + r * (1.0f + r * (0.5f + r * (0.166666667f + r * (0.0416666667f + r *
-               (0.00833333333f + r * 0.00138888889f))))));
-    }
 }
 
 /* The error function to 1.5e-7, with e = exp(-x * x): Abramowitz and Stegun, 7.1.26. */
@@ -498,27 +478,6 @@ INLINE void place_head(const Decoder *d, const Norm *norm, float *x) {
         }
 }
 
-INLINE void softmax(float *restrict x, int64_t n) {
-    float largest[LANES], most = x[0], sum = 0;
-    for (int j = 0; j < LANES; j++)
-        largest[j] = x[0];
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int j = 0; j < LANES; j++)
-            largest[j] = x[i + j] > largest[j] ? x[i + j] : largest[j];
-    for (; i < n; i++)
-        most = x[i] > most ? x[i] : most;
-    for (int j = 0; j < LANES; j++)
-        most = largest[j] > most ? largest[j] : most;
-    for (i = 0; i < n; i++)
-        x[i] -= most;
-    exp_all(x, n);
-    for (i = 0; i < n; i++)
-        sum += x[i];
-    for (i = 0; i < n; i++)
-        x[i] /= sum;
-}
-
 /* A chunk of ATTENTION: one row's heads that share keys and values; those of the new position go into the cache. */
 INLINE void attention_chunk(Decoder *d, const Task *task, int64_t chunk) {
     const Model *m = &d->model;
@@ -580,53 +539,28 @@ static void work_plain(Decoder *d, int64_t chunk) {
     work(d, chunk);
 }
 
-#if defined(__x86_64__) && defined(__GNUC__)
-__attribute__((target("avx2,fma"))) static void work_avx2(Decoder *d, int64_t chunk) {
+#if HAS_KINDS
+FOR_AVX2 static void work_avx2(Decoder *d, int64_t chunk) {
     work(d, chunk);
 }
 
-__attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))) static void work_avx512(Decoder *d,
-                                                                                               int64_t chunk) {
+FOR_AVX512 static void work_avx512(Decoder *d, int64_t chunk) {
     work(d, chunk);
 }
 
-static int has_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-static int has_avx512(void) {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
+static void (*const WORK[KINDS])(Decoder *, int64_t) = {work_plain, work_avx2, work_avx512};
+#else
+static void (*const WORK[KINDS])(Decoder *, int64_t) = {work_plain, work_plain, work_plain};
 #endif
 
-static const struct {
-    const char *name;
-    void (*work)(Decoder *, int64_t);
-    int (*is_here)(void); /* NULL: everywhere */
-} KINDS[] = {
-#if defined(__x86_64__) && defined(__GNUC__)
-    {"avx512", work_avx512, has_avx512},
-    {"avx2", work_avx2, has_avx2},
-#endif
+/* The name of the kind of processor that is used here under that limit. */
+const char *native_kind(const char *limit) {
 #if defined(__aarch64__)
-    {"neon", work_plain, NULL},
+    (void)limit;
+    return "neon";
+#else
+    return (const char *[]){"plain", "avx2", "avx512"}[kind_within(limit)];
 #endif
-    {"plain", work_plain, NULL},
-};
-
-/* The place in KINDS of the best one that is here, not better than `limit` ("" for no limit; an unknown name is none). */
-static int kind_within(const char *limit) {
-    int count = sizeof KINDS / sizeof *KINDS, from = 0;
-    for (int i = 0; i < count; i++)
-        from = strcmp(KINDS[i].name, limit) ? from : i;
-    while (KINDS[from].is_here && !KINDS[from].is_here())
-        from++;
-    return from;
-}
-
-const char *decode_kind(const char *limit) {
-    return KINDS[kind_within(limit)].name;
 }
 
 /* -------------------------------------------------------------------------------------------------------- the step */
@@ -738,7 +672,7 @@ Decoder *decode_open(const Model *model, const char *limit) {
     memcpy(layers, model->layer, model->layers * sizeof *layers);
     d->model = *model;
     d->model.layer = layers;
-    d->work = KINDS[kind_within(limit)].work;
+    d->work = WORK[kind_within(limit)];
     d->head_scale = 1.0f / sqrtf((float)model->head_width);
     return d;
 }

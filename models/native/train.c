@@ -1,42 +1,18 @@
 /* What a block of the model computes between its matrix products, forwards and backwards, for training on a CPU.
  *
  * torch's operators pass over memory once for each multiplication; here a row is read, worked on and written while it
- * is in the cache. Read from top to bottom: vectors, threads, RMSNorm, SwiGLU, the heads (norm, rotary positions),
- * the causal softmax. The loops are written so that compilers make vector code of them, once for each kind of processor
- * (`KINDS`); the best that this one has is taken when the file is loaded. All tensors are float32 and contiguous. Rows
- * do not depend on each other, so the number of threads changes no result.
+ * is in the cache. Read from top to bottom: RMSNorm, SwiGLU, the heads (norm, rotary positions), the causal softmax, the
+ * threads. What computes is compiled once for each kind of processor (vectors.h). All tensors are float32 and
+ * contiguous. Rows do not depend on each other, so the number of threads changes no result.
  *
  * Dimensions as in gpt.py: B batch, T positions, C width of the residual stream, H query heads, K key/value heads,
  * D width of a head, F width inside the MLP, N = B T.
  */
 
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
+#include "vectors.h"
 
-#define INLINE static inline __attribute__((always_inline)) /* compiled within each kind of processor's functions */
-#define LANES 16 /* sums side by side: a whole number of any processor's vectors */
 #define MOST_WIDTH 512 /* of a head */
 #define PART 64 /* numbers that a row is worked on at once */
-
-/* ------------------------------------------------------------------------------------------------------- vectors */
-
-/* e^x of n numbers by a polynomial, to about 1e-7 of each: loops like these become vector code, calls of expf do not.
- * The range has a loop of its own, because compilers make branches of it otherwise. */
-INLINE void exponentials(float *restrict x, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        x[i] = x[i] < -87.0f ? -87.0f : x[i];
-    for (int64_t i = 0; i < n; i++)
-        x[i] = x[i] > 87.0f ? 87.0f : x[i];
-    for (int64_t i = 0; i < n; i++) {
-        float y = x[i] * 1.44269504f;
-        int32_t power = (int32_t)(y + copysignf(0.5f, y));
-        float rest = (y - (float)power) * 0.693147181f;
-        union { uint32_t bits; float number; } scale = {(uint32_t)(power + 127) << 23};
-        x[i] = scale.number * (1.0f + rest * (1.0f + rest * (0.5f + rest * (0.166666667f + rest * (0.0416666667f + rest *
-               (0.00833333333f + rest * 0.00138888889f))))));
-    }
-}
 
 INLINE float dot(const float *a, const float *b, int64_t n) {
     float sums[LANES] = {0}, sum = 0;
@@ -93,7 +69,7 @@ INLINE void norm_backward(const Task *t, int64_t row) {
 INLINE void sigmoids(const float *restrict x, float *restrict out, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         out[i] = -x[i];
-    exponentials(out, n);
+    exp_all(out, n);
     for (int64_t i = 0; i < n; i++)
         out[i] = 1.0f / (1.0f + out[i]);
 }
@@ -219,30 +195,8 @@ INLINE void heads_backward(const Task *t, int64_t b) {
  * one query of one head. */
 INLINE void softmax_forward(const Task *t, int64_t row) {
     int64_t length = t->length, group = t->heads / t->kv_heads, seen = row / group % length + 1;
-    float *x = t->out + row * length, most[LANES], sums[LANES] = {0}, sum = 0, highest = x[0];
-    for (int j = 0; j < LANES; j++)
-        most[j] = x[0];
-    int64_t i = 0;
-    for (; i + LANES <= seen; i += LANES)
-        for (int j = 0; j < LANES; j++)
-            most[j] = x[i + j] > most[j] ? x[i + j] : most[j];
-    for (; i < seen; i++)
-        highest = x[i] > highest ? x[i] : highest;
-    for (int j = 0; j < LANES; j++)
-        highest = most[j] > highest ? most[j] : highest;
-    for (i = 0; i < seen; i++)
-        x[i] -= highest;
-    exponentials(x, seen);
-    for (i = 0; i + LANES <= seen; i += LANES)
-        for (int j = 0; j < LANES; j++)
-            sums[j] += x[i + j];
-    for (; i < seen; i++)
-        sum += x[i];
-    for (int j = 0; j < LANES; j++)
-        sum += sums[j];
-    float inverse = 1.0f / sum;
-    for (i = 0; i < seen; i++)
-        x[i] *= inverse;
+    float *x = t->out + row * length;
+    softmax(x, seen);
     memset(x + seen, 0, (length - seen) * sizeof(float));
 }
 
@@ -256,7 +210,7 @@ INLINE void softmax_backward(const Task *t, int64_t row) {
     memset(gradient + seen, 0, (length - seen) * sizeof(float));
 }
 
-/* ------------------------------------------------------------------------------------------- kinds of processors */
+/* ------------------------------------------------------------------------------------------- kinds of processor */
 
 #define EACH_ROW(work)                                          \
     for (int64_t row = from; row < to; row++)                   \
@@ -280,23 +234,13 @@ INLINE void softmax_backward(const Task *t, int64_t row) {
 typedef void Compute(const Task *, int, int64_t, int64_t);
 
 COMPUTE(compute_plain, )
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-COMPUTE(compute_avx2, __attribute__((target("avx2,fma"))))
-COMPUTE(compute_avx512, __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"))))
+#if HAS_KINDS
+COMPUTE(compute_avx2, FOR_AVX2)
+COMPUTE(compute_avx512, FOR_AVX512)
+static Compute *const COMPUTE_BY[KINDS] = {compute_plain, compute_avx2, compute_avx512};
+#else
+static Compute *const COMPUTE_BY[KINDS] = {compute_plain, compute_plain, compute_plain};
 #endif
-
-/* The best for this processor, within the kind that `limit` names, if it names one. */
-static Compute *choose(const char *limit) {
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-    int is_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (is_avx2 && strcmp(limit, "avx2") && strcmp(limit, "plain") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-        return compute_avx512;
-    if (is_avx2 && strcmp(limit, "plain"))
-        return compute_avx2;
-#endif
-    return compute_plain;
-}
 
 /* ------------------------------------------------------------------------------------------------------- threads
  *
@@ -336,7 +280,7 @@ static Compute *chosen;
 
 /* To be called once, before the first task; whether torch's threads were found. */
 int train_open(const char *limit) {
-    chosen = choose(limit);
+    chosen = COMPUTE_BY[kind_within(limit)];
     return HAS_THREADS;
 }
 

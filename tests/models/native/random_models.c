@@ -3,7 +3,7 @@
  * Each decodes some positions for some rows on one thread and on several, which must agree to the last bit.
  */
 
-#include "../../../models/fast/decode.c"
+#include "../../../models/native/decode.c"
 
 #include <stdio.h>
 

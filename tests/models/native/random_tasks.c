@@ -3,7 +3,7 @@
  * Each task is done by each kind of processor that this one can play, and by the threads that OpenMP has.
  */
 
-#include "../../../models/kernels/train.c"
+#include "../../../models/native/train.c"
 
 #include <stdio.h>
 #include <stdlib.h>

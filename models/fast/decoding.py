@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..cache import KVCache
 from ..gpt import GPT, Block, Linear, Multiply
-from ..native import decode
+from ..native import structs
 from ..native.library import library, limit
 from ..norms import LayerNorm, RMSNorm
 from .quantization import Int8Linear
@@ -29,7 +29,7 @@ def prepare_decoding(model: GPT) -> None:
     model.eval().requires_grad_(False)
     exact = model.compute_dtype == model.embedding.dtype == torch.float32
     compiled = library() if exact and model.embedding.device.type == "cpu" else None
-    model.step = DecodeStep(model, decode.decoder(compiled)) if compiled is not None else None
+    model.step = DecodeStep(model, compiled) if compiled is not None else None
 
 
 def set_multiply(model: GPT, multiply: Multiply) -> None:
@@ -46,17 +46,17 @@ class DecodeStep:
     On a CPU, for one caller at a time, on as many threads as torch has. The results do not depend on their number.
     """
 
-    def __init__(self, model: GPT, decoder: ctypes.CDLL) -> None:
+    def __init__(self, model: GPT, native: ctypes.CDLL) -> None:
         """The weights are read from where the parameters of `model` are now."""
         for parameter in model.parameters():
             parameter.data = parameter.data.contiguous()
-        self._model, self._step = weakref.proxy(model), decode.Step()
+        self._model, self._step = weakref.proxy(model), structs.Step()
         self._kept = [*model.parameters(), *model.buffers()]  # their memory is read
-        self._call, described = decoder.decode_step, describe(model)
-        self._handle = decoder.decode_open(described, limit())
+        self._call, described = native.decode_step, describe(model)
+        self._handle = native.decode_open(described, limit())
         if not self._handle:
             raise MemoryError("no memory to prepare the decode step")
-        weakref.finalize(self, decoder.decode_close, self._handle)
+        weakref.finalize(self, native.decode_close, self._handle)
 
     def __call__(self, tokens: Tensor, cache: KVCache) -> Tensor:
         """The caller has checked that the position fits the context and the cache.
@@ -76,9 +76,9 @@ class DecodeStep:
         if model.cos is not None:
             step.cos, step.sin = row_pointer(model.cos, start), row_pointer(model.sin, start)
         match self._call(self._handle, ctypes.byref(step)):
-            case decode.NO_MEMORY:
+            case structs.NO_MEMORY:
                 raise MemoryError("no memory for a decode step")
-            case decode.NO_SUCH_TOKEN:
+            case structs.NO_SUCH_TOKEN:
                 raise IndexError(f"the model has {config.vocab_size} tokens, and no row for one of {tokens.tolist()}")
         cache.length = start + 1
         return logits
@@ -92,44 +92,44 @@ def row_pointer(table: Tensor, row: int) -> int:
 # -------------------------------------------------------------------------------------------- the model as C sees it
 
 
-def describe(model: GPT) -> decode.Model:
+def describe(model: GPT) -> structs.Model:
     """Sizes, and the addresses of all weights."""
     config = model.config
-    layers = (decode.Layer * config.n_layer)(*(layer_of(cast(Block, block)) for block in model.blocks))
+    layers = (structs.Layer * config.n_layer)(*(layer_of(cast(Block, block)) for block in model.blocks))
     head = model.int8_head
-    return decode.Model(
+    return structs.Model(
         config.n_layer, config.d_model, config.n_head, config.kv_heads, config.size_per_head, config.hidden_size,
-        config.vocab_size, config.norm_position == "post", decode.ACTIVATIONS.index(config.mlp),
+        config.vocab_size, config.norm_position == "post", structs.ACTIVATIONS.index(config.mlp),
         model.embedding.data_ptr(), layers, norm_of(model.norm),
         linear_of(head) if head is not None else float_linear(model.embedding if model.head is None else model.head),
     )  # fmt: skip
 
 
-def layer_of(block: Block) -> decode.Layer:
+def layer_of(block: Block) -> structs.Layer:
     """A block; without an MLP that part is empty."""
     attention, mlp = block.attention, block.mlp
-    up, down = (linear_of(mlp.up), linear_of(mlp.down)) if mlp is not None else (decode.LinearLayer(),) * 2
-    return decode.Layer(
+    up, down = (linear_of(mlp.up), linear_of(mlp.down)) if mlp is not None else (structs.LinearLayer(),) * 2
+    return structs.Layer(
         norm_of(block.attention_norm), norm_of(attention.q_norm), norm_of(attention.k_norm), norm_of(block.mlp_norm),
         linear_of(attention.qkv), linear_of(attention.out), up, down,
     )  # fmt: skip
 
 
-def norm_of(norm: nn.Module | None) -> decode.Norm:
+def norm_of(norm: nn.Module | None) -> structs.Norm:
     """A norm, or none."""
     match norm:
         case RMSNorm():
-            return decode.Norm(norm.weight.data_ptr(), None, norm.eps, False)
+            return structs.Norm(norm.weight.data_ptr(), None, norm.eps, False)
         case LayerNorm():
-            return decode.Norm(norm.weight.data_ptr(), pointer(norm.bias), norm.eps, True)
+            return structs.Norm(norm.weight.data_ptr(), pointer(norm.bias), norm.eps, True)
         case _:
-            return decode.Norm()
+            return structs.Norm()
 
 
-def linear_of(linear: nn.Module) -> decode.LinearLayer:
+def linear_of(linear: nn.Module) -> structs.LinearLayer:
     """A linear layer, in float32 or in int8."""
     if isinstance(linear, Int8Linear):
-        return decode.LinearLayer(
+        return structs.LinearLayer(
             None, linear.weight.data_ptr(), linear.scales.data_ptr(), pointer(linear.bias),
             linear.out_features, linear.in_features,
         )  # fmt: skip
@@ -137,9 +137,9 @@ def linear_of(linear: nn.Module) -> decode.LinearLayer:
     return float_linear(linear.weight, linear.bias)
 
 
-def float_linear(weight: Tensor, bias: Tensor | None = None) -> decode.LinearLayer:
+def float_linear(weight: Tensor, bias: Tensor | None = None) -> structs.LinearLayer:
     """A linear layer in float32."""
-    return decode.LinearLayer(weight.data_ptr(), None, None, pointer(bias), *weight.shape)
+    return structs.LinearLayer(weight.data_ptr(), None, None, pointer(bias), *weight.shape)
 
 
 def pointer(tensor: Tensor | None) -> int | None:

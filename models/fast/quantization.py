@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...data.storage.errors import UserError
 from ..gpt import GPT, Linear, Multiply
-from ..native.decode import GROUP
+from ..native.structs import GROUP
 
 
 class QuantizationError(UserError):

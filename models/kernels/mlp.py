@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..native.train import Work, compute
+from ..native.structs import Work
+from ..native.train import compute
 from .rms_norm import rms_norm, rms_norm_backward
 
 aten = torch.ops.aten

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..native.train import Work, compute
+from ..native.structs import Work
+from ..native.train import compute
 
 
 def rms_norm(rows: Tensor, eps: float) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
  *
  * Read from top to bottom: the model, the threads, the products, the norms, attention, the step. The loops are written
  * so that compilers make vector code of them; what computes is compiled once for each kind of processor (vectors.h),
- * and the best that this one has is chosen when a model is opened. decode.py mirrors the structs and calls
+ * and the best that this one has is chosen when a model is opened. structs.py mirrors the structs and calls
  * the functions that are not static.
  *
  * Dimensions as in gpt.py: B rows, C width of the residual stream, H query heads, K key/value heads, D width of a head,
@@ -20,7 +20,7 @@
 
 #define GROUP 64 /* int8 weights that share a scale; inputs are padded with zeros to a multiple of it */
 #define CHUNK_BYTES 65536 /* of weights that a thread multiplies before it asks for more */
-#define PARTS 16 /* chunks that a product has at least, where its outputs are enough */
+#define PARTS 8 /* chunks that a product has at least, where its outputs are enough */
 #define PART 512 /* inputs of an int8 weight that are turned into float32 at once */
 #define AHEAD 1024 /* bytes before an int8 weight is used, when it is fetched */
 #define FEW_ROWS 4 /* rows from which on int8 weights are turned into float32 once for all of them */
@@ -96,8 +96,9 @@ struct Decoder {
     pthread_t *pool;
     int64_t workers; /* threads beside the caller's */
     pid_t process;
-    atomic_llong remaining, unfinished; /* chunks that nobody has taken, and that are not done */
-    atomic_llong wanted; /* workers that the present step may use; 0 between two steps */
+    _Alignas(64) atomic_llong remaining; /* chunks that nobody has taken; each counter has a line of the caches */
+    _Alignas(64) atomic_llong unfinished; /* chunks that are not done */
+    _Alignas(64) atomic_llong wanted; /* workers that the present step may use; 0 between two steps */
     atomic_int sleeping, stopping;
 };
 
@@ -115,15 +116,19 @@ static void pause_briefly(void) {
 #endif
 }
 
-static int take_chunk(Decoder *d) {
+/* Do chunks of the task until none is left; how many. */
+static int64_t take_chunks(Decoder *d) {
+    int64_t taken = 0;
     long long left = atomic_load(&d->remaining);
     while (left > 0)
         if (atomic_compare_exchange_weak(&d->remaining, &left, left - 1)) {
-            d->work(d, d->task.chunks - left); /* the task stays as it is until this chunk is done */
-            atomic_fetch_sub(&d->unfinished, 1);
-            return 1;
+            d->work(d, d->task.chunks - left); /* the task stays as it is until this chunk counts as done */
+            taken++;
+            left = atomic_load(&d->remaining);
         }
-    return 0;
+    if (taken)
+        atomic_fetch_sub(&d->unfinished, taken);
+    return taken;
 }
 
 typedef struct {
@@ -138,7 +143,7 @@ static void *work_on(void *argument) {
     int spins = 0;
     while (!atomic_load(&d->stopping)) {
         int mine = worker.number < atomic_load(&d->wanted);
-        if (mine && take_chunk(d)) {
+        if (mine && take_chunks(d)) {
             spins = 0;
         } else if (++spins < SPINS) {
             pause_briefly();
@@ -206,8 +211,7 @@ static void run(Decoder *d, Task task) {
     }
     atomic_store(&d->unfinished, task.chunks);
     atomic_store(&d->remaining, task.chunks);
-    while (take_chunk(d))
-        ;
+    take_chunks(d);
     for (int spins = 0; atomic_load(&d->unfinished); spins++)
         spins < SPINS ? pause_briefly() : (void)sched_yield();
 }
@@ -563,6 +567,11 @@ const char *native_kind(const char *limit) {
 #endif
 }
 
+/* What the structs take; a library that was compiled from another version of this file takes something else. */
+int64_t decode_size(void) {
+    return (int64_t)(sizeof(Model) << 32 | sizeof(Layer) << 16 | sizeof(Step));
+}
+
 /* -------------------------------------------------------------------------------------------------------- the step */
 
 static void norm(Decoder *d, const Norm *norm, const float *in, float *out) {
@@ -663,12 +672,13 @@ int decode_step(Decoder *d, const Step *step) {
 
 /* A decoder over weights that stay where they are until it is closed; NULL where there is no memory. */
 Decoder *decode_open(const Model *model, const char *limit) {
-    Decoder *d = calloc(1, sizeof *d);
+    Decoder *d = aligned_alloc(64, sizeof *d);
     Layer *layers = malloc(model->layers * sizeof *layers);
     if (!d || !layers) {
         free(d), free(layers);
         return NULL;
     }
+    memset(d, 0, sizeof *d);
     memcpy(layers, model->layer, model->layers * sizeof *layers);
     d->model = *model;
     d->model.layer = layers;

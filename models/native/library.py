@@ -8,11 +8,24 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-from ctypes import c_char_p
+from ctypes import POINTER, c_char_p, c_int, c_int64, c_void_p
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import Any
+
+from . import structs
 
 _VARIABLE = "MINIGPT_NATIVE"
+_FUNCTIONS: dict[str, list[Any]] = {  # what they return, and what they take
+    "native_kind": [c_char_p, c_char_p],
+    "decode_size": [c_int64],
+    "decode_open": [c_void_p, POINTER(structs.Model), c_char_p],
+    "decode_step": [c_int, c_void_p, POINTER(structs.Step)],
+    "decode_close": [None, c_void_p],
+    "train_size": [c_int64],
+    "train_open": [c_int, c_char_p],
+    "train_compute": [None, POINTER(structs.Task), c_int, c_int64, c_int64],
+}
 
 
 def library() -> ctypes.CDLL | None:
@@ -48,7 +61,12 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
         return None, "minigpt-tui was installed without a C compiler"
     try:
         found = ctypes.CDLL(str(paths[0]))
-        found.native_kind.restype, found.native_kind.argtypes = c_char_p, [c_char_p]
+        for name, (returned, *taken) in _FUNCTIONS.items():
+            function = getattr(found, name)
+            function.restype, function.argtypes = returned, taken
     except (OSError, AttributeError) as error:
         return None, f"{paths[0].name} cannot be loaded: {error}"
+    model, layer, step = (ctypes.sizeof(struct) for struct in (structs.Model, structs.Layer, structs.Step))
+    if (found.decode_size(), found.train_size()) != (model << 32 | layer << 16 | step, ctypes.sizeof(structs.Task)):
+        return None, f"{paths[0].name} is of another version"
     return found, ""

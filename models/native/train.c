@@ -276,6 +276,11 @@ static void compute_share(void *data) {
     share->compute(share->task, share->kind, share->rows * number / threads, share->rows * (number + 1) / threads);
 }
 
+/* What a task takes; a library that was compiled from another version of this file takes something else. */
+int64_t train_size(void) {
+    return sizeof(Task);
+}
+
 static Compute *chosen;
 
 /* To be called once, before the first task; whether torch's threads were found. */

@@ -8,7 +8,7 @@ from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.fast.quantization import Int8Linear, QuantizationError, quantize_int8
 from minigpt_tui.models.gpt import GPT
-from minigpt_tui.models.native.decode import GROUP
+from minigpt_tui.models.native.structs import GROUP
 
 MODERN = ModelConfig(vocab_size=61, context_length=24, n_layer=2, n_head=4, n_kv_head=2, d_model=64)
 CLASSIC = replace(

@@ -14,6 +14,7 @@ from minigpt_tui.models.config import ModelConfig
 from minigpt_tui.models.gpt import GPT
 from minigpt_tui.models.native import train
 from minigpt_tui.models.native.library import library
+from minigpt_tui.models.native.structs import Work
 from torch import Tensor
 
 pytestmark = pytest.mark.skipif(library() is None, reason="built without a C compiler")
@@ -88,7 +89,7 @@ def test_loss_and_gradients_are_those_of_torch(kind: str, threads: int, by_torch
 
 
 def test_the_functions_are_used(monkeypatch) -> None:
-    done: list[train.Work] = []
+    done: list[Work] = []
     compute = train.compute
     for module in ("mlp", "attention", "rms_norm"):
         monkeypatch.setattr(
@@ -96,7 +97,7 @@ def test_the_functions_are_used(monkeypatch) -> None:
             lambda work, rows, **values: (done.append(work), compute(work, rows, **values)),
         )
     learned(model_of(n_layer=1))
-    assert set(done) == set(train.Work)
+    assert set(done) == set(Work)
 
 
 def test_the_number_of_threads_changes_no_result(monkeypatch) -> None:

@@ -21,7 +21,7 @@ SEEDS = 200
 )
 def test_random_work(tmp_path: Path, driver: str, sanitizers: str) -> None:
     program = tmp_path / driver
-    command = [COMPILER, "-std=gnu11", "-O1", "-g", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all",
+    command = [str(COMPILER), "-std=gnu11", "-O1", "-g", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all",
                Path(__file__).with_name(f"{driver}.c"), "-o", program, "-lm", "-pthread"]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

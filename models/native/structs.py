@@ -1,10 +1,10 @@
-"""A model and a step of it as decode.c reads them. Light: no torch here."""
+"""The structs of decode.c and train.c. Light: no torch here."""
 
 from __future__ import annotations
 
 import ctypes
-import functools
-from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_void_p
+import enum
+from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
 
 ACTIVATIONS = ("gelu", "gelu_tanh", "relu", "relu2", "swiglu", "none")  # in the order of decode.c
 GROUP = 64  # int8 weights that share a scale
@@ -54,10 +54,24 @@ class Step(ctypes.Structure):
     )
 
 
-@functools.cache
-def decoder(library: ctypes.CDLL) -> ctypes.CDLL:
-    """The functions of decode.c, with the types of what they take and return."""
-    library.decode_open.restype, library.decode_open.argtypes = c_void_p, [POINTER(Model), c_char_p]
-    library.decode_step.restype, library.decode_step.argtypes = c_int, [c_void_p, POINTER(Step)]
-    library.decode_close.restype, library.decode_close.argtypes = None, [c_void_p]
-    return library
+class Work(enum.IntEnum):
+    """The tasks of train.c, which says what each reads and writes."""
+
+    NORM = 0
+    NORM_BACKWARD = 1
+    SWIGLU = 2
+    SWIGLU_BACKWARD = 3
+    HEADS = 4
+    HEADS_BACKWARD = 5
+    SOFTMAX = 6
+    SOFTMAX_BACKWARD = 7
+
+
+class Task(ctypes.Structure):
+    """What such a task works on."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("batch", "length", "width", "heads", "kv_heads", "rotary", "normed")),
+        ("eps", c_float),
+        *((name, c_void_p) for name in ("a", "b", "c", "d", "e", "out", "out2", "out3")),
+    ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -16,6 +17,7 @@ from ...generation.sampling import Sampler, first_token, sample_seed
 from ...requests import SamplingSettings
 
 LENGTH = 200  # tokens
+_SMALL = 2_000_000  # parameters, up to which one thread computes a position sooner than several agree to share it
 
 
 class SampleWriter:
@@ -63,6 +65,10 @@ class SampleWriter:
 
         The generate process's decoder is no use here: it packs the weights for speed, and these are being trained.
         """
+        with _fitting_threads(model):
+            return self._write(model, seed, length, prompt)
+
+    def _write(self, model: GPT, seed: int, length: int, prompt: str | None) -> str:
         config, device, training = model.config, next(model.parameters()).device, model.training
         settings = SamplingSettings(temperature=self._temperature, seed=seed)
         rows = min(self._tokenizer.vocab_size, config.vocab_size)
@@ -92,3 +98,17 @@ class SampleWriter:
         tokenizer = self._tokenizer
         ids = [*tokenizer.begin, *tokenizer.encode(prompt, self._literal)]
         return [token for token in ids if token < rows] or [first_token(tokenizer, seed, n_rows=rows)]
+
+
+@contextmanager
+def _fitting_threads(model: GPT) -> Iterator[None]:
+    """One thread for a small model: where another program wants a core, each operator of several would wait for it."""
+    threads = torch.get_num_threads()
+    if threads == 1 or sum(parameter.numel() for parameter in model.parameters()) > _SMALL:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

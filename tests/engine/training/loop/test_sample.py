@@ -57,6 +57,19 @@ def test_no_attention_kernel_is_planned_anew_for_each_token_of_a_sample(make_run
     assert torch.backends.cuda.cudnn_sdp_enabled() == before
 
 
+def test_a_small_model_writes_on_one_thread_and_training_keeps_its_own(make_run, text):
+    _, learner, _ = build(make_run(), text)
+    used, before = set[int](), torch.get_num_threads()
+    learner.model.register_forward_pre_hook(lambda *_: used.add(torch.get_num_threads()))
+    torch.set_num_threads(2)
+    try:
+        SampleWriter(build_tokenizer("char", alphabet=text.read_text(), pieces=list)).write(learner.model, 1, 5)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert used == {1}
+
+
 STILL = dict.fromkeys(("learning_rate", "embedding_learning_rate", "head_learning_rate"), 1e-9)
 
 

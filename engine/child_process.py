@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 _NUMPY_WARNING = "ignore:Failed to initialize NumPy:UserWarning"  # by torch; nothing here needs numpy
 
@@ -24,3 +26,10 @@ def child_environment() -> dict[str, str]:
     if search := environment.get("PYTHONPATH"):
         environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, search.split(os.pathsep)))
     return environment
+
+
+def detached() -> dict[str, Any]:
+    """Arguments of Popen that let a child outlive its parent and its terminal."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}

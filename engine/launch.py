@@ -10,7 +10,6 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-import sys
 import threading
 import time
 from pathlib import PurePath
@@ -22,10 +21,11 @@ from ..data.storage.plain_files import open_plain
 from ..data.tokenizers import UnknownCharacterError
 from ..models.config import ConfigError, ModelConfig, differing_fields, with_widths
 from ..models.recipe import Recipe
-from .child_process import child_environment, python_module
+from .child_process import child_environment, detached, python_module
 from .device_check import check_device
 from .failed_start import discard_failed_start
 from .model_files import ModelFile, check_weights, read_config, read_tokenizer
+from .ready_process import ReadyProcess
 from .runs import CorpusRecord, Run, RunError, RunManifest, create_run, free_name
 
 MOST_LEFT_OUT = 0.1
@@ -188,6 +188,7 @@ def start_training(
     budget: str = "",
     devices: int | None = None,
     asked: float | None = None,
+    ready: ReadyProcess | None = None,
 ) -> int:
     """Start the run's train process, detached: it outlives this one. Returns its pid.
 
@@ -195,40 +196,44 @@ def start_training(
     several `devices`, or where the run says so, torchrun starts as many processes, and its pid is returned. The run's
     time line counts from when it was `asked` for, as time.time() has it, else from the start of the train process. From
     then on the run counts as training, and can be told to stop. Raises RunError where the run trains already or nothing
-    can be started; the folder of a new run is in the trash then.
+    can be started; the folder of a new run is in the trash then. A `ready` process becomes the train process where the
+    run needs a single one.
     """
     run.check_not_trained()
     run.check_files()
     folder = run.path.absolute()
     number = devices or _device_count(run)
-    if number > 1:
-        command = python_module(
-            "torch.distributed.run", "--standalone", f"--nproc-per-node={number}", "-m", _TRAIN_PROCESS, str(folder)
-        )
-    else:
-        command = python_module(_TRAIN_PROCESS, str(folder))
-    command += ["--resume"] * resume + ["--leave-core"] * leave_core
-    command += ["--budget", budget] if budget else []
-    command += ["--asked", f"{asked:.3f}"] if asked else []
-    try:
-        with open_plain(run.log_path, "ab", follow_links=False) as log:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                env=child_environment(),
-                **_detached(),
-            )
-    except OSError as error:
-        if not resume:
-            discard_failed_start(run)
-        raise RunError(f"'{run.name}' cannot be started: {sentence_of(error)}") from error
+    arguments = [str(folder), *["--resume"] * resume, *["--leave-core"] * leave_core]
+    arguments += ["--budget", budget] if budget else []
+    arguments += ["--asked", f"{asked:.3f}"] if asked else []
+    process = ready.take(arguments, folder, run.log_path.absolute()) if ready and number == 1 else None
+    if process is None:
+        process = _new_process(run, number, arguments, keep=resume)
     # waited for, so that a trainer that ends before the app does not stay behind as a zombie
     threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()
     _wait_until_locked(run, process)
     return process.pid
+
+
+def _new_process(run: Run, number: int, arguments: list[str], *, keep: bool) -> subprocess.Popen[Any]:
+    """A train process, or torchrun with that number of them; unless it is to be kept the run is discarded otherwise."""
+    torchrun = ["--standalone", f"--nproc-per-node={number}", "-m", _TRAIN_PROCESS]
+    command = python_module(*["torch.distributed.run", *torchrun] if number > 1 else [_TRAIN_PROCESS], *arguments)
+    try:
+        with open_plain(run.log_path, "ab", follow_links=False) as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=run.path.absolute(),
+                env=child_environment(),
+                **detached(),
+            )
+    except OSError as error:
+        if not keep:
+            discard_failed_start(run)
+        raise RunError(f"'{run.name}' cannot be started: {sentence_of(error)}") from error
 
 
 def _wait_until_locked(run: Run, process: subprocess.Popen[Any]) -> None:
@@ -244,10 +249,3 @@ def _device_count(run: Run) -> int:
         return run.manifest().training.devices
     except RunError:
         return 1  # the train process will say what is wrong with it
-
-
-def _detached() -> dict[str, Any]:
-    """Arguments of Popen that let a child outlive its parent and its terminal."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}

@@ -131,6 +131,8 @@ class MinigptApp(KeyedNode, LeavingApp):
             gc.freeze()
             gc.enable()
             self.run_worker(self._prepare_train_desk(), group="prepare", exit_on_error=False)
+            if self._write.turns.conversation.offer is not None:
+                self.bridge.prepare_training()
 
     async def _prepare_train_desk(self) -> None:
         """Read what the train desk needs while nobody waits for it: its modules and the folders of all runs."""
@@ -203,6 +205,7 @@ class MinigptApp(KeyedNode, LeavingApp):
     async def on_unmount(self) -> None:
         self.window_title.take_back()
         await self._write.texts.close()
+        self.bridge.cancel_training()
         await self.bridge.generator.close()
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:

@@ -7,6 +7,7 @@ Replies do not pass through here: the conversation asks the generator itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ from .state import ModelView, TrainingView
 if TYPE_CHECKING:
     from ..data.text_files import Reading
     from ..engine.model_files import ModelFile
+    from ..engine.ready_process import ReadyProcess
     from .found_models import FoundModel
 
 POLL_INTERVAL = 0.25  # seconds between two polls
@@ -73,6 +75,7 @@ class Bridge:
         self._refused_lines = 0  # lines of this run that are no events
         self._polls = 0
         self._begun: Run | None = None  # the run that was begun here last
+        self._ready: ReadyProcess | None = None  # for the next run
         self._validation_losses: dict[int, float] = {}  # of the run, by step
 
     # --- runs -----------------------------------------------------------------------------------
@@ -124,6 +127,24 @@ class Bridge:
         self.training, self.readings = TrainingView(), None
         self.model, self._validation_losses = ModelView(), {}
 
+    def prepare_training(self) -> None:
+        """Have a process import torch for the next run, while nobody waits for it."""
+        from ..engine.ready_process import ReadyProcess
+
+        if self._ready is None or not self._ready.is_waiting:
+            with contextlib.suppress(OSError):  # the run is started as any other then
+                self._ready = ReadyProcess()
+
+    def cancel_training(self) -> None:
+        """End what was prepared for the next run."""
+        if self._ready is not None:
+            self._ready.close()
+            self._ready = None
+
+    def _take_prepared(self) -> ReadyProcess | None:
+        ready, self._ready = self._ready, None
+        return ready
+
     async def train(
         self,
         corpus: str,
@@ -147,7 +168,7 @@ class Bridge:
         self._begun = run
         self.attach(run)
         try:
-            await asyncio.to_thread(start_training, run, leave_core=True)
+            await asyncio.to_thread(start_training, run, leave_core=True, ready=self._take_prepared())
         except RunError:
             if not run.path.exists():
                 self.forget(run)
@@ -161,7 +182,8 @@ class Bridge:
         if run.checkpoint("last") is None:
             raise RunError(f"'{run.name}' has no checkpoint to continue from; start a new run instead")
         run.manifest()
-        await asyncio.to_thread(start_training, run, resume=True, leave_core=True, budget=budget)
+        ready = self._take_prepared()
+        await asyncio.to_thread(start_training, run, resume=True, leave_core=True, budget=budget, ready=ready)
         if self.run != run:
             self.attach(run)
 

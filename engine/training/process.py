@@ -32,8 +32,11 @@ from .loop.event_log import EventLog
 FAILED, NOT_A_RUN, ALREADY_TRAINING = 1, 2, 3
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Train the run that the command line names; returns the exit code."""
+def main(arguments: list[str] | None = None, *, age: float | None = None) -> int:
+    """Train the run that the command line names; returns the exit code.
+
+    `age` is the time in seconds that the process has spent on this run, if that is not all of its life.
+    """
     parser = argparse.ArgumentParser(prog="minigpt_tui.engine.training.process", description="Train a run.")
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the folder of a run, with its run.json")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
@@ -41,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--budget", default="", metavar="TEXT", help="another budget from here on, as '5 minutes'")
     parser.add_argument("--asked", type=float, metavar="TIME", help="when the run was asked for, as time.time() has it")
     options = parser.parse_args(arguments)
-    time_line = _time_line(options.asked)
+    time_line = _time_line(options.asked, process_age() if age is None else age)
     if int(os.environ.get("RANK", "0")) > 0:  # as torchrun numbers its processes
         from . import follower
 
@@ -71,9 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _train(run, options.resume, options.leave_core, options.budget, commands, is_gone, time_line)
 
 
-def _time_line(asked: float | None) -> TimeLine:
-    """The time line of this process, with what passed before its first line."""
-    age = process_age()
+def _time_line(asked: float | None, age: float) -> TimeLine:
+    """The time line of this process, which has that age, with what passed before its first line."""
     before = max(0.0, time.time() - age - asked) if asked else 0.0
     return TimeLine("start", *([("command", before)] if before else []), ("start", age))
 

@@ -203,7 +203,7 @@ async def test_training_makes_a_run_shows_it_and_starts_it(bridge: Bridge, heard
     text.write_text("all work and no play\n" * 200)
     run = await bridge.train(str(text), preset("quick"))
     assert run.manifest().corpus.spec == str(text)
-    assert started == [(run, {"leave_core": True})]
+    assert started == [(run, {"leave_core": True, "ready": None})]
     assert (bridge.run, bridge.state) == (run, "starting")
     assert len(heard.of(RunAttached)) == 1
 

@@ -182,6 +182,12 @@ class NewRunScreen(ActionScreen):
     def on_mount(self) -> None:
         """Begin with the quick preset."""
         self._fill_in()
+        if not self.app.is_headless:
+            self._bridge.prepare_training()
+
+    def on_unmount(self) -> None:
+        """Without a run there is nothing to be prepared for."""
+        self._bridge.cancel_training()
 
     # --- events -------------------------------------------------------------------
 

@@ -142,7 +142,7 @@ async def test_continuing_starts_its_training_again(engine: Engine, monkeypatch:
     async with opened() as pilot:
         await pilot.press("c")
         await wait_until(pilot, lambda: bool(started))
-    assert started == [(run, {"resume": True, "leave_core": True, "budget": ""})]
+    assert started == [(run, {"resume": True, "leave_core": True, "budget": "", "ready": None})]
 
 
 async def test_deleting_asks_and_moves_to_the_trash(engine: Engine, home: Path):

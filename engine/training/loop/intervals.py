@@ -80,11 +80,11 @@ class Interval:
 
 
 def checkpoint_interval(every: int) -> Interval:
-    """First after 2 s, so that a person can soon talk to the model; then often enough that its replies keep up.
+    """First after 1.2 s, so that a person can soon talk to the model; then often enough that its replies keep up.
 
     A small model costs a few hundredths of a second; a large one is held to 3 percent of the time by its cost.
     """
-    return Interval(every, gaps=(2, 2, 2, 3, 3, 4, 5, 5, 10, 10, 20, 30), share=0.03)
+    return Interval(every, gaps=(1.2, 1.8, 2, 2, 3, 3, 4, 5, 5, 10, 10, 20, 30), share=0.03)
 
 
 def evaluation_interval(every: int) -> Interval:

@@ -36,7 +36,7 @@ def test_fixed_steps():
 
 
 def test_cheap_checkpoints_come_soon_and_then_more_and_more_rarely():
-    assert times(checkpoint_interval(0), 205, cost=0.01) == [2, 4, 6, 9, 12, 16, 21, 26, 36, 46, 66, 96, 126, 156, 186]
+    assert times(checkpoint_interval(0), 205, cost=0.01) == [2, 4, 6, 8, 11, 14, 18, 23, 28, 38, 48, 68, 98, 128, 158, 188]
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,8 @@ def test_a_text_that_outgrows_a_window_goes_on_in_the_next(random_model, name: s
     read: list[int] = []
     with patch.object(gpt, "fused_attention", spy(read)):
         written(decoder, "abc", replace(SETTINGS[name], max_tokens=4), rows)
-    assert set(read) == {8, 24}  # a replay is under way while the tokens of one before are taken
+    windows = set(read) - {len("abc")}  # the prompt is read without a graph
+    assert windows == {8, 24}  # a replay is under way while the tokens of one before are taken
 
 
 def spy(read: list[int]) -> Callable[..., torch.Tensor]:

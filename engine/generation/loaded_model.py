@@ -105,7 +105,7 @@ class CheckpointSource:
     def _file(self, folder: Path | None) -> ModelFile:
         if folder is None:
             raise UserError(
-                f"the run '{self._path.name}' has no checkpoint yet; it writes its first after about two seconds of "
+                f"the run '{self._path.name}' has no checkpoint yet; it writes its first after about a second of "
                 "training"
             )
         return saved_model(folder, self._path.name, self._run) if self._run else model_at(folder)

@@ -297,7 +297,7 @@ def test_a_run_without_a_checkpoint_says_when_there_will_be_one_and_is_found_the
     assert child.failure(Load(1, str(run))) == Failed(
         1,
         "checkpoint",
-        "the run 'young' has no checkpoint yet; it writes its first after about two seconds of training",
+        "the run 'young' has no checkpoint yet; it writes its first after about a second of training",
     )
     exchange(run, save(tmp_path / "new", chain("abcdefgh"), step=3))
     child.send(Generate(2, "a", SamplingSettings(temperature=0, max_tokens=1)))

@@ -36,7 +36,9 @@ def test_fixed_steps():
 
 
 def test_cheap_checkpoints_come_soon_and_then_more_and_more_rarely():
-    assert times(checkpoint_interval(0), 205, cost=0.01) == [2, 4, 6, 8, 11, 14, 18, 23, 28, 38, 48, 68, 98, 128, 158, 188]
+    due = times(checkpoint_interval(0), 205, cost=0.01)
+    assert due[:9] == pytest.approx([1.2, 3, 5, 7, 10, 13, 17, 22, 27], abs=0.11)
+    assert due[9:] == pytest.approx([37, 47, 67, 97, 127, 157, 187], abs=0.5)
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,9 @@ class Linear(nn.Module):
         return self.multiply(x, self.weight.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype))
 
 
-def is_plain(layer: nn.Module) -> bool:
-    """Whether a layer is nothing but a product with a float weight: no bias, not rounded to int8."""
-    return isinstance(layer, Linear) and layer.bias is None
+def are_plain(*layers: nn.Module) -> bool:
+    """Whether the layers have float weights as they were made, and no biases: generation may have put others there."""
+    return all(isinstance(layer, Linear) and layer.multiply is F.linear and layer.bias is None for layer in layers)
 
 
 def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
@@ -207,9 +207,9 @@ class Attention(nn.Module):
 
     def fused(self, x: Tensor, norm: nn.Module, rotary: Rotary | None, drop: float) -> Tensor | None:
         """The same for norm(x), with dropout and x added, by compiled code; None where that is not for it."""
-        drops, plain = self.training and self.dropout > 0, is_plain(self.qkv) and is_plain(self.out)
+        drops = self.training and self.dropout > 0
         large = x.shape[1] > EXPLICIT_LENGTH or self.width > MOST_HEAD_WIDTH
-        if not isinstance(norm, RMSNorm) or drops or large or not (plain and fuses(x)):
+        if not isinstance(norm, RMSNorm) or drops or large or not are_plain(self.qkv, self.out) or not fuses(x):
             return None
         shape = HeadShape(self.heads, self.kv_heads, self.width, norm.eps, add=not drop)
         gains = [None if norm is None else norm.weight for norm in (self.q_norm, self.k_norm)]
@@ -237,7 +237,7 @@ class MLP(nn.Module):
 
     def fused(self, x: Tensor, norm: nn.Module, drop: float) -> Tensor | None:
         """The same for norm(x), with dropout and x added, by compiled code; None where that is not for it."""
-        if not isinstance(norm, RMSNorm) or not (is_plain(self.up) and is_plain(self.down) and fuses(x)):
+        if not isinstance(norm, RMSNorm) or not are_plain(self.up, self.down) or not fuses(x):
             return None
         y = FusedMLP.apply(x, norm.weight, self.up.weight, self.down.weight, norm.eps, self.kind, not drop)
         return x + F.dropout(y, drop) if drop else y

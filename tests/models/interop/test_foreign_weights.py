@@ -161,7 +161,8 @@ def test_a_folder_of_ours_without_our_description_is_a_foreign_one(case, tmp_pat
     (tmp_path / "ours" / "minigpt.json").unlink()
     again = load_checkpoint(tmp_path / "ours")
     assert again.step == 0
-    assert torch.equal(logits(again.model, tokens()), logits(model, tokens()))
+    # the file may have biases of zero more, which other operators add
+    torch.testing.assert_close(logits(again.model, tokens()), logits(model, tokens()), atol=2e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -88,6 +88,19 @@ def test_loss_and_gradients_are_those_of_torch(kind: str, threads: int, by_torch
         torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-5 * max(1.0, other.abs().max().item()))
 
 
+def test_a_model_with_other_products_keeps_them() -> None:
+    model = model_of()
+    used = []
+    for module in model.modules():
+        if isinstance(module, gpt.Linear):
+            module.multiply = lambda x, weight, bias: (
+                used.append(weight.shape),
+                torch.nn.functional.linear(x, weight),
+            )[1]
+    learned(model)
+    assert len(used) == 2 * 4
+
+
 def test_the_functions_are_used(monkeypatch) -> None:
     done: list[Work] = []
     compute = train.compute

@@ -56,4 +56,4 @@ picture: $(VENV)/.installed-dev
 	$(BIN)/python docs/picture.py
 
 clean:
-	rm -rf $(VENV) .ns build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) .ns build dist *.egg-info .pytest_cache .ruff_cache models/fast/*.so

@@ -1,4 +1,4 @@
-"""How a CPU decodes fastest: decided by trying it on the model itself, within a fifth of a second.
+"""How a CPU decodes fastest: decided by trying it on the model itself, within a tenth of a second.
 
 A decode step is a chain of matrix-vector products, so it runs at the speed at which the weights are read. Whether a
 second thread helps or only waits differs between machines and with what else they do.
@@ -21,7 +21,7 @@ from .fastest_product import fastest_product
 from .sampling import Sampler
 
 _ONE_THREAD = 3_000_000  # parameters up to which a step is over before a second thread has woken
-_TRIAL = 0.01  # seconds
+_TRIAL = 0.005  # seconds
 _ROUNDS = 7  # trials of each number of threads, in turns: a machine's speed changes from moment to moment
 
 

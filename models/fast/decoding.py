@@ -64,7 +64,7 @@ class DecodeStep:
         Raises IndexError for a token that the model has no row for.
         """
         model, step, both, start = self._model, self._step, cache.both, cache.length
-        tokens, config = tokens.contiguous(), model.config
+        tokens, config = tokens.long().contiguous(), model.config
         logits = torch.empty(tokens.shape[0], config.vocab_size)
         step.rows, step.position, step.positions = tokens.shape[0], start, cache.max_length
         step.threads, step.tokens, step.logits = torch.get_num_threads(), tokens.data_ptr(), logits.data_ptr()

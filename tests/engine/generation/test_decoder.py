@@ -17,6 +17,7 @@ from minigpt_tui.engine.generation.sampling import Sampler
 from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import ModelConfig
+from minigpt_tui.models.fast import native
 from minigpt_tui.models.gpt import GPT
 from torch import Tensor
 
@@ -197,6 +198,17 @@ def test_the_trial_for_speed_changes_no_token(random_model) -> None:
     assert torch.get_num_threads() == min(2, os.cpu_count() or 1)
     torch.set_num_threads(1)  # beside other tests two would wait for each other
     assert take(decoder, [1, 2, 3], 40) == without_cache(model, [1, 2, 3], 40)
+
+
+@pytest.mark.skipif(native.library() is None, reason="nothing is compiled here")
+@pytest.mark.parametrize("temperature", [0.0, 1.0], ids=["greedy", "drawn"])
+def test_a_seed_writes_the_same_where_nothing_is_compiled(random_model, monkeypatch, temperature: float) -> None:
+    model, tokenizer = random_model()
+    settings, written = SamplingSettings(temperature=temperature, seed=3), []
+    for variable in ("", "0"):
+        monkeypatch.setenv("MINIGPT_NATIVE", variable)
+        written.append(take(Decoder(model, tokenizer), [1, 2, 3], 60, settings))
+    assert written[0] == written[1]
 
 
 def test_threads_that_only_wait_for_each_other_are_given_up_for_the_rest_of_the_reply() -> None:

@@ -136,7 +136,7 @@ def _after(status: RunStatus, event: TrainingEvent) -> RunStatus:
                 status, step=event.step, validation_loss=event.validation_loss, best_step=event.step,
                 best_validation_loss=event.validation_loss, bits_per_byte=event.bits_per_byte,
             )  # fmt: skip
-        case Evaluation():
+        case Evaluation() if event.share == 1 or status.best_validation_loss is None:
             return dataclasses.replace(status, step=event.step, validation_loss=event.validation_loss)
         case Settings():
             return dataclasses.replace(

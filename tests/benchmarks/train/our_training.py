@@ -20,6 +20,7 @@ from minigpt_tui.engine.events import (
     Started,
     StateChanged,
     Step,
+    Times,
     TrainingEvent,
 )
 from minigpt_tui.engine.follow import LineFollower
@@ -46,6 +47,12 @@ class Training:
     started: Started | None = None
     steps: list[Step] = field(default_factory=list)
     evaluations: list[tuple[float, Evaluation]] = field(default_factory=list)  # with the wall seconds of each
+    times: Times | None = None
+
+    @property
+    def phases(self) -> dict[str, Figure]:
+        """The seconds of each phase of the train process, by its name."""
+        return {f"{phase}, s": seconds for phase, seconds in self.times.phases.items()} if self.times else {}
 
     @property
     def facts(self) -> dict[str, Figure]:
@@ -154,8 +161,10 @@ def _record(training: Training, event: TrainingEvent, wall: float) -> None:
             training.started = event
         case Step():
             training.steps.append(event)
-        case Evaluation():
+        case Evaluation() if event.share == 1:  # of the whole text
             training.evaluations.append((wall, event))
+        case Times():
+            training.times = event
         case _:
             pass
 

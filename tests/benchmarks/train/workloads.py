@@ -37,7 +37,8 @@ def time_to_loss(setup: TrainingSetup, recipe: Recipe | None = None, loss: float
 
     def figures(training: Training, home: Path) -> Mapping[str, Figure]:
         whole, evaluation = training.reached(loss)
-        return {"whole": whole, "training": evaluation.seconds, "loss": evaluation.validation_loss}
+        loss_then = evaluation.validation_loss
+        return {"whole": whole, "training": evaluation.seconds, "loss": loss_then, **training.phases}
 
     peer = NAME if setup.nanogpt else ""
     return Benchmark("cpu-time-to-loss", [setup.ours(recipe, figures), *_nanogpt_on_cpu(setup)], [

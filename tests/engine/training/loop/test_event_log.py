@@ -33,3 +33,15 @@ def test_a_change_of_state_is_in_the_status_before_it_is_an_event(make_run, even
     status = run.status()
     assert status is not None
     assert (status.state, status.validation_loss) == ("finished", 1.5)
+
+
+def test_the_loss_of_a_part_of_the_text_is_the_runs_until_there_is_one_of_all(make_run):
+    run, told = make_run(), []
+    event_log = EventLog(run)
+    for loss, best, share in (3.0, False, 0.1), (2.0, True, 1.0), (1.0, False, 0.1), (1.9, False, 1.0):
+        event_log.emit(Evaluation(3, 0.1, loss, 4.5, 2.2, "full", best, share=share))
+        event_log.state("running")
+        status = run.status()
+        assert status is not None
+        told.append((status.validation_loss, status.best_validation_loss))
+    assert told == [(3.0, None), (2.0, 2.0), (2.0, 2.0), (1.9, 2.0)]

@@ -9,7 +9,7 @@ from .evaluation import n_positions
 from .intervals import Interval
 
 _FORWARD_SPEEDUP = 3.0  # evaluation is about this much faster per token than training: for a first estimate
-_YOUNG_SHARE = 0.03  # of the time trained so far, for one evaluation that reads less than all
+_YOUNG_SHARE = 0.01  # of the time trained so far, for one evaluation that reads less than all
 _LEAST_POSITIONS = 4096  # of which the mean says something
 
 

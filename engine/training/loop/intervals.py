@@ -55,13 +55,16 @@ class Interval:
         self._times, self._spent, self._last_step, self._last_seconds = 0, 0.0, -1, 0.0
         self.cost: float | None = None  # seconds that the latest took
 
-    def due(self, step: int, seconds: float, expected: float = 0.0) -> bool:
+    def due(self, step: int, seconds: float, expected: float = 0.0, remaining: float | None = None) -> bool:
         """Whether it is due after `step` steps and `seconds` of training since the process started.
 
-        `expected` is an estimate of its cost in seconds, for the first time.
+        `expected` is an estimate of its cost in seconds, for the first time, and for the last one: by time, it is not
+        due where the `remaining` seconds of training are too few to pay for it.
         """
         if self.every:
             return step % self.every == 0 and step != self._last_step
+        if remaining is not None and expected > self._share * remaining:
+            return False
         if seconds - self._last_seconds < self._gaps[min(self._times, len(self._gaps) - 1)]:
             return False
         if self._times == 0:

@@ -231,7 +231,8 @@ class Trainer:
         if self._config.evaluate_every_epoch:
             evaluated = self._epoch_is_due
         else:
-            evaluated = self._evaluation_interval.due(step, seconds, share * whole_cost)
+            left = self.progress.remaining_seconds  # at the end there is an evaluation anyway
+            evaluated = self._evaluation_interval.due(step, seconds, share * whole_cost, left)
         before_evaluation = evaluated and not self._config.checkpoint_interval
         if self._checkpoint_interval.due(step, seconds) or before_evaluation:
             with self._outside_training_time(self._checkpoint_interval):

@@ -57,6 +57,13 @@ def test_the_first_evaluation_waits_while_it_would_take_more_than_half_of_the_ti
     assert times(evaluation_interval(0), 100, cost=0.1, expected=0.1)[0] == 2.0
 
 
+def test_what_the_rest_of_the_time_cannot_pay_for_is_left_to_the_end():
+    assert evaluation_interval(0).due(9, 10.0, 1.0, remaining=7.0)
+    assert not evaluation_interval(0).due(9, 10.0, 1.0, remaining=6.0)
+    assert evaluation_interval(0).due(9, 10.0, 1.0, remaining=None)
+    assert evaluation_interval(3).due(9, 10.0, 1.0, remaining=0.1)
+
+
 def test_the_stopwatch_counts_training_alone():
     clock = Stopwatch(5.0)
     assert clock.seconds == 5.0

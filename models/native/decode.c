@@ -20,8 +20,8 @@
 
 #define GROUP 64 /* int8 weights that share a scale; inputs are padded with zeros to a multiple of it */
 #define CHUNK_BYTES 65536 /* of weights that a thread multiplies before it asks for more */
-#define PARTS 8 /* chunks that a product has at least, where its outputs are enough */
-#define PART 512 /* inputs of an int8 weight that are turned into float32 at once */
+#define LEAST_CHUNKS 8 /* chunks that a product has at least, where its outputs are enough */
+#define BLOCK 512 /* inputs of an int8 weight that are turned into float32 at once */
 #define AHEAD 1024 /* bytes before an int8 weight is used, when it is fetched */
 #define FEW_ROWS 4 /* rows from which on int8 weights are turned into float32 once for all of them */
 #define SPINS 2000 /* looks for work, some tens of microseconds, before a thread goes to sleep */
@@ -370,13 +370,13 @@ INLINE void rounded_dots(const int8_t *restrict w, const float *restrict scales,
     }
 }
 
-/* As `dots_of_all` for up to four int8 rows, which are turned into float32 part by part. */
+/* As `dots_of_all` for up to four int8 rows, which are turned into float32 block by block. */
 INLINE void converted_dots(const int8_t *w, const float *scales, const float *x, int64_t n, float *y, int64_t y_stride,
                            int64_t rows, int64_t count) {
-    float floats[4 * PART + GROUP], sums[2 * 4];
+    float floats[4 * BLOCK + GROUP], sums[2 * 4];
     int64_t groups = groups_of(n);
-    for (int64_t start = 0; start < n; start += PART) {
-        int64_t length = n - start < PART ? n - start : PART;
+    for (int64_t start = 0; start < n; start += BLOCK) {
+        int64_t length = n - start < BLOCK ? n - start : BLOCK;
         for (int64_t r = 0; r < rows; r++)
             for (int64_t g = 0; g * GROUP < length; g++) {
                 const int8_t *from = w + r * groups * GROUP + start + g * GROUP;
@@ -581,7 +581,7 @@ static void norm(Decoder *d, const Norm *norm, const float *in, float *out) {
 static void linear(Decoder *d, const Linear *linear, const float *in, float *out, int add, int activation) {
     int64_t outputs = activation == SWIGLU ? linear->out / 2 : linear->out;
     int64_t size = CHUNK_BYTES / (linear->in * (linear->weight ? 4 : 1));
-    size = size < outputs / PARTS ? size : outputs / PARTS;
+    size = size < outputs / LEAST_CHUNKS ? size : outputs / LEAST_CHUNKS;
     size = size < 4 ? 4 : size / 4 * 4; /* whole blocks of four: what an output is does not depend on its chunk */
     if (!linear->weight && d->step.rows < FEW_ROWS)
         run(d, (Task){.kind = ROUND, .linear = linear, .in = in, .chunks = d->step.rows});

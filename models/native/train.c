@@ -195,8 +195,12 @@ INLINE void heads_backward(const Task *t, int64_t b) {
  * one query of one head. */
 INLINE void softmax_forward(const Task *t, int64_t row) {
     int64_t length = t->length, group = t->heads / t->kv_heads, seen = row / group % length + 1;
+    int64_t whole = (seen + LANES - 1) / LANES * LANES; /* whole vectors, where the row has room for them */
     float *x = t->out + row * length;
-    softmax(x, seen);
+    whole = whole <= length ? whole : seen;
+    for (int64_t i = seen; i < whole; i++)
+        x[i] = -INFINITY;
+    softmax(x, whole);
     memset(x + seen, 0, (length - seen) * sizeof(float));
 }
 

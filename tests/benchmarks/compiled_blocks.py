@@ -1,4 +1,4 @@
-"""Updates and evaluations with the compiled functions of models/kernels/train.c, in turns with torch's operators.
+"""Updates and evaluations with the compiled functions of models/native/train.c, in turns with torch's operators.
 
 `python tests/benchmarks/compiled_blocks.py [--preset NAME] [--threads N] [--repeats N]`
 """
@@ -19,11 +19,12 @@ from minigpt_tui.engine.training.update.replicated import ReplicatedLearner
 from minigpt_tui.models import gpt
 from minigpt_tui.models.devices import choose_device
 from minigpt_tui.models.gpt import GPT
-from minigpt_tui.models.kernels import native
+from minigpt_tui.models.native.library import library
+from minigpt_tui.models.native.train import fuses
 from minigpt_tui.models.presets import PRESETS, preset
 
 WARM_UP = 3
-WAYS: dict[str, Callable[[torch.Tensor], bool]] = {"by torch": lambda x: False, "compiled": native.fuses}
+WAYS: dict[str, Callable[[torch.Tensor], bool]] = {"by torch": lambda x: False, "compiled": fuses}
 
 
 def main() -> None:
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=25)
     options = parser.parse_args()
-    if native.loaded() is None:
+    if library() is None:
         raise SystemExit("there is no compiled file: build the package with a C compiler, and without MINIGPT_NATIVE=0")
     recipe = preset(options.preset)
     vocabulary = recipe.usual_vocabulary or 65

@@ -43,6 +43,7 @@ CODECS: list[tuple[MessageCodec[Any], list[Any]]] = [
             events.LayerNorms(5, {"embedding": 1.5, "block 0": 2.0}, {"embedding": 1e-3, "block 0": 2e-3}),
             events.Acknowledged(5, "a1", "pause", "the training is paused", True, 1.5),
             events.Settings(5, 0.5, "2,000 steps", 0, ("", "ROMEO:")),
+            events.Times(5, {"start": 0.25, "training": 1.5}),
         ],
     ),
     (

@@ -65,7 +65,8 @@ def written(pilot: Pilot[Any]) -> str:
 
 
 @pytest.mark.usefixtures("random_run")
-@pytest.mark.parametrize("way", ["turns", pytest.param("document", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("way", ["turns", "document"])
 async def test_the_same_words_come_again_with_the_changes(way: str) -> None:
     app = MinigptApp()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -17,8 +17,8 @@ from minigpt_tui.engine.generation.sampling import Sampler
 from minigpt_tui.engine.requests import SamplingSettings
 from minigpt_tui.models.cache import KVCache
 from minigpt_tui.models.config import ModelConfig
-from minigpt_tui.models.fast import native
 from minigpt_tui.models.gpt import GPT
+from minigpt_tui.models.native import library as native
 from torch import Tensor
 
 GREEDY = SamplingSettings(temperature=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from minigpt_tui.engine.launch import start_training
@@ -95,9 +96,9 @@ def test_train_asks_before_it_learns_markup(home: Path) -> None:
 def test_a_training_that_fails_in_its_setup_leaves_no_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "cats.txt").write_text(TEXT)
 
-    def without_its_text(run: Run) -> int:
+    def without_its_text(run: Run, **options: Any) -> int:
         (home / "cats.txt").unlink()
-        return start_training(run)
+        return start_training(run, **options)
 
     monkeypatch.setattr(train, "start_training", without_its_text)
     failed = command(home, "train", "cats.txt", "--steps", "1", "--name", "gone", *TINY)

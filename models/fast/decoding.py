@@ -27,9 +27,18 @@ def prepare_decoding(model: GPT) -> None:
     To be called again after the weights have changed.
     """
     model.eval().requires_grad_(False)
-    exact = model.compute_dtype == model.embedding.dtype == torch.float32
-    compiled = library() if exact and model.embedding.device.type == "cpu" else None
-    model.step = DecodeStep(model, compiled) if compiled is not None else None
+    model.step = compiled_step(model)
+
+
+def compiled_step(model: GPT) -> DecodeStep | None:
+    """The step of a model in float32 on a CPU, whose weights may change but stay where they are; None for others.
+
+    A sharded model's lie elsewhere.
+    """
+    weights = model.embedding.data
+    exact = model.compute_dtype == weights.dtype == torch.float32 and type(weights) is Tensor
+    compiled = library() if exact and weights.device.type == "cpu" else None
+    return DecodeStep(model, compiled) if compiled is not None else None
 
 
 def set_multiply(model: GPT, multiply: Multiply) -> None:

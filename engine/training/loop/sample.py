@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from ....data.storage.errors import UserError
 from ....data.tokenizers import Tokenizer, UnknownCharacterError
 from ....models.cache import KVCache
 from ....models.devices import varying_lengths
+from ....models.fast.decoding import compiled_step
 from ....models.gpt import GPT
 from ...events import Sample
 from ...generation.sampling import Sampler, first_token, sample_seed
 from ...requests import SamplingSettings
+
+NextLogits = Callable[[Tensor, KVCache], Tensor]  # tokens [1, T] and what came before -> [1, V]
 
 LENGTH = 200  # tokens
 _SMALL = 2_000_000  # parameters, up to which one thread computes a position sooner than several agree to share it
@@ -63,12 +67,13 @@ class SampleWriter:
 
         The model keeps its mode.
 
-        The generate process's decoder is no use here: it packs the weights for speed, and these are being trained.
+        The generate process's decoder is no use here: it packs the weights for speed, and these are being trained. The
+        compiled step reads them where they are.
         """
-        with _fitting_threads(model):
-            return self._write(model, seed, length, prompt)
+        with _fitting_threads(model), _compiled_steps(model) as next_logits:
+            return self._write(model, seed, length, prompt, next_logits)
 
-    def _write(self, model: GPT, seed: int, length: int, prompt: str | None) -> str:
+    def _write(self, model: GPT, seed: int, length: int, prompt: str | None, next_logits: NextLogits) -> str:
         config, device, training = model.config, next(model.parameters()).device, model.training
         settings = SamplingSettings(temperature=self._temperature, seed=seed)
         rows = min(self._tokenizer.vocab_size, config.vocab_size)
@@ -83,7 +88,7 @@ class SampleWriter:
                 if cache.length + len(unread) > config.context_length:  # prefill again with the last half of the window
                     cache.reset()
                     unread = ids[-max(1, config.context_length // 2) :]
-                logits = model(torch.tensor([unread], device=device), cache)[:, -1, :rows]
+                logits = next_logits(torch.tensor([unread], device=device), cache)[:, :rows]
                 token = int(sampler.draw(logits))
                 if token in self._tokenizer.end_tokens:
                     break
@@ -112,3 +117,18 @@ def _fitting_threads(model: GPT) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def _compiled_steps(model: GPT) -> Iterator[NextLogits]:
+    """What computes the next logits: compiled code where that can, which needs inference mode, else the model."""
+    step = compiled_step(model)
+    if step is None:
+        yield lambda tokens, cache: model(tokens, cache)[:, -1]
+        return
+    model.step = step
+    try:
+        with torch.inference_mode():
+            yield model.next_logits
+    finally:
+        model.step = None

@@ -47,7 +47,8 @@ def test_a_prompt_that_the_tokenizer_refuses_is_said_before_the_training_begins(
         SampleWriter(CharTokenizer("abc", "refuse"), ["abx"])
 
 
-def test_no_attention_kernel_is_planned_anew_for_each_token_of_a_sample(make_run, text):
+def test_no_attention_kernel_is_planned_anew_for_each_token_of_a_sample(make_run, text, monkeypatch):
+    monkeypatch.setenv("MINIGPT_NATIVE", "0")
     _, learner, _ = build(make_run(), text)
     enabled = []
     learner.model.register_forward_pre_hook(lambda *_: enabled.append(torch.backends.cuda.cudnn_sdp_enabled()))
@@ -57,7 +58,8 @@ def test_no_attention_kernel_is_planned_anew_for_each_token_of_a_sample(make_run
     assert torch.backends.cuda.cudnn_sdp_enabled() == before
 
 
-def test_a_small_model_writes_on_one_thread_and_training_keeps_its_own(make_run, text):
+def test_a_small_model_writes_on_one_thread_and_training_keeps_its_own(make_run, text, monkeypatch):
+    monkeypatch.setenv("MINIGPT_NATIVE", "0")
     _, learner, _ = build(make_run(), text)
     used, before = set[int](), torch.get_num_threads()
     learner.model.register_forward_pre_hook(lambda *_: used.add(torch.get_num_threads()))
@@ -68,6 +70,18 @@ def test_a_small_model_writes_on_one_thread_and_training_keeps_its_own(make_run,
     finally:
         torch.set_num_threads(before)
     assert used == {1}
+
+
+def test_a_sample_is_the_same_with_compiled_steps_and_follows_the_weights(make_run, text, monkeypatch):
+    _, learner, _ = build(make_run(), text)
+    samples = SampleWriter(build_tokenizer("char", alphabet=text.read_text(), pieces=list))
+    for _ in range(3):
+        compiled = samples.write(learner.model, 1)
+        assert learner.model.step is None
+        with monkeypatch.context() as patch:
+            patch.setenv("MINIGPT_NATIVE", "0")
+            assert samples.write(learner.model, 1) == compiled
+        learner.update(1.0)
 
 
 STILL = dict.fromkeys(("learning_rate", "embedding_learning_rate", "head_learning_rate"), 1e-9)

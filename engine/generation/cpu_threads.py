@@ -19,7 +19,7 @@ MANY = 16  # tokens in one pass, from which on computing takes the time and not 
 CLEARLY_FASTER = 1.1  # what more threads must gain: they suffer most when another process wants a core
 _SUSPECT = 1.5  # a decoded token that takes so much longer than one thread took for a short text
 _SLOW_PREFILL = 1.2  # a pass on all cores that takes so much longer than on one thread: another process wants a core
-_EXTRA_TOKENS = 48  # a pass takes as long as its arithmetic and that of some more tokens, in which the weights are read
+EXTRA_TOKENS = 48  # a pass takes as long as its arithmetic and that of some more tokens, in which the weights are read
 _BACK_OFF = 30.0  # seconds until all cores are tried again for a prefill
 _UNCHANGED = nullcontext()
 
@@ -54,7 +54,7 @@ class PrefillThreads:
         finally:
             torch.set_num_threads(before)
         now = time.monotonic()
-        self.observe(all_cores, (now - start) / (n_tokens + _EXTRA_TOKENS), now)
+        self.observe(all_cores, (now - start) / (n_tokens + EXTRA_TOKENS), now)
 
     def uses_all_cores(self, now: float) -> bool:
         """Whether the next pass gets all cores."""

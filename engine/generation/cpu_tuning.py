@@ -11,17 +11,18 @@ import time
 
 import torch
 
-from ...models.config import matrix_parameters, parameter_count
+from ...models.config import parameter_count
 from ...models.devices import choose_threads
 from ...models.fast.decoding import set_multiply
 from ..requests import SamplingSettings
-from .cpu_threads import CLEARLY_FASTER, DecodeThreads, PrefillThreads
+from .cpu_threads import CLEARLY_FASTER, EXTRA_TOKENS, DecodeThreads, PrefillThreads
 from .decoder import Decoder
 from .fastest_product import fastest_product
 from .sampling import Sampler
 
 _ONE_THREAD = 3_000_000  # parameters up to which a step is over before a second thread has woken
 _TRIAL = 0.005  # seconds
+_USUAL_PROMPT = 200  # tokens
 _ROUNDS = 7  # trials of each number of threads, in turns: a machine's speed changes from moment to moment
 
 
@@ -38,8 +39,7 @@ def tune_for_cpu(decoder: Decoder, requested_threads: int = 0) -> DecodeThreads:
         set_multiply(decoder.model, product.multiply)
     if requested_threads:
         return DecodeThreads()
-    seconds = 2 * matrix_parameters(decoder.model.config) / product.speed
-    threads = _choose_threads(decoder, cores, PrefillThreads(cores, seconds))
+    threads = _choose_threads(decoder, cores, PrefillThreads(cores, _prefill_seconds_per_token(decoder, cores)))
     decoder.clear_cache()
     return threads
 
@@ -55,6 +55,17 @@ def _choose_threads(decoder: Decoder, cores: int, prefill: PrefillThreads) -> De
     if gain > CLEARLY_FASTER:
         return DecodeThreads(cores, statistics.median(on_one), prefill)
     return DecodeThreads(prefill=prefill)
+
+
+def _prefill_seconds_per_token(decoder: Decoder, cores: int) -> float:
+    """On one thread, in a pass of usual length, after one on all cores: a first pass takes half as long again."""
+    ids = [0] * min(_USUAL_PROMPT, decoder.context_length)
+    for threads in (cores, 1):
+        torch.set_num_threads(threads)
+        decoder.clear_cache()
+        start = time.perf_counter()
+        decoder.prefill(ids)
+    return (time.perf_counter() - start) / (len(ids) + EXTRA_TOKENS)
 
 
 def _seconds_per_token(decoder: Decoder) -> float:

@@ -208,6 +208,8 @@ def start_training(
     arguments += ["--asked", f"{asked:.3f}"] if asked else []
     process = ready.take(arguments, folder, run.log_path.absolute()) if ready and number == 1 else None
     if process is None:
+        if ready:
+            ready.close()
         process = _new_process(run, number, arguments, keep=resume)
     # waited for, so that a trainer that ends before the app does not stay behind as a zombie
     threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()

@@ -127,13 +127,15 @@ class Bridge:
         self.training, self.readings = TrainingView(), None
         self.model, self._validation_losses = ModelView(), {}
 
-    def prepare_training(self) -> None:
-        """Have a process import torch for the next run, while nobody waits for it."""
+    def prepare_training(self) -> bool:
+        """Have a process import torch for the next run, while nobody waits for it; False where one does already."""
         from ..engine.ready_process import ReadyProcess
 
-        if self._ready is None or not self._ready.is_waiting:
-            with contextlib.suppress(OSError):  # the run is started as any other then
-                self._ready = ReadyProcess()
+        if self._ready is not None and self._ready.is_waiting:
+            return False
+        with contextlib.suppress(OSError):  # the run is started as any other then
+            self._ready = ReadyProcess()
+        return True
 
     def cancel_training(self) -> None:
         """End what was prepared for the next run."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from minigpt_tui.data.corpus import open_corpus
+from minigpt_tui.engine import launch
 from minigpt_tui.engine.launch import new_run, start_training
 from minigpt_tui.engine.ready_process import ReadyProcess
 from minigpt_tui.engine.runs import Run
@@ -65,6 +66,16 @@ def test_one_that_has_died_is_replaced_by_another_process(run: Run) -> None:
     assert not ready.is_waiting
     assert start_training(run, ready=ready) != ready._process.pid
     assert ended(run) == "finished", run.log_path.read_text()
+
+
+def test_it_ends_where_the_run_needs_several_processes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    monkeypatch.setattr(launch, "_new_process", lambda run, number, arguments, keep: started.append(number) or other)
+    other = subprocess.Popen([sys.executable, "-c", ""])
+    ready = ReadyProcess()
+    assert start_training(run, devices=2, ready=ready) == other.pid
+    assert started == [2]
+    assert not ready.is_waiting
 
 
 def test_it_ends_when_it_is_closed(home: Path) -> None:

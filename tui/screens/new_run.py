@@ -93,6 +93,7 @@ class NewRunScreen(ActionScreen):
         self._wrong: dict[str, str] = {}  # why a field cannot be as it is written
         self._of_preset: dict[str, str] = {}
         self._shown: dict[str, str] = {}  # the texts of all fields
+        self._has_prepared = False  # whether a process waits for the run of this form
         self._idle = Timer(self, 0)  # that runs out when nobody has typed for a while
 
     # --- composition ----------------------------------------------------------------------------
@@ -182,12 +183,12 @@ class NewRunScreen(ActionScreen):
     def on_mount(self) -> None:
         """Begin with the quick preset."""
         self._fill_in()
-        if not self.app.is_headless:
-            self._bridge.prepare_training()
+        self._has_prepared = not self.app.is_headless and self._bridge.prepare_training()
 
     def on_unmount(self) -> None:
         """Without a run there is nothing to be prepared for."""
-        self._bridge.cancel_training()
+        if self._has_prepared:
+            self._bridge.cancel_training()
 
     # --- events -------------------------------------------------------------------
 

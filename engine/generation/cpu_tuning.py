@@ -17,7 +17,7 @@ from ...models.fast.decoding import set_multiply
 from ..requests import SamplingSettings
 from .cpu_threads import CLEARLY_FASTER, EXTRA_TOKENS, DecodeThreads, PrefillThreads
 from .decoder import Decoder
-from .fastest_product import fastest_product
+from .fastest_product import fastest_product, ways
 from .sampling import Sampler
 
 _ONE_THREAD = 3_000_000  # parameters up to which a step is over before a second thread has woken
@@ -34,9 +34,8 @@ def tune_for_cpu(decoder: Decoder, requested_threads: int = 0) -> DecodeThreads:
     if parameter_count(decoder.model.config) <= _ONE_THREAD:
         return DecodeThreads()
     cores = choose_threads(0, leave_core=False)
-    product = fastest_product(cores)
     if decoder.model.compute_dtype == torch.float32:
-        set_multiply(decoder.model, product.multiply)
+        set_multiply(decoder.model, ways()[fastest_product(cores)])
     if requested_threads:
         return DecodeThreads()
     threads = _choose_threads(decoder, cores, PrefillThreads(cores, _prefill_seconds_per_token(decoder, cores)))

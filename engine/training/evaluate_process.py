@@ -27,7 +27,7 @@ from ...models.fast.quantization import quantize_int8
 from ...models.interop.huggingface import load_checkpoint
 from ...models.recipe import Protocol
 from ..freed_memory import keep_freed_memory
-from ..generation.fastest_product import fastest_product
+from ..generation.fastest_product import fastest_product, ways
 from ..generation.token_rows import check_tokens
 from ..model_files import ModelFile, find_model, read_tokenizer
 from ..parent import end_with_parent
@@ -78,7 +78,7 @@ def _evaluate(file: ModelFile, options: argparse.Namespace) -> EvaluationResult:
         quantize_int8(loaded.model)
     prepare_decoding(loaded.model)
     if choice.device.type == "cpu" and choice.dtype == torch.float32:
-        set_multiply(loaded.model, fastest_product(cores).multiply)
+        set_multiply(loaded.model, ways()[fastest_product(cores)])
     context_length = _context_length(file, loaded.config.context_length, options.context_length)
     text = _text(file, options, tokenizer, choice.device)
     if len(text.tokens) < 2:

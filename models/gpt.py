@@ -249,6 +249,8 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """Attention, then the MLP if there is one, each with its norm and added to the residual stream."""
 
+    weights_stay = True  # where compiled code finds them; a sharded block's come and go
+
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
         self.post, self.dropout = config.norm_position == "post", config.residual_dropout
@@ -266,7 +268,7 @@ class Block(nn.Module):
             if self.mlp is not None and self.mlp_norm is not None:
                 x = self.mlp_norm(x + dropout(self.mlp(x), self.dropout, self.training))
             return x
-        drop, whole = self.dropout if self.training else 0.0, cache is None and not last_only
+        drop, whole = self.dropout if self.training else 0.0, self.weights_stay and cache is None and not last_only
         fused = self.attention.fused(x, self.attention_norm, rotary, drop) if whole else None
         if fused is None:
             attended = self.attention(self.attention_norm(x), rotary, cache, last_only)

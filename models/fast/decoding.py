@@ -31,13 +31,10 @@ def prepare_decoding(model: GPT) -> None:
 
 
 def compiled_step(model: GPT) -> DecodeStep | None:
-    """The step of a model in float32 on a CPU, whose weights may change but stay where they are; None for others.
-
-    A sharded model's lie elsewhere.
-    """
-    weights = model.embedding.data
-    exact = model.compute_dtype == weights.dtype == torch.float32 and type(weights) is Tensor
-    compiled = library() if exact and weights.device.type == "cpu" else None
+    """The step of a model in float32 on a CPU, whose weights may change but stay where they are; None for others."""
+    exact = model.compute_dtype == model.embedding.dtype == torch.float32
+    stay = all(cast(Block, block).weights_stay for block in model.blocks)
+    compiled = library() if exact and stay and model.embedding.device.type == "cpu" else None
     return DecodeStep(model, compiled) if compiled is not None else None
 
 

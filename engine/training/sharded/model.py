@@ -16,7 +16,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ....models.config import ModelConfig
-from ....models.gpt import GPT
+from ....models.gpt import GPT, Block
 from ..group import Group
 from ..initial_weights import WholeWeights
 
@@ -31,6 +31,8 @@ def sharded_model(
     model = GPT(config, "meta", dtype)
     mesh = init_device_mesh(device.type, (group.size,))
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    for block in model.blocks:
+        cast(Block, block).weights_stay = False
     for module in (*model.blocks, model):
         wrapped = cast(FSDPModule, fully_shard(module, mesh=mesh, mp_policy=policy))
         wrapped.set_gradient_divide_factor(1.0)

@@ -18,8 +18,9 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(PYTEST)
 
+# One file of them takes as long as half of the others: a process that has nothing left takes over from the rest.
 test-long: $(VENV)/.installed-dev
-	$(PYTEST) -m long --timeout 1200
+	$(PYTEST) --dist worksteal -m long --timeout 1200
 
 # The engine beside other programs: make bench ARGS="train --nanogpt PATH"; see docs/benchmarks.md.
 bench: $(VENV)/.installed

@@ -140,7 +140,7 @@ def test_frame(letters: Run, snap_compare, size: Size, theme: str):
     async def show(pilot: Pilot) -> None:
         way = await chatting(pilot)
         if way.wide:  # the panels stand beside the text, with the run's figures
-            await wait_until(pilot, lambda: "✓ finished" in screen_text(pilot.app))
+            await wait_until(pilot, lambda: "bits/byte" in screen_text(pilot.app))
         await pilot.press("alt+t")
         await wait_until(pilot, lambda: "<|im_start|>assistant" in screen_text(pilot.app))
         await pilot.pause(0.4)

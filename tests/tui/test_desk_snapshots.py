@@ -134,11 +134,13 @@ def test_chat(letters: Run, snap_compare, size: Size, theme: str):
     assert snap_compare(MinigptApp(), terminal_size=size, run_before=write)
 
 
-@pytest.mark.parametrize("size", [(80, 24)], ids=["80x24"])  # wider, the panel's figures may come after the picture
+@SIZES
 @THEMES
 def test_frame(letters: Run, snap_compare, size: Size, theme: str):
     async def show(pilot: Pilot) -> None:
-        await chatting(pilot)
+        way = await chatting(pilot)
+        if way.wide:  # the panels stand beside the text, with the run's figures
+            await wait_until(pilot, lambda: "bits/byte" in screen_text(pilot.app))
         await pilot.press("alt+t")
         await wait_until(pilot, lambda: "<|im_start|>assistant" in screen_text(pilot.app))
         await pilot.pause(0.4)

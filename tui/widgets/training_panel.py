@@ -59,6 +59,10 @@ class TrainingPanel(Vertical):
     def on_resize(self) -> None:
         self._write()
 
+    def watch_virtual_size(self) -> None:
+        """Write once there is room: no Resize says so where somebody asked for a region before the first layout."""
+        self.call_later(self._write)
+
     def show(self, view: TrainingView) -> None:
         """Draw the present figures of the run."""
         self._view = view

@@ -6,27 +6,14 @@
 #include "../../../models/native/train.c"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-static uint64_t state;
-
-static int64_t below(int64_t n) { /* Steele, Lea and Flood (2014): SplitMix64 */
-    uint64_t z = state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (int64_t)((z ^ (z >> 31)) % (uint64_t)n);
-}
-
-static void *taken[16];
-static int n_taken;
+#include "random_memory.h"
 
 static float *numbers(int64_t n) {
-    float *x = malloc(n * sizeof *x);
-    if (!x || n_taken == 16)
-        exit(2);
+    float *x = take(n * sizeof *x);
     for (int64_t i = 0; i < n; i++)
         x[i] = below(50) ? (below(2000) - 1000) / 250.0f : below(2) ? 1e30f : -1e30f;
-    return taken[n_taken++] = x;
+    return x;
 }
 
 int main(int count, char **words) {
@@ -66,8 +53,7 @@ int main(int count, char **words) {
                     task.a = numbers(n * length), task.out = numbers(n * length);
                 }
                 train_compute(&task, work, n, 1 + below(3));
-                while (n_taken)
-                    free(taken[--n_taken]);
+                give_back();
             }
         }
     }
